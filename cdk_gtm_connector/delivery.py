@@ -1,0 +1,124 @@
+"""The function that takes batches from the queue and sends them to the destination."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Literal
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk_gtm_connector.lambda_asset import function_code
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_sqs as sqs
+
+    from cdk_gtm_connector.destinations import Destination
+
+
+class EventDelivery(Construct):
+    """A Lambda function that drains ``queue`` into ``destination``.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        queue: Where the events wait. Its visibility timeout must be at least 6 times ``timeout``
+            (AWS's recommendation for SQS event sources).
+        dead_letter_queue: Receives the messages that can never be delivered, with the reason.
+        destination: Where the events go.
+        anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
+        accept_client_timestamp: See :class:`cdk_gtm_connector.GtmConnector`.
+        batch_size: Messages an invocation takes at most.
+        max_batching_window: How long the event source waits to fill a batch.
+        max_concurrency: Invocations at once.
+        memory_size: In MB.
+        timeout: Of one invocation.
+        log_retention: How long the function's log is kept.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        queue: sqs.IQueue,
+        dead_letter_queue: sqs.IQueue,
+        destination: Destination,
+        anonymous_user_attributes: Sequence[str] | Literal["*"],
+        accept_client_timestamp: bool,
+        batch_size: int,
+        max_batching_window: cdk.Duration,
+        max_concurrency: int,
+        memory_size: int,
+        timeout: cdk.Duration,
+        log_retention: logs.RetentionDays,
+    ) -> None:
+        super().__init__(scope, construct_id)
+
+        self._log = logs.LogGroup(
+            self, "Log", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        self._role = iam.Role(
+            self,
+            "Role",
+            description="Lets the function drain its queue, write its log and send its events",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        self._function = lambda_.Function(
+            self,
+            "Function",
+            description="Sends queued Google Tag Manager events to their destination",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=function_code(),
+            handler="gtm_events.handler.handle",
+            # An own role: the default one carries a managed policy for every log group.
+            role=self._role,
+            memory_size=memory_size,
+            timeout=timeout,
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=self._log,
+            logging_format=lambda_.LoggingFormat.JSON,
+            application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
+            system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            environment={
+                "DEAD_LETTER_QUEUE_URL": dead_letter_queue.queue_url,
+                "ANONYMOUS_USER_ATTRIBUTES": json.dumps(
+                    "*" if anonymous_user_attributes == "*" else sorted(anonymous_user_attributes)
+                ),
+                "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
+            },
+        )
+        self._log.grant_write(self._function)
+        dead_letter_queue.grant(self._function, "sqs:SendMessage")
+        destination.bind(self._function)
+        self._function.add_event_source(
+            event_sources.SqsEventSource(
+                queue,
+                batch_size=batch_size,
+                max_batching_window=max_batching_window,
+                max_concurrency=max_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+
+    @property
+    def function(self) -> lambda_.Function:
+        """The function."""
+        return self._function
+
+    @property
+    def role(self) -> iam.Role:
+        """The function's role."""
+        return self._role
+
+    @property
+    def log(self) -> logs.LogGroup:
+        """The function's log group: one JSON line a batch."""
+        return self._log

@@ -1,0 +1,142 @@
+"""Where rejected messages go: the dead-letter queue, at once and with the reason."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.session import get_session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gtm_events.deadline import Deadline
+    from gtm_events.outcome import Reason
+
+_MAX_ENTRIES: Final = 10  # SendMessageBatch
+_MAX_BATCH_BYTES: Final = 1_048_576  # SQS: one message and one SendMessageBatch alike
+_MAX_DETAIL: Final = 1_000
+_CONNECT_SECONDS: Final = 1
+_READ_SECONDS: Final = 2
+_CALL_SECONDS: Final = _CONNECT_SECONDS + _READ_SECONDS
+_MAX_CALLS: Final = 8
+_EMPTY_BODY: Final = "(empty)"  # SQS takes no empty body
+
+# What SQS takes in a body or an attribute: the characters of XML 1.0.
+_NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A message that can never be delivered.
+
+    Attributes:
+        message_id: The id that the message had in the queue.
+        body: The message as it was.
+        reason: Why.
+        detail: Why, in words.
+    """
+
+    message_id: str
+    body: str
+    reason: Reason
+    detail: str
+
+
+class DeadLetters(Protocol):
+    """Takes what can never be delivered."""
+
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
+        """Send the letters; yield the message ids of those that were not taken.
+
+        None is sent after ``deadline``.
+        """
+        ...
+
+
+class DeadLetterQueue:
+    """An SQS queue of rejected messages.
+
+    The body is the original one; the message attributes ``Reason``, ``Detail`` and ``MessageId``
+    say why it is here and which message it was.
+
+    Args:
+        queue_url: URL of the queue.
+    """
+
+    def __init__(self, queue_url: str) -> None:
+        self._queue_url = queue_url
+        self._client: Any = None
+
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
+        """See :meth:`DeadLetters.send`."""
+        last_start = deadline.earlier(_CALL_SECONDS)
+        if self._client is None:
+            # Most invocations reject nothing: they do not pay for a second client.
+            self._client = _client()
+
+        def not_taken(batch: Sequence[DeadLetter]) -> list[str]:
+            taken = self._send_batch(batch) if last_start.remaining() > 0 else frozenset()
+            return [letter.message_id for index, letter in enumerate(batch) if index not in taken]
+
+        with ThreadPoolExecutor(max_workers=_MAX_CALLS) as pool:
+            for message_ids in pool.map(not_taken, _batches(letters)):
+                yield from message_ids
+
+    def _send_batch(self, batch: Sequence[DeadLetter]) -> frozenset[int]:
+        """Send one batch; return the indexes of the letters that SQS took."""
+        try:
+            answer = self._client.send_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[_entry(str(index), letter) for index, letter in enumerate(batch)],
+            )
+        except (BotoCoreError, ClientError):
+            return frozenset()
+        return frozenset(int(entry["Id"]) for entry in answer.get("Successful", ()))
+
+
+def _client() -> Any:
+    return get_session().create_client(
+        "sqs",
+        config=Config(
+            connect_timeout=_CONNECT_SECONDS,
+            read_timeout=_READ_SECONDS,
+            max_pool_connections=_MAX_CALLS,
+            # One attempt: what is not taken goes back to the queue and is tried again from there.
+            retries={"total_max_attempts": 1, "mode": "standard"},
+        ),
+    )
+
+
+def _entry(entry_id: str, letter: DeadLetter) -> dict[str, Any]:
+    attributes = {
+        "Reason": letter.reason.value,
+        "Detail": _NOT_XML.sub("\ufffd", letter.detail)[:_MAX_DETAIL] or "no detail",
+        "MessageId": letter.message_id,
+    }
+    return {
+        "Id": entry_id,
+        "MessageBody": _NOT_XML.sub("\ufffd", letter.body) or _EMPTY_BODY,
+        "MessageAttributes": {
+            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
+        },
+    }
+
+
+def _batches(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
+    batch: list[DeadLetter] = []
+    size = 0
+    for letter in letters:
+        # Attribute names, types and values count too; a character is at most 4 bytes.
+        letter_size = len(letter.body.encode(errors="replace")) + 4 * _MAX_DETAIL + 500
+        if batch and (len(batch) == _MAX_ENTRIES or size + letter_size > _MAX_BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(letter)
+        size += letter_size
+    if batch:
+        yield batch

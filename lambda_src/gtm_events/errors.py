@@ -1,0 +1,28 @@
+"""Everything that can be wrong with what the function is given.
+
+- :class:`GtmEventsError`
+    - :class:`SettingsError`: the function's environment
+    - :class:`MalformedMessage`: one message of the queue
+"""
+
+from __future__ import annotations
+
+
+class GtmEventsError(Exception):
+    """Base of this package's errors."""
+
+
+class SettingsError(GtmEventsError):
+    """An environment variable is missing or malformed: the function cannot start."""
+
+    def __init__(self, variable: str, problem: str, value: str | None) -> None:
+        got = "it is not set" if value is None else f"got {value!r}"
+        super().__init__(f"environment variable {variable} {problem}, {got}")
+
+
+class MalformedMessage(GtmEventsError):
+    """A message is not one of ours, or is damaged. Reading it again would not help.
+
+    The text goes to the dead-letter queue as the rejection's detail. It never quotes the message:
+    exception texts can end in logs.
+    """

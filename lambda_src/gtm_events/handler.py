@@ -1,0 +1,73 @@
+"""The Lambda function's entry point and composition root."""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gtm_events import destinations
+from gtm_events.dead_letters import DeadLetterQueue
+from gtm_events.deadline import Deadline
+from gtm_events.delivery import Delivery
+from gtm_events.log import emit, quiet_the_sdk
+from gtm_events.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class Context(Protocol):
+    """What the function uses of Lambda's context object."""
+
+    @property
+    def aws_request_id(self) -> str:
+        """Id of the invocation."""
+        ...
+
+    def get_remaining_time_in_millis(self) -> int:
+        """Return the milliseconds until Lambda ends the invocation."""
+        ...
+
+
+@cache
+def _delivery() -> Delivery:
+    """Return what serves every invocation of this process."""
+    quiet_the_sdk()
+    settings = Settings.from_environment(os.environ)
+    return Delivery(
+        destination=destinations.create(settings.destination, os.environ),
+        dead_letters=DeadLetterQueue(settings.dead_letter_queue_url),
+        policy=settings.attribute_policy,
+        accept_client_timestamp=settings.accept_client_timestamp,
+    )
+
+
+def handle(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
+    """Deliver an SQS batch; name the records that have to come back.
+
+    Args:
+        event: An SQS event of Lambda's event source mapping.
+        context: Lambda's context.
+
+    Returns:
+        ``batchItemFailures``, which the event source needs ``ReportBatchItemFailures`` for.
+    """
+    started = time.monotonic()
+    deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
+    batch = _delivery().deliver(event["Records"], deadline)
+    if batch.problems:
+        level = "ERROR"
+    elif batch.failures or batch.rejected:
+        level = "WARN"
+    else:
+        level = "INFO"
+    emit(
+        level,
+        "batch",
+        **batch.summary(),
+        duration_ms=round((time.monotonic() - started) * 1000),
+        request_id=context.aws_request_id,
+    )
+    return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.failures]}

@@ -1,0 +1,81 @@
+"""What becomes of an event: delivered, to be retried, or rejected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why an event is rejected: what an operator filters the dead-letter queue on."""
+
+    MALFORMED = "malformed"
+    """The message is not one that the endpoint wrote."""
+
+    RESERVED_EVENT_TYPE = "reserved_event_type"
+    """The destination keeps this event type for its own events."""
+
+    TOO_LARGE = "too_large"
+    """The event alone is larger than the destination takes."""
+
+    REFUSED = "refused"
+    """The destination refused the event for good."""
+
+    USER_ATTRIBUTES_REFUSED = "user_attributes_refused"
+    """The destination took the event and refused to change the endpoint's user attributes."""
+
+
+class RetryReason(StrEnum):
+    """Why an event goes back to the queue."""
+
+    THROTTLED = "throttled"
+    UNAVAILABLE = "unavailable"
+    TIMED_OUT = "timed_out"
+    UNREACHABLE = "unreachable"
+    UNANSWERED = "unanswered"
+    """The destination's answer says nothing of the event."""
+
+    DENIED = "denied"
+    """The destination does not let the function in: the owner has something to mend."""
+
+    OUT_OF_TIME = "out_of_time"
+    """The invocation's deadline came first."""
+
+    DEAD_LETTER_QUEUE_FAILED = "dead_letter_queue_failed"
+    """The event is rejected, but the dead-letter queue did not take it."""
+
+    INTERNAL_ERROR = "internal_error"
+    """A defect of this function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of the event with this id."""
+
+    event_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered(Outcome):
+    """The destination has the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retry(Outcome):
+    """The event may be delivered later; it goes back to the queue."""
+
+    reason: RetryReason
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected(Outcome):
+    """The event can never be delivered; retrying would only repeat the refusal.
+
+    Attributes:
+        reason: What an operator filters on.
+        detail: The destination's own words, or ours. It goes to the dead-letter queue, never to a
+            log: it may quote the event.
+    """
+
+    reason: Reason
+    detail: str

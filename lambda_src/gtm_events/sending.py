@@ -1,0 +1,214 @@
+"""Sends batches in parallel, retries what may be retried, splits what is refused whole."""
+
+from __future__ import annotations
+
+import random
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
+
+from gtm_events.errors import GtmEventsError
+from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from gtm_events.deadline import Deadline
+    from gtm_events.pacing import Pacer
+
+REQUESTS: Final = "requests"
+THROTTLES: Final = "throttles"
+
+_MAX_ATTEMPTS: Final = 4
+_BACKOFF_SECONDS: Final = 0.2  # before the second attempt; doubled each time, with full jitter
+
+
+class CallFailed(GtmEventsError):
+    """A request failed as a whole.
+
+    - :class:`TryAgain`: it may work later
+    - :class:`RefusedWhole`: it holds something that the destination refuses for good
+    - :class:`Denied`: no request can work until the owner mends something
+    """
+
+
+class TryAgain(CallFailed):
+    """The destination is throttling, failing, slow or out of reach."""
+
+    def __init__(self, reason: RetryReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class RefusedWhole(CallFailed):
+    """The destination refused the request without saying which of its entries is to blame."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+class Denied(CallFailed):
+    """The destination does not let the function in, or is not there.
+
+    The text is fit for a log: a status and an error code, not the destination's words, which could
+    quote the request.
+    """
+
+
+class Entry(Protocol):
+    """One event, encoded for the destination."""
+
+    @property
+    def event_id(self) -> str:
+        """The event's id."""
+        ...
+
+
+E = TypeVar("E", bound=Entry)
+E_contra = TypeVar("E_contra", bound=Entry, contravariant=True)
+
+
+class BatchCall(Protocol[E_contra]):
+    """A destination's batch request."""
+
+    def __call__(self, entries: Sequence[E_contra]) -> Iterator[Outcome]:
+        """Send one request; yield what the destination says of each entry.
+
+        An entry that the answer says nothing of may be left out. A :class:`Retry` that is yielded
+        is tried again while there is time.
+
+        Raises:
+            CallFailed: The request failed as a whole.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Sender(Generic[E]):
+    """Sends a destination's batches within its quota and the invocation's deadline.
+
+    Attributes:
+        call: Sends one batch.
+        pacer: The destination's quota.
+        call_seconds: How long one call may take at the most. None is started later than that
+            before the deadline.
+        max_workers: Calls under way at once.
+    """
+
+    call: BatchCall[E]
+    pacer: Pacer
+    call_seconds: float
+    max_workers: int
+
+    def send(
+        self, batches: Sequence[Sequence[E]], deadline: Deadline, counts: Counter[str]
+    ) -> Iterator[Outcome]:
+        """Yield exactly one outcome per entry, in any order.
+
+        Requests and throttles are added to ``counts``.
+
+        Raises:
+            Denied: The destination does not let the function in. Entries without an outcome by then
+                were not delivered.
+        """
+        run = _Run(self, deadline.earlier(self.call_seconds))
+        if len(batches) == 1:  # no need for a thread
+            yield from run.settle(batches[0], counts)
+        else:
+            with ThreadPoolExecutor(max_workers=self.max_workers) as pool:
+                futures = [pool.submit(run.settled, batch) for batch in batches]
+                for future in as_completed(futures):
+                    outcomes, counted = future.result()
+                    counts.update(counted)
+                    yield from outcomes
+        if run.denied:
+            raise run.denied[0]
+
+
+@dataclass(frozen=True, slots=True)
+class _Run(Generic[E]):
+    """One invocation's sending."""
+
+    sender: Sender[E]
+    last_start: Deadline
+    denied: list[Denied] = field(default_factory=list)
+
+    def settled(self, batch: Sequence[E]) -> tuple[list[Outcome], Counter[str]]:
+        counts: Counter[str] = Counter()
+        return list(self.settle(batch, counts)), counts
+
+    def settle(self, batch: Sequence[E], counts: Counter[str]) -> Iterator[Outcome]:
+        """Send ``batch`` until each of its entries has an outcome."""
+        todo: list[tuple[Sequence[E], int]] = [(batch, 1)]
+        while todo:
+            entries, attempt = todo.pop()
+            if self.denied:
+                yield from _retry(entries, RetryReason.DENIED)
+                continue
+            if not self._turn(attempt):
+                yield from _retry(entries, RetryReason.OUT_OF_TIME)
+                continue
+            try:
+                outcomes = self._outcomes(entries, counts)
+            except RefusedWhole as error:
+                if len(entries) == 1:
+                    yield Rejected(entries[0].event_id, error.reason, error.detail)
+                else:
+                    middle = len(entries) // 2
+                    todo += [(entries[middle:], attempt), (entries[:middle], attempt)]
+                continue
+            again = []
+            for entry in entries:
+                outcome = outcomes[entry.event_id]
+                if isinstance(outcome, Retry) and attempt < _MAX_ATTEMPTS:
+                    again.append(entry)
+                else:
+                    yield outcome
+            if again:
+                todo.append((again, attempt + 1))
+
+    def _outcomes(self, entries: Sequence[E], counts: Counter[str]) -> dict[str, Outcome]:
+        """Send one request; return an outcome for each of its entries.
+
+        Raises:
+            RefusedWhole: The destination does not say which entry it refuses.
+        """
+        counts[REQUESTS] += 1
+        reason = RetryReason.UNANSWERED
+        answers: list[Outcome] = []
+        try:
+            answers = list(self.sender.call(entries))
+        except TryAgain as error:
+            reason = error.reason
+        except Denied as error:
+            reason = RetryReason.DENIED
+            self.denied.append(error)
+        if reason is RetryReason.THROTTLED:
+            counts[THROTTLES] += 1
+            self.sender.pacer.throttled()
+        elif reason is RetryReason.UNANSWERED:
+            self.sender.pacer.answered()
+        outcomes: dict[str, Outcome] = {
+            entry.event_id: Retry(entry.event_id, reason) for entry in entries
+        }
+        outcomes.update((answer.event_id, answer) for answer in answers)
+        return outcomes
+
+    def _turn(self, attempt: int) -> bool:
+        """Wait until the next call may start; ``False`` if that is too late."""
+        if attempt > 1:
+            # Not for cryptography: jitter keeps parallel workers from coming back together.
+            backoff = random.uniform(0, _BACKOFF_SECONDS * 2 ** (attempt - 2))  # noqa: S311
+            if backoff >= self.last_start.remaining():
+                return False
+            time.sleep(backoff)
+        return self.sender.pacer.acquire(self.last_start)
+
+
+def _retry(entries: Sequence[E], reason: RetryReason) -> Iterator[Outcome]:
+    for entry in entries:
+        yield Retry(entry.event_id, reason)

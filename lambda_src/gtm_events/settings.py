@@ -1,0 +1,80 @@
+"""The function's environment, read once."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gtm_events.errors import SettingsError
+from gtm_events.policy import AttributePolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the construct told the function.
+
+    Attributes:
+        destination: Name under which the destination is registered (``DESTINATION``).
+        dead_letter_queue_url: Where rejected messages go (``DEAD_LETTER_QUEUE_URL``).
+        attribute_policy: Which user attributes may change (``ANONYMOUS_USER_ATTRIBUTES``: a JSON
+            list of names, or ``"*"``).
+        accept_client_timestamp: Whether ``timestamp`` is read (``ACCEPT_CLIENT_TIMESTAMP``:
+            ``true`` or ``false``).
+    """
+
+    destination: str
+    dead_letter_queue_url: str
+    attribute_policy: AttributePolicy
+    accept_client_timestamp: bool
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+        """Read the settings.
+
+        Raises:
+            SettingsError: A variable is missing or malformed.
+        """
+        return cls(
+            destination=required(environment, "DESTINATION"),
+            dead_letter_queue_url=required(environment, "DEAD_LETTER_QUEUE_URL"),
+            attribute_policy=AttributePolicy(
+                anonymous=_names(environment, "ANONYMOUS_USER_ATTRIBUTES")
+            ),
+            accept_client_timestamp=_boolean(environment, "ACCEPT_CLIENT_TIMESTAMP"),
+        )
+
+
+def required(environment: Mapping[str, str], variable: str) -> str:
+    """Return a variable that must be set.
+
+    Raises:
+        SettingsError: It is missing or empty.
+    """
+    value = environment.get(variable)
+    if not value:
+        raise SettingsError(variable, "must be set", value)
+    return value
+
+
+def _boolean(environment: Mapping[str, str], variable: str) -> bool:
+    value = required(environment, variable)
+    if value not in ("true", "false"):
+        raise SettingsError(variable, "must be true or false", value)
+    return value == "true"
+
+
+def _names(environment: Mapping[str, str], variable: str) -> frozenset[str] | None:
+    value = required(environment, variable)
+    try:
+        names = json.loads(value)
+    except ValueError:
+        names = None
+    if names == "*":
+        return None
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(variable, 'must be a JSON list of names, or "*" with its quotes', value)
+    return frozenset(names)

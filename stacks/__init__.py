@@ -1,0 +1,1 @@
+"""The deployable app: context settings wired to the construct library."""

@@ -1,0 +1,45 @@
+"""Where the stack departs from cdk-nag's AwsSolutions rules, and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from aws_cdk import Acknowledgment, Validations
+
+if TYPE_CHECKING:
+    from constructs import IConstruct
+
+    from cdk_gtm_connector import GtmConnector
+
+
+def acknowledge(connector: GtmConnector) -> None:
+    """Acknowledge what ``connector`` does on purpose, each at the narrowest construct."""
+    stage = connector.api.deployment_stage
+    _acknowledge(
+        stage,
+        "APIG6",
+        "Execution logs hold query strings, which hold personal data. The access log, without "
+        "them, and the stage's metrics are on.",
+    )
+    _acknowledge(
+        stage,
+        "APIG3",
+        "A web ACL costs a fixed monthly fee, so it is the owner's choice; the endpoint takes no "
+        "input that is interpreted, and API Gateway's throttling is on.",
+    )
+    # An image tag cannot send headers and its visitors are not logged in. What they may change is
+    # decided at delivery: events always, user attributes only as the owner permits.
+    anonymous = "An image tag's visitors are anonymous: GET /events is open to everyone by design."
+    _acknowledge(connector.collection.method, "APIG4", anonymous)
+    _acknowledge(connector.collection.method, "COG4", anonymous)
+    _acknowledge(
+        connector.delivery.role.node.find_child("DefaultPolicy"),
+        "IAM5[Resource::*]",
+        "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource but *.",
+    )
+
+
+def _acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
+    Validations.of(construct).acknowledge(
+        Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+    )

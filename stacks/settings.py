@@ -1,0 +1,206 @@
+"""Settings of the deployable app, read from CDK context (``cdk deploy -c name=value``)."""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+
+from cdk_gtm_connector import PinpointDestination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from constructs import Node
+
+T = TypeVar("T")
+
+
+class SettingError(Exception):
+    """A setting is missing or malformed. The message is one sentence for whoever runs ``cdk``."""
+
+    def __init__(self, name: str, problem: str, value: object, example: str) -> None:
+        got = "it is not set" if value is None else f"got {value!r}"
+        super().__init__(f"setting {name} {problem}, {got}: {_how_to_set(name, example)}")
+
+    @classmethod
+    def from_prop(cls, error: ValueError) -> SettingError:
+        """Return what a construct said of a prop, with how to set it from here.
+
+        The settings carry the props' names, and the constructs' messages begin with them.
+        """
+        setting_error = cls.__new__(cls)
+        name = str(error).partition(" ")[0]
+        Exception.__init__(setting_error, f"setting {error}: {_how_to_set(name, '…')}")
+        return setting_error
+
+
+def _how_to_set(name: str, example: str) -> str:
+    return f'set it with -c {name}={example} or under "context" in cdk.json'
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """What ``cdk deploy`` can be told. All but ``pinpoint_app_id`` are props of ``GtmConnector``.
+
+    ``None`` leaves a prop at the construct's own default.
+    """
+
+    pinpoint_app_id: str
+    anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
+    accept_client_timestamp: bool | None = None
+    batch_size: int | None = None
+    max_batching_window: cdk.Duration | None = None
+    max_concurrency: int | None = None
+    memory_size: int | None = None
+    timeout: cdk.Duration | None = None
+    max_receive_count: int | None = None
+    message_retention: cdk.Duration | None = None
+    log_retention: logs.RetentionDays | None = None
+    cloud_watch_role: bool | None = None
+
+    @classmethod
+    def from_context(cls, node: Node) -> Settings:
+        """Read the settings from ``node``'s context.
+
+        Raises:
+            SettingError: A setting is missing, malformed, or looks like a misspelt one.
+        """
+        _refuse_misspelt(node)
+        return cls(
+            pinpoint_app_id=_pinpoint_app_id(node),
+            anonymous_user_attributes=_read(node, "anonymous_user_attributes", _names, "plan,city"),
+            accept_client_timestamp=_read(node, "accept_client_timestamp", _boolean, "true"),
+            batch_size=_read(node, "batch_size", _whole_number, "1000"),
+            max_batching_window=_read(node, "max_batching_window", _seconds, "5"),
+            max_concurrency=_read(node, "max_concurrency", _whole_number, "2"),
+            memory_size=_read(node, "memory_size", _whole_number, "512"),
+            timeout=_read(node, "timeout", _seconds, "60"),
+            max_receive_count=_read(node, "max_receive_count", _whole_number, "10"),
+            message_retention=_read(node, "message_retention", _days, "4"),
+            log_retention=_read(node, "log_retention", _retention, "90"),
+            cloud_watch_role=_read(node, "cloud_watch_role", _boolean, "true"),
+        )
+
+    def props(self) -> dict[str, Any]:
+        """Return the props of ``GtmConnector`` that were set."""
+        return {
+            field.name: value
+            for field in fields(self)
+            if field.name != "pinpoint_app_id" and (value := getattr(self, field.name)) is not None
+        }
+
+
+def _refuse_misspelt(node: Node) -> None:
+    """Refuse a key that is almost one of ours: it would be ignored without a word."""
+    names = [field.name for field in fields(Settings)]
+    for key in node.get_all_context():
+        if key in names or ":" in key or "/" in key:  # CDK's own keys hold one of the two
+            continue
+        for match in difflib.get_close_matches(key, names, n=1, cutoff=0.85):
+            raise SettingError(match, "seems to be misspelt", key, "…")
+
+
+def _pinpoint_app_id(node: Node) -> str:
+    value = node.try_get_context("pinpoint_app_id")
+    try:
+        return PinpointDestination(application_id=str(value or "").strip()).application_id
+    except ValueError:
+        raise SettingError(
+            "pinpoint_app_id",
+            "must be the ID of the Pinpoint application that receives the events "
+            "(letters, digits and hyphens)",
+            value,
+            "0123456789abcdef0123456789abcdef",
+        ) from None
+
+
+def _read(node: Node, name: str, convert: Callable[[object], T], example: str) -> T | None:
+    """Return the setting ``name`` converted, or ``None`` where it is not set.
+
+    ``convert`` takes what the CLI (always strings) or ``cdk.json`` (any JSON) gives and raises
+    ``ValueError`` with what the value must be.
+    """
+    value = node.try_get_context(name)
+    if value is None:
+        return None
+    try:
+        return convert(value)
+    except ValueError as error:
+        raise SettingError(name, str(error), value, example) from error
+
+
+def _names(value: object) -> Sequence[str] | Literal["*"]:
+    if isinstance(value, str):
+        if value.strip() == "*":
+            return "*"
+        value = value.split(",") if value.strip() else []
+    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
+        raise ValueError("must be comma-separated names or *")
+    names = [name.strip() for name in value]
+    if "" in names:
+        raise ValueError("must be comma-separated names without an empty one, or *")
+    return names
+
+
+def _boolean(value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    if value in ("true", "false"):
+        return value == "true"
+    raise ValueError("must be true or false")
+
+
+def _whole_number(value: object) -> int:
+    # cdk.json gives numbers as floats through jsii.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
+        return int(value)
+    raise ValueError("must be a whole number")
+
+
+def _seconds(value: object) -> cdk.Duration:
+    try:
+        return cdk.Duration.seconds(_whole_number(value))
+    except ValueError:
+        raise ValueError("must be a whole number of seconds") from None
+
+
+def _days(value: object) -> cdk.Duration:
+    try:
+        return cdk.Duration.days(_whole_number(value))
+    except ValueError:
+        raise ValueError("must be a whole number of days") from None
+
+
+_RETENTIONS = {
+    1: logs.RetentionDays.ONE_DAY,
+    3: logs.RetentionDays.THREE_DAYS,
+    5: logs.RetentionDays.FIVE_DAYS,
+    7: logs.RetentionDays.ONE_WEEK,
+    14: logs.RetentionDays.TWO_WEEKS,
+    30: logs.RetentionDays.ONE_MONTH,
+    60: logs.RetentionDays.TWO_MONTHS,
+    90: logs.RetentionDays.THREE_MONTHS,
+    120: logs.RetentionDays.FOUR_MONTHS,
+    150: logs.RetentionDays.FIVE_MONTHS,
+    180: logs.RetentionDays.SIX_MONTHS,
+    365: logs.RetentionDays.ONE_YEAR,
+    400: logs.RetentionDays.THIRTEEN_MONTHS,
+    545: logs.RetentionDays.EIGHTEEN_MONTHS,
+    731: logs.RetentionDays.TWO_YEARS,
+}
+
+
+def _retention(value: object) -> logs.RetentionDays:
+    allowed = f"must be a number of days out of {', '.join(map(str, _RETENTIONS))}"
+    try:
+        return _RETENTIONS[_whole_number(value)]
+    except (KeyError, ValueError):
+        raise ValueError(allowed) from None
