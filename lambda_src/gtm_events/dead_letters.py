@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 if TYPE_CHECKING:
@@ -94,7 +95,7 @@ class DeadLetterQueue:
                 QueueUrl=self._queue_url,
                 Entries=[_entry(str(index), letter) for index, letter in enumerate(batch)],
             )
-        except (BotoCoreError, ClientError):
+        except (BotoCoreError, ClientError, ResponseParserError):
             return frozenset()
         return frozenset(int(entry["Id"]) for entry in answer.get("Successful", ()))
 

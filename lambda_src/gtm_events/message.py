@@ -80,6 +80,8 @@ def _check_characters(body: str) -> None:
 
 
 def _parse(line_name: str, line: str) -> list[tuple[str, str]]:
+    if not line:  # what strict parsing says of it depends on Python's version
+        return []
     try:
         return parse_qsl(line, keep_blank_values=True, strict_parsing=True, errors="strict")
     except UnicodeDecodeError:

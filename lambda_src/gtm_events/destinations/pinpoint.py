@@ -15,9 +15,11 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    EndpointConnectionError,
     HTTPClientError,
     ReadTimeoutError,
 )
+from botocore.parsers import ResponseParserError
 from botocore.session import get_session
 
 from gtm_events.errors import SettingsError
@@ -150,9 +152,9 @@ class PinpointDestination:
             raise _failure(error) from error
         except (ReadTimeoutError, ConnectTimeoutError) as error:
             raise TryAgain(RetryReason.TIMED_OUT) from error
-        except HTTPClientError as error:
+        except (HTTPClientError, EndpointConnectionError) as error:
             raise TryAgain(RetryReason.UNREACHABLE) from error
-        except BotoCoreError as error:  # an unreadable answer, credentials on their way out
+        except (BotoCoreError, ResponseParserError) as error:  # or credentials on their way out
             raise TryAgain(RetryReason.UNAVAILABLE) from error
         results = answer.get("EventsResponse", {}).get("Results", {})
         for entry in entries:

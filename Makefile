@@ -1,0 +1,77 @@
+# `make run` and `make test` do all their own set-up. `make help` lists the targets.
+
+SHELL := bash
+.DEFAULT_GOAL := help
+
+PY := .venv/bin/python
+# npm's newest, 3.0.0, was published by accident and cannot read this library's output.
+CDK := npx --yes aws-cdk@2.1148.1
+# What `make synth`, `make diff` and `make deploy` pass on: CONTEXT="pinpoint_app_id=… timeout=120"
+CONTEXT ?=
+CONTEXT_ARGS := $(foreach setting,$(CONTEXT),-c $(setting))
+ARGS ?=
+
+# jsii greets Node 20 with a banner in every process that synthesizes. The value is Node's major.
+export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+.PHONY: run
+run: ## Run the whole pipeline on this machine: no AWS account, no Docker
+	@scripts/setup.sh run
+	@exec $(PY) -m local $(ARGS)
+
+.PHONY: test
+test: ## Run all tests
+	@scripts/setup.sh test
+	$(PY) -m pytest $(ARGS)
+
+.PHONY: lint
+lint: ## Check format, style and types
+	@scripts/setup.sh test
+	$(PY) -m ruff format --check .
+	$(PY) -m ruff check .
+	$(PY) -m mypy
+
+.PHONY: format
+format: ## Format the code and mend what can be mended
+	@scripts/setup.sh test
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+.PHONY: synth
+synth: ## Write the CloudFormation template to cdk.out: make synth CONTEXT="pinpoint_app_id=…"
+	@scripts/setup.sh run
+	$(CDK) synth --quiet --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
+
+.PHONY: diff
+diff: ## Compare with what is deployed: make diff CONTEXT="pinpoint_app_id=…"
+	@scripts/setup.sh run
+	$(CDK) diff --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
+
+.PHONY: deploy
+deploy: ## Deploy to the AWS account of your credentials: make deploy CONTEXT="pinpoint_app_id=…"
+	@scripts/setup.sh run
+	$(CDK) deploy --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
+
+.PHONY: build
+build: ## Build the wheel and the source distribution into dist
+	@scripts/setup.sh test
+	$(PY) -m build --no-isolation
+
+.PHONY: requirements
+requirements: ## Pin the requirements anew (needs uv)
+	for set in -dev -local ""; do \
+	    constraint=$$([ "$$set" = -dev ] || echo "-c requirements-dev.txt"); \
+	    uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
+	        $$constraint requirements$$set.in -o requirements$$set.txt && \
+	    sed -i "1i # Made from requirements$$set.in by \`make requirements\`: do not edit." \
+	        requirements$$set.txt; \
+	done
+
+.PHONY: clean
+clean: ## Remove what the other targets made
+	rm -rf .venv cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,181 @@
+"""Builders and in-memory fakes for the function's tests."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote_plus, urlencode
+
+from gtm_events.deadline import Deadline
+from gtm_events.delivery import Batch, Delivery
+from gtm_events.destinations.pinpoint import PinpointDestination
+from gtm_events.policy import AttributePolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from gtm_events.dead_letters import DeadLetter
+
+REQUEST_TIME = 1_795_000_000_000  # 2026-11-18T11:06:40Z
+SHARED_CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
+
+
+def body(
+    parameters: Mapping[str, str] | Sequence[tuple[str, str]], *, time: int = REQUEST_TIME
+) -> str:
+    """Return a message body as the endpoint's template writes it."""
+    return f"v=1&time={time}&access=anonymous\n{urlencode(parameters, quote_via=quote_plus)}"
+
+
+def message_id(number: int) -> str:
+    """Return a message id of SQS's shape."""
+    return f"{number:08x}-0000-4000-8000-000000000000"
+
+
+def records(bodies: Sequence[str]) -> list[dict[str, Any]]:
+    """Return the records of an SQS event, numbered from 0."""
+    return [
+        {"messageId": message_id(number), "body": text, "eventSource": "aws:sqs"}
+        for number, text in enumerate(bodies)
+    ]
+
+
+Answer = dict[str, Any]
+Respond = "Callable[[str, str, dict[str, Any]], tuple[int, str] | None]"
+
+
+def accept_all(_endpoint_id: str, _event_id: str, _event: dict[str, Any]) -> tuple[int, str]:
+    """Accept every event."""
+    return 202, "Accepted"
+
+
+@dataclass
+class FakePinpoint:
+    """``PutEvents`` in memory, behind the SDK client's own call.
+
+    Attributes:
+        respond: Decides an event's status and message; ``None`` leaves the event out of the answer.
+            It may raise what the SDK raises.
+        respond_endpoint: The same for an endpoint.
+        requests: Every request's body, in order of arrival.
+    """
+
+    respond: Callable[[str, str, dict[str, Any]], tuple[int, str] | None] = accept_all
+    respond_endpoint: Callable[[str, dict[str, Any]], tuple[int, str]] = lambda *_: (
+        202,
+        "Accepted",
+    )
+    requests: list[bytes] = field(default_factory=list)
+    application_ids: set[str] = field(default_factory=set)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def put_events(self, *, ApplicationId: str, EventsRequest: bytes) -> Answer:  # noqa: N803
+        """Answer one request."""
+        with self._lock:
+            self.requests.append(EventsRequest)
+            self.application_ids.add(ApplicationId)
+        results: dict[str, Any] = {}
+        for endpoint_id, item in json.loads(EventsRequest)["BatchItem"].items():
+            events = {}
+            for event_id, event in item["Events"].items():
+                if answer := self.respond(endpoint_id, event_id, event):
+                    events[event_id] = {"StatusCode": answer[0], "Message": answer[1]}
+            status, message = self.respond_endpoint(endpoint_id, item["Endpoint"])
+            results[endpoint_id] = {
+                "EndpointItemResponse": {"StatusCode": status, "Message": message},
+                "EventsItemResponse": events,
+            }
+        return {"EventsResponse": {"Results": results}}
+
+    def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield every request's endpoints with what was sent for them."""
+        for request in self.requests:
+            yield from json.loads(request)["BatchItem"].items()
+
+    def events(self) -> dict[str, dict[str, Any]]:
+        """Return every event that was sent, by event id; each id may have been sent once only."""
+        events: dict[str, dict[str, Any]] = {}
+        for _, item in self.items():  # noqa: PERF102 - a method of this class
+            assert not events.keys() & item["Events"].keys(), "an event was sent twice"
+            events.update(item["Events"])
+        return events
+
+    def user_attributes(self, endpoint_id: str) -> list[dict[str, list[str]]]:
+        """Return the user attributes that each request set on the endpoint."""
+        return [
+            item["Endpoint"].get("User", {}).get("UserAttributes", {})
+            for name, item in self.items()
+            if name == endpoint_id
+        ]
+
+
+@dataclass
+class FakeDeadLetters:
+    """A dead-letter queue in memory.
+
+    Attributes:
+        refuse: Message ids that it does not take.
+        letters: What it took.
+    """
+
+    refuse: frozenset[str] = frozenset()
+    letters: list[DeadLetter] = field(default_factory=list)
+
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
+        """Take the letters."""
+        for letter in letters:
+            if letter.message_id in self.refuse or deadline.remaining() <= 0:
+                yield letter.message_id
+            else:
+                self.letters.append(letter)
+
+    def reasons(self) -> dict[str, str]:
+        """Return each letter's reason by message id."""
+        assert len({letter.message_id for letter in self.letters}) == len(self.letters)
+        return {letter.message_id: letter.reason.value for letter in self.letters}
+
+
+def deliver(
+    bodies: Sequence[str],
+    *,
+    pinpoint: FakePinpoint | None = None,
+    dead_letters: FakeDeadLetters | None = None,
+    anonymous: frozenset[str] | None = None,
+    accept_client_timestamp: bool = False,
+    seconds: float = 60,
+    requests_per_second: float = 1_000_000,
+) -> Batch:
+    """Deliver one batch of message bodies to an in-memory Pinpoint.
+
+    All user attributes may change unless ``anonymous`` says otherwise.
+    """
+    delivery = Delivery(
+        destination=PinpointDestination(
+            pinpoint or FakePinpoint(),
+            application_id="app",
+            requests_per_second=requests_per_second,
+        ),
+        dead_letters=dead_letters or FakeDeadLetters(),
+        policy=AttributePolicy(anonymous=anonymous),
+        accept_client_timestamp=accept_client_timestamp,
+    )
+    return delivery.deliver(records(bodies), Deadline.after(seconds))
+
+
+def check_books(batch: Batch, dead_letters: FakeDeadLetters) -> None:
+    """Assert that every record has exactly one place."""
+    assert batch.received == (batch.delivered + batch.retried.total() + batch.rejected.total()), (
+        batch.summary()
+    )
+    assert len(batch.failures) == len(set(batch.failures)) == batch.retried.total()
+    assert len(dead_letters.letters) == batch.rejected.total()
+    assert not set(batch.failures) & set(dead_letters.reasons())
+
+
+def counted(batch: Batch) -> Counter[str]:
+    """Return the batch's counts that are not zero, without requests."""
+    return Counter({name: n for name, n in batch.counts.items() if n and name != "requests"})

@@ -1,0 +1,130 @@
+"""What the dead-letter queue is sent, through the SDK's own client and its validation."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from botocore.exceptions import ReadTimeoutError
+
+from gtm_events import dead_letters
+from gtm_events.dead_letters import DeadLetter, DeadLetterQueue
+from gtm_events.deadline import Deadline
+from gtm_events.outcome import Reason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dlq"
+MINUTE = 60.0
+Batch = list[dict[str, Any]]
+
+
+class Queue:
+    """An SQS that takes what ``refuse`` does not name; behind botocore's validation and parsing."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.batches: list[Batch] = []
+        self.refuse: Callable[[dict[str, Any]], bool] = lambda _entry: False
+        self.raises: Exception | None = None
+        client = dead_letters._client()
+        client.meta.events.register("before-call.sqs.SendMessageBatch", self._answer)
+        client.meta.events.register("before-parameter-build.sqs.SendMessageBatch", self._note)
+        monkeypatch.setattr(dead_letters, "_client", lambda: client)
+        self.letters = DeadLetterQueue(URL)
+
+    def _note(self, params: dict[str, Any], **_: object) -> None:
+        assert params["QueueUrl"] == URL
+        self.batches.append(params["Entries"])
+
+    def _answer(self, params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
+        assert len(params["body"]) <= 1_100_000
+        if self.raises:
+            raise self.raises
+        entries = self.batches[-1]
+        response = type("Response", (), {"status_code": 200})()
+        return response, {
+            "Successful": [{"Id": e["Id"]} for e in entries if not self.refuse(e)],
+            "Failed": [{"Id": e["Id"]} for e in entries if self.refuse(e)],
+        }
+
+    def sent(self) -> Batch:
+        return [entry for batch in self.batches for entry in batch]
+
+
+@pytest.fixture
+def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
+    monkeypatch.setattr(dead_letters, "_MAX_CALLS", 1)  # the fake is not made for threads
+    return Queue(monkeypatch)
+
+
+def letter(number: int, body: str = "body", detail: str = "detail") -> DeadLetter:
+    return DeadLetter(f"id-{number}", body, Reason.MALFORMED, detail)
+
+
+def test_a_letter_says_why_and_which(queue: Queue) -> None:
+    assert (
+        list(queue.letters.send([letter(1, "v=1\nevent=é", "why")], Deadline.after(MINUTE))) == []
+    )
+    assert queue.sent() == [
+        {
+            "Id": "0",
+            "MessageBody": "v=1\nevent=é",
+            "MessageAttributes": {
+                "Reason": {"DataType": "String", "StringValue": "malformed"},
+                "Detail": {"DataType": "String", "StringValue": "why"},
+                "MessageId": {"DataType": "String", "StringValue": "id-1"},
+            },
+        }
+    ]
+
+
+def test_what_sqs_would_not_take_is_made_takable(queue: Queue) -> None:
+    list(
+        queue.letters.send(
+            [
+                letter(1, ""),
+                letter(2, "a\x00b\ud800c\ufffe\t\n"),
+                letter(3, detail="d\x01" * 2_000),
+            ],
+            Deadline.after(MINUTE),
+        )
+    )
+    assert [entry["MessageBody"] for entry in queue.sent()] == [
+        "(empty)",
+        "a\ufffdb\ufffdc\ufffd\t\n",
+        "body",
+    ]
+    detail = queue.sent()[2]["MessageAttributes"]["Detail"]["StringValue"]
+    assert detail == "d\ufffd" * 500
+
+
+def test_an_empty_detail_is_no_reason_to_fail(queue: Queue) -> None:
+    list(queue.letters.send([letter(1, detail="")], Deadline.after(MINUTE)))
+    assert queue.sent()[0]["MessageAttributes"]["Detail"]["StringValue"] == "no detail"
+
+
+def test_ten_letters_and_a_mebibyte_a_batch(queue: Queue) -> None:
+    letters = [letter(i) for i in range(25)] + [letter(i, "x" * 400_000) for i in range(25, 30)]
+    assert list(queue.letters.send(letters, Deadline.after(MINUTE))) == []
+    assert [len(batch) for batch in queue.batches] == [10, 10, 7, 2, 1]
+    for batch in queue.batches:
+        assert sum(len(entry["MessageBody"]) for entry in batch) < 1_048_576
+
+
+def test_what_is_not_taken_is_named(queue: Queue) -> None:
+    queue.refuse = lambda entry: entry["MessageBody"] == "no"
+    letters = [letter(i, "no" if i % 7 == 0 else "yes") for i in range(25)]
+    not_taken = list(queue.letters.send(letters, Deadline.after(MINUTE)))
+    assert not_taken == ["id-0", "id-7", "id-14", "id-21"]
+
+
+def test_a_failing_call_names_its_letters(queue: Queue) -> None:
+    queue.raises = ReadTimeoutError(endpoint_url=URL)
+    not_taken = list(queue.letters.send([letter(1), letter(2)], Deadline.after(MINUTE)))
+    assert not_taken == ["id-1", "id-2"]
+
+
+def test_after_the_deadline_nothing_is_sent(queue: Queue) -> None:
+    assert list(queue.letters.send([letter(1)], Deadline.after(2))) == ["id-1"]
+    assert queue.batches == []

@@ -1,0 +1,467 @@
+"""Every record in its right place, whatever the destination does."""
+
+from __future__ import annotations
+
+import json
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+import pytest
+from botocore.exceptions import (
+    ClientError,
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ReadTimeoutError,
+)
+from botocore.parsers import ResponseParserError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gtm_events import sending
+from tests.unit.builders import (
+    FakeDeadLetters,
+    FakePinpoint,
+    accept_all,
+    body,
+    check_books,
+    deliver,
+    message_id,
+    records,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(autouse=True)
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+
+
+def error(status: int, code: str, message: str = "words") -> ClientError:
+    return ClientError(
+        {
+            "Error": {"Code": code, "Message": message},
+            "ResponseMetadata": {
+                "HTTPStatusCode": status,
+                "RequestId": "",
+                "HostId": "",
+                "HTTPHeaders": {},
+                "RetryAttempts": 0,
+            },
+        },
+        "PutEvents",
+    )
+
+
+def events(*event_types: str) -> list[str]:
+    return [
+        body({"event": event_type, "endpoint_id": f"ep-{number}"})
+        for number, event_type in enumerate(event_types)
+    ]
+
+
+class Raising:
+    """A destination that raises ``exception`` for the first ``times`` requests."""
+
+    def __init__(self, exception: Exception, times: int = 1_000_000) -> None:
+        self.exception = exception
+        self.times = times
+
+    def __call__(
+        self, _endpoint_id: str, _event_id: str, _event: dict[str, Any]
+    ) -> tuple[int, str]:
+        if self.times > 0:
+            self.times -= 1
+            raise self.exception
+        return 202, "Accepted"
+
+
+TRANSIENT = {
+    "throttled": error(429, "TooManyRequestsException"),
+    "unavailable": error(500, "InternalServerErrorException"),
+    "unavailable ": error(503, "ServiceUnavailable"),
+    "unavailable  ": NoCredentialsError(),
+    "unavailable   ": ResponseParserError("not JSON"),
+    "timed_out": ReadTimeoutError(endpoint_url="https://pinpoint"),
+    "timed_out ": ConnectTimeoutError(endpoint_url="https://pinpoint"),
+    "unreachable": EndpointConnectionError(endpoint_url="https://pinpoint"),
+    "unreachable ": ConnectionClosedError(endpoint_url="https://pinpoint"),
+}
+
+
+@pytest.mark.parametrize("exception", TRANSIENT.values(), ids=TRANSIENT)
+def test_a_passing_failure_is_tried_again(exception: Exception) -> None:
+    pinpoint = FakePinpoint(respond=Raising(exception, times=2))
+    batch = deliver(events("a", "b"), pinpoint=pinpoint)
+    assert (batch.delivered, batch.failures) == (2, [])
+    assert batch.counts["requests"] == len(pinpoint.requests) == 3
+    assert batch.counts["throttles"] == (2 if exception is TRANSIENT["throttled"] else 0)
+
+
+@pytest.mark.parametrize(("reason", "exception"), TRANSIENT.items(), ids=TRANSIENT)
+def test_a_lasting_failure_sends_records_back_to_the_queue(
+    reason: str, exception: Exception
+) -> None:
+    pinpoint, letters = FakePinpoint(respond=Raising(exception)), FakeDeadLetters()
+    batch = deliver(events("a", "b"), pinpoint=pinpoint, dead_letters=letters)
+    assert batch.failures == [message_id(0), message_id(1)]
+    assert batch.retried == {reason.strip(): 2}
+    assert len(pinpoint.requests) == 4
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize("status", [401, 403, 404, 405])
+def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
+    """A wrong application id or policy is the owner's to mend, not the events' fault."""
+    pinpoint = FakePinpoint(respond=Raising(error(status, "TheCode", "secret words")))
+    letters = FakeDeadLetters()
+    batch = deliver(events(*["e"] * 5_000), pinpoint=pinpoint, dead_letters=letters)
+    assert batch.retried == {"denied": 5_000}
+    assert batch.problems == [f"the destination does not let the function in: {status} TheCode"]
+    assert len(pinpoint.requests) <= 16  # those already under way
+    check_books(batch, letters)
+
+
+def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
+    def refuse_whole(_endpoint_id: str, _event_id: str, event: dict[str, Any]) -> tuple[int, str]:
+        if event["EventType"] == "poison":
+            raise error(400, "BadRequestException", "one of them is wrong")
+        return 202, "Accepted"
+
+    pinpoint, letters = FakePinpoint(respond=refuse_whole), FakeDeadLetters()
+    batch = deliver(
+        events(*["e"] * 41, "poison", *["e"] * 57, "poison"),
+        pinpoint=pinpoint,
+        dead_letters=letters,
+    )
+    assert letters.reasons() == {message_id(41): "refused", message_id(99): "refused"}
+    assert letters.letters[0].detail == "400 BadRequestException: one of them is wrong"
+    assert batch.delivered == 98
+    assert len(pinpoint.requests) < 40
+    check_books(batch, letters)
+
+
+def test_a_request_that_is_too_large_after_all_is_split() -> None:
+    class Smaller(FakePinpoint):
+        def put_events(self, *, ApplicationId: str, EventsRequest: bytes) -> dict[str, Any]:  # noqa: N803
+            if len(EventsRequest) > 1_000:
+                raise error(413, "PayloadTooLargeException")
+            return super().put_events(ApplicationId=ApplicationId, EventsRequest=EventsRequest)
+
+    pinpoint, letters = Smaller(), FakeDeadLetters()
+    batch = deliver(events(*["e"] * 50, "e" * 2_000), pinpoint=pinpoint, dead_letters=letters)
+    assert letters.reasons() == {message_id(50): "too_large"}
+    assert batch.delivered == 50
+    check_books(batch, letters)
+
+
+def test_each_events_own_status_is_read() -> None:
+    def respond(_endpoint_id: str, _event_id: str, event: dict[str, Any]) -> tuple[int, str] | None:
+        statuses = {"ok": 202, "refused": 400, "throttled": 429, "failed": 500}
+        kind = event["EventType"]
+        return (statuses[kind], f"it is {kind}") if kind in statuses else None
+
+    pinpoint, letters = FakePinpoint(respond=respond), FakeDeadLetters()
+    batch = deliver(
+        events("ok", "refused", "throttled", "failed", "unmentioned"),
+        pinpoint=pinpoint,
+        dead_letters=letters,
+    )
+    assert batch.delivered == 1
+    assert letters.reasons() == {message_id(1): "refused"}
+    assert letters.letters[0].detail == "400 it is refused"
+    assert batch.retried == {"throttled": 1, "unavailable": 1, "unanswered": 1}
+    # Only what may be retried is sent again.
+    assert [len(json.loads(request)["BatchItem"]) for request in pinpoint.requests] == [5, 3, 3, 3]
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize(
+    ("status", "delivered", "rejected", "retried"),
+    [
+        (202, 2, {}, {}),
+        (400, 1, {"user_attributes_refused": 1}, {}),
+        (429, 1, {}, {"throttled": 1}),
+        (500, 1, {}, {"unavailable": 1}),
+    ],
+)
+def test_the_endpoints_status_counts_for_events_with_user_attributes(
+    status: int, delivered: int, rejected: dict[str, int], retried: dict[str, int]
+) -> None:
+    pinpoint = FakePinpoint(respond_endpoint=lambda *_: (status, "no"))
+    letters = FakeDeadLetters()
+    batch = deliver(
+        [
+            body({"event": "e", "endpoint_id": "ep", "usat_plan": "gold"}),
+            body({"event": "e", "endpoint_id": "ep"}),
+        ],
+        pinpoint=pinpoint,
+        dead_letters=letters,
+    )
+    assert batch.delivered == delivered
+    assert batch.rejected == rejected
+    assert batch.retried == retried
+    check_books(batch, letters)
+
+
+MALFORMED = [
+    "",
+    "x",
+    "{}",
+    "v=1&time=1&access=anonymous",
+    body({"event": "cut", "endpoint_id": "off"})[:-30],
+    "v=1&time=1&access=anonymous\nevent=%FF&endpoint_id=1",
+    "v=1&time=1&access=anonymous\nevent=e\ud800&endpoint_id=1",
+    body({"event": "e"}),
+    body({"endpoint_id": "e"}),
+]
+
+
+@pytest.mark.parametrize("malformed", MALFORMED)
+def test_a_malformed_message_never_stops_its_neighbours(malformed: str) -> None:
+    letters = FakeDeadLetters()
+    first, last = events("a", "b")
+    batch = deliver([first, malformed, last], dead_letters=letters)
+    assert batch.delivered == 2
+    assert letters.reasons() == {message_id(1): "malformed"}
+    assert letters.letters[0].body == malformed
+    assert letters.letters[0].detail
+    check_books(batch, letters)
+
+
+def test_a_batch_of_nothing_but_malformed_messages_asks_nothing_of_the_destination() -> None:
+    pinpoint, letters = FakePinpoint(), FakeDeadLetters()
+    batch = deliver(MALFORMED, pinpoint=pinpoint, dead_letters=letters)
+    assert batch.rejected == {"malformed": len(MALFORMED)}
+    assert pinpoint.requests == []
+    check_books(batch, letters)
+
+
+def test_what_the_dead_letter_queue_does_not_take_stays_in_the_queue() -> None:
+    letters = FakeDeadLetters(refuse=frozenset({message_id(1)}))
+    batch = deliver(["x", "y", *events("e")], dead_letters=letters)
+    assert letters.reasons() == {message_id(0): "malformed"}
+    assert batch.failures == [message_id(1)]
+    assert batch.retried == {"dead_letter_queue_failed": 1}
+    check_books(batch, letters)
+
+
+def test_a_dead_letter_queue_that_raises_loses_nothing() -> None:
+    class Broken(FakeDeadLetters):
+        def send(self, *_: object) -> Iterator[str]:
+            raise RuntimeError("secret words")
+
+    batch = deliver(["x", *events("e")], dead_letters=Broken())
+    assert batch.failures == [message_id(0)]
+    assert batch.delivered == 1
+    assert batch.problems == ["defect while rejecting: RuntimeError"]
+
+
+def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
+    class Defective(FakePinpoint):
+        def put_events(self, *, ApplicationId: str, EventsRequest: bytes) -> dict[str, Any]:  # noqa: N803
+            if self.requests:
+                raise KeyError("secret words")
+            return super().put_events(ApplicationId=ApplicationId, EventsRequest=EventsRequest)
+
+    letters = FakeDeadLetters()
+    with one_at_a_time():
+        batch = deliver(events(*["e"] * 150), pinpoint=Defective(), dead_letters=letters)
+    assert batch.delivered == 100
+    assert batch.retried == {"internal_error": 50}
+    assert batch.problems == ["defect while delivering: KeyError"]
+    check_books(batch, letters)
+
+
+@contextmanager
+def one_at_a_time() -> Iterator[None]:
+    with patch("gtm_events.destinations.pinpoint._MAX_CALLS", 1):
+        yield
+
+
+@pytest.mark.parametrize("seconds", [0.0, 5.0, 13.9])
+def test_near_the_deadline_nothing_is_sent_and_everything_comes_back(seconds: float) -> None:
+    pinpoint, letters = FakePinpoint(), FakeDeadLetters()
+    batch = deliver(events("a", "b"), pinpoint=pinpoint, dead_letters=letters, seconds=seconds)
+    assert pinpoint.requests == []
+    assert batch.retried == {"out_of_time": 2}
+    check_books(batch, letters)
+
+
+def test_it_stops_before_its_deadline_when_the_destination_is_slow() -> None:
+    def slow(_endpoint_id: str, _event_id: str, _event: dict[str, Any]) -> tuple[int, str]:
+        time.sleep(0.004)  # times 100 events
+        return 202, "Accepted"
+
+    letters = FakeDeadLetters()
+    started = time.monotonic()
+    with one_at_a_time():
+        batch = deliver(
+            events(*["e"] * 2_000),
+            pinpoint=FakePinpoint(respond=slow),
+            dead_letters=letters,
+            seconds=16,  # 14 of them are the margin for one call and for settling
+        )
+    assert time.monotonic() - started < 5
+    assert 100 <= batch.delivered < 2_000
+    assert batch.retried == {"out_of_time": 2_000 - batch.delivered}
+    check_books(batch, letters)
+
+
+def test_the_quota_is_kept() -> None:
+    pinpoint = FakePinpoint()
+    started = time.monotonic()
+    batch = deliver(events(*["e"] * 2_000), pinpoint=pinpoint, requests_per_second=10)
+    assert batch.delivered == 2_000
+    # 20 requests: a burst of 10, then 10 a second.
+    assert 0.9 <= time.monotonic() - started < 3
+
+
+def test_throttling_slows_the_sender_down() -> None:
+    pinpoint = FakePinpoint(respond=Raising(error(429, "TooManyRequestsException"), times=1))
+    started = time.monotonic()
+    batch = deliver(events("a"), pinpoint=pinpoint, requests_per_second=4)
+    assert batch.delivered == 1
+    assert time.monotonic() - started >= 0.45  # half of 4 a second
+
+
+MIXTURE = st.lists(
+    st.sampled_from(
+        [
+            "ok",
+            "refused",
+            "throttled",
+            "failed",
+            "unmentioned",
+            "recovers",
+            "malformed",
+            "_reserved",
+            "poison",
+            "times out",
+            "cut off",
+            "raises",
+        ]
+    ),
+    min_size=1,
+    max_size=230,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(MIXTURE, st.sets(st.integers(0, 229)), st.booleans())
+def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901 - a table
+    kinds: list[str],
+    unlucky: set[int],
+    one_endpoint: bool,  # noqa: FBT001
+) -> None:
+    """Whole-request failures take neighbours along into a retry, never into loss or rejection."""
+    seen: set[str] = set()
+    whole = {
+        "poison": error(400, "BadRequestException"),
+        "times out": ReadTimeoutError(endpoint_url="https://pinpoint"),
+        "cut off": ConnectionClosedError(endpoint_url="https://pinpoint"),
+        "raises": error(429, "TooManyRequestsException"),
+    }
+    own: dict[str, tuple[int, str] | None] = {
+        "ok": (202, "Accepted"),
+        "refused": (400, "refused"),
+        "throttled": (429, "throttled"),
+        "failed": (503, "failed"),
+        "unmentioned": None,
+    }
+
+    def respond(_endpoint_id: str, event_id: str, event: dict[str, Any]) -> tuple[int, str] | None:
+        kind = event["EventType"]
+        if kind in whole:
+            raise whole[kind]
+        if kind == "recovers":
+            first = event_id not in seen
+            seen.add(event_id)
+            return (500, "once") if first else (202, "Accepted")
+        return own[kind]
+
+    letters = FakeDeadLetters(refuse=frozenset(map(message_id, unlucky)))
+    pinpoint = FakePinpoint(respond=respond)
+    batch = deliver(
+        [
+            "not ours"
+            if kind == "malformed"
+            else body({"event": kind, "endpoint_id": "ep" if one_endpoint else f"ep-{number}"})
+            for number, kind in enumerate(kinds)
+        ],
+        pinpoint=pinpoint,
+        dead_letters=letters,
+    )
+    check_books(batch, letters)
+    rejections = {
+        "refused": "refused",
+        "malformed": "malformed",
+        "_reserved": "reserved_event_type",
+        "poison": "refused",
+    }
+    always_retried = {"throttled", "failed", "unmentioned", "times out", "cut off", "raises"}
+    failures = set(batch.failures)
+    for number, kind in enumerate(kinds):
+        record = message_id(number)
+        reason = letters.reasons().get(record)
+        if reason:
+            assert reason == rejections[kind]
+            assert number not in unlucky
+        elif record in failures:
+            assert kind != "malformed" or number in unlucky
+            assert kind != "_reserved" or number in unlucky
+        else:
+            assert kind in {"ok", "recovers"}
+        if kind in always_retried:
+            assert record in failures
+    if not set(kinds) & {"times out", "cut off", "raises"}:
+        # Nothing held a neighbour back, so each place is known to the letter.
+        for number, kind in enumerate(kinds):
+            record = message_id(number)
+            if kind in {"ok", "recovers"}:
+                assert record not in failures
+            if kind in rejections:
+                assert (record in letters.reasons()) == (number not in unlucky)
+
+
+def test_the_summary_holds_numbers_and_reasons_only() -> None:
+    letters = FakeDeadLetters()
+    batch = deliver(
+        [
+            "not ours",
+            body(
+                {"event": "e", "endpoint_id": "ep", "evat_a": "x" * 201, "utm": "1", "usat_a": "1"}
+            ),
+            body({"event": "_e", "endpoint_id": "ep"}),
+        ],
+        dead_letters=letters,
+        anonymous=frozenset(),
+    )
+    assert batch.summary() == {
+        "received": 3,
+        "delivered": 1,
+        "retried": 0,
+        "rejected": 2,
+        "retried_by_reason": {},
+        "rejected_by_reason": {"malformed": 1, "reserved_event_type": 1},
+        "ignored_parameters": 1,
+        "truncated_values": 1,
+        "denied_user_attributes": 1,
+        "ignored_timestamps": 0,
+        "requests": 1,
+        "throttles": 0,
+        "problems": [],
+    }
+
+
+def test_an_answer_may_arrive_in_parts_of_a_large_batch() -> None:
+    pinpoint = FakePinpoint(respond=accept_all)
+    batch = deliver(events(*["e"] * 1_001), pinpoint=pinpoint)
+    assert batch.delivered == 1_001
+    assert {message_id(i) for i in range(1_001)} == set(pinpoint.events())
+    assert len(records(["x"])) == 1

@@ -1,0 +1,209 @@
+"""The Lambda entry point: environment in, batchItemFailures and one log line out."""
+
+from __future__ import annotations
+
+import json
+import logging
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gtm_events import handler
+from gtm_events.dead_letters import DeadLetterQueue
+from gtm_events.destinations import create, pinpoint
+from gtm_events.errors import SettingsError
+from gtm_events.log import quiet_the_sdk
+from gtm_events.policy import AttributePolicy
+from gtm_events.settings import Settings
+from tests.unit.builders import FakeDeadLetters, FakePinpoint, body, message_id, records
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ENVIRONMENT = {
+    "DESTINATION": "pinpoint",
+    "PINPOINT_APPLICATION_ID": "the-app",
+    "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/dlq",
+    "ANONYMOUS_USER_ATTRIBUTES": '["plan"]',
+    "ACCEPT_CLIENT_TIMESTAMP": "false",
+}
+SECRET = "secret-4711"  # noqa: S105 - stands for customer data
+
+
+class Context:
+    """Lambda's context, as far as the function uses it."""
+
+    aws_request_id = "the-invocation"
+
+    def get_remaining_time_in_millis(self) -> int:
+        return 60_000
+
+
+@pytest.fixture
+def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakePinpoint, FakeDeadLetters]]:
+    """The handler in its environment, with what it reaches over the network in memory."""
+    for name, value in ENVIRONMENT.items():
+        monkeypatch.setenv(name, value)
+    destination, letters = FakePinpoint(), FakeDeadLetters()
+    monkeypatch.setattr(pinpoint, "_client", lambda: destination)
+    monkeypatch.setattr(DeadLetterQueue, "send", lambda _self, *args: letters.send(*args))
+    handler._delivery.cache_clear()
+    yield destination, letters
+    handler._delivery.cache_clear()
+
+
+def test_a_batch_ends_in_failures_and_one_line(
+    fakes: tuple[FakePinpoint, FakeDeadLetters], capsys: pytest.CaptureFixture[str]
+) -> None:
+    destination, letters = fakes
+    destination.respond = lambda _endpoint, _event_id, event: (
+        (500 if event["EventType"] == "retry" else 202),
+        "words",
+    )
+    answer = handler.handle(
+        {
+            "Records": records(
+                [
+                    body({"event": "ok", "endpoint_id": "a", "usat_plan": "x", "usat_no": "y"}),
+                    body({"event": "retry", "endpoint_id": "b"}),
+                    "not ours",
+                ]
+            )
+        },
+        Context(),
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": message_id(1)}]}
+    assert letters.reasons() == {message_id(2): "malformed"}
+    assert destination.application_ids == {"the-app"}
+    assert destination.user_attributes("a") == [{"plan": ["x"]}]
+    [line] = capsys.readouterr().out.splitlines()
+    fields = json.loads(line)
+    assert fields.pop("timestamp").endswith("Z")
+    assert isinstance(fields.pop("duration_ms"), int)
+    assert fields == {
+        "level": "WARN",
+        "message": "batch",
+        "received": 3,
+        "delivered": 1,
+        "retried": 1,
+        "rejected": 1,
+        "retried_by_reason": {"unavailable": 1},
+        "rejected_by_reason": {"malformed": 1},
+        "ignored_parameters": 0,
+        "truncated_values": 0,
+        "denied_user_attributes": 1,
+        "ignored_timestamps": 0,
+        "requests": 4,
+        "throttles": 0,
+        "problems": [],
+        "request_id": "the-invocation",
+    }
+
+
+def test_an_empty_answer_keeps_nothing_back(fakes: tuple[FakePinpoint, FakeDeadLetters]) -> None:
+    assert fakes
+    event = {"Records": records([body({"event": "e", "endpoint_id": "ep"})])}
+    assert handler.handle(event, Context()) == {"batchItemFailures": []}
+
+
+def test_customer_data_is_in_no_log_at_any_level(
+    fakes: tuple[FakePinpoint, FakeDeadLetters],
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    destination, _ = fakes
+    destination.respond = lambda _endpoint, _event_id, event: (
+        {"ok": 202, "_": 202}.get(event["EventType"][:2], 400),
+        SECRET,
+    )
+    parameters = {
+        "endpoint_id": SECRET,
+        f"evat_{SECRET}": SECRET * 30,
+        f"evmt_{SECRET}": SECRET,
+        f"usat_{SECRET}": SECRET,
+        SECRET: SECRET,
+        "timestamp": SECRET,
+    }
+    with caplog.at_level(logging.DEBUG):
+        handler.handle(
+            {
+                "Records": records(
+                    [
+                        body({"event": "ok"} | parameters),
+                        body({"event": SECRET} | parameters),
+                        body({"event": f"_{SECRET}"} | parameters),
+                        f"v=1&time={SECRET}&access={SECRET}\n{SECRET}",
+                        SECRET,
+                    ]
+                )
+            },
+            Context(),
+        )
+    out = capsys.readouterr()
+    assert '"received": 5' in out.out
+    assert SECRET not in out.out + out.err + caplog.text
+
+
+def test_the_sdk_stays_quiet_when_the_log_level_is_debug() -> None:
+    """Botocore's own debug log holds every request's body."""
+    logging.getLogger("botocore").setLevel(logging.NOTSET)
+    try:
+        quiet_the_sdk()
+        for name in ("botocore.endpoint", "botocore.parsers", "urllib3.connectionpool"):
+            assert not logging.getLogger(name).isEnabledFor(logging.INFO)
+    finally:
+        logging.getLogger("botocore").setLevel(logging.NOTSET)
+
+
+def test_settings_are_read() -> None:
+    assert Settings.from_environment(ENVIRONMENT) == Settings(
+        destination="pinpoint",
+        dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/1/dlq",
+        attribute_policy=AttributePolicy(anonymous=frozenset({"plan"})),
+        accept_client_timestamp=False,
+    )
+    everyone = Settings.from_environment(ENVIRONMENT | {"ANONYMOUS_USER_ATTRIBUTES": '"*"'})
+    assert everyone.attribute_policy == AttributePolicy(anonymous=None)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("DESTINATION", ""),
+        ("DEAD_LETTER_QUEUE_URL", None),
+        ("ANONYMOUS_USER_ATTRIBUTES", "plan"),
+        ("ANONYMOUS_USER_ATTRIBUTES", "*"),
+        ("ANONYMOUS_USER_ATTRIBUTES", "[1]"),
+        ("ANONYMOUS_USER_ATTRIBUTES", '{"plan": 1}'),
+        ("ACCEPT_CLIENT_TIMESTAMP", "True"),
+    ],
+)
+def test_a_wrong_setting_is_named_with_its_value(variable: str, value: str | None) -> None:
+    environment = {**ENVIRONMENT, variable: value}
+    given = {name: text for name, text in environment.items() if text is not None}
+    with pytest.raises(SettingsError) as raised:
+        Settings.from_environment(given)
+    assert f"environment variable {variable} must be" in str(raised.value)
+    assert (repr(value) if value is not None else "it is not set") in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("environment", "words"),
+    [
+        ({"PINPOINT_APPLICATION_ID": ""}, "PINPOINT_APPLICATION_ID must be set"),
+        ({"PINPOINT_REQUESTS_PER_SECOND": "many"}, "must be a number of at least 1, got 'many'"),
+        ({"PINPOINT_REQUESTS_PER_SECOND": "0"}, "must be a number of at least 1, got '0'"),
+        ({"PINPOINT_REQUESTS_PER_SECOND": "nan"}, "must be a number of at least 1, got 'nan'"),
+        ({"PINPOINT_REQUESTS_PER_SECOND": "inf"}, "must be a number of at least 1, got 'inf'"),
+    ],
+)
+def test_a_wrong_setting_of_the_destination_is_named(
+    environment: dict[str, str], words: str
+) -> None:
+    with pytest.raises(SettingsError, match=words):
+        create("pinpoint", ENVIRONMENT | environment)
+
+
+def test_an_unknown_destination_is_named() -> None:
+    with pytest.raises(SettingsError, match="DESTINATION must be one of pinpoint, got 'pinball'"):
+        create("pinball", ENVIRONMENT)

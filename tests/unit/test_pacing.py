@@ -1,0 +1,102 @@
+"""Keeping a client inside a quota."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from gtm_events import pacing
+from gtm_events.deadline import Deadline
+from gtm_events.pacing import Pacer
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(pacing, "time", clock)
+    return clock
+
+
+FOREVER = Deadline(1e9)
+
+
+def times(pacer: Pacer, clock: Clock, requests: int) -> list[float]:
+    started = clock.now
+    seconds = []
+    for _ in range(requests):
+        assert pacer.acquire(FOREVER)
+        pacer.answered()
+        seconds.append(round(clock.now - started, 6))
+    return seconds
+
+
+def test_a_burst_then_the_rate(clock: Clock) -> None:
+    seconds = times(Pacer(15), clock, 45)
+    assert seconds[:15] == [0] * 15
+    assert seconds[-1] == pytest.approx(2)
+    gaps = [later - earlier for earlier, later in pairwise(seconds[14:])]
+    assert gaps == pytest.approx([1 / 15] * 30, abs=1e-5)
+
+
+def test_an_idle_second_fills_the_bucket_and_no_more(clock: Clock) -> None:
+    pacer = Pacer(10)
+    times(pacer, clock, 10)
+    clock.now += 100
+    assert times(pacer, clock, 11) == [0] * 10 + [0.1]
+
+
+def test_being_throttled_halves_the_rate_once_a_second(clock: Clock) -> None:
+    pacer = Pacer(16)
+    pacer.throttled()
+    pacer.throttled()
+    assert pacer.rate == 8
+    clock.now += 1
+    pacer.throttled()
+    assert pacer.rate == 4
+    for _ in range(10):
+        clock.now += 1
+        pacer.throttled()
+    assert pacer.rate == 1
+
+
+def test_after_being_throttled_there_is_no_burst(clock: Clock) -> None:
+    pacer = Pacer(10)
+    pacer.throttled()
+    assert pacer.acquire(FOREVER)
+    assert clock.now - 1_000 == pytest.approx(0.2)
+
+
+@pytest.mark.usefixtures("clock")
+def test_answers_win_the_rate_back() -> None:
+    pacer = Pacer(20)
+    pacer.throttled()
+    for _ in range(10):
+        pacer.answered()
+    assert pacer.rate == pytest.approx(20)
+    pacer.answered()
+    assert pacer.rate == pytest.approx(20)
+
+
+def test_a_turn_after_the_deadline_is_not_waited_for(clock: Clock) -> None:
+    pacer = Pacer(1)
+    assert pacer.acquire(Deadline(clock.now + 0.5))
+    before = clock.now
+    assert not pacer.acquire(Deadline(clock.now + 0.5))
+    assert clock.now == before
+    # The turn that was not taken is still there.
+    assert pacer.acquire(Deadline(clock.now + 1.5))
+    assert clock.now == before + 1
