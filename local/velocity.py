@@ -1,0 +1,529 @@
+"""API Gateway's mapping templates on this machine: the Velocity that they need, and no more.
+
+API Gateway renders mapping templates with an engine that follows Apache Velocity 1.7. Here
+airspeed-ext parses and runs them. It is more lenient than Velocity and gives some constructs
+another meaning, so the classes of its syntax tree that differ are replaced below, and whatever is
+not known to mean the same in both is refused: a template either renders as on API Gateway or raises
+`TemplateError`. ``tests/unit/test_templates.py`` holds this module against Velocity itself.
+
+Understood are references, ``#set``, ``#if``/``#elseif``/``#else``, ``#foreach``, comments, and
+expressions of strings, whole numbers, booleans, lists and maps. In text, ``$`` must begin a
+reference and ``#`` a directive or comment (otherwise: ``#set($hash = '#')``).
+
+Example:
+    >>> request = Request(querystring={"event": "sign up"})
+    >>> render("$util.urlEncode($input.params('event')),$context.unknown", request)
+    'sign+up,'
+"""
+
+# airspeed-ext carries no types, so its classes are Any to mypy, and subclassing them is the point.
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+import importlib.util
+import operator
+import re
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice, pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from local.velocity_objects import (
+    UTIL,
+    JavaObject,
+    call_method,
+    equal,
+    read_property,
+    request_input,
+    text,
+)
+
+if TYPE_CHECKING:
+    from airspeed import operators as vtl  # type: ignore[import-untyped]
+else:
+    # A copy of our own: the parser finds its classes by name in its module, where we replace some.
+    _spec = importlib.util.find_spec("airspeed.operators")
+    vtl = importlib.util.module_from_spec(_spec)
+    _spec.loader.exec_module(vtl)
+
+__all__ = ["LOOP_LIMIT", "Request", "TemplateError", "render"]
+
+LOOP_LIMIT: Final = 1_000
+"""Iterations after which a ``#foreach`` ends, without an error (API Gateway's quota)."""
+
+
+class TemplateError(Exception):
+    """The template cannot be rendered here as API Gateway renders it; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a mapping template can see of one request (or, for a response template, of its answer).
+
+    Args:
+        querystring: decoded query parameters, by name. Default: none.
+        headers: headers, by name as the client wrote it. Default: none.
+        path: decoded path parameters, by name. Default: none.
+        body: the payload as text. Default: empty.
+        context: ``$context``: strings, numbers, booleans, lists and mappings of them. Default:
+            empty.
+    """
+
+    querystring: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+def render(template: str, request: Request) -> str:
+    r"""Render a mapping template as API Gateway would.
+
+    References without a value render as nothing, and a ``#foreach`` ends after `LOOP_LIMIT`
+    iterations. Templates are parsed once and remembered.
+
+    Args:
+        template: the template's text, with ``\n`` as its line end.
+        request: what ``$input`` and ``$context`` show.
+
+    Raises:
+        TemplateError: if API Gateway would refuse the template or fail on this request, or if the
+            template uses something that this module does not render exactly as Velocity 1.7 does.
+    """
+    inputs = request_input(
+        path=request.path,
+        querystring=request.querystring,
+        headers=request.headers,
+        body=request.body,
+    )
+    namespace = {"input": inputs, "util": UTIL, "context": request.context}
+    output = vtl.StoppableStream()
+    try:
+        _parse(template).evaluate(output, namespace, vtl.NullLoader())
+    except vtl.TemplateExecutionError as error:
+        raise _refusal(error.element, error.start, str(error.__cause__)) from error
+    return str(output.getvalue())
+
+
+@lru_cache(maxsize=64)
+def _parse(template: str) -> Any:
+    if "\r" in template:
+        raise TemplateError("the template holds a carriage return: end its lines with \\n alone")
+    return vtl.TemplateBody("template", template)
+
+
+# What templates are made of ------------------------------------------------------------------
+
+
+def _refusal(element: Any, position: int, why: str) -> TemplateError:
+    before, after = element.full_text()[:position], element.full_text()[position:]
+    found = after.partition("\n")[0][:40] or "nothing more"
+    return TemplateError(f"line {before.count(chr(10)) + 1}: {why}: {found}")
+
+
+def _syntax_error(element: Any, expected: str) -> TemplateError:
+    return _refusal(element, element.end, f"expected {expected} instead of")
+
+
+class _Never(vtl.Text):
+    """Syntax that airspeed-ext has and Velocity lacks, or that mapping templates can do without."""
+
+    def parse(self) -> None:
+        raise vtl.NoMatch
+
+
+class _Text(vtl.Text):
+    # Whether Velocity unescapes `\$x` depends on whether x is defined: refused by not matching it.
+    PLAIN = re.compile(r"((?:[^$#\\]|\\+(?![\\$#]))+)(.*)$", re.DOTALL)
+
+    def parse(self) -> None:
+        (self.text,) = self.identity_match(self.PLAIN)
+
+
+class _Comment(vtl.Comment):
+    # airspeed-ext also drops the line end after a block comment, and takes a comment for ended
+    # by the template's end, which depends on its last characters in Velocity.
+    COMMENT = re.compile(r"#(?:#[^\n]*\n|\*.*?\*#)(.*)$", re.DOTALL)
+
+
+class _UnknownDirective(vtl.Text):
+    START = re.compile(
+        r"(?!#(?:(?:else|elseif|end)(?![A-Za-z0-9_@])|\{(?:else|end)\}))[#\\](.*)$", re.DOTALL
+    )
+
+    def parse(self) -> None:
+        self.identity_match(self.START)
+        raise _refusal(self, self.start, "this directive or escape is not rendered here")
+
+
+class _Reference(vtl.FormalReference):
+    def parse(self) -> None:
+        super().parse()
+        if self.expression is None:
+            raise _refusal(
+                self, self.start, "$ must begin a reference; write #set($dollar = '$') for a dollar"
+            )
+        if self.expression.part.parameters is not None:
+            raise _refusal(self, self.start, "a variable cannot be called")
+
+    def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:
+        # airspeed-ext compares the value with a magic string, which a client could send.
+        value = self.calculate(namespace, loader)
+        stream.write("" if value is None else text(value))
+
+
+class _Name(vtl.NameOrCall):
+    RESERVED: Final = {"class", "true", "false"}
+
+    def parse(self) -> None:
+        super().parse()
+        if self.name in self.RESERVED:
+            raise _refusal(self, self.start, "this name has a meaning of its own in Velocity")
+
+    def calculate(self, owner: Any, loader: Any, namespace: Any) -> Any:
+        if isinstance(owner, vtl.LocalNamespace):
+            return _variable(owner, self.name)
+        if owner is None:
+            return None
+        if self.parameters is None:
+            return read_property(owner, self.name)
+        return call_method(owner, self.name, self.parameters.calculate(namespace, loader))
+
+
+class _Member(vtl.SubExpression):
+    DOT = re.compile(r"\.(?=[A-Za-z])(.*)$", re.DOTALL)
+
+
+class _Index(vtl.ArrayIndex):
+    def parse(self) -> None:
+        self.identity_match(self.START)
+        raise _refusal(
+            self, self.start, "an index after a reference is not rendered here; write .get(…)"
+        )
+
+
+class _String(vtl.InterpolatedStringLiteral):
+    def parse(self) -> None:
+        super().parse()
+        # airspeed-ext drops what it cannot parse, and Velocity has rules of its own for comments.
+        complete = self.block.end == len(self.value)
+        if not complete or any(isinstance(part, vtl.Comment) for part in self.block.children):
+            raise _refusal(self, self.start, "not a string that can be interpolated")
+
+
+class _Boolean(vtl.BooleanLiteral):
+    BOOLEAN = re.compile(r"(true|false)(?![A-Za-z0-9_-])(.*)$", re.DOTALL)
+
+
+class _Range(vtl.Range):
+    def calculate(self, namespace: Any, loader: Any) -> list[int]:
+        return list(super().calculate(namespace, loader))
+
+
+class _Map(vtl.DictionaryLiteral):
+    def calculate(self, namespace: Any, loader: Any) -> dict[str, Any]:
+        members: dict[str, Any] = super().calculate(namespace, loader)
+        if not all(isinstance(key, str) for key in members):
+            raise TypeError(f"a map's keys must be strings, got {list(members)}")
+        return members
+
+
+_OPERAND: Final = vtl.Value
+
+
+class _Argument(vtl.Value):
+    """A value between commas, where Velocity takes no expression."""
+
+    def parse(self) -> None:
+        super().parse()
+        if isinstance(self.expression, vtl.ParenthesizedExpression | vtl.UnaryOperatorValue):
+            raise _refusal(self, self.start, "expected a value without operators or parentheses")
+
+
+class _Parenthesized(vtl.ParenthesizedExpression):
+    def parse(self) -> None:
+        self.identity_match(self.START)
+        self.expression = self.next_element(vtl.Expression)
+        self.require_match(self.END, ")")
+
+    def calculate(self, namespace: Any, loader: Any) -> Any:
+        return self.expression.calculate(namespace, loader)
+
+
+class _Not(vtl.UnaryOperatorValue):
+    def parse(self) -> None:
+        self.identity_match(self.UNARY_OP)
+        self.value = self.next_element(_OPERAND)
+
+    def calculate(self, namespace: Any, loader: Any) -> bool:
+        return not _truth(self.value, namespace, loader)
+
+
+class _Operator(vtl.BinaryOperator):
+    # Velocity reads `-1` as a number wherever it stands, so `7-1` is no subtraction to it.
+    BINARY_OP = re.compile(
+        r"\s*(>=|<=|==|!=|>|<|&&|\|\||\+|-(?!\d)|\*|/|%|(?:or|and|gt|ge|lt|le|eq|ne)\b)\s*(.*)$",
+        re.DOTALL,
+    )
+    WORDS: Final = {
+        "or": "||",
+        "and": "&&",
+        "eq": "==",
+        "ne": "!=",
+        "gt": ">",
+        "ge": ">=",
+        "lt": "<",
+        "le": "<=",
+    }
+
+    def parse(self) -> None:
+        (symbol,) = self.identity_match(self.BINARY_OP)
+        self.symbol = self.WORDS.get(symbol, symbol)
+
+
+class _Expression(vtl.Expression):
+    """Operands and operators, grouped once when parsed; airspeed-ext has no short circuit."""
+
+    def parse(self) -> None:
+        terms = [self.next_element(_OPERAND)]
+        with suppress(vtl.NoMatch):
+            while True:
+                terms.append(self.next_element(_Operator))
+                terms.append(self.require_next_element(_OPERAND, "value"))
+        self.expression = _grouped(terms)
+
+    def calculate(self, namespace: Any, loader: Any) -> Any:
+        return self.expression.calculate(namespace, loader)
+
+
+@dataclass(frozen=True, slots=True)
+class _Operation:
+    symbol: str
+    left: Any
+    right: Any
+
+    def calculate(self, namespace: Any, loader: Any) -> Any:
+        if self.symbol in {"&&", "||"}:
+            decided = self.symbol == "||"
+            if _truth(self.left, namespace, loader) == decided:
+                return decided
+            return _truth(self.right, namespace, loader)
+        left = self.left.calculate(namespace, loader)
+        right = self.right.calculate(namespace, loader)
+        if self.symbol in {"==", "!="}:
+            return equal(left, right) == (self.symbol == "==")
+        if self.symbol == "+" and str in {type(left), type(right)} and None not in (left, right):
+            return text(left) + text(right)
+        for operand in (left, right):
+            if isinstance(operand, bool) or not isinstance(operand, int):
+                raise TypeError(f"{self.symbol} needs whole numbers, got {operand!r}")
+        return _ON_NUMBERS[self.symbol](left, right)
+
+
+class _Condition(vtl.Condition):
+    def calculate(self, namespace: Any, loader: Any) -> bool:
+        return _truth(self.expression, namespace, loader)
+
+
+class _If(vtl.IfDirective):
+    START = re.compile(r"#if\b\s*(.*)$", re.DOTALL)
+
+
+class _Elseif(vtl.ElseifBlock):
+    START = re.compile(r"#elseif\b\s*(.*)$", re.DOTALL)
+
+
+class _Else(vtl.ElseBlock):
+    START = re.compile(r"#(?:else(?![A-Za-z0-9_@])|\{else\})(?:[ \t]*\n)?(.*)$", re.DOTALL)
+
+
+class _End(vtl.End):
+    END = re.compile(r"#(?:end(?![A-Za-z0-9_@])|\{end\})(.*)$", re.DOTALL)
+
+
+class _Set(vtl.SetDirective):
+    START = re.compile(r"#set\b(.*)$", re.DOTALL)
+
+
+class _Assignment(vtl.Assignment):
+    START = re.compile(r" *\(\s*\$([A-Za-z_][A-Za-z0-9_]*)(.*)$", re.DOTALL)
+
+    def parse(self) -> None:
+        super().parse()
+        if self.terms:
+            raise _refusal(self, self.start, "only a variable can be set here")
+
+    def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:  # noqa: ARG002
+        value = self.value.calculate(namespace, loader)
+        if value is not None:  # Velocity leaves the variable as it was
+            namespace[self.root_term] = value
+
+
+class _Foreach(vtl.ForeachDirective):
+    START = re.compile(r"#foreach\b(.*)$", re.DOTALL)
+    CLOSE_PAREN = re.compile(r"[ \t]*\)(?:[ \t]*\n)?(.*)$", re.DOTALL)
+
+    def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:
+        items = self.value.calculate(namespace, loader)
+        if items is None:
+            return
+        if isinstance(items, Mapping):
+            items = items.values()
+        if isinstance(items, str) or not isinstance(items, Collection):
+            raise TypeError(f"#foreach needs a list, a map or a set, got {items!r}")
+        # Velocity has one scope: what the body sets stays set, the loop's own names do not.
+        names = (self.loop_var_name, "foreach", "velocityCount", "velocityHasNext")
+        outer = {name: namespace[name] for name in names if name in namespace}
+        for index, item in enumerate(islice(items, LOOP_LIMIT)):
+            loop = _loop(index, len(items))
+            count, has_next = loop.properties["count"], loop.properties["hasNext"]
+            namespace.update(zip(names, (item, loop, count, has_next), strict=True))
+            self.block.evaluate(stream, namespace, loader)
+        for name in names:
+            namespace.pop(name, None)
+        namespace.update(outer)
+
+
+class _Block(vtl.Block):
+    # Velocity's lexer still reads a reference when it meets these, and takes them for something
+    # else than it would in text; braces end a reference for certain.
+    AFTER_REFERENCE = re.compile(r"[A-Za-z_\[{]|##|#\*|[ \t]*#set\b")
+    AFTER_PROPERTY = re.compile(rf"{AFTER_REFERENCE.pattern}|[$#]")
+
+    def parse(self) -> None:
+        super().parse()
+        for before, after in pairwise([*self.children, None]):
+            if isinstance(before, vtl.FormalReference) and not before.my_text().endswith("}"):
+                is_property = not before.my_text().endswith(")") and "." in before.my_text()
+                unclear = self.AFTER_PROPERTY if is_property else self.AFTER_REFERENCE
+                if unclear.match(self.full_text(), before.end):
+                    raise _refusal(before, before.start, "write this reference as ${...}")
+            # Velocity drops blanks before #set, unless they follow other text than a backslash.
+            if isinstance(before, vtl.Text) and isinstance(after, vtl.SetDirective):
+                before.text = re.sub(r"(^|\\)[ \t]+\Z", r"\1", before.text)
+
+
+def _loop(index: int, length: int) -> JavaObject:
+    has_next = index + 1 < length
+    return JavaObject(
+        "$foreach",
+        {
+            "index": index,
+            "count": index + 1,
+            "first": index == 0,
+            "last": not has_next,
+            "hasNext": has_next,
+        },
+    )
+
+
+def _variable(namespace: Any, name: str) -> Any:
+    try:
+        return namespace[name]
+    except KeyError:
+        if name == "stageVariables":
+            raise TypeError("stage variables are not known here") from None
+        return None
+
+
+def _truth(node: Any, namespace: Any, loader: Any) -> bool:
+    while isinstance(node, _OPERAND | _Parenthesized | _Expression):
+        node = node.expression
+    value = node.calculate(namespace, loader)
+    if isinstance(value, bool):
+        return value
+    if isinstance(node, vtl.FormalReference):
+        return value is not None
+    # Velocity holds any literal and any sum to be false, which nobody can mean.
+    raise TypeError(f"{value!r} is no condition: only references and comparisons are")
+
+
+def _grouped(terms: list[Any]) -> Any:
+    """Group ``[operand, operator, operand, ...]`` from the left, by precedence."""
+    for symbols in _LOOSEST_FIRST:
+        for position in range(len(terms) - 2, 0, -2):
+            if terms[position].symbol in symbols:
+                return _Operation(
+                    terms[position].symbol,
+                    _grouped(terms[:position]),
+                    _grouped(terms[position + 1 :]),
+                )
+    return terms[0]
+
+
+_LOOSEST_FIRST: Final = (
+    {"||"},
+    {"&&"},
+    {"==", "!="},
+    {"<", "<=", ">", ">="},
+    {"+", "-"},
+    {"*", "/", "%"},
+)
+
+
+def _divide(dividend: int, divisor: int) -> int:
+    # Java rounds towards zero, Python down.
+    quotient = abs(dividend) // abs(divisor)
+    return quotient if (dividend < 0) == (divisor < 0) else -quotient
+
+
+_ON_NUMBERS: Final[Mapping[str, Callable[[int, int], int]]] = {
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "+": operator.add,
+    "-": operator.sub,
+    "*": operator.mul,
+    "/": _divide,
+    "%": lambda dividend, divisor: dividend - divisor * _divide(dividend, divisor),
+}
+
+
+for _name in (
+    "AlternateValue",
+    "DefineDefinition",
+    "EvaluateDirective",
+    "FloatingPointLiteral",
+    "IncludeDirective",
+    "MacroCall",
+    "MacroDefinition",
+    "NullLiteral",
+    "ParseDirective",
+    "ReturnDirective",
+    "StopDirective",
+    "UserDefinedDirective",
+):
+    setattr(vtl, _name, _Never)
+
+for _name, _replacement in {
+    "ArrayIndex": _Index,
+    "Assignment": _Assignment,
+    "Block": _Block,
+    "BooleanLiteral": _Boolean,
+    "Comment": _Comment,
+    "Condition": _Condition,
+    "DictionaryLiteral": _Map,
+    "ElseBlock": _Else,
+    "ElseifBlock": _Elseif,
+    "End": _End,
+    "Expression": _Expression,
+    "FallthroughHashText": _UnknownDirective,
+    "ForeachDirective": _Foreach,
+    "FormalReference": _Reference,
+    "IfDirective": _If,
+    "InterpolatedStringLiteral": _String,
+    "NameOrCall": _Name,
+    "ParenthesizedExpression": _Parenthesized,
+    "Range": _Range,
+    "SetDirective": _Set,
+    "SubExpression": _Member,
+    "TemplateSyntaxError": _syntax_error,
+    "Text": _Text,
+    "UnaryOperatorValue": _Not,
+    "Value": _Argument,
+}.items():
+    setattr(vtl, _name, _replacement)

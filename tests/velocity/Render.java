@@ -1,0 +1,322 @@
+import java.io.BufferedReader;
+import java.io.InputStreamReader;
+import java.io.PrintStream;
+import java.io.StringWriter;
+import java.net.URLDecoder;
+import java.net.URLEncoder;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import org.apache.commons.lang.StringEscapeUtils;
+import org.apache.velocity.VelocityContext;
+import org.apache.velocity.app.VelocityEngine;
+import org.apache.velocity.app.event.EventCartridge;
+import org.apache.velocity.app.event.ReferenceInsertionEventHandler;
+
+/**
+ * Renders API Gateway mapping templates with Apache Velocity 1.7.
+ *
+ * <p>Each line of standard input is {@code {"template": ..., "request": {...}}} with the fields of
+ * {@code local.velocity.Request}; each is answered by one line: {@code {"output": ...}}, or
+ * {@code {"error": ...}} where Velocity refuses the template or fails to render it. Both
+ * directions are ASCII, so no line depends on the platform's encoding.
+ */
+public final class Render {
+    /** API Gateway stops a {@code #foreach} after this many iterations. */
+    private static final int LOOP_LIMIT = 1000;
+
+    private final VelocityEngine engine = new VelocityEngine();
+
+    private Render() {
+        engine.setProperty(
+                "runtime.log.logsystem.class", "org.apache.velocity.runtime.log.NullLogChute");
+        engine.setProperty("velocimacro.library", "");
+        engine.setProperty("velocimacro.permissions.allow.inline.local.scope", "true");
+        engine.setProperty("directive.foreach.maxloops", String.valueOf(LOOP_LIMIT));
+        engine.init();
+    }
+
+    public static void main(String[] arguments) throws Exception {
+        Render render = new Render();
+        PrintStream answers = new PrintStream(System.out, true, StandardCharsets.US_ASCII);
+        BufferedReader lines =
+                new BufferedReader(new InputStreamReader(System.in, StandardCharsets.US_ASCII));
+        for (String line = lines.readLine(); line != null; line = lines.readLine()) {
+            answers.println(Json.write(render.answer(map(Json.read(line))), true));
+        }
+    }
+
+    private Map<String, Object> answer(Map<String, Object> task) {
+        Map<String, Object> request = map(task.get("request"));
+        VelocityContext context = new VelocityContext();
+        context.put("input", new Input(request));
+        context.put("util", new Util());
+        context.put("context", request.get("context"));
+        // API Gateway renders a reference without a value as nothing; Velocity by itself would
+        // write the reference's own text.
+        EventCartridge events = new EventCartridge();
+        events.addReferenceInsertionEventHandler(
+                (ReferenceInsertionEventHandler) (reference, value) -> value == null ? "" : value);
+        events.attachToContext(context);
+        StringWriter output = new StringWriter();
+        try {
+            engine.evaluate(context, output, "template", (String) task.get("template"));
+            return Collections.singletonMap("output", output.toString());
+        } catch (RuntimeException refusal) {
+            return Collections.singletonMap("error", String.valueOf(refusal.getMessage()));
+        }
+    }
+
+    @SuppressWarnings("unchecked")
+    private static Map<String, Object> map(Object value) {
+        return (Map<String, Object>) value;
+    }
+
+    /** {@code $input}. */
+    public static final class Input {
+        private static final Pattern STEP =
+                Pattern.compile("\\.([A-Za-z_][A-Za-z0-9_-]*)|\\['([^']*)'\\]|\\[([0-9]+)\\]");
+
+        private final Map<String, Object> params = new LinkedHashMap<>();
+        private final String body;
+
+        Input(Map<String, Object> request) {
+            params.put("path", request.get("path"));
+            params.put("querystring", request.get("querystring"));
+            params.put("header", request.get("headers"));
+            body = (String) request.get("body");
+        }
+
+        public String getBody() {
+            return body;
+        }
+
+        public Map<String, Object> params() {
+            return params;
+        }
+
+        public Object params(String name) {
+            return params.values().stream()
+                    .map(part -> map(part).get(name))
+                    .filter(Objects::nonNull)
+                    .findFirst()
+                    .orElse(null);
+        }
+
+        public Object path(String path) {
+            Object node = Json.read(body);
+            Matcher step = STEP.matcher(path);
+            int end = 1;
+            while (node != null && end < path.length() && step.find(end) && step.start() == end) {
+                String name = step.group(1) != null ? step.group(1) : step.group(2);
+                if (name != null) {
+                    node = node instanceof Map ? map(node).get(name) : null;
+                } else {
+                    List<?> items = node instanceof List ? (List<?>) node : List.of();
+                    int index = Integer.parseInt(step.group(3));
+                    node = index < items.size() ? items.get(index) : null;
+                }
+                end = step.end();
+            }
+            return node;
+        }
+
+        public String json(String path) {
+            return Json.write(path(path), false);
+        }
+    }
+
+    /** {@code $util}. */
+    public static final class Util {
+        public String urlEncode(String text) {
+            return URLEncoder.encode(text, StandardCharsets.UTF_8);
+        }
+
+        public String urlDecode(String text) {
+            return URLDecoder.decode(text, StandardCharsets.UTF_8);
+        }
+
+        public String escapeJavaScript(String text) {
+            return StringEscapeUtils.escapeJavaScript(text);
+        }
+
+        public String base64Encode(String text) {
+            return Base64.getEncoder().encodeToString(text.getBytes(StandardCharsets.UTF_8));
+        }
+
+        public String base64Decode(String text) {
+            return new String(Base64.getDecoder().decode(text), StandardCharsets.UTF_8);
+        }
+
+        public Object parseJson(String text) {
+            return Json.read(text);
+        }
+    }
+
+    /** JSON to and from maps, lists, strings, numbers, booleans and null. */
+    private static final class Json {
+        private static final Pattern NUMBER =
+                Pattern.compile("-?[0-9]+(\\.[0-9]+)?([eE][+-]?[0-9]+)?");
+
+        private static final String ESCAPED = "\"\\\b\f\n\r\t";
+        private static final String ESCAPE_NAMES = "\"\\bfnrt";
+
+        private final String text;
+        private int at;
+
+        private Json(String text) {
+            this.text = text;
+        }
+
+        static Object read(String text) {
+            Json json = new Json(text);
+            Object value = json.value();
+            json.space();
+            if (json.at < text.length()) {
+                throw json.wrong();
+            }
+            return value;
+        }
+
+        private Object value() {
+            space();
+            if (took("{")) {
+                Map<String, Object> members = new LinkedHashMap<>();
+                for (boolean more = !closed("}"); more; more = !closed("}")) {
+                    if (!members.isEmpty()) {
+                        need(",");
+                        space();
+                    }
+                    need("\"");
+                    String name = string();
+                    space();
+                    need(":");
+                    members.put(name, value());
+                }
+                return members;
+            }
+            if (took("[")) {
+                List<Object> items = new ArrayList<>();
+                for (boolean more = !closed("]"); more; more = !closed("]")) {
+                    if (!items.isEmpty()) {
+                        need(",");
+                    }
+                    items.add(value());
+                }
+                return items;
+            }
+            if (took("\"")) {
+                return string();
+            }
+            if (took("true")) {
+                return true;
+            }
+            if (took("false")) {
+                return false;
+            }
+            if (took("null")) {
+                return null;
+            }
+            Matcher number = NUMBER.matcher(text).region(at, text.length());
+            if (!number.lookingAt()) {
+                throw wrong();
+            }
+            at = number.end();
+            if (number.group(1) != null || number.group(2) != null) {
+                return Double.valueOf(number.group());
+            }
+            long whole = Long.parseLong(number.group());
+            return whole == (int) whole ? (Object) (int) whole : (Object) whole;
+        }
+
+        private String string() {
+            StringBuilder string = new StringBuilder();
+            while (!took("\"")) {
+                if (!took("\\")) {
+                    string.append(next());
+                    continue;
+                }
+                char escaped = next();
+                int named = ESCAPE_NAMES.indexOf(escaped);
+                if (escaped == 'u') {
+                    string.append((char) Integer.parseInt(text.substring(at, at + 4), 16));
+                    at += 4;
+                } else {
+                    string.append(named >= 0 ? ESCAPED.charAt(named) : escaped);
+                }
+            }
+            return string.toString();
+        }
+
+        private char next() {
+            if (at >= text.length()) {
+                throw wrong();
+            }
+            return text.charAt(at++);
+        }
+
+        private void space() {
+            while (at < text.length() && " \t\r\n".indexOf(text.charAt(at)) >= 0) {
+                at++;
+            }
+        }
+
+        private boolean took(String token) {
+            boolean here = text.startsWith(token, at);
+            at += here ? token.length() : 0;
+            return here;
+        }
+
+        private boolean closed(String bracket) {
+            space();
+            return took(bracket);
+        }
+
+        private void need(String token) {
+            if (!took(token)) {
+                throw wrong();
+            }
+        }
+
+        private IllegalArgumentException wrong() {
+            return new IllegalArgumentException("not JSON at character " + at + ": " + text);
+        }
+
+        /** Writes compact JSON; with {@code ascii}, every character beyond ASCII is escaped. */
+        static String write(Object value, boolean ascii) {
+            if (value instanceof Map) {
+                return map(value).entrySet().stream()
+                        .map(e -> write(e.getKey(), ascii) + ":" + write(e.getValue(), ascii))
+                        .collect(Collectors.joining(",", "{", "}"));
+            }
+            if (value instanceof List) {
+                return ((List<?>) value).stream()
+                        .map(item -> write(item, ascii))
+                        .collect(Collectors.joining(",", "[", "]"));
+            }
+            if (!(value instanceof String)) {
+                return String.valueOf(value);
+            }
+            StringBuilder out = new StringBuilder("\"");
+            for (char unit : ((String) value).toCharArray()) {
+                int named = ESCAPED.indexOf(unit);
+                if (named >= 0) {
+                    out.append('\\').append(ESCAPE_NAMES.charAt(named));
+                } else if (unit < ' ' || ascii && unit > '~') {
+                    out.append(String.format("\\u%04x", (int) unit));
+                } else {
+                    out.append(unit);
+                }
+            }
+            return out.append('"').toString();
+        }
+    }
+}
