@@ -1,0 +1,362 @@
+"use strict";
+
+(() => {
+  // Beyond it some proxies and browsers give up; API Gateway itself takes 10,240 bytes.
+  const LONGEST_URL_BYTES = 8000;
+  const LONGEST_NAME = 50;
+  const LONGEST_VALUES = { evat_: 200, usat_: 100 };
+  const MOST_ATTRIBUTES_AND_METRICS = 40;
+  const SLOW_MS = 15000;
+  const CONTAINER_ID = /^GTM-[A-Z0-9]{4,10}$/;
+  const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
+
+  const byId = (id) => document.getElementById(id);
+  const form = byId("form");
+  const endpoint = byId("endpoint");
+  const event = byId("event");
+  const endpointId = byId("endpoint-id");
+  const container = byId("container");
+
+  // --- What is in the form -------------------------------------------------------------------
+
+  function rows() {
+    return [...form.querySelectorAll("fieldset")].flatMap((group) =>
+      [...group.querySelectorAll(".row")].map((row) => ({
+        element: row,
+        prefix: group.dataset.prefix,
+        kind: group.dataset.kind,
+        name: row.querySelector(".name"),
+        value: row.querySelector(".value"),
+      })),
+    );
+  }
+
+  // Pinpoint counts characters, not UTF-16 units.
+  const length = (text) => [...text].length;
+
+  function endpointFault(text) {
+    if (!text) return "Enter the endpoint URL: it is the stack's output EndpointUrl.";
+    let url;
+    try {
+      url = new URL(text);
+    } catch {
+      return "This is not a URL. It begins with https:// and ends with /events.";
+    }
+    if (url.protocol !== "https:" && url.protocol !== "http:") {
+      return `The URL must begin with https:// or http://, not ${url.protocol}`;
+    }
+    if (url.username || url.password) return "Leave user name and password out of the URL.";
+    if (url.searchParams.has("event") || url.searchParams.has("endpoint_id")) {
+      return "Leave out the parameters, everything from “?”: this page adds them.";
+    }
+    return "";
+  }
+
+  function containerFault(text) {
+    if (!text || CONTAINER_ID.test(text)) return "";
+    return "A container ID is GTM- and 4 to 10 capital letters or digits, such as GTM-ABC1234.";
+  }
+
+  /** Return the input at fault and what is wrong with it, or nothing. */
+  function rowFault({ prefix, kind, name, value }, seen) {
+    const key = prefix + name.value;
+    if (!name.value) return [name, `Give the ${kind} a name, or remove the row.`];
+    if (length(name.value) > LONGEST_NAME) {
+      return [name, `The name has ${length(name.value)} characters; at most ${LONGEST_NAME} are allowed.`];
+    }
+    if (seen.has(key)) {
+      return [name, `There is another ${kind} with this name; the endpoint keeps only one.`];
+    }
+    seen.add(key);
+    if (!value.value) return [value, "Enter a value: the endpoint ignores empty ones."];
+    if (prefix === "evmt_" && !(NUMBER.test(value.value) && Number.isFinite(Number(value.value)))) {
+      return [value, "The value must be a number, such as 19.99."];
+    }
+    return [name, ""];
+  }
+
+  /** Return {input, output, message} for every field and row; message is "" where all is well. */
+  function check() {
+    const seen = new Set();
+    const endpointText = endpoint.value.trim();
+    const containerText = container.value.trim();
+    return [
+      {
+        input: endpoint,
+        output: byId("endpoint-error"),
+        // The container's tag has the URL: here it only serves to show the request.
+        message: containerText && !endpointText ? "" : endpointFault(endpointText),
+      },
+      {
+        input: event,
+        output: byId("event-error"),
+        message: event.value.trim() ? "" : "Enter the event's name.",
+      },
+      {
+        input: endpointId,
+        output: byId("endpoint-id-error"),
+        message: endpointId.value.trim() ? "" : "Enter the ID of the endpoint the event belongs to.",
+      },
+      ...rows().map((row) => {
+        const [input, message] = rowFault(row, seen);
+        return { input, output: row.element.querySelector(".error"), message };
+      }),
+      { input: container, output: byId("container-error"), message: containerFault(containerText) },
+    ];
+  }
+
+  /** Show the faults of `checks`, or with onlyMended just take away those that are gone. */
+  function show(checks, { onlyMended = false } = {}) {
+    for (const { input, output, message } of checks) {
+      if (onlyMended && (message || output.hidden)) continue;
+      const field = input.closest(".row") ?? input.parentElement;
+      for (const each of field.querySelectorAll("input")) each.removeAttribute("aria-invalid");
+      output.textContent = message;
+      output.hidden = !message;
+      if (message) input.setAttribute("aria-invalid", "true");
+    }
+  }
+
+  function parameters() {
+    return [
+      ["event", event.value],
+      ["endpoint_id", endpointId.value],
+      // A row without a name is never sent: check() stops it. It only must not spoil the preview.
+      ...rows()
+        .filter(({ name }) => name.value)
+        .map(({ prefix, name, value }) => [prefix + name.value, value.value]),
+    ];
+  }
+
+  // Half a surrogate pair cannot be encoded; a text field can hold one only by script.
+  const encode = (text) =>
+    encodeURIComponent(text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD"));
+
+  function requestUrl(pairs) {
+    const url = new URL(endpoint.value.trim());
+    url.hash = "";
+    const query = pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+    return `${url.href}${url.search ? "&" : url.href.endsWith("?") ? "" : "?"}${query}`;
+  }
+
+  // Within single quotes a POSIX shell leaves everything alone but the single quote itself.
+  const shellQuote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
+
+  // --- The request, shown while typing -------------------------------------------------------
+
+  function warnings(url) {
+    const found = [];
+    const bytes = new TextEncoder().encode(url).length;
+    if (bytes > LONGEST_URL_BYTES) {
+      found.push(
+        `The URL has ${bytes.toLocaleString("en")} bytes. Over ${LONGEST_URL_BYTES.toLocaleString("en")} it may be refused on its way; API Gateway refuses more than 10,240.`,
+      );
+    }
+    if (event.value.startsWith("_")) {
+      found.push("Event names that begin with “_” are Pinpoint's own: the event will be rejected.");
+    }
+    const all = rows();
+    for (const { prefix, name, value } of all) {
+      const most = LONGEST_VALUES[prefix];
+      if (length(value.value) > most) {
+        found.push(`The value of “${name.value}” will be cut to ${most} characters.`);
+      }
+    }
+    if (all.filter(({ prefix }) => prefix !== "usat_").length > MOST_ATTRIBUTES_AND_METRICS) {
+      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics only the first by name are kept.`);
+    }
+    if (location.protocol === "https:" && url.startsWith("http:")) {
+      found.push("This page was loaded over https; the browser may refuse to call an http endpoint from it.");
+    }
+    return found;
+  }
+
+  function preview() {
+    const complete =
+      !endpointFault(endpoint.value.trim()) && event.value.trim() && endpointId.value.trim();
+    byId("request").hidden = !complete;
+    byId("incomplete").hidden = Boolean(complete);
+    byId("send").textContent = container.value.trim() ? "Push event to GTM" : "Send event";
+    if (!complete) return;
+    const url = requestUrl(parameters());
+    byId("url").textContent = url;
+    byId("curl").textContent = `curl --globoff --include ${shellQuote(url)}`;
+    byId("size").textContent = `${new TextEncoder().encode(url).length.toLocaleString("en")} bytes`;
+    byId("warnings").textContent = warnings(url).join("\n");
+  }
+
+  // --- Sending -------------------------------------------------------------------------------
+
+  function addResult(title, target) {
+    const item = document.createElement("li");
+    const verdict = document.createElement("div");
+    const state = document.createElement("strong");
+    const took = document.createElement("span");
+    const what = document.createElement("p");
+    const words = document.createElement("p");
+    verdict.className = "verdict";
+    took.className = "soft small";
+    what.className = "mono";
+    words.className = "soft small";
+    what.textContent = title;
+    verdict.append(state, took);
+    item.append(verdict, what, words);
+    if (target) item.dataset.url = target;
+    byId("results").prepend(item);
+    byId("no-results").hidden = true;
+    const started = performance.now();
+    return (name, label, text) => {
+      item.dataset.state = name;
+      state.textContent = label;
+      words.textContent = text;
+      took.textContent =
+        name === "waiting" ? "" : `${Math.round(performance.now() - started).toLocaleString("en")} ms`;
+    };
+  }
+
+  /** As GTM's Custom Image tag: an image of one pixel; its loading is the tag's success. */
+  function fireImage() {
+    const buster = Math.floor(Math.random() * 2147483647);
+    const url = requestUrl([...parameters(), ["gtmcb", String(buster)]]);
+    const report = addResult(event.value, url);
+    const image = new Image(1, 1);
+    const slow = setTimeout(
+      () => report("waiting", "No answer yet", `The endpoint has not answered for ${SLOW_MS / 1000} seconds.`),
+      SLOW_MS,
+    );
+    image.onload = () => {
+      clearTimeout(slow);
+      report("success", "Tag succeeded", "The endpoint answered with its image: the event is in the queue.");
+    };
+    image.onerror = () => {
+      clearTimeout(slow);
+      report(
+        "failure",
+        "Tag failed",
+        "The endpoint could not be reached, or its answer was an error. The curl line shows which.",
+      );
+    };
+    report("waiting", "Waiting", "");
+    image.src = url;
+  }
+
+  const containers = new Map();
+  const pushedKeys = new Set();
+
+  /** Load a GTM container once, as Google's snippet does. */
+  function loadContainer(id) {
+    if (!containers.has(id)) {
+      const loading = new Promise((resolve, reject) => {
+        window.dataLayer = window.dataLayer || [];
+        window.dataLayer.push({ "gtm.start": Date.now(), event: "gtm.js" });
+        const script = document.createElement("script");
+        script.async = true;
+        script.onload = resolve;
+        script.onerror = () => {
+          script.remove();
+          containers.delete(id);
+          reject(new Error("not loaded"));
+        };
+        script.src = `https://www.googletagmanager.com/gtm.js?id=${encodeURIComponent(id)}`;
+        document.head.append(script);
+      });
+      containers.set(id, loading);
+    }
+    return containers.get(id);
+  }
+
+  async function pushToContainer(id) {
+    // The keys are the URL parameters' names, so that a data layer variable is named like its
+    // parameter. GTM remembers keys from push to push: those of earlier events are taken back.
+    const fields = Object.fromEntries([
+      ...[...pushedKeys].map((name) => [name, undefined]),
+      ...parameters().map(([name, value]) => [name, name.startsWith("evmt_") ? Number(value) : value]),
+    ]);
+    const report = addResult(event.value);
+    report("waiting", `Loading ${id}`, "");
+    try {
+      await loadContainer(id);
+    } catch {
+      report(
+        "failure",
+        "Container not loaded",
+        `The script of ${id} could not be loaded from www.googletagmanager.com, so nothing was sent. Is this machine offline, does a content blocker stop it, or has the container no published version?`,
+      );
+      return;
+    }
+    for (const name of Object.keys(fields)) pushedKeys.add(name);
+    window.dataLayer.push(fields);
+    report(
+      "success",
+      "Pushed to dataLayer",
+      `${id} is loaded and has the event. Which tags fire is up to its triggers: GTM's preview shows them.`,
+    );
+  }
+
+  form.addEventListener("submit", (submission) => {
+    submission.preventDefault();
+    const checks = check();
+    show(checks);
+    const faults = checks.filter(({ message }) => message);
+    const message = byId("form-message");
+    message.className = faults.length ? "small error" : "small";
+    message.textContent = faults.length
+      ? faults.length === 1
+        ? "Not sent: one field needs a look."
+        : `Not sent: ${faults.length} fields need a look.`
+      : "";
+    if (faults.length) {
+      faults[0].input.focus();
+      return;
+    }
+    const id = container.value.trim();
+    if (id) pushToContainer(id);
+    else fireImage();
+  });
+
+  // --- Rows ----------------------------------------------------------------------------------
+
+  let rowNumber = 0;
+
+  function addRow(group) {
+    const row = byId("row").content.firstElementChild.cloneNode(true);
+    const number = ++rowNumber;
+    const fault = row.querySelector(".error");
+    fault.id = `row-${number}-error`;
+    for (const part of ["name", "value"]) {
+      const input = row.querySelector(`.${part}`);
+      const label = input.previousElementSibling;
+      input.id = `row-${number}-${part}`;
+      input.setAttribute("aria-describedby", fault.id);
+      label.htmlFor = input.id;
+      label.textContent = `${part === "name" ? "Name" : "Value"} of ${group.dataset.kind}`;
+    }
+    if (group.dataset.prefix === "evmt_") {
+      const value = row.querySelector(".value");
+      value.inputMode = "decimal";
+      value.placeholder = "19.99";
+    }
+    row.querySelector(".remove").setAttribute("aria-label", `Remove ${group.dataset.kind}`);
+    group.querySelector(".rows").append(row);
+    row.querySelector(".name").focus();
+  }
+
+  form.addEventListener("click", ({ target }) => {
+    const group = target.closest("fieldset");
+    if (target.matches(".add")) addRow(group);
+    if (target.matches(".remove")) {
+      target.closest(".row").remove();
+      group.querySelector(".add").focus();
+    }
+    preview();
+  });
+
+  form.addEventListener("input", () => {
+    // A fault goes away once it is mended; new ones wait for the next submit.
+    show(check(), { onlyMended: true });
+    preview();
+  });
+
+  endpoint.value = new URLSearchParams(location.search).get("endpoint") ?? "";
+  preview();
+})();

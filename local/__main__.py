@@ -1,0 +1,174 @@
+"""``python -m local``: run the pipeline on this machine until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import socket
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from local.deploy import AssemblyError, DeploymentError
+from local.journal import Journal
+from local.pipeline import EmulatorError, Pipeline, SynthesisError, running
+from local.putevents import PutEventsServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+_DEFAULT_PORT: Final = 8765
+_KEPT_EVENTS: Final = 10_000  # by the destination; it may run for days
+_CHECK_SECONDS: Final = 0.5
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the pipeline; return the process's exit status."""
+    options = _parser().parse_args(arguments)
+    for number in _STOP_SIGNALS:
+        signal.signal(number, _stop)
+    journal = Journal()
+    try:
+        with running(
+            context=dict(options.context),
+            assembly_directory=options.assembly,
+            port=_choose_port(options.port),
+            journal=journal,
+            putevents=PutEventsServer(observer=journal, keep=_KEPT_EVENTS),
+            step=_step,
+            say=_say,
+        ) as pipeline:
+            _introduce(pipeline, options.duration)
+            _wait(pipeline, options.duration)
+            _say("Stopping")
+    except KeyboardInterrupt:
+        _say("Stopped")
+    except (SynthesisError, AssemblyError, DeploymentError, EmulatorError) as error:
+        print(str(error), file=sys.stderr)
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m local",
+        description="Run the connector on this machine: the synthesized stack in an AWS emulator, "
+        "a local destination and a page that shows each event. No AWS account, no Docker.",
+    )
+    parser.add_argument(
+        "--port",
+        type=_port,
+        default=_DEFAULT_PORT,
+        help="of the console page (default: %(default)s, a free one if that is taken)",
+    )
+    parser.add_argument(
+        "--duration",
+        type=_seconds,
+        metavar="SECONDS",
+        help="stop by itself this long after the start (default: run until Ctrl-C)",
+    )
+    parser.add_argument(
+        "-c",
+        "--context",
+        type=_setting,
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="setting of the app, as for cdk deploy; repeatable",
+    )
+    parser.add_argument(
+        "--assembly",
+        type=Path,
+        metavar="DIRECTORY",
+        help="run this cloud assembly (cdk.out) instead of synthesizing app.py",
+    )
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text) if text.isascii() and text.isdigit() else -1
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - TCP's ports
+        raise argparse.ArgumentTypeError(f"must be a port, 0 to 65535, got {text!r}")
+    return port
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
+    return seconds
+
+
+def _setting(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"must be NAME=VALUE, got {text!r}")
+    return name, value
+
+
+def _choose_port(wanted: int) -> int:
+    """Return ``wanted``, or 0, which takes a free one, if somebody listens there."""
+    with contextlib.suppress(OSError), socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(("127.0.0.1", wanted))
+        return wanted
+    _say(f"Port {wanted} is taken, the console gets another one")
+    return 0
+
+
+def _introduce(pipeline: Pipeline, duration: float | None) -> None:
+    end = "Ctrl-C stops it." if duration is None else f"Stops by itself after {duration:g} seconds."
+    _say(
+        f"""
+  Console    {pipeline.console_url}/
+  Demo page  {pipeline.console_url}/demo
+  Endpoint   {pipeline.endpoint_url}
+
+  Try it     curl -i '{pipeline.endpoint_url}?event=hello&endpoint_id=me'
+
+{end}"""
+    )
+
+
+def _wait(pipeline: Pipeline, duration: float | None) -> None:
+    end = None if duration is None else time.monotonic() + duration
+    while end is None or (left := end - time.monotonic()) > 0:
+        pipeline.emulator.check()
+        time.sleep(_CHECK_SECONDS if end is None else min(_CHECK_SECONDS, left))
+
+
+def _stop(_number: int, _frame: object) -> NoReturn:
+    for number in _STOP_SIGNALS:  # a second one must not interrupt the tidying up
+        signal.signal(number, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
+@contextmanager
+def _step(what: str) -> Iterator[None]:
+    """Say what begins, and how long it took."""
+    started = time.monotonic()
+    print(f"{what} … ", end="", flush=True)
+    try:
+        yield
+    except KeyboardInterrupt:
+        _say("stopped")
+        raise
+    except BaseException:
+        _say("failed")
+        raise
+    _say(f"{time.monotonic() - started:.1f} s")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,601 @@
+"""MiniStack with API Gateway's template engine: ``python -m local.emulator``, the pipeline's child.
+
+The queue, the function, its event source, the API and CloudFormation are MiniStack's own. Where
+it differs from AWS on the way of an image request, a few of its functions are replaced or wrapped;
+that works on one release only, so any other is refused at start. What is mended:
+
+- An SQS integration may speak the AWS JSON protocol, and may set headers
+  (``integration.request.header.*``). MiniStack understands only the query protocol's form body. Its
+  queue service still decides what happens to the message and with which status.
+- Mapping templates are rendered by :mod:`local.velocity`; MiniStack's own renderer knows no
+  ``#foreach``. A template that fails answers 500 through the gateway response, as API Gateway does.
+- A URL over 10,240 characters and a raw ``|`` in a query string are refused, for API Gateway's
+  documentation says that it takes neither. It does not say how: 414 and 400 are a guess.
+- A query string is split at ``;`` as well as ``&``, and the last of several values counts.
+- A method's request validator is kept: MiniStack's CloudFormation drops it, and then refuses
+  nothing.
+- A required parameter must be "included and not blank": ``event=`` is refused like a missing one.
+- A MOCK integration without a response template answers with an empty body instead of ``{}``, which
+  the answer to a preflight, status 204, must not have.
+- The event source honours ``MaximumBatchingWindowInSeconds`` and batches of more than 10 messages,
+  cut at Lambda's 6 MB, so that a batch here is the batch that the function gets on AWS.
+
+Known differences that are left:
+
+- Header names arrive in lower case, as they do on API Gateway over HTTP/2.
+- Malformed percent-escapes (``%zz``) and escapes that are not UTF-8 are not refused.
+- Response parameters can only be literals.
+- A function runs on this machine's Python and boto3, whatever runtime the template names.
+- IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect.
+
+The process reports each request that an API answered as a line of JSON to the file descriptor
+``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are placeholders only. It
+ends when its standard input does, so that it never outlives the process that started it.
+"""
+
+# Replacing private functions is what this module is for; check_ministack() keeps it honest.
+# ruff: noqa: SLF001
+# MiniStack has no types.
+# mypy: disable-error-code="import-untyped"
+
+from __future__ import annotations
+
+import contextvars
+import importlib.metadata
+import inspect
+import json
+import os
+import re
+import shutil
+import signal
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+
+from ministack import app
+from ministack.core import lambda_runtime
+from ministack.core.concurrency import esm_wake
+from ministack.core.responses import request_scope
+from ministack.services import apigateway_v1, lambda_svc, sqs
+from ministack.services.cloudformation import provisioners
+
+from local import velocity
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+    from types import ModuleType
+
+MINISTACK_VERSION: Final = "1.5.33"
+
+REPORT_FD: Final = "LOCAL_EMULATOR_REPORT_FD"
+"""Environment variable: the file descriptor that reports go to."""
+
+RESOURCE_TYPES: Final = "LOCAL_EMULATOR_RESOURCE_TYPES"
+"""Environment variable: JSON list of the resource types that are going to be deployed."""
+
+RUN_DIRECTORY: Final = "LOCAL_EMULATOR_RUN_DIRECTORY"
+"""Environment variable: directory to remove should the parent die without doing so."""
+
+_MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
+_SHUTDOWN_SECONDS: Final = 3.0
+_MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation's event
+# A record without its body, as MiniStack writes it. On AWS it is larger, for the receipt handle is.
+_RECORD_OVERHEAD_BYTES: Final = 520
+
+_SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
+    (app, "_handle_execute_api_request"): "(host: str, path: str, method: str, headers: dict, "
+    "body: bytes, query_params: dict, raw_path: str | None = None, "
+    "raw_query_string: str | None = None)",
+    (app, "_parse_execute_api_url"): "(host: str, path: str) -> tuple[str, str, str] | None",
+    (apigateway_v1, "_invoke_sqs_v1"): "(integration, api_id, stage_name, stage, resource, "
+    "request_path, method, headers, body, query_params, path_params, *, owner_account_id=None, "
+    "owner_region=None, binary_media_types=None, authorizer_context=None, caller_identity=None)",
+    (apigateway_v1, "_invoke_mock_v1"): "(integration)",
+    (apigateway_v1, "_render_request_template_v1"): "(template: str, body_str: str, "
+    "params_map: dict, context=None) -> str",
+    (apigateway_v1, "_missing_request_parameters"): "(method_obj, request, headers, query_params)",
+    (apigateway_v1, "_service_integration_response"): "(integration, backend_status: int, "
+    "backend_text: str, accept: str, request_params: dict, context=None)",
+    (apigateway_v1, "_create_request_validator"): "(api_id, data)",
+    (apigateway_v1, "_parse_service_integration_uri"): "(uri: str)",
+    (apigateway_v1, "_gateway_request_value"): "(source, request)",
+    (apigateway_v1, "_gw_error"): "(response_type, message)",
+    (apigateway_v1, "_header_ci"): "(headers, name)",
+    (sqs, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
+    "query_params: dict) -> tuple",
+    (sqs, "_receive_messages_for_esm"): "(queue_url: str, max_number: int) -> list[dict]",
+    (sqs, "_get_q"): "(url: str, action: str | None = None) -> dict",
+    (sqs, "_collect_msgs"): "(q: dict, max_n: int, vis_timeout: int) -> list",
+    (sqs, "_dlq_sweep"): "(q: dict) -> None",
+    (sqs, "_expire_retained"): "(q: dict) -> None",
+    (provisioners, "_apigw_method_create"): "(logical_id, props, stack_name)",
+    (provisioners, "_apigw_request_validator_create"): "(logical_id, props, stack_name)",
+    (lambda_svc, "_iter_all_esms"): "()",
+}
+
+
+class WrongMiniStackError(Exception):
+    """The installed MiniStack is not the release that the replacements were written for."""
+
+
+class _Exchange:
+    """What the layers below learn about one request and its report needs."""
+
+    message_id: str | None = None
+
+
+_exchange: contextvars.ContextVar[_Exchange] = contextvars.ContextVar("exchange")
+
+
+def check_ministack() -> None:
+    """Check that the functions to be replaced are those that the replacements were written for.
+
+    Raises:
+        WrongMiniStackError: MiniStack is another release, or a signature differs.
+    """
+    installed = importlib.metadata.version("ministack")
+    if installed != MINISTACK_VERSION:
+        raise WrongMiniStackError(
+            f"the local pipeline needs ministack {MINISTACK_VERSION}, {installed} is installed: "
+            f"run pip install ministack=={MINISTACK_VERSION}"
+        )
+    for (module, name), expected in _SIGNATURES.items():
+        function = getattr(module, name, None)
+        found = str(inspect.signature(function)) if callable(function) else "nothing"
+        if found != expected:
+            raise WrongMiniStackError(
+                f"{module.__name__}.{name} of ministack {installed} has the signature {found}, "
+                f"expected {expected}: reinstall ministack=={MINISTACK_VERSION}"
+            )
+
+
+def patch() -> None:
+    """Put the replacements in place. Call :func:`check_ministack` first."""
+    apigateway_v1._invoke_sqs_v1 = _invoke_sqs
+    apigateway_v1._render_request_template_v1 = _render_response
+    apigateway_v1._invoke_mock_v1 = _without_default_body(apigateway_v1._invoke_mock_v1)
+    apigateway_v1._missing_request_parameters = _counting_blank(
+        apigateway_v1._missing_request_parameters
+    )
+    sqs._receive_messages_for_esm = BatchingWindow().receive
+    handlers = provisioners._RESOURCE_HANDLERS
+    handlers["AWS::ApiGateway::RequestValidator"]["create"] = _create_request_validator
+    handlers["AWS::ApiGateway::Method"]["create"] = _keeping_validator(
+        handlers["AWS::ApiGateway::Method"]["create"]
+    )
+
+
+# --- API Gateway ----------------------------------------------------------------------------------
+
+
+def split_query(query: str) -> dict[str, list[str]]:
+    """Return the decoded parameters of a raw query string, each with all its values in order.
+
+    API Gateway separates parameters by ``&`` or ``;``, and keeps those that are empty.
+    """
+    parameters: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
+        parameters.setdefault(name, []).append(value)
+    return parameters
+
+
+def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
+    """Return the answer to a request target that API Gateway would not let in, else ``None``."""
+    if len(target) > _MAX_URL_CHARACTERS:
+        status, message = 414, f"The URL is over {_MAX_URL_CHARACTERS:,} characters"
+    elif "|" in target:
+        status, message = 400, "A | in the URL must be sent as %7C"
+    else:
+        return None
+    return status, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
+
+
+def _last_values(parameters: Mapping[str, Any] | None) -> dict[str, str]:
+    return {
+        name: values[-1] if isinstance(values, list) else values
+        for name, values in (parameters or {}).items()
+    }
+
+
+def _counting_blank(missing: Callable[..., list[str]]) -> Callable[..., list[str]]:
+    """Wrap MiniStack's check: to it a list that holds an empty string is not empty."""
+
+    def missing_or_blank(
+        method_obj: Any, request: Any, headers: Any, query_params: Any
+    ) -> list[str]:
+        return missing(method_obj, request, headers, _last_values(query_params))
+
+    return missing_or_blank
+
+
+def _without_default_body(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    def invoke_mock(integration: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
+        status, headers, body = invoke(integration)
+        return status, headers, b"" if body == b"{}" else body
+
+    return invoke_mock
+
+
+def _media_type(headers: Mapping[str, str], name: str) -> str:
+    """Return the first media type of a header, ``application/json`` where it is missing."""
+    value: str = apigateway_v1._header_ci(headers, name) or "application/json"
+    return re.split("[,;]", value, maxsplit=1)[0].strip().lower()
+
+
+def _request_template(integration: Mapping[str, Any], content_type: str) -> str | None:
+    templates: Mapping[str, str] = integration.get("requestTemplates") or {}
+    for media_type, template in templates.items():
+        if media_type.partition(";")[0].strip().lower() == content_type:
+            return template
+    return None
+
+
+def _integration_headers(
+    integration: Mapping[str, Any], request: Mapping[str, Any]
+) -> dict[str, str]:
+    """Return the headers that an integration's request parameters ask for, names in lower case."""
+    prefix = "integration.request.header."
+    headers = {}
+    for destination, source in (integration.get("requestParameters") or {}).items():
+        if not destination.startswith(prefix):
+            continue
+        value = apigateway_v1._gateway_request_value(source, request)
+        if value is not None:
+            headers[destination.removeprefix(prefix).lower()] = value
+    return headers
+
+
+async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
+    integration: Mapping[str, Any],
+    api_id: str,
+    stage_name: str,
+    stage: Mapping[str, Any],
+    resource: Mapping[str, Any],
+    request_path: str,
+    method: str,
+    headers: Mapping[str, str],
+    body: bytes,
+    query_params: Mapping[str, list[str]],
+    path_params: Mapping[str, str] | None,
+    *,
+    owner_account_id: str | None = None,
+    owner_region: str | None = None,
+    binary_media_types: Iterable[str] | None = None,  # noqa: ARG001 - MiniStack passes it
+    authorizer_context: Mapping[str, Any] | None = None,
+    caller_identity: Mapping[str, Any] | None = None,  # noqa: ARG001 - MiniStack passes it
+) -> Any:
+    """Send what an SQS integration's template makes of a request to MiniStack's queue service."""
+    internal_error = apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
+    uri = apigateway_v1._parse_service_integration_uri(integration.get("uri", ""))
+    region, account, queue_path = owner_region, owner_account_id, ""
+    if uri is not None:
+        region, queue_path = uri[0] or owner_region, f"/{uri[3].strip('/')}"
+        if queue_path.count("/") == 2:  # noqa: PLR2004 - /{account}/{queue}
+            account = queue_path.split("/")[1]
+
+    now = time.time()
+    request_id = str(uuid.uuid4())
+    request = velocity.Request(
+        querystring=_last_values(query_params),
+        headers=dict(headers),
+        path=dict(path_params or {}),
+        body=body.decode("utf-8", errors="replace"),
+        context={
+            "accountId": owner_account_id or "",
+            "apiId": api_id,
+            "authorizer": dict(authorizer_context or {}),
+            "domainName": headers.get("host", ""),
+            "error": {},
+            "extendedRequestId": str(uuid.uuid4()),
+            "httpMethod": method,
+            "identity": {
+                "sourceIp": "127.0.0.1",
+                "userAgent": headers.get("user-agent", ""),
+            },
+            "path": f"/{stage_name}{request_path}",
+            "protocol": "HTTP/1.1",
+            "requestId": request_id,
+            "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+            "requestTimeEpoch": int(now * 1000),
+            "resourceId": resource.get("id", ""),
+            "resourcePath": resource.get("path", ""),
+            "stage": stage_name,
+        },
+    )
+    # Without a match there is no template: MiniStack has answered 415 already (NEVER) or the
+    # integration passes the body through.
+    template = _request_template(integration, _media_type(headers, "content-type"))
+    try:
+        message = request.body if template is None else velocity.render(template, request)
+    except velocity.TemplateError as error:
+        print(f"the request template of {method} {request_path} fails: {error}", file=sys.stderr)
+        return internal_error
+
+    with request_scope(account, region):
+        status, _, answer = await sqs.handle_request(
+            integration.get("httpMethod") or "POST",
+            queue_path,
+            _integration_headers(
+                integration,
+                {
+                    "headers": headers,
+                    "query_params": _last_values(query_params),
+                    "path_params": path_params or {},
+                    "stage": stage,
+                    "request_id": request_id,
+                },
+            ),
+            message.encode(),
+            {},
+        )
+    if status == 200:  # noqa: PLR2004 - what SQS answers for a message that it has
+        _exchange.get().message_id = json.loads(answer).get("MessageId")
+    try:
+        return apigateway_v1._service_integration_response(
+            integration, status, answer.decode(), _media_type(headers, "accept"), request
+        )
+    except velocity.TemplateError as error:
+        print(f"the response template of {method} {request_path} fails: {error}", file=sys.stderr)
+        return internal_error
+
+
+def _render_response(
+    template: str,
+    body_str: str,
+    params_map: velocity.Request,
+    context: None = None,  # noqa: ARG001 - the request holds it
+) -> str:
+    """Render a response template: ``$input.body`` is the queue service's answer."""
+    return velocity.render(template, replace(params_map, body=body_str))
+
+
+# --- CloudFormation -------------------------------------------------------------------------------
+
+
+def _create_request_validator(
+    logical_id: str, properties: Mapping[str, Any], _stack: str
+) -> tuple[str, dict[str, str]]:
+    """Create the validator in the API; MiniStack only makes up an id for it."""
+    status, _, body = apigateway_v1._create_request_validator(
+        properties["RestApiId"],
+        {
+            "name": properties.get("Name", logical_id),
+            # CloudFormation passes booleans as JSON has them or as strings.
+            "validateRequestBody": _is_true(properties.get("ValidateRequestBody")),
+            "validateRequestParameters": _is_true(properties.get("ValidateRequestParameters")),
+        },
+    )
+    answer = json.loads(body)
+    if status >= 400:  # noqa: PLR2004 - HTTP's errors
+        raise ValueError(f"AWS::ApiGateway::RequestValidator create failed: {answer}")
+    return answer["id"], {"RequestValidatorId": answer["id"]}
+
+
+def _keeping_validator(create: Callable[..., tuple[str, Any]]) -> Callable[..., tuple[str, Any]]:
+    """Wrap the creation of a method: MiniStack drops its request validator."""
+
+    def create_method(
+        logical_id: str, properties: Mapping[str, Any], stack: str
+    ) -> tuple[str, Any]:
+        created = create(logical_id, properties, stack)
+        resource = apigateway_v1._resources[properties["RestApiId"]][properties["ResourceId"]]
+        method = resource["resourceMethods"][properties["HttpMethod"]]
+        method["requestValidatorId"] = properties.get("RequestValidatorId")
+        return created
+
+    return create_method
+
+
+def _is_true(value: object) -> bool:
+    return str(value).lower() == "true"
+
+
+# --- Lambda's event source for SQS ----------------------------------------------------------------
+
+
+class BatchingWindow:
+    """Gathers a queue's messages as an event source on AWS does.
+
+    A batch is due when the window has passed since its first message was seen, when the batch size
+    is reached, or when the next message would not fit into Lambda's 6 MB. Used by MiniStack's one
+    polling thread.
+    """
+
+    def __init__(self) -> None:
+        self._due: dict[str, float] = {}
+
+    def receive(self, queue_url: str, max_number: int) -> list[dict[str, Any]]:
+        """Receive the batch that is due, or nothing yet."""
+        with sqs._queues_lock:
+            queue = sqs._get_q(queue_url)
+            sqs._expire_retained(queue)
+            sqs._dlq_sweep(queue)
+            now = time.time()
+            count, full = _fill(queue["messages"], max_number, now)
+            if count == 0:
+                self._due.pop(queue_url, None)
+                return []
+            if not full and self._remaining(queue_url, queue, now) > 0:
+                return []
+            self._due.pop(queue_url, None)
+            visibility_timeout = int(queue["attributes"].get("VisibilityTimeout", "30"))
+            batch: list[dict[str, Any]] = sqs._collect_msgs(queue, count, visibility_timeout)
+            return batch
+
+    def _remaining(self, queue_url: str, queue: Mapping[str, Any], now: float) -> float:
+        """Return the seconds until the window closes; open it, with an alarm, if it is not."""
+        window = _batching_window(queue["attributes"]["QueueArn"])
+        if queue_url not in self._due:
+            self._due[queue_url] = now + window
+            alarm = threading.Timer(window, esm_wake.set)
+            alarm.daemon = True
+            alarm.start()
+        return self._due[queue_url] - now
+
+
+def _batching_window(queue_arn: str) -> float:
+    """Return the shortest batching window in seconds of the mappings that read the queue."""
+    return min(
+        (
+            float(mapping.get("MaximumBatchingWindowInSeconds") or 0)
+            for _, _, mapping in lambda_svc._iter_all_esms()
+            if mapping.get("EventSourceArn") == queue_arn
+        ),
+        default=0.0,
+    )
+
+
+def _fill(messages: Iterable[Mapping[str, Any]], max_number: int, now: float) -> tuple[int, bool]:
+    """Return how many of the visible messages fit into a batch, and whether they fill it."""
+    count = size = 0
+    for message in messages:
+        if message["visible_at"] > now:
+            continue
+        size += len(message["body"].encode()) + _RECORD_OVERHEAD_BYTES
+        if size > _MAX_PAYLOAD_BYTES:
+            return count, True
+        count += 1
+        if count == max_number:
+            return count, True
+    return count, False
+
+
+# --- The process ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Reporter:
+    """Writes lines of JSON for the process that started this one."""
+
+    fd: int
+
+    def write(self, report: Mapping[str, Any]) -> None:
+        """Write one report. A reader that is gone is the watchdog's business."""
+        line = memoryview(json.dumps(report).encode() + b"\n")
+        try:
+            while line:
+                line = line[os.write(self.fd, line) :]
+        except OSError:
+            return
+
+    def wrap(
+        self, handle: Callable[..., Awaitable[tuple[int, dict[str, str], bytes] | None]]
+    ) -> Callable[..., Awaitable[tuple[int, dict[str, str], bytes] | None]]:
+        """Wrap MiniStack's handler of API requests: split the query, report the answer."""
+
+        async def handle_and_report(  # noqa: PLR0917 - MiniStack's signature
+            host: str,
+            path: str,
+            method: str,
+            headers: dict[str, str],
+            body: bytes,
+            query_params: dict[str, list[str]],
+            raw_path: str | None = None,
+            raw_query_string: str | None = None,
+        ) -> tuple[int, dict[str, str], bytes] | None:
+            target = app._parse_execute_api_url(host, path)
+            if target is None:
+                return await handle(
+                    host, path, method, headers, body, query_params, raw_path, raw_query_string
+                )
+            query = raw_query_string or ""
+            exchange = _Exchange()
+            _exchange.set(exchange)
+            received = int(time.time() * 1000)
+            _, stage, api_path = target
+            answer = refuse(f"/{stage}{api_path}?{query}") or await handle(
+                host, path, method, headers, body, split_query(query), raw_path, query
+            )
+            if answer is not None:
+                status, _, answer_body = answer
+                failed = status >= 400  # noqa: PLR2004 - HTTP's errors
+                self.write(
+                    {
+                        "time": received,
+                        "method": method,
+                        "path": api_path,
+                        "query": query,
+                        "status": status,
+                        "message_id": exchange.message_id,
+                        "detail": answer_body.decode(errors="replace") if failed else "",
+                    }
+                )
+            return answer
+
+        return handle_and_report
+
+
+def add_placeholders(resource_types: Iterable[str]) -> list[str]:
+    """Let CloudFormation accept types that MiniStack lacks, creating nothing for them.
+
+    So a template goes in unchanged. Returns the types, for the user to be told.
+    """
+    placeholders = sorted(
+        {
+            resource_type
+            for resource_type in resource_types
+            if resource_type not in provisioners._RESOURCE_HANDLERS
+            and not resource_type.startswith("Custom::")
+        }
+    )
+    for resource_type in placeholders:
+        provisioners._RESOURCE_HANDLERS[resource_type] = {
+            "create": lambda logical_id, _properties, _stack: (f"placeholder-{logical_id}", {}),
+            "delete": lambda _physical_id, _properties: None,
+        }
+    return placeholders
+
+
+class ParentWatch:
+    """Stops this process when its standard input ends, which the parent holds open."""
+
+    def __init__(self, run_directory: str | None) -> None:
+        self._run_directory = run_directory
+        self._orphaned = False
+
+    def start(self) -> None:
+        """Watch in a thread of its own."""
+        threading.Thread(target=self._watch, name="parent-watch", daemon=True).start()
+
+    def tidy_up(self) -> None:
+        """Remove the run's directory if the parent can no longer do it."""
+        if self._orphaned and self._run_directory:
+            shutil.rmtree(self._run_directory, ignore_errors=True)
+
+    def _watch(self) -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        self._orphaned = True
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(_SHUTDOWN_SECONDS)
+        self.tidy_up()
+        if os.getpgrp() == os.getpid():  # the parent started this process as a group's leader
+            os.killpg(os.getpid(), signal.SIGKILL)
+
+
+def main() -> None:
+    """Run the emulator until it is told to stop. Settings come from the environment."""
+    try:
+        check_ministack()
+    except WrongMiniStackError as error:
+        sys.exit(f"error: {error}")
+    patch()
+    reporter = Reporter(int(os.environ[REPORT_FD]))
+    app._handle_execute_api_request = reporter.wrap(app._handle_execute_api_request)
+    reporter.write({"placeholders": add_placeholders(json.loads(os.environ[RESOURCE_TYPES]))})
+    watch = ParentWatch(os.environ.get(RUN_DIRECTORY))
+    watch.start()
+    sys.argv = sys.argv[:1]  # MiniStack's main reads it
+    try:
+        app.main()
+    finally:
+        lambda_runtime.reset()  # MiniStack leaves its functions' processes running
+        watch.tidy_up()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,326 @@
+"""What Amazon Pinpoint's ``PutEvents`` takes: the service model's shapes and the quotas beside it.
+
+Pure functions and values, no I/O: :mod:`local.putevents` serves them over HTTP. Shapes and error
+names are read from botocore's service model of ``pinpoint``; the quotas in :class:`Limits` are not
+in the model and come from AWS's quotas page, as does the silent drop of long attribute values.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from datetime import datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from botocore.loaders import create_loader
+from botocore.model import ServiceModel
+from botocore.validate import ParamValidator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "ERROR_NAMES",
+    "Application",
+    "Limits",
+    "RequestRefused",
+    "Verdict",
+    "each_event",
+    "parse",
+]
+
+_OPERATION = ServiceModel(
+    create_loader().load_service_model("pinpoint", "service-2"), "pinpoint"
+).operation_model("PutEvents")
+_INPUT: Final[Any] = _OPERATION.input_shape
+_CHANNEL_TYPES: Final = frozenset(
+    _INPUT.members["EventsRequest"]
+    .members["BatchItem"]
+    .value.members["Endpoint"]
+    .members["ChannelType"]
+    .enum
+)
+
+ERROR_NAMES: Final[Mapping[int, str]] = {
+    shape.metadata["error"]["httpStatusCode"]: shape.name for shape in _OPERATION.error_shapes
+}
+"""HTTP status to the modelled exception: ``{429: "TooManyRequestsException", …}``."""
+
+_ISO_8601 = re.compile(
+    r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII
+)
+_LONGEST_MESSAGE = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Pinpoint's quotas for ``PutEvents``.
+
+    Where AWS writes KB or MB without saying which, the smaller, decimal reading is enforced: a
+    client that stays inside it is inside both.
+    """
+
+    events_per_request: int = 100
+    request_bytes: int = 4_000_000
+    event_bytes: int = 1_000_000
+    keys_per_event: int = 40
+    """Attributes and metrics of one event together."""
+    key_characters: int = 50
+    value_characters: int = 200
+    """An event with a longer attribute value is answered 202 and dropped."""
+    event_types: int = 1_500
+    """Distinct event types an application."""
+    attribute_keys: int = 500
+    """Distinct attribute names an application."""
+    endpoint_bytes: int = 15_000
+    user_attribute_name_characters: int = 50
+    user_attribute_value_characters: int = 100
+    user_attribute_values: int = 50
+
+
+class RequestRefused(Exception):
+    """The request as a whole is refused: no event of it was looked at.
+
+    Args:
+        status: HTTP status, one of :data:`ERROR_NAMES`.
+        message: What was wrong, for the ``Message`` of the answer.
+    """
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = _shorten(message)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What becomes of one endpoint or one event in a request that was accepted."""
+
+    status: int = HTTPStatus.ACCEPTED
+    message: str = "Accepted"
+    dropped: bool = False
+    """The answer says 202 and yet Pinpoint never records the event."""
+
+    def answer(self) -> dict[str, Any]:
+        """Return the model's ``EndpointItemResponse`` or ``EventItemResponse``."""
+        # A dropped event looks like any accepted one: that is what makes the drop silent.
+        message = "Accepted" if self.dropped else self.message
+        return {"StatusCode": self.status, "Message": message}
+
+
+_ACCEPTED = Verdict()
+
+
+def parse(body: bytes, application_id: str, limits: Limits) -> dict[str, Any]:
+    """Return the ``EventsRequest`` in ``body`` after checking it against the service model.
+
+    Raises:
+        RequestRefused: 413 for a body over the limit; 400 for one that is not JSON, has a member
+            that the model lacks, lacks a required one, holds a value of the wrong type, no batch
+            item, or more than the allowed number of events.
+    """
+    if len(body) > limits.request_bytes:
+        raise RequestRefused(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"The request has {len(body):,} bytes, over the limit of {limits.request_bytes:,}",
+        )
+    try:
+        request: dict[str, Any] = json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from error
+    report = ParamValidator().validate(
+        {"ApplicationId": application_id, "EventsRequest": request}, _INPUT
+    )
+    fault = report.generate_report() or next(_batch_faults(request["BatchItem"], limits), None)
+    if fault:
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, fault)
+    return request
+
+
+def _batch_faults(batch: Mapping[str, Any], limits: Limits) -> Iterator[str]:
+    """Yield what the service model cannot say about a batch."""
+    if not batch:
+        yield "BatchItem is empty: a request needs at least one endpoint"
+    events = sum(len(item["Events"]) for item in batch.values())
+    if events > limits.events_per_request:
+        yield f"The request has {events} events, over the limit of {limits.events_per_request}"
+    for endpoint_id, item in batch.items():
+        if not endpoint_id:
+            yield "BatchItem has an empty endpoint ID"
+        for event_id, event in item["Events"].items():
+            if not event_id:
+                yield f"Endpoint {endpoint_id!r} has an empty event ID"
+            for name, value in event.get("Metrics", {}).items():
+                # To botocore's validator a bool is an int; on the wire it is not a number.
+                if isinstance(value, bool):
+                    yield f"Metric {name!r} of event {event_id!r} must be a number, got {value}"
+
+
+def each_event(
+    request: object,
+) -> Iterator[tuple[str, Mapping[str, Any], str, Mapping[str, Any]]]:
+    """Yield ``(endpoint ID, endpoint, event ID, event)`` of a request, even of an invalid one.
+
+    Parts that do not have the model's shape are skipped, so this names the events of a request
+    that was refused as far as they can be named.
+    """
+    for endpoint_id, item in _items(_member(request, "BatchItem")):
+        endpoint = _member(item, "Endpoint")
+        for event_id, event in _items(_member(item, "Events")):
+            if isinstance(event, dict):
+                yield endpoint_id, endpoint if isinstance(endpoint, dict) else {}, event_id, event
+
+
+@dataclass(slots=True)
+class Application:
+    """One Pinpoint application: the event types and attribute names that it has seen."""
+
+    limits: Limits
+    event_types: set[str] = field(default_factory=set)
+    attribute_keys: set[str] = field(default_factory=set)
+
+    def judge_endpoint(self, endpoint: Mapping[str, Any]) -> Verdict:
+        """Return what becomes of the endpoint's own data. Its events are judged apart."""
+        if not endpoint:
+            return _ACCEPTED
+        fault = next(_endpoint_faults(endpoint, self.limits), None)
+        return Verdict(HTTPStatus.BAD_REQUEST, fault) if fault else _ACCEPTED
+
+    def judge_event(self, event: Mapping[str, Any], *, request_bytes: int) -> Verdict:
+        """Return what becomes of ``event``; an accepted one's type and names are remembered.
+
+        Args:
+            event: The event, of the model's shape.
+            request_bytes: Size of the whole request: no event can be larger, which spares
+                measuring every event of a small request.
+        """
+        fault = next(self._event_faults(event, request_bytes), None)
+        if fault:
+            return Verdict(HTTPStatus.BAD_REQUEST, fault)
+        attributes = event.get("Attributes", {})
+        for name, value in attributes.items():
+            if len(value) > self.limits.value_characters:
+                return Verdict(
+                    message=f"Attribute {name!r} has {len(value):,} characters, over the limit of "
+                    f"{self.limits.value_characters}: answered 202, and Pinpoint drops the event",
+                    dropped=True,
+                )
+        self.event_types.add(event["EventType"])
+        self.attribute_keys.update(attributes)
+        return _ACCEPTED
+
+    def _event_faults(self, event: Mapping[str, Any], request_bytes: int) -> Iterator[str]:
+        yield from self._type_faults(event["EventType"])
+        yield from self._name_faults(event.get("Attributes", {}), event.get("Metrics", {}))
+        for path, value in _event_times(event):
+            yield from _time_faults(path, value)
+        most = self.limits.event_bytes
+        if request_bytes > most and (size := _size(event)) > most:
+            yield f"The event has {size:,} bytes, over the limit of {most:,}"
+
+    def _type_faults(self, event_type: str) -> Iterator[str]:
+        if not event_type:
+            yield "EventType is empty"
+        if event_type.startswith("_"):
+            yield f"EventType {event_type!r} begins with '_': such types are Pinpoint's own"
+        most = self.limits.event_types
+        if event_type not in self.event_types and len(self.event_types) >= most:
+            yield (
+                f"EventType {event_type!r} would be one more than the {most:,} event types that "
+                "an application may have"
+            )
+
+    def _name_faults(
+        self, attributes: Mapping[str, str], metrics: Mapping[str, float]
+    ) -> Iterator[str]:
+        limits = self.limits
+        keys = len(attributes) + len(metrics)
+        if keys > limits.keys_per_event:
+            yield f"{keys} attributes and metrics, over the limit of {limits.keys_per_event}"
+        for name in (*attributes, *metrics):
+            if not 1 <= len(name) <= limits.key_characters:
+                yield (
+                    f"The name {name!r} has {len(name)} characters, it must have 1 to "
+                    f"{limits.key_characters}"
+                )
+        new = len(attributes.keys() - self.attribute_keys)
+        if new and len(self.attribute_keys) + new > limits.attribute_keys:
+            yield (
+                f"{new} new attribute names would make more than the {limits.attribute_keys} "
+                "that an application may have"
+            )
+
+
+def _endpoint_faults(endpoint: Mapping[str, Any], limits: Limits) -> Iterator[str]:
+    size = _size(endpoint)
+    if size > limits.endpoint_bytes:
+        yield f"The endpoint has {size:,} bytes, over the limit of {limits.endpoint_bytes:,}"
+    if "EffectiveDate" in endpoint:
+        yield from _time_faults("EffectiveDate", endpoint["EffectiveDate"])
+    channel = endpoint.get("ChannelType")
+    if channel is not None and channel not in _CHANNEL_TYPES:
+        yield f"ChannelType {channel!r} is not one of {', '.join(sorted(_CHANNEL_TYPES))}"
+    for name, values in endpoint.get("User", {}).get("UserAttributes", {}).items():
+        if not 1 <= len(name) <= limits.user_attribute_name_characters:
+            yield (
+                f"The user attribute name {name!r} has {len(name)} characters, it must have 1 to "
+                f"{limits.user_attribute_name_characters}"
+            )
+        if len(values) > limits.user_attribute_values:
+            yield (
+                f"User attribute {name!r} has {len(values)} values, over the limit of "
+                f"{limits.user_attribute_values}"
+            )
+        longest = max(map(len, values), default=0)
+        if longest > limits.user_attribute_value_characters:
+            yield (
+                f"User attribute {name!r} has a value of {longest} characters, over the limit of "
+                f"{limits.user_attribute_value_characters}"
+            )
+
+
+def _event_times(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield "Timestamp", event["Timestamp"]
+    session = event.get("Session", {})
+    for name in ("StartTimestamp", "StopTimestamp"):
+        if name in session:
+            yield f"Session.{name}", session[name]
+
+
+def _time_faults(path: str, value: str) -> Iterator[str]:
+    # The model calls these plain strings; its documentation says ISO 8601.
+    if not _is_time(value):
+        yield f"{path} must be ISO 8601 with a zone, like 2026-11-23T22:11:00.000Z, got {value!r}"
+
+
+def _is_time(value: str) -> bool:
+    try:
+        return bool(_ISO_8601.fullmatch(value) and datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+def _size(value: Mapping[str, Any]) -> int:
+    """Return the bytes of ``value`` as an AWS SDK for Python writes it into a request."""
+    return len(json.dumps(value))
+
+
+def _member(value: object, name: str) -> object:
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def _items(value: object) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        yield from value.items()
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _shorten(message: str) -> str:
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    return f"{message[:_LONGEST_MESSAGE]}… ({len(message):,} characters in all)"

@@ -1,0 +1,512 @@
+"""The pipeline as one object: ``python -m local`` and the tests start the same one.
+
+with running(context={"anonymous_user_attributes": "*"}) as pipeline:
+    urlopen(f"{pipeline.endpoint_url}?event=hello&endpoint_id=me")
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import deque
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self
+from urllib.error import URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import ProxyHandler, build_opener
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from local import deploy
+from local.console import create_app
+from local.journal import Journal
+from local.putevents import PutEventsServer
+from local.serve import serving
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+    from types import TracebackType
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+
+_START_SECONDS: Final = 30.0
+_STOP_SECONDS: Final = 3.0
+_SYNTHESIS_SECONDS: Final = 180.0
+_OBSERVE_SECONDS: Final = 1.0
+_LOG_LINES: Final = 60
+
+# What the emulator and the functions in it get of this process's environment. Above all none of its
+# AWS settings: nothing here may reach an account.
+_INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
+
+# The CLI adds these to every app's context unless told otherwise: with them the template is the one
+# that would be deployed.
+_CLI_CONTEXT: Final = {
+    "aws:cdk:enable-path-metadata": True,
+    "aws:cdk:enable-asset-metadata": True,
+    "aws:cdk:version-reporting": True,
+    "aws:cdk:bundling-stacks": ["**"],
+}
+
+# On the local machine only: a proxy for the world outside must not see these requests.
+_opener = build_opener(ProxyHandler({}))
+
+
+class SynthesisError(Exception):
+    """``app.py`` did not produce a cloud assembly. The message is what it said."""
+
+
+class EmulatorError(Exception):
+    """The emulator did not start, or stopped. The message holds the end of its log."""
+
+
+def synthesize(directory: Path, context: Mapping[str, str]) -> None:
+    """Synthesize ``app.py`` into ``directory`` as ``cdk synth -c name=value …`` does.
+
+    Args:
+        directory: Where the cloud assembly goes.
+        context: Wins over the context of ``cdk.json``.
+
+    Raises:
+        SynthesisError: The app refused a setting, or failed.
+    """
+    settings = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
+    with tempfile.TemporaryDirectory(prefix="gtm-connector-synth-") as temporary:
+        status, said = _run_app(
+            {
+                "CDK_OUTDIR": str(directory),
+                "CDK_CONTEXT_JSON": json.dumps(
+                    {**_CLI_CONTEXT, **settings.get("context", {}), **context}
+                ),
+                "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
+            }
+        )
+    if status != 0:
+        # jsii frames its remark about the Node release in such lines; it is not what failed.
+        said = "\n".join(line for line in said.splitlines() if not line.startswith("b'!!"))
+        raise SynthesisError(said.strip() or f"app.py ended with status {status}")
+
+
+def _run_app(environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run ``app.py``; return its exit status and what it said on standard error."""
+    # In a process group of its own, for node runs below it.
+    process = subprocess.Popen(
+        [sys.executable, "app.py"],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _, said = process.communicate(timeout=_SYNTHESIS_SECONDS)
+    except subprocess.TimeoutExpired:
+        _end(process)
+        raise SynthesisError(
+            f"app.py did not finish within {_SYNTHESIS_SECONDS:g} seconds"
+        ) from None
+    except BaseException:
+        _end(process)
+        raise
+    return process.returncode, said
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    """End a process that leads a group, and then whatever is left of the group."""
+    for order in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, order)
+        except ProcessLookupError:  # nobody left
+            return
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_STOP_SECONDS)
+
+
+@dataclass(eq=False)
+class Emulator:
+    """MiniStack in a process of its own, see :mod:`local.emulator`. A context manager.
+
+    Args:
+        run_directory: For its temporary files. Removed by the emulator should this process die.
+        resource_types: What is going to be deployed.
+        environment: What the functions get beside the environment that the template gives them.
+        on_request: Called with the report of each request that an API answered, on a thread.
+        on_log: Called with each line that the emulator says once it is up, on a thread.
+    """
+
+    run_directory: Path
+    resource_types: list[str]
+    environment: Mapping[str, str]
+    on_request: Callable[[Mapping[str, Any]], None]
+    on_log: Callable[[str], None]
+    url: str = field(init=False, default="")
+    placeholders: list[str] = field(init=False, default_factory=list)
+    """The resource types for which nothing is created."""
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it answers.
+
+        Raises:
+            EmulatorError: It does not.
+        """
+        port = _free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self._log: deque[str] = deque(maxlen=_LOG_LINES)
+        self._up = threading.Event()
+        temporary = self.run_directory / "tmp"
+        temporary.mkdir()
+        report_fd, their_report_fd = os.pipe()
+        try:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "local.emulator"],
+                cwd=ROOT,
+                env={
+                    **{name: os.environ[name] for name in _INHERITED if name in os.environ},
+                    **self._settings(port, temporary, their_report_fd),
+                    **self.environment,
+                },
+                stdin=subprocess.PIPE,  # held open: when it ends, so does the emulator
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                pass_fds=(their_report_fd,),
+                # Ctrl-C goes to the foreground's group: this process decides what happens then.
+                start_new_session=True,
+            )
+        except BaseException:
+            os.close(report_fd)
+            raise
+        finally:
+            os.close(their_report_fd)
+        self._threads = [
+            threading.Thread(target=self._read_reports, args=(report_fd,), daemon=True),
+            threading.Thread(target=self._read_log, daemon=True),
+        ]
+        for thread in self._threads:
+            thread.start()
+        try:
+            self._wait_until_up()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Stop it and the functions that run in it."""
+        _end(self.process)
+        for stream in (self.process.stdin, self.process.stderr):
+            if stream is not None and stream is not self.process.stderr:
+                stream.close()
+        for thread in self._threads:
+            thread.join(_STOP_SECONDS)
+
+    @property
+    def log(self) -> str:
+        """The last lines of what it said."""
+        return "\n".join(self._log)
+
+    def check(self) -> None:
+        """Check that it still runs.
+
+        Raises:
+            EmulatorError: It has ended.
+        """
+        if (status := self.process.poll()) is not None:
+            for thread in self._threads:
+                thread.join(_STOP_SECONDS)
+            raise EmulatorError(f"the emulator ended with status {status}:\n{self.log}")
+
+    def _settings(self, port: int, temporary: Path, report_fd: int) -> dict[str, str]:
+        return {
+            "LOCAL_EMULATOR_REPORT_FD": str(report_fd),
+            "LOCAL_EMULATOR_RESOURCE_TYPES": json.dumps(self.resource_types),
+            "LOCAL_EMULATOR_RUN_DIRECTORY": str(self.run_directory),
+            "TMPDIR": str(temporary),
+            "BIND_HOST": "127.0.0.1",
+            "MINISTACK_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "LOG_LEVEL": "WARNING",
+            "IOT_MTLS_ENABLED": "0",  # these two listen on ports of their own
+            "SFTP_ENABLED": "0",
+            "DOCKER_HOST": f"unix://{temporary / 'no-docker'}",  # it would tidy up containers
+            "AWS_CONFIG_FILE": os.devnull,
+            "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }
+
+    def _wait_until_up(self) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        while True:
+            self.check()
+            try:
+                with _opener.open(f"{self.url}/_ministack/health", timeout=_START_SECONDS):
+                    self._up.set()
+                    return
+            except URLError as error:
+                if time.monotonic() > deadline:
+                    raise EmulatorError(
+                        f"the emulator does not answer after {_START_SECONDS:g} seconds "
+                        f"({error.reason}):\n{self.log}"
+                    ) from error
+            time.sleep(0.02)
+
+    def _read_reports(self, fd: int) -> None:
+        with os.fdopen(fd, encoding="utf-8") as lines:
+            for line in lines:
+                report = json.loads(line)
+                if "placeholders" in report:
+                    self.placeholders = report["placeholders"]
+                else:
+                    self.on_request(report)
+
+    def _read_log(self) -> None:
+        assert self.process.stderr is not None  # noqa: S101 - it is a pipe, see __enter__
+        with self.process.stderr as lines:
+            for line in lines:
+                self._log.append(line.rstrip("\n"))
+                # What it says about itself while it starts is of interest only if it fails.
+                if self._up.is_set():
+                    self.on_log(line.rstrip("\n"))
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline that runs.
+
+    Attributes:
+        endpoint_url: URL of ``GET /events``, without a query string.
+        console_url: Base URL of the console page, of the demo page (``/demo``) and of the
+            destination.
+        emulator: The emulator.
+        assembly: What is deployed in it.
+        outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
+        journal: What happened so far.
+        putevents: The destination, to be told how to behave.
+    """
+
+    endpoint_url: str
+    console_url: str
+    emulator: Emulator
+    assembly: deploy.Assembly
+    outputs: Mapping[str, str]
+    journal: Journal
+    putevents: PutEventsServer
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for the stack's account and Region in the emulator."""
+        return deploy.client(
+            service, self.emulator.url, self.assembly.account, self.assembly.region
+        )
+
+    def queue_url(self, output: str) -> str:
+        """Return the URL of the queue whose name is the stack's output ``output``."""
+        url: str = self.client("sqs").get_queue_url(QueueName=self.outputs[output])["QueueUrl"]
+        return url
+
+    def peek(self, output: str) -> list[dict[str, Any]]:
+        """Return the messages of a queue without receiving them, as MiniStack shows them.
+
+        Each has ``MessageId``, ``Body``, ``ReceiveCount``, ``MessageAttributes`` and more.
+        """
+        query = urlencode({"QueueUrl": self.queue_url(output)})
+        with _opener.open(f"{self.emulator.url}/_ministack/sqs/messages?{query}", timeout=5) as it:
+            accounts = json.load(it)["messages"]
+        return [
+            message
+            for regions in accounts.values()
+            for queues in regions.values()
+            for messages in queues.values()
+            for message in messages
+        ]
+
+
+def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
+    """Return a line for the user about each resource that is in the emulator by name only."""
+    return [
+        f"Not simulated: {name}, MiniStack has no {resource_type}"
+        for name, resource_type in assembly.resources().items()
+        if resource_type in emulator.placeholders
+    ]
+
+
+def local_url(url: str, emulator_url: str) -> str:
+    """Return where the emulator serves an API's ``https://{api}.execute-api.…`` URL.
+
+    Under a path, not a host name of its own: not every resolver knows ``*.localhost``.
+    """
+    parts = urlsplit(url)
+    api, _, service = (parts.hostname or "").partition(".")
+    if not service.startswith("execute-api."):
+        raise ValueError(f"not the URL of an API Gateway API: {url!r}")
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{emulator_url}/_aws/execute-api/{api}{parts.path}{query}"
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@contextmanager
+def _no_step(_: str) -> Iterator[None]:
+    yield
+
+
+@contextmanager
+def running(
+    *,
+    context: Mapping[str, str] | None = None,
+    assembly_directory: Path | None = None,
+    port: int = 0,
+    journal: Journal | None = None,
+    putevents: PutEventsServer | None = None,
+    step: Callable[[str], AbstractContextManager[None]] = _no_step,
+    say: Callable[[str], None] = print,
+) -> Iterator[Pipeline]:
+    """Synthesize, start everything, deploy, and stop it all when the block ends.
+
+    Args:
+        context: CDK context, as ``-c name=value`` would give it.
+        assembly_directory: A cloud assembly to deploy instead of synthesizing one.
+        port: Of the console and the destination; 0 takes a free one.
+        journal: Is told what happens; a new one by default.
+        putevents: The destination, ``journal`` its observer; by default one that remembers
+            everything.
+        step: Called with what begins, returns a context manager around it.
+        say: Called with lines for the user: what is not simulated, what the emulator says.
+
+    Raises:
+        SynthesisError: ``app.py`` failed.
+        EmulatorError: The emulator did not start, or ended.
+        deploy.AssemblyError: The assembly cannot be deployed here.
+        deploy.DeploymentError: A resource failed.
+    """
+    run_directory = Path(tempfile.mkdtemp(prefix="gtm-connector-"))
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, run_directory, ignore_errors=True)
+        if assembly_directory is None:
+            assembly_directory = run_directory / "cdk.out"
+            with step("Synthesizing app.py"):
+                synthesize(assembly_directory, {"pinpoint_app_id": "local", **(context or {})})
+        assembly = deploy.Assembly.read(assembly_directory)
+        journal = journal or Journal()
+        putevents = putevents or PutEventsServer(observer=journal)
+        with step("Starting the console"):
+            console_url = stack.enter_context(serving(create_app(journal, putevents), port=port))
+        with step("Starting the emulator"):
+            emulator = stack.enter_context(
+                Emulator(
+                    run_directory,
+                    sorted(set(assembly.resources().values())),
+                    {"AWS_ENDPOINT_URL_PINPOINT": console_url},
+                    journal.gateway_answered,
+                    lambda line: say(f"emulator: {line}"),
+                )
+            )
+        with step(f"Deploying stack {assembly.stack}, {len(assembly.resources())} resources"):
+            try:
+                outputs = deploy.deploy(assembly, emulator.url)
+            except (BotoCoreError, ClientError) as error:
+                emulator.check()
+                raise EmulatorError(f"{error}\n{emulator.log}") from error
+        for line in not_simulated(assembly, emulator):
+            say(line)
+        endpoint_url = local_url(outputs["EndpointUrl"], emulator.url)
+        pipeline = Pipeline(
+            endpoint_url, console_url, emulator, assembly, outputs, journal, putevents
+        )
+        stack.enter_context(_observing(pipeline))
+        journal.endpoint_ready(endpoint_url)
+        yield pipeline
+
+
+@contextmanager
+def _observing(pipeline: Pipeline) -> Iterator[None]:
+    """Tell the journal how many messages wait, and which end in the dead-letter queue."""
+    stop = threading.Event()
+    observer = _QueueObserver(pipeline)
+
+    def observe() -> None:
+        while not stop.wait(_OBSERVE_SECONDS):
+            # The queue may be gone for a moment, in tests for good: the page keeps the last count.
+            with contextlib.suppress(BotoCoreError, ClientError, URLError, OSError):
+                observer.observe()
+
+    thread = threading.Thread(target=observe, name="queues", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(_STOP_SECONDS)
+
+
+class _QueueObserver:
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._journal = pipeline.journal
+        self._pipeline = pipeline
+        self._sqs = pipeline.client("sqs")
+        self._queue_url = pipeline.queue_url("QueueName")
+        self._dead_letter_queue_url = pipeline.queue_url("DeadLetterQueueName")
+        self._seen: set[str] = set()
+        self._dead_letters = 0
+
+    def observe(self) -> None:
+        waiting, in_flight = self._count(self._queue_url)
+        dead_letters = sum(self._count(self._dead_letter_queue_url))
+        self._journal.queues_counted(
+            waiting=waiting, in_flight=in_flight, dead_letters=dead_letters
+        )
+        if dead_letters != self._dead_letters:
+            self._dead_letters = dead_letters
+            for message in self._pipeline.peek("DeadLetterQueueName"):
+                self._report(message)
+
+    def _count(self, queue_url: str) -> tuple[int, int]:
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        answer = self._sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        visible, in_flight = (int(answer["Attributes"][name]) for name in names)
+        return visible, in_flight
+
+    def _report(self, message: Mapping[str, Any]) -> None:
+        if message["MessageId"] in self._seen:
+            return
+        self._seen.add(message["MessageId"])
+        attributes = {
+            name: value.get("StringValue", "")
+            for name, value in message["MessageAttributes"].items()
+        }
+        if "Reason" in attributes:
+            self._journal.dead_lettered(
+                message_id=attributes.get("MessageId"),
+                reason=attributes["Reason"],
+                detail=attributes.get("Detail", ""),
+                body=message["Body"],
+            )
+        else:  # the queue itself moved it here, as it was
+            self._journal.dead_lettered(
+                message_id=message["MessageId"],
+                reason="too_many_receives",
+                detail=f"Received {message['ReceiveCount']} times without being delivered",
+                body=message["Body"],
+            )

@@ -1,0 +1,320 @@
+"""The console page in a real browser: hits end to end, the controls, hostile values."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+from playwright.sync_api import Dialog, Page, expect
+
+from local.console import create_app
+from local.journal import Journal
+from local.putevents import Behaviour, PutEventsServer
+from local.serve import serving
+from tests.browser.endpoint import Endpoint, standing_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TIME = "2026-11-23T22:11:00.000Z"
+
+
+class Pipeline:
+    """The console's surroundings: reports as the emulator makes them, a real destination."""
+
+    def __init__(self, url: str, journal: Journal, putevents: PutEventsServer) -> None:
+        self.url = url
+        self.journal = journal
+        self.putevents = putevents
+
+    def request(self, query: str, *, message_id: str | None, status: int = 200) -> None:
+        """Report a request that the endpoint answered."""
+        self.journal.gateway_answered(
+            {
+                "time": 1_795_471_860_000,
+                "method": "GET",
+                "path": "/events",
+                "query": query,
+                "status": status,
+                "message_id": message_id,
+                "detail": '{"message": "Missing parameters"}' if status >= 400 else "",
+            }
+        )
+
+    def deliver(self, event_id: str, endpoint_id: str = "ep-1", **event: Any) -> None:
+        """Send one event to the destination, as the function does."""
+        events = {event_id: {"EventType": "page_view", "Timestamp": TIME} | event}
+        httpx.post(
+            f"{self.url}/v1/apps/local/events",
+            json={"BatchItem": {endpoint_id: {"Endpoint": {}, "Events": events}}},
+        )
+
+
+@contextmanager
+def console(endpoint_url: str | None, port: int = 0) -> Iterator[Pipeline]:
+    journal = Journal()
+    putevents = PutEventsServer(observer=journal)
+    with serving(create_app(journal, putevents, endpoint_url=endpoint_url), port=port) as url:
+        yield Pipeline(url, journal, putevents)
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    with standing_in() as endpoint:
+        yield endpoint
+
+
+@pytest.fixture
+def pipeline(endpoint: Endpoint) -> Iterator[Pipeline]:
+    with console(endpoint.url) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def shown(page: Page, pipeline: Pipeline) -> Page:
+    page.goto(pipeline.url)
+    expect(page.locator("#connection")).to_have_text("Live")
+    return page
+
+
+def counter(page: Page, name: str) -> Any:
+    return page.locator(f"[data-counter={name}]")
+
+
+def test_the_empty_console_says_what_to_do(shown: Page, endpoint: Endpoint) -> None:
+    expect(shown.locator("#empty")).to_contain_text("No events yet")
+    expect(shown.locator("#endpoint-url")).to_have_text(endpoint.url)
+    expect(shown.locator("#image-url")).to_have_text(
+        endpoint.url + "?event={{Event}}&endpoint_id={{endpoint_id}}"
+    )
+    expect(shown.locator("#first-curl")).to_contain_text(f"curl --include '{endpoint.url}?event=")
+    expect(counter(shown, "received")).to_have_text("0")
+
+
+def test_a_hit_from_the_tag_to_the_destination(shown: Page, pipeline: Pipeline) -> None:
+    pipeline.request("event=purchase&endpoint_id=ep-1&evat_cup=Espresso+cup", message_id="m-1")
+    pipeline.journal.queues_counted(waiting=1, in_flight=0, dead_letters=0)
+    row = shown.locator(".hit")
+    expect(row).to_contain_text("purchase")
+    expect(row).to_contain_text("ep-1")
+    expect(row).to_contain_text("Waiting in queue")
+    expect(counter(shown, "waiting")).to_have_text("1")
+    expect(shown.locator("#empty")).to_be_hidden()
+
+    row.locator("summary").click()
+    sheet = row.locator(".sheet")
+    expect(sheet).to_contain_text("Espresso cup")
+    expect(sheet).to_contain_text(
+        "GET /events?event=purchase&endpoint_id=ep-1&evat_cup=Espresso+cup"
+    )
+    expect(sheet).to_contain_text("Nothing yet")
+
+    # Throttled, then delivered: the open row follows.
+    pipeline.putevents.behaviour = Behaviour(throttle_next=2)
+    pipeline.deliver("m-1", EventType="purchase", Attributes={"cup": "Espresso cup"})
+    pipeline.deliver("m-1", EventType="purchase", Attributes={"cup": "Espresso cup"})
+    expect(row).to_contain_text("Throttled 2\N{MULTIPLICATION SIGN}, retrying")
+    pipeline.deliver("m-1", EventType="purchase", Attributes={"cup": "Espresso cup"})
+    expect(row).to_contain_text("Delivered after 2 retries")
+    expect(sheet).to_contain_text('"cup": "Espresso cup"')
+    expect(sheet.locator(".attempts strong")).to_have_text(["429", "429", "202"])
+    expect(counter(shown, "delivered")).to_have_text("1")
+    expect(shown.locator(".hit")).to_have_count(1)
+
+
+def test_the_newest_hit_is_on_top(shown: Page, pipeline: Pipeline) -> None:
+    for name in ("first", "second", "third"):
+        pipeline.request(f"event={name}&endpoint_id=ep-1", message_id=name)
+    expect(shown.locator(".hit .event")).to_have_text(["third", "second", "first"])
+
+
+def test_refusals_and_rejections_are_shown_with_their_reason(
+    shown: Page, pipeline: Pipeline
+) -> None:
+    pipeline.request("endpoint_id=ep-1", message_id=None, status=400)
+    pipeline.request("event=_own&endpoint_id=ep-1", message_id="m-1")
+    pipeline.deliver("m-1", EventType="_own")
+    pipeline.journal.dead_lettered(
+        message_id="m-1", reason="REFUSED", detail="such types are Pinpoint's own", body="v=1\nx"
+    )
+    pipeline.journal.queues_counted(waiting=0, in_flight=0, dead_letters=1)
+
+    rejected, refused = shown.locator(".hit").all()
+    expect(refused).to_contain_text("Refused at the door (400)")
+    expect(refused).to_contain_text("Missing parameters")
+    expect(rejected).to_contain_text("Rejected")
+    expect(rejected).to_contain_text("REFUSED: such types are Pinpoint's own")
+    for name, count in {"received": 2, "rejected": 1, "dead_letters": 1, "refused": 1}.items():
+        expect(counter(shown, name)).to_have_text(str(count))
+    rejected.locator("summary").click()
+    expect(rejected.locator(".sheet")).to_contain_text("In the dead-letter queue")
+
+
+def test_an_event_dropped_in_silence_is_shown_loudly(shown: Page, pipeline: Pipeline) -> None:
+    expect(shown.get_by_role("alert")).to_be_hidden()
+    pipeline.request("event=page_view&endpoint_id=ep-1", message_id="m-1")
+    pipeline.deliver("m-1", Attributes={"note": "x" * 201})
+    expect(shown.get_by_role("alert")).to_contain_text("1 event was lost")
+    expect(shown.locator(".hit")).to_contain_text("Dropped in silence")
+
+
+HOSTILE = [
+    "</script><b>bold</b><script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "javascript:alert(1)",
+    "{{constructor.constructor('alert(1)')()}}",
+    "line\nbreak\r\ndata: {}\n\n",
+    "\u202eright to left 😀",
+]
+
+
+def test_hostile_values_are_text(
+    shown: Page, pipeline: Pipeline, subtests: pytest.Subtests
+) -> None:
+    dialogs: list[str] = []
+
+    def dismiss(dialog: Dialog) -> None:
+        dialogs.append(dialog.message)
+        dialog.dismiss()
+
+    shown.on("dialog", dismiss)
+    for number, value in enumerate(HOSTILE, start=1):
+        with subtests.test(value):
+            sent = quote(value)
+            event_id = f"{number}-{value}"
+            pipeline.request(
+                f"event={sent}&endpoint_id={sent}&evat_{sent}={sent}", message_id=event_id
+            )
+            pipeline.putevents.behaviour = Behaviour(
+                refuse_event_types=frozenset({"*"}), refuse_message=value
+            )
+            pipeline.deliver(event_id, value, EventType=value, Attributes={value: value})
+            pipeline.journal.dead_lettered(
+                message_id=event_id, reason=value, detail=value, body=value
+            )
+
+            row = shown.locator(f".hit[data-number='{number}'][data-status=rejected]")
+            row.locator("summary").click()
+            expect(row.locator(".sheet pre").last).to_be_visible()
+            texts = (
+                "row => [...row.querySelectorAll('.event, .endpoint, td')].map(e => e.textContent)"
+            )
+            assert row.evaluate(texts) == [value] * 5
+            assert row.locator("b, img, svg, script, a").count() == 0
+            assert dialogs == []
+
+
+def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) -> None:
+    mode = shown.get_by_label("What it does")
+    apply = shown.get_by_role("button", name="Apply")
+    told = shown.locator("#behaviour")
+
+    mode.select_option("throttle")
+    shown.get_by_label("How many requests").fill("4")
+    apply.click()
+    expect(told).to_have_text("Throttling the next 4")
+    assert pipeline.putevents.behaviour == Behaviour(throttle_next=4)
+    pipeline.deliver("m-1")
+    expect(told).to_have_text("Throttling the next 3")
+
+    mode.select_option("fail")
+    shown.get_by_label("For", exact=True).select_option("half")
+    expect(shown.get_by_label("How many requests")).to_be_hidden()
+    apply.click()
+    expect(told).to_have_text("Failing 50 %")
+    assert pipeline.putevents.behaviour == Behaviour(fail_share=0.5)
+
+    mode.select_option("slow")
+    shown.get_by_label("Seconds until the answer").fill("9")
+    shown.get_by_label("How many requests").fill("2")
+    apply.click()
+    expect(told).to_have_text("Slow for the next 2")
+    assert pipeline.putevents.behaviour == Behaviour(slow_next=2, slow_seconds=9)
+
+    mode.select_option("refuse")
+    shown.get_by_label("Event names").fill(" purchase, sign_up ")
+    apply.click()
+    expect(told).to_have_text("Refusing purchase, sign_up")
+    refused = frozenset({"purchase", "sign_up"})
+    assert pipeline.putevents.behaviour == Behaviour(refuse_event_types=refused)
+
+    mode.select_option("slow")
+    shown.get_by_label("How many requests").evaluate("input => { input.value = '-1'; }")
+    shown.evaluate("document.getElementById('control').noValidate = true")
+    apply.click()
+    expect(shown.locator("#control-result")).to_contain_text("slow_next must be a whole number")
+
+    shown.get_by_role("button", name="Back to normal").click()
+    expect(told).to_have_text("Normal")
+    assert pipeline.putevents.behaviour == Behaviour()
+
+
+def test_the_test_event_is_a_real_image_request(shown: Page, endpoint: Endpoint) -> None:
+    shown.locator("#empty").get_by_role("button", name="Send a test event").click()
+    expect(shown.locator("#empty .test-result")).to_contain_text("Answered in")
+    assert ("event", "test_event") in endpoint.parameters()
+
+
+def test_the_demo_page_opens_with_the_endpoint(shown: Page, endpoint: Endpoint) -> None:
+    shown.get_by_role("navigation").get_by_role("link", name="Demo page").click()
+    expect(shown.get_by_label("Endpoint URL")).to_have_value(endpoint.url)
+
+
+def test_the_list_can_be_narrowed(shown: Page, pipeline: Pipeline) -> None:
+    for name in ("alpha", "beta"):
+        pipeline.request(f"event={name}&endpoint_id=ep-{name}", message_id=name)
+    pipeline.deliver("beta", "ep-beta")
+    rows = shown.locator(".hit:visible .event")
+    expect(rows).to_have_count(2)
+    shown.get_by_label("Event or endpoint contains").fill("EP-AL")
+    expect(rows).to_have_text(["alpha"])
+    shown.get_by_label("Show").select_option("delivered")
+    expect(rows).to_have_count(0)
+    expect(shown.locator("#none-match")).to_be_visible()
+    shown.get_by_label("Event or endpoint contains").fill("")
+    expect(rows).to_have_text(["beta"])
+
+
+def test_the_page_waits_for_the_endpoint(page: Page) -> None:
+    with console(None) as pipeline:
+        page.goto(pipeline.url)
+        expect(page.locator("#starting")).to_be_visible()
+        pipeline.journal.endpoint_ready("http://127.0.0.1:9/events")
+        expect(page.locator("#endpoint-url")).to_have_text("http://127.0.0.1:9/events")
+        expect(page.locator("#starting")).to_be_hidden()
+
+
+def test_the_page_reconnects_to_a_restarted_pipeline(page: Page, endpoint: Endpoint) -> None:
+    with console(endpoint.url) as pipeline:
+        page.goto(pipeline.url)
+        pipeline.request("event=before&endpoint_id=ep-1", message_id="m-1")
+        expect(page.locator(".hit .event")).to_have_text(["before"])
+        port = urlsplit(pipeline.url).port
+        assert port
+    expect(page.locator("#connection")).to_have_text("Reconnecting")
+    with console(endpoint.url, port) as pipeline:
+        expect(page.locator("#connection")).to_have_text("Live")
+        pipeline.request("event=after&endpoint_id=ep-1", message_id="m-1")
+        expect(page.locator(".hit .event")).to_have_text(["after"])
+
+
+def test_a_thousand_hits_and_more_stay_usable(shown: Page, pipeline: Pipeline) -> None:
+    for number in range(1_100):
+        pipeline.request(f"event=e-{number}&endpoint_id=ep-1", message_id=f"m-{number}")
+    expect(counter(shown, "received")).to_have_text("1,100")
+    expect(shown.locator(".hit")).to_have_count(1_000)
+    expect(shown.locator(".hit .event").first).to_have_text("e-1099")
+
+
+def test_it_fits_a_phone(shown: Page, pipeline: Pipeline) -> None:
+    shown.set_viewport_size({"width": 360, "height": 740})
+    long = "x" * 300
+    pipeline.request(f"event={long}&endpoint_id={long}&evat_{long}={long}", message_id="m-1")
+    pipeline.deliver("m-1", long, EventType=long)
+    shown.locator(".hit summary").click()
+    expect(shown.locator(".sheet")).to_be_visible()
+    assert shown.evaluate("document.documentElement.scrollWidth") == 360

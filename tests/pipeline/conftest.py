@@ -1,0 +1,177 @@
+"""One pipeline for the whole directory: the synthesized app, the emulator, a destination."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import queue
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+from local.journal import Journal
+from local.pinpoint import Limits
+from local.pipeline import Pipeline, running
+from local.putevents import Behaviour, Delivered, PutEventsServer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+T = TypeVar("T")
+
+BATCHING_WINDOW_SECONDS = 1  # the shortest that batches of more than 10 messages allow
+
+_ARRIVAL_SECONDS = 30.0  # generous: the function's first start on a busy machine takes seconds
+
+
+class RecordingJournal(Journal):
+    """A journal that also keeps the emulator's reports, in their order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reports: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
+
+    def gateway_answered(self, report: Mapping[str, Any]) -> None:
+        """Take note of a request that the API answered."""
+        super().gateway_answered(report)
+        self.reports.put(report)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the API answered, and the id of the message that it sent to the queue, if any."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    message_id: str | None
+    time: int
+    """When the request arrived, in epoch milliseconds."""
+
+
+class Send(Protocol):
+    """Sends one request to the endpoint, its query string as it stands."""
+
+    def __call__(
+        self,
+        query: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        url: str | None = None,
+    ) -> Answer:
+        """Send the request and return the answer."""
+        ...
+
+
+@pytest.fixture(scope="session")
+def journal() -> RecordingJournal:
+    """Return the pipeline's journal."""
+    return RecordingJournal()
+
+
+@pytest.fixture(scope="session")
+def _running_pipeline(journal: RecordingJournal) -> Iterator[Pipeline]:
+    context = {
+        "anonymous_user_attributes": "*",
+        "max_batching_window": str(BATCHING_WINDOW_SECONDS),
+    }
+    putevents = PutEventsServer(
+        observer=journal,
+        # An application's own quotas add up over its events: these tests are many applications'.
+        limits=Limits(event_types=10_000, attribute_keys=10_000),
+    )
+    with running(context=context, journal=journal, putevents=putevents) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
+    """Return the pipeline, whose destination behaves."""
+    yield _running_pipeline
+    _running_pipeline.putevents.behaviour = Behaviour()
+    _running_pipeline.emulator.check()
+
+
+@pytest.fixture
+def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
+    """Return a function that sends requests over one connection, as nothing re-encodes them."""
+    parts = urlsplit(pipeline.endpoint_url)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+
+    def send_request(
+        query: str,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        url: str | None = None,
+    ) -> Answer:
+        target = f"{urlsplit(url).path if url else parts.path}?{query}"
+        connection.request(method, target, headers=dict(headers or {}))
+        response = connection.getresponse()
+        body = response.read()
+        report = journal.reports.get(timeout=10)
+        assert (report["method"], report["query"]) == (method, query)
+        assert report["status"] == response.status
+        return Answer(
+            response.status,
+            {name.lower(): value for name, value in response.getheaders()},
+            body,
+            report["message_id"],
+            report["time"],
+        )
+
+    yield send_request
+    connection.close()
+
+
+def wait_for(what: str, probe: Callable[[], T | None], seconds: float = _ARRIVAL_SECONDS) -> T:
+    """Return what ``probe`` returns once it is not ``None``."""
+    deadline = time.monotonic() + seconds
+    while (found := probe()) is None:
+        assert time.monotonic() < deadline, f"no {what} within {seconds:g} seconds"
+        time.sleep(0.05)
+    return found
+
+
+def delivered(pipeline: Pipeline, answer: Answer) -> Delivered:
+    """Return what the destination recorded for the request that was answered so."""
+    assert answer.status == 200, answer.body
+    message_id = answer.message_id
+    assert message_id is not None
+
+    def arrived() -> Delivered | None:
+        for lost in pipeline.putevents.dropped:
+            assert lost.event_id != message_id, f"the destination dropped it: {lost.reason}"
+        return pipeline.putevents.delivered.get(message_id)
+
+    return wait_for(f"event {message_id} at the destination", arrived)
+
+
+def logged_batches(pipeline: Pipeline) -> list[dict[str, Any]]:
+    """Return the function's log lines about batches, oldest first, once the queue is empty.
+
+    MiniStack takes the log of an invocation before it removes the invocation's messages.
+    """
+    sqs, queue_url = pipeline.client("sqs"), pipeline.queue_url("QueueName")
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+
+    def empty() -> bool | None:
+        answer = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)
+        return None if any(int(answer["Attributes"][name]) for name in names) else True
+
+    wait_for("end of the queue", empty)
+    function = pipeline.client("lambda").get_function_configuration(
+        FunctionName=pipeline.outputs["FunctionName"]
+    )
+    pages = pipeline.client("logs").get_paginator("filter_log_events")
+    messages = [
+        event["message"]
+        for page in pages.paginate(logGroupName=function["LoggingConfig"]["LogGroup"])
+        for event in page["events"]
+    ]
+    lines = [json.loads(message) for message in messages if message.startswith("{")]
+    return [line for line in lines if line["message"] == "batch"]

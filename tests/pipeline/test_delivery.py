@@ -1,0 +1,186 @@
+"""What becomes of messages that cannot be delivered at once, or at all."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from local.putevents import Behaviour
+from tests.pipeline.conftest import delivered, logged_batches, wait_for
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from local.pipeline import Pipeline
+    from tests.pipeline.conftest import RecordingJournal, Send
+
+VISIBILITY_SECONDS = 2
+MAX_RECEIVE_COUNT = 2
+
+
+@pytest.fixture
+def impatient_queue(pipeline: Pipeline) -> Iterator[None]:
+    """Let messages come back soon and give up soon: the stack's own values are for outages."""
+    sqs, queue_url = pipeline.client("sqs"), pipeline.queue_url("QueueName")
+    names = ["VisibilityTimeout", "RedrivePolicy"]
+    before = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=names)["Attributes"]
+    redrive = json.loads(before["RedrivePolicy"]) | {"maxReceiveCount": MAX_RECEIVE_COUNT}
+    sqs.set_queue_attributes(
+        QueueUrl=queue_url,
+        Attributes={
+            "VisibilityTimeout": str(VISIBILITY_SECONDS),
+            "RedrivePolicy": json.dumps(redrive),
+        },
+    )
+    yield
+    sqs.set_queue_attributes(QueueUrl=queue_url, Attributes=before)
+
+
+@pytest.mark.usefixtures("impatient_queue")
+def test_an_event_that_comes_back_keeps_its_id(send: Send, pipeline: Pipeline) -> None:
+    failures = 4  # as often as one invocation tries
+    pipeline.putevents.behaviour = Behaviour(fail_next=failures)
+    answer = send("event=again&endpoint_id=e1&evat_a=1")
+
+    assert delivered(pipeline, answer).event["Attributes"] == {"a": "1"}
+    statuses = [
+        request.status
+        for request in pipeline.putevents.requests
+        if answer.message_id and answer.message_id.encode() in request.body
+    ]
+    assert statuses == [500] * failures + [202]
+
+
+@pytest.mark.usefixtures("impatient_queue")
+def test_only_what_failed_comes_back(send: Send, pipeline: Pipeline) -> None:
+    pipeline.putevents.behaviour = Behaviour(refuse_event_types=frozenset({"refused"}))
+    good = [send(f"event=good&endpoint_id=e{number}") for number in range(3)]
+    refused = send("event=refused&endpoint_id=e1")
+
+    for answer in good:
+        delivered(pipeline, answer)
+    letter = _dead_letter(pipeline, refused.message_id)
+    assert letter["Reason"] == "refused"
+    assert "Refused by the local destination's settings" in letter["Detail"]
+    assert refused.message_id not in pipeline.putevents.delivered
+
+
+@pytest.mark.usefixtures("impatient_queue")
+def test_an_event_that_fails_for_too_long_ends_in_the_dead_letter_queue(
+    send: Send, pipeline: Pipeline
+) -> None:
+    pipeline.putevents.behaviour = Behaviour(fail_share=1)
+    answer = send("event=never&endpoint_id=e1")
+
+    letter = wait_for(
+        "message in the dead-letter queue",
+        lambda: next(
+            (
+                message
+                for message in pipeline.peek("DeadLetterQueueName")
+                if message["MessageId"] == answer.message_id
+            ),
+            None,
+        ),
+    )
+    assert letter["ReceiveCount"] == MAX_RECEIVE_COUNT
+    assert letter["Body"].endswith("\nevent=never&endpoint_id=e1")
+    assert letter["MessageAttributes"] == {}
+
+
+def test_a_rejected_event_goes_to_the_dead_letter_queue_with_its_reason(
+    send: Send, pipeline: Pipeline, journal: RecordingJournal
+) -> None:
+    answer = send("event=_session.start&endpoint_id=e1&evat_a=caf%C3%A9")
+
+    letter = _dead_letter(pipeline, answer.message_id)
+    assert letter["Reason"] == "reserved_event_type"
+    assert "begin with _" in letter["Detail"]
+    assert letter["Body"].startswith("v=1&time=")
+    assert letter["Body"].endswith("evat_a=caf%C3%A9")
+    assert answer.message_id not in pipeline.putevents.delivered
+    wait_for(
+        "dead letter in the journal",
+        lambda: next(
+            (
+                hit
+                for hit in journal.snapshot()["hits"]
+                if hit["event"] == "_session.start" and "reserved_event_type" in hit["reason"]
+            ),
+            None,
+        ),
+    )
+
+
+@pytest.mark.parametrize(
+    "body", ["hello", '{"json": true}', "v=1&time=x&access=anonymous\nevent=a"]
+)
+def test_a_message_that_is_not_ours_is_rejected_and_stops_nobody(
+    send: Send, pipeline: Pipeline, body: str
+) -> None:
+    sent = pipeline.client("sqs").send_message(
+        QueueUrl=pipeline.queue_url("QueueName"), MessageBody=body
+    )
+    answer = send("event=neighbour&endpoint_id=e1")
+
+    assert delivered(pipeline, answer).event["EventType"] == "neighbour"
+    letter = _dead_letter(pipeline, sent["MessageId"])
+    assert (letter["Reason"], letter["Body"]) == ("malformed", body)
+
+
+def test_the_events_of_a_burst_share_requests(send: Send, pipeline: Pipeline) -> None:
+    answers = [send(f"event=burst&endpoint_id=b{number}") for number in range(100)]
+    for answer in answers:
+        delivered(pipeline, answer)
+
+    requests = [request for request in pipeline.putevents.requests if b'"burst"' in request.body]
+    events = [
+        event_id
+        for request in requests
+        for item in json.loads(request.body)["BatchItem"].values()
+        for event_id in item["Events"]
+    ]
+    assert sorted(events) == sorted(str(answer.message_id) for answer in answers)
+    assert len(requests) <= 4  # one, but for batching windows that end amid the burst
+
+
+def test_the_functions_log_counts_and_tells_nothing_of_the_events(
+    send: Send, pipeline: Pipeline
+) -> None:
+    before = logged_batches(pipeline)
+    private = "do-not-log-me"
+    send(f"event={private}&endpoint_id={private}&evat_{private}={private}&{private}={private}")
+    send(f"event=_{private}&endpoint_id={private}&usat_{private}={private}")
+
+    batches = logged_batches(pipeline)[len(before) :]
+    assert sum(batch["received"] for batch in batches) == 2
+    assert sum(batch["delivered"] for batch in batches) == 1
+    assert sum(batch["rejected"] for batch in batches) == 1
+    assert sum(batch["ignored_parameters"] for batch in batches) == 1
+    assert {"reserved_event_type": 1} in [batch["rejected_by_reason"] for batch in batches]
+    assert private not in json.dumps(batches)
+
+
+def _dead_letter(pipeline: Pipeline, message_id: str | None) -> dict[str, Any]:
+    """Return the dead letter of a message: its body and attributes. Removes it from the queue."""
+    sqs, queue_url = pipeline.client("sqs"), pipeline.queue_url("DeadLetterQueueName")
+
+    def receive() -> dict[str, Any] | None:
+        answer = sqs.receive_message(
+            QueueUrl=queue_url,
+            MaxNumberOfMessages=10,
+            MessageAttributeNames=["All"],
+            VisibilityTimeout=0,
+        )
+        for message in answer.get("Messages", []):
+            attributes = {
+                name: value["StringValue"]
+                for name, value in message.get("MessageAttributes", {}).items()
+            }
+            if attributes.get("MessageId") == message_id:
+                return {"Body": message["Body"], **attributes}
+        return None
+
+    return wait_for(f"dead letter of {message_id}", receive)

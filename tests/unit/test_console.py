@@ -1,0 +1,450 @@
+"""The journal and the console: what is joined, counted, streamed and served."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pytest
+
+from local.console import create_app, image_url, stream
+from local.journal import Journal, decode_query
+from local.putevents import Behaviour, PutEventsServer
+from tests.asgi import send
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from starlette.applications import Starlette
+
+ROOT = Path(__file__).parents[2]
+ENDPOINT_URL = "http://127.0.0.1:4566/Api-PinpointEvents/events"
+HOSTILE = "</script><b onclick=x>\n\ndata: {}"
+
+
+def report(**changes: Any) -> dict[str, Any]:
+    return {
+        "time": 1_795_471_860_000,
+        "method": "GET",
+        "path": "/events",
+        "query": "event=page_view&endpoint_id=ep-1&evat_plan=gold&gtmcb=1",
+        "status": 200,
+        "message_id": "m-1",
+        "detail": "",
+    } | changes
+
+
+def answered(journal: Journal, status: int = 202, **changes: Any) -> None:
+    answer: dict[str, Any] = {
+        "event_id": "m-1",
+        "endpoint_id": "ep-1",
+        "event": {"EventType": "page_view"},
+        "endpoint": {},
+        "status": status,
+        "message": f"answer {status}",
+    }
+    journal.destination_answered(**answer | changes)
+
+
+def dead_lettered(journal: Journal, **changes: Any) -> None:
+    journal.dead_lettered(
+        **{"message_id": "m-1", "reason": "REFUSED", "detail": "its words", "body": "v=1"} | changes
+    )
+
+
+def hit(journal: Journal) -> dict[str, Any]:
+    [only] = journal.snapshot()["hits"]
+    assert isinstance(only, dict)
+    return only
+
+
+def counters(journal: Journal) -> dict[str, Any]:
+    found: dict[str, Any] = journal.snapshot()["counters"]
+    return found
+
+
+@pytest.fixture
+def journal() -> Journal:
+    return Journal(clock=lambda: 1_795_471_861)
+
+
+# --- The journal -------------------------------------------------------------------------------
+
+
+def test_a_hit_waits_and_is_delivered(journal: Journal) -> None:
+    journal.gateway_answered(report())
+    assert hit(journal) == {
+        "number": 1,
+        "revision": 1,
+        "time": 1_795_471_860_000,
+        "event": "page_view",
+        "endpoint_id": "ep-1",
+        "preview": [["evat_plan", "gold"]],
+        "status": "waiting",
+        "gateway_status": 200,
+        "delivered": 0,
+        "throttled": 0,
+        "failed": 0,
+        "reason": "",
+    }
+
+    answered(journal)
+    assert (hit(journal)["status"], counters(journal)["delivered"]) == ("delivered", 1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "reason"),
+    [
+        ([lambda j: answered(j, 429)], "retrying", "answer 429"),
+        ([lambda j: answered(j, 500)], "retrying", "answer 500"),
+        ([lambda j: answered(j, 0)], "retrying", "answer 0"),
+        ([lambda j: answered(j, 429), lambda j: answered(j, 202)], "delivered", ""),
+        ([lambda j: answered(j, 202), lambda j: answered(j, 429)], "delivered", ""),
+        ([lambda j: answered(j, 400)], "rejected", "answer 400"),
+        ([lambda j: answered(j, 400), dead_lettered], "rejected", "REFUSED: its words"),
+        ([dead_lettered], "rejected", "REFUSED: its words"),
+        ([dead_lettered, lambda j: answered(j, 202)], "delivered", ""),
+        ([lambda j: answered(j, 202, dropped=True)], "dropped", "answer 202"),
+    ],
+)
+def test_the_status_follows_from_all_reports(
+    journal: Journal, steps: list[Callable[[Journal], None]], status: str, reason: str
+) -> None:
+    journal.gateway_answered(report())
+    for step in steps:
+        step(journal)
+    assert (hit(journal)["status"], hit(journal)["reason"]) == (status, reason)
+
+
+def test_reports_are_joined_in_whatever_order_they_come(journal: Journal) -> None:
+    dead_lettered(journal)
+    answered(journal, 400)
+    journal.gateway_answered(report())
+
+    assert (hit(journal)["event"], hit(journal)["status"]) == ("page_view", "rejected")
+    details = journal.details(1)
+    assert details is not None
+    assert details["query"] == report()["query"]
+    assert details["parameters"][0] == ("event", "page_view")
+    assert details["sent"] == {
+        "endpoint_id": "ep-1",
+        "endpoint": {},
+        "event": {"EventType": "page_view"},
+    }
+    assert details["attempts"] == [
+        {"time": 1_795_471_861_000, "status": 400, "message": "answer 400"}
+    ]
+    assert details["dead_letter"] == {"reason": "REFUSED", "detail": "its words", "body": "v=1"}
+
+
+def test_a_refused_request_is_a_hit_of_its_own(journal: Journal) -> None:
+    body = '{"message": "Missing required request parameters: [event]"}'
+    refused = report(status=400, message_id=None, detail=body, query="endpoint_id=ep-1")
+    journal.gateway_answered(refused)
+    journal.gateway_answered(refused)
+
+    first, second = journal.snapshot()["hits"]
+    assert (first["number"], second["number"]) == (2, 1)
+    assert first["status"] == "refused"
+    assert first["reason"] == "Missing required request parameters: [event]"
+    assert (counters(journal)["received"], counters(journal)["refused"]) == (2, 2)
+
+
+@pytest.mark.parametrize("body", ["no JSON", '{"Message": 1}', "[]", ""])
+def test_the_doors_other_answers_are_shown_as_they_are(journal: Journal, body: str) -> None:
+    journal.gateway_answered(report(status=502, message_id=None, detail=body))
+    assert hit(journal)["reason"] == body
+
+
+def test_a_preflight_is_no_hit_unless_it_fails(journal: Journal) -> None:
+    journal.gateway_answered(report(method="OPTIONS", status=204, message_id=None))
+    assert counters(journal)["received"] == 0
+    journal.gateway_answered(report(method="OPTIONS", status=500, message_id=None))
+    assert counters(journal)["received"] == 1
+
+
+def test_a_dead_letter_of_unknown_origin_is_a_hit_of_its_own(journal: Journal) -> None:
+    dead_lettered(journal, message_id=None, reason="MALFORMED", detail="")
+    assert (hit(journal)["event"], hit(journal)["reason"]) == ("", "MALFORMED")
+
+
+def test_counters(journal: Journal) -> None:
+    assert counters(journal) == {
+        "received": 0,
+        "waiting": None,
+        "delivered": 0,
+        "rejected": 0,
+        "dead_letters": None,
+        "refused": 0,
+        "dropped": 0,
+    }
+    journal.queues_counted(waiting=3, in_flight=2, dead_letters=1)
+    for number in range(4):
+        journal.gateway_answered(report(message_id=f"m-{number}"))
+    answered(journal, 202, event_id="m-0")
+    answered(journal, 202, event_id="m-0")
+    answered(journal, 400, event_id="m-1")
+    answered(journal, 202, event_id="m-2", dropped=True)
+    assert counters(journal) == {
+        "received": 4,
+        "waiting": 5,
+        "delivered": 1,
+        "rejected": 1,
+        "dead_letters": 1,
+        "refused": 0,
+        "dropped": 1,
+    }
+
+
+def test_only_the_newest_hits_are_kept_and_the_totals_go_on() -> None:
+    journal = Journal(hits_kept=3)
+    for number in range(5):
+        journal.gateway_answered(report(message_id=f"m-{number}"))
+        answered(journal, event_id=f"m-{number}")
+
+    assert [each["number"] for each in journal.snapshot()["hits"]] == [5, 4, 3]
+    assert journal.details(1) is None
+    assert (counters(journal)["received"], counters(journal)["delivered"]) == (5, 5)
+    answered(journal, event_id="m-0")
+    assert [each["number"] for each in journal.snapshot()["hits"]] == [6, 5, 4]
+
+
+def test_changes_are_those_since_a_revision(journal: Journal) -> None:
+    for number in range(3):
+        journal.gateway_answered(report(message_id=f"m-{number}"))
+    revision = journal.snapshot()["revision"]
+    assert journal.changes(revision)["hits"] == []
+
+    answered(journal, event_id="m-0")
+    answered(journal, event_id="m-2")
+    changes = journal.changes(revision)
+    assert [each["number"] for each in changes["hits"]] == [3, 1]
+    assert journal.changes(changes["revision"])["hits"] == []
+
+
+def test_an_unchanged_count_is_no_change(journal: Journal) -> None:
+    calls: list[int] = []
+    unsubscribe = journal.subscribe(lambda: calls.append(1))
+    journal.queues_counted(waiting=1, in_flight=0, dead_letters=0)
+    journal.queues_counted(waiting=1, in_flight=0, dead_letters=0)
+    assert len(calls) == 1
+    unsubscribe()
+    journal.touch()
+    assert len(calls) == 1
+
+
+def test_threads_may_report_at_once() -> None:
+    journal = Journal(hits_kept=50)
+
+    def work(name: str) -> None:
+        for number in range(200):
+            journal.gateway_answered(report(message_id=f"{name}-{number}"))
+            answered(journal, event_id=f"{name}-{number}")
+            journal.snapshot()
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert counters(journal)["received"] == 800
+    assert counters(journal)["delivered"] == 800
+    assert len(journal.snapshot()["hits"]) == 50
+
+
+@pytest.mark.parametrize(
+    ("query", "parameters"),
+    [
+        ("a=1&b=&=c&d", [("a", "1"), ("b", ""), ("", "c"), ("d", "")]),
+        ("a=1;b=2", [("a", "1"), ("b", "2")]),
+        ("a=x+y%20z%2541", [("a", "x y z%41")]),
+        ("%F0%9F%98%80=%FF", [("😀", "\ufffd")]),
+        ("", []),
+    ],
+)
+def test_parameters_are_shown_decoded(query: str, parameters: list[tuple[str, str]]) -> None:
+    assert decode_query(query) == parameters
+
+
+def test_a_long_parameter_is_cut_in_the_list_only(journal: Journal) -> None:
+    journal.gateway_answered(report(query=f"event=e&endpoint_id=i&evat_a={'x' * 500}"))
+    assert len(hit(journal)["preview"][0][1]) < 100
+    details = journal.details(1)
+    assert details is not None
+    assert details["parameters"][2] == ("evat_a", "x" * 500)
+
+
+# --- The stream --------------------------------------------------------------------------------
+
+
+async def next_state(messages: AsyncIterator[str]) -> tuple[str, dict[str, Any]]:
+    async for message in messages:
+        found = re.fullmatch(r"id: (\S+)\ndata: ([^\n\r]*)\n\n", message)
+        if found:
+            return found[1], json.loads(found[2])
+    pytest.fail("the stream ended")
+
+
+def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Journal) -> None:
+    journal.endpoint_ready(ENDPOINT_URL)
+    journal.gateway_answered(report())
+    server = PutEventsServer(observer=journal)
+    create_app(journal, server)
+
+    async def read() -> None:
+        messages = stream(journal, server, stopping=threading.Event())
+        _, first = await next_state(messages)
+        assert first["reset"] is True
+        assert (first["endpoint_url"], first["image_url"]) == (
+            ENDPOINT_URL,
+            f"{ENDPOINT_URL}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}",
+        )
+        assert [each["status"] for each in first["hits"]] == ["waiting"]
+        assert first["behaviour"] == Behaviour().to_json()
+
+        await asyncio.to_thread(answered, journal)
+        _, second = await next_state(messages)
+        assert second["reset"] is False
+        assert [each["status"] for each in second["hits"]] == ["delivered"]
+
+        server.behaviour = Behaviour(fail_next=3)
+        _, third = await next_state(messages)
+        assert (third["hits"], third["behaviour"]["fail_next"]) == ([], 3)
+
+    asyncio.run(asyncio.wait_for(read(), 10))
+
+
+def test_a_page_that_reconnects_gets_only_what_it_lacks(journal: Journal) -> None:
+    server = PutEventsServer()
+    journal.gateway_answered(report())
+
+    async def states(last_event_id: str) -> tuple[str, dict[str, Any]]:
+        messages = stream(journal, server, last_event_id=last_event_id, stopping=threading.Event())
+        return await next_state(messages)
+
+    async def read() -> None:
+        known, _ = await states("")
+        journal.gateway_answered(report(message_id="m-2"))
+        _, later = await states(known)
+        assert (later["reset"], [each["number"] for each in later["hits"]]) == (False, [2])
+        for foreign in ("another-1", "nonsense", f"{journal.session}-x", "-"):
+            _, all_of_it = await states(foreign)
+            assert (all_of_it["reset"], len(all_of_it["hits"])) == (True, 2)
+
+    asyncio.run(asyncio.wait_for(read(), 10))
+
+
+def test_the_stream_ends_when_the_server_stops(journal: Journal) -> None:
+    async def read() -> list[str]:
+        stopping = threading.Event()
+        messages = stream(journal, PutEventsServer(), stopping=stopping)
+        await next_state(messages)
+        stopping.set()
+        return [message async for message in messages]
+
+    assert asyncio.run(asyncio.wait_for(read(), 10)) == []
+
+
+def test_nothing_sent_can_break_out_of_a_message(journal: Journal) -> None:
+    sent = quote(HOSTILE)
+    journal.gateway_answered(report(query=f"event={sent}&endpoint_id={sent}&{sent}={sent}"))
+    answered(journal, 400, message=HOSTILE, endpoint_id="\ud800")
+
+    async def read() -> dict[str, Any]:
+        messages = stream(journal, PutEventsServer(), stopping=threading.Event())
+        return (await next_state(messages))[1]
+
+    [shown] = asyncio.run(read())["hits"]
+    assert (shown["event"], shown["preview"], shown["reason"]) == (
+        HOSTILE,
+        [[HOSTILE, HOSTILE]],
+        HOSTILE,
+    )
+
+
+# --- The application ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def app(journal: Journal) -> Starlette:
+    return create_app(journal, PutEventsServer(observer=journal), endpoint_url=ENDPOINT_URL)
+
+
+def test_the_console_page_runs_nothing_but_its_own_scripts(app: Starlette) -> None:
+    page = send(app, "GET", "/")
+    assert page.status_code == 200
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "unsafe" not in page.headers["content-security-policy"]
+
+
+def test_a_hit_in_full_and_one_that_is_gone(app: Starlette, journal: Journal) -> None:
+    journal.gateway_answered(report())
+    answered(journal, 400, message="\ud800")
+    details = send(app, "GET", "/api/hits/1")
+    assert details.headers["content-type"] == "application/json"
+    assert details.json()["attempts"][0]["message"] == "\ud800"
+    assert send(app, "GET", "/api/hits/2").status_code == 404
+
+
+@pytest.mark.parametrize("path", ["/demo", "/demo/", "/demo?x=1"])
+def test_the_demo_page_gets_the_endpoint(app: Starlette, path: str) -> None:
+    target = urlsplit(send(app, "GET", path).headers["location"])
+    assert target.path == "/demo/"
+    assert parse_qs(target.query)["endpoint"] == [ENDPOINT_URL]
+
+
+def test_the_demo_page_is_served_with_its_files(app: Starlette) -> None:
+    page = send(app, "GET", "/demo/?endpoint=http://elsewhere/events")
+    assert page.status_code == 200
+    for name in re.findall(r'(?:src|href)="([\w.]+\.(?:js|css))"', page.text):
+        assert send(app, "GET", f"/demo/{name}").status_code == 200, name
+
+
+def test_before_the_endpoint_is_known_the_demo_page_is_served_empty(journal: Journal) -> None:
+    app = create_app(journal, PutEventsServer())
+    assert send(app, "GET", "/demo").headers["location"] == "/demo/"
+    assert send(app, "GET", "/demo/").status_code == 200
+
+
+def test_the_destination_is_part_of_the_application(app: Starlette, journal: Journal) -> None:
+    event = {"EventType": "page_view", "Timestamp": "2026-11-23T22:11:00Z"}
+    batch = {"BatchItem": {"ep-1": {"Endpoint": {}, "Events": {"m-1": event}}}}
+    assert send(app, "POST", "/v1/apps/local/events", json=batch).status_code == 202
+    assert hit(journal)["status"] == "delivered"
+
+
+def test_another_host_name_is_refused(app: Starlette) -> None:
+    # DNS rebinding: a site's own name that resolves to this machine.
+    assert send(app, "GET", "/", headers={"Host": "evil.example"}).status_code == 400
+    assert send(app, "GET", "/", headers={"Host": "localhost:8765"}).status_code == 200
+
+
+def test_the_image_url_is_the_one_for_gtm() -> None:
+    assert image_url("https://x/events") == (
+        "https://x/events?event={{Event}}&endpoint_id={{endpoint_id}}"
+    )
+
+
+PAGES = sorted(
+    path
+    for folder in (ROOT / "local" / "static", ROOT / "gtm" / "demo")
+    for path in folder.iterdir()
+    if path.suffix in {".html", ".css", ".js"}
+)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_pages_work_offline_and_write_text_only(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for sink in ("innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("):
+        assert sink not in text
+    loaded = re.findall(r"""(?:src|href)="(https?:[^"]*)"|url\((?!['"]?data:)|@import""", text)
+    assert not loaded
+    # The one script from elsewhere is the GTM container that the user asks for by its ID.
+    hosts = set(re.findall(r"""https?://([\w.-]+\.[a-z]+)""", text)) - {"www.w3.org"}
+    assert hosts <= ({"www.googletagmanager.com"} if path.name == "demo.js" else set())
