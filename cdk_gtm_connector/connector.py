@@ -57,7 +57,7 @@ class GtmConnector(Construct):
             alone fills Pinpoint's default quota of 15 requests a second.
         memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 512.
         timeout: Of one invocation, 30 to 900 seconds. Default: 60 seconds. A message that has to
-            be tried again comes back after 6 times this.
+            be tried again comes back after 6 times this. It cannot be an unresolved token.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
             to 1,000 (SQS's limit). Default: 10, which with the default ``timeout`` bridges an
             outage of the destination of an hour.
@@ -100,6 +100,9 @@ class GtmConnector(Construct):
         _check_batching(batch_size, max_batching_window)
         check_number("max_concurrency", max_concurrency, 2, 1_000)
         check_number("memory_size", memory_size, 128, 10_240, "MB")
+        if timeout.is_unresolved():
+            # CloudFormation cannot multiply, and the queue hides a message for 6 times this.
+            raise ValueError("timeout must be known when the app is synthesized, got a token")
         check_duration("timeout", timeout, cdk.Duration.seconds(30), cdk.Duration.minutes(15))
         check_number("max_receive_count", max_receive_count, 1, 1_000)
         check_duration(
@@ -201,7 +204,11 @@ def _check_names(prop: str, names: Sequence[str] | Literal["*"]) -> None:
         return
     if isinstance(names, str):  # a sequence too, of one-letter names
         raise ValueError(f'{prop} must be a list of names or "*", got {names!r}')  # noqa: TRY004
+    if cdk.Token.is_unresolved(list(names)):
+        raise ValueError(f"{prop} must be known at synthesis (a single name need not), got a token")
     for name in names:
+        if not isinstance(name, str):
+            raise ValueError(f"{prop} must hold names, got {name!r}")  # noqa: TRY004
         if not 1 <= len(name) <= _MAX_ATTRIBUTE_NAME:
             raise ValueError(
                 f"{prop} must hold names of 1 to {_MAX_ATTRIBUTE_NAME} characters, got {name!r}"
@@ -220,5 +227,5 @@ def _check_batching(batch_size: int, window: cdk.Duration) -> None:
     if batch_size > 10 and window.to_milliseconds() < 1000:  # noqa: PLR2004 - Lambda's limits
         raise ValueError(
             "max_batching_window must be at least 1 second with a batch_size over 10, got "
-            f"{window.to_milliseconds() / 1000:g} seconds with a batch_size of {batch_size:,}"
+            f"{window.to_human_string()} with a batch_size of {batch_size:,}"
         )

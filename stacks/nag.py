@@ -38,6 +38,15 @@ def acknowledge(connector: GtmConnector) -> None:
         "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource but *.",
     )
 
+    cloud_watch_role = connector.api.node.try_find_child("CloudWatchRole")
+    if cloud_watch_role is not None:
+        _acknowledge(
+            cloud_watch_role,
+            "IAM4[Policy::arn:<AWS::Partition>:iam::aws:policy/service-role/"
+            "AmazonAPIGatewayPushToCloudWatchLogs]",
+            "The role serves every API of the account, so it is the one that AWS documents for it.",
+        )
+
 
 def _acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
     Validations.of(construct).acknowledge(

@@ -107,7 +107,9 @@ def _refuse_misspelt(node: Node) -> None:
 def _pinpoint_app_id(node: Node) -> str:
     value = node.try_get_context("pinpoint_app_id")
     try:
-        return PinpointDestination(application_id=str(value or "").strip()).application_id
+        if not isinstance(value, str):
+            raise ValueError  # noqa: TRY004, TRY301 - as if it were malformed
+        return PinpointDestination(application_id=value.strip()).application_id
     except ValueError:
         raise SettingError(
             "pinpoint_app_id",

@@ -1,0 +1,250 @@
+"""Synthesized templates and the questions that the tests ask of them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+
+from cdk_gtm_connector import GtmConnector, PinpointDestination
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+APPLICATION_ID = "0123456789abcdef0123456789abcdef"
+
+
+def add_connector(stack: cdk.Stack, construct_id: str = "Gtm", **props: Any) -> GtmConnector:
+    """Add a connector as a CDK developer would, with ``props`` over the defaults."""
+    props.setdefault("destination", PinpointDestination(application_id=APPLICATION_ID))
+    return GtmConnector(stack, construct_id, **props)
+
+
+def synthesize(
+    outdir: Path,
+    stacks: Mapping[str, Callable[[cdk.Stack], object]],
+    *,
+    context: Mapping[str, Any] | None = None,
+    env: cdk.Environment | None = None,
+) -> dict[str, Template]:
+    """Return the template of each stack, all synthesized by one app: that is what takes long.
+
+    Args:
+        outdir: Where the cloud assembly goes.
+        stacks: What to put into each stack, by the stack's name.
+        context: The app's context, for example its feature flags.
+        env: Account and Region of the stacks. Default: any.
+    """
+    app = cdk.App(outdir=str(outdir), context=context)
+    for name, build in stacks.items():
+        build(cdk.Stack(app, name, env=env))
+    app.synth(skip_validation=True)  # the app that is deployed is validated, see conftest.py
+    return {name: Template.read(outdir, name) for name in stacks}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource whose references are written as CloudFormation's ``Fn::Sub`` writes them."""
+
+    logical_id: str
+    type: str
+    properties: Mapping[str, Any]
+    depends_on: frozenset[str]
+    deletion_policy: str | None
+
+    @property
+    def ref(self) -> str:
+        """How ``Ref`` to this resource reads."""
+        return f"${{{self.logical_id}}}"
+
+    @property
+    def arn(self) -> str:
+        """How this resource's ARN reads."""
+        return self.attribute("Arn")
+
+    def attribute(self, name: str) -> str:
+        """Return how ``Fn::GetAtt`` of this resource reads."""
+        return f"${{{self.logical_id}.{name}}}"
+
+
+@dataclass(frozen=True)
+class Template:
+    """A synthesized template."""
+
+    path: Path
+    document: Mapping[str, Any]
+
+    @classmethod
+    def read(cls, outdir: Path, stack: str) -> Template:
+        """Read the template of ``stack`` from the cloud assembly in ``outdir``."""
+        path = outdir / f"{stack}.template.json"
+        return cls(path, json.loads(path.read_text(encoding="utf-8")))
+
+    @cached_property
+    def resources(self) -> list[Resource]:
+        """All resources."""
+        return [
+            Resource(
+                logical_id=logical_id,
+                type=resource["Type"],
+                properties=_readable(resource.get("Properties", {})),
+                depends_on=frozenset(resource.get("DependsOn", ())),
+                deletion_policy=resource.get("DeletionPolicy"),
+            )
+            for logical_id, resource in self.document["Resources"].items()
+        ]
+
+    @property
+    def outputs(self) -> dict[str, str]:
+        """The outputs' values by name."""
+        return {
+            name: _readable(output["Value"])
+            for name, output in self.document.get("Outputs", {}).items()
+        }
+
+    def all(self, resource_type: str) -> list[Resource]:
+        """Return the resources of a type."""
+        return [resource for resource in self.resources if resource.type == resource_type]
+
+    def only(self, resource_type: str, **properties: Any) -> Resource:
+        """Return the one resource of a type that has ``properties``."""
+        (resource,) = (
+            resource
+            for resource in self.all(resource_type)
+            if properties.items() <= resource.properties.items()
+        )
+        return resource
+
+    @property
+    def queue(self) -> Resource:
+        """The queue in which events wait."""
+        (queue,) = (q for q in self.all("AWS::SQS::Queue") if "RedrivePolicy" in q.properties)
+        return queue
+
+    @property
+    def dead_letter_queue(self) -> Resource:
+        """The queue that the other one drives into."""
+        (queue,) = (q for q in self.all("AWS::SQS::Queue") if "RedrivePolicy" not in q.properties)
+        return queue
+
+    @property
+    def function(self) -> Resource:
+        """The delivering function."""
+        return self.only("AWS::Lambda::Function")
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The delivering function's environment."""
+        return dict(self.function.properties["Environment"]["Variables"])
+
+    @property
+    def event_source(self) -> Resource:
+        """What feeds the function."""
+        return self.only("AWS::Lambda::EventSourceMapping")
+
+    @property
+    def stage(self) -> Resource:
+        """The API's stage."""
+        return self.only("AWS::ApiGateway::Stage")
+
+    @property
+    def get_method(self) -> Resource:
+        """``GET /events``."""
+        return self.only("AWS::ApiGateway::Method", HttpMethod="GET")
+
+    def role(self, service: str) -> Resource:
+        """Return the one role that ``service`` assumes."""
+        (role,) = (r for r in self.all("AWS::IAM::Role") if service in json.dumps(r.properties))
+        return role
+
+    def grants(self, role: Resource) -> set[tuple[str, str]]:
+        """Return (action, resource) of all that ``role`` may do, from every policy it has."""
+        policies = [
+            policy.properties["PolicyDocument"]
+            for policy in self.all("AWS::IAM::Policy")
+            if role.ref in policy.properties["Roles"]
+        ] + [policy["PolicyDocument"] for policy in role.properties.get("Policies", ())]
+        grants = set()
+        for policy in policies:
+            for statement in policy["Statement"]:
+                # NotAction or NotResource would grant what this does not see.
+                assert statement.keys() <= {"Sid", "Effect", "Action", "Resource"}, statement
+                assert statement["Effect"] == "Allow", statement
+                grants |= {
+                    (action, resource)
+                    for action in _as_list(statement["Action"])
+                    for resource in _as_list(statement["Resource"])
+                }
+        return grants
+
+    @property
+    def logical_ids(self) -> dict[str, str]:
+        """Resource types by logical id, a deployment's without the hash of what it deploys."""
+        return {
+            resource.logical_id[:-_DEPLOYMENT_HASH]
+            if resource.type == "AWS::ApiGateway::Deployment"
+            else resource.logical_id: resource.type
+            for resource in self.resources
+        }
+
+    @property
+    def props(self) -> dict[str, object]:
+        """What became of each prop of ``GtmConnector``, by the prop's name."""
+        environment = self.environment
+        function = self.function.properties
+        source = self.event_source.properties
+        queue = self.queue.properties
+        (log_retention,) = {log.properties["RetentionInDays"] for log in self.log_groups}
+        return {
+            "destination": (environment["DESTINATION"], environment["PINPOINT_APPLICATION_ID"]),
+            "anonymous_user_attributes": json.loads(environment["ANONYMOUS_USER_ATTRIBUTES"]),
+            "accept_client_timestamp": environment["ACCEPT_CLIENT_TIMESTAMP"],
+            "batch_size": source["BatchSize"],
+            "max_batching_window": source["MaximumBatchingWindowInSeconds"],
+            "max_concurrency": source["ScalingConfig"]["MaximumConcurrency"],
+            "memory_size": function["MemorySize"],
+            "timeout": function["Timeout"],
+            "max_receive_count": queue["RedrivePolicy"]["maxReceiveCount"],
+            "message_retention": queue["MessageRetentionPeriod"],
+            "log_retention": log_retention,
+            "cloud_watch_role": bool(self.all("AWS::ApiGateway::Account")),
+        }
+
+    @property
+    def log_groups(self) -> list[Resource]:
+        """The log groups."""
+        return self.all("AWS::Logs::LogGroup")
+
+
+_DEPLOYMENT_HASH = 32
+
+
+def _as_list(value: str | list[str]) -> list[str]:
+    return [value] if isinstance(value, str) else value
+
+
+def _readable(value: Any) -> Any:
+    """Return ``value`` with every intrinsic function written as ``Fn::Sub`` would write it."""
+    readable: Any
+    match value:
+        case {"Ref": name}:
+            readable = f"${{{name}}}"
+        case {"Fn::GetAtt": [name, attribute]}:
+            readable = f"${{{name}.{attribute}}}"
+        case {"Fn::Sub": str(pattern)}:
+            readable = pattern
+        case {"Fn::Join": [separator, parts]}:
+            readable = separator.join(map(_readable, parts))
+        case dict():
+            unknown = [key for key in value if key.startswith("Fn::")]
+            assert not unknown, f"teach the tests to read {unknown} in {value}"
+            readable = {key: _readable(item) for key, item in value.items()}
+        case list():
+            readable = [_readable(item) for item in value]
+        case _:
+            readable = value
+    return readable

@@ -1,0 +1,32 @@
+"""The stack that ``cdk deploy`` deploys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.infrastructure.synthesis import Template
+
+
+def test_its_outputs_are_what_the_owner_needs_next(template: Template) -> None:
+    api = template.only("AWS::ApiGateway::RestApi")
+    url = (
+        f"https://{api.ref}.execute-api.${{AWS::Region}}.${{AWS::URLSuffix}}"
+        f"/{template.stage.ref}/events"
+    )
+    assert template.outputs == {
+        "EndpointUrl": url,
+        "GtmImageUrl": url + "?event={{Event}}&endpoint_id={{endpoint_id}}",
+        "QueueName": template.queue.attribute("QueueName"),
+        "DeadLetterQueueName": template.dead_letter_queue.attribute("QueueName"),
+        "FunctionName": template.function.ref,
+    }
+
+
+def test_each_output_says_what_it_is_for(template: Template) -> None:
+    for output in template.document["Outputs"].values():
+        assert output["Description"]
+
+
+def test_it_is_the_construct_and_nothing_else(template: Template, imported: Template) -> None:
+    assert sorted(r.type for r in template.resources) == sorted(r.type for r in imported.resources)

@@ -1,0 +1,286 @@
+"""The endpoint that tags call: DESIGN's fixed contract, as API Gateway is told it."""
+
+from __future__ import annotations
+
+import json
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from cdk_gtm_connector import collection_api
+from tests.infrastructure.synthesis import add_connector
+
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Synthesize
+    from tests.infrastructure.synthesis import Resource, Template
+
+# What browsers need to see an image that loaded, and what keeps every hit a hit.
+IMAGE_HEADERS = {
+    "Content-Type": "image/svg+xml",
+    "Cache-Control": "no-store, no-cache, must-revalidate, private",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "X-Content-Type-Options": "nosniff",
+    "Access-Control-Allow-Origin": "*",
+}
+
+# Access log variables that say nothing about the person behind the request.
+IMPERSONAL = {
+    "$context.apiId",
+    "$context.error.responseType",
+    "$context.extendedRequestId",
+    "$context.httpMethod",
+    "$context.integration.latency",
+    "$context.integration.status",
+    "$context.protocol",
+    "$context.requestTime",
+    "$context.requestTimeEpoch",
+    "$context.resourcePath",
+    "$context.responseLatency",
+    "$context.responseLength",
+    "$context.stage",
+    "$context.status",
+}
+
+
+@pytest.fixture(scope="session")
+def get(template: Template) -> Resource:
+    """``GET /events``."""
+    return template.get_method
+
+
+@pytest.fixture(scope="session")
+def integration(get: Resource) -> dict[str, Any]:
+    """What ``GET /events`` is integrated with."""
+    return dict(get.properties["Integration"])
+
+
+def headers(response: dict[str, Any], prefix: str) -> dict[str, str]:
+    """Return a response's headers, without API Gateway's quotes around a literal."""
+    return {
+        name.removeprefix(f"{prefix}.header."): value[1:-1]
+        for name, value in response["ResponseParameters"].items()
+        if value[0] == value[-1] == "'"
+    }
+
+
+def answer(integration: dict[str, Any], status: str) -> dict[str, Any]:
+    """Return the integration response that makes ``status``."""
+    (response,) = (r for r in integration["IntegrationResponses"] if r["StatusCode"] == status)
+    return dict(response)
+
+
+class TestAddress:
+    """URLs already pasted into GTM containers keep working."""
+
+    def test_stage_and_resource_keep_their_names(self, template: Template) -> None:
+        api = template.only("AWS::ApiGateway::RestApi")
+        resource = template.only("AWS::ApiGateway::Resource")
+        assert template.stage.properties["StageName"] == "Api-PinpointEvents"
+        assert resource.properties["PathPart"] == "events"
+        assert resource.properties["ParentId"] == api.attribute("RootResourceId")
+
+    def test_it_takes_get_and_preflight_and_nothing_else(self, template: Template) -> None:
+        resource = template.only("AWS::ApiGateway::Resource")
+        methods = template.all("AWS::ApiGateway::Method")
+        assert {m.properties["HttpMethod"] for m in methods} == {"GET", "OPTIONS"}
+        assert {m.properties["ResourceId"] for m in methods} == {resource.ref}
+        assert {m.properties["AuthorizationType"] for m in methods} == {"NONE"}
+
+    def test_no_media_type_is_binary(self, template: Template) -> None:
+        # With */* the MOCK integration behind the preflight answers 500.
+        assert "BinaryMediaTypes" not in template.only("AWS::ApiGateway::RestApi").properties
+
+
+class TestQueueing:
+    """API Gateway puts the hit into the queue itself."""
+
+    def test_it_is_an_aws_integration_with_the_queues_path(
+        self, template: Template, integration: dict[str, Any]
+    ) -> None:
+        assert integration["Type"] == "AWS"
+        assert integration["IntegrationHttpMethod"] == "POST"
+        assert integration["Uri"] == (
+            "arn:${AWS::Partition}:apigateway:${AWS::Region}:sqs:path/${AWS::AccountId}/"
+            + template.queue.attribute("QueueName")
+        )
+
+    def test_it_speaks_the_json_protocol(self, integration: dict[str, Any]) -> None:
+        assert integration["RequestParameters"] == {
+            "integration.request.header.Content-Type": "'application/x-amz-json-1.0'",
+            "integration.request.header.X-Amz-Target": "'AmazonSQS.SendMessage'",
+        }
+
+    def test_what_no_template_was_written_for_does_not_pass(
+        self, integration: dict[str, Any]
+    ) -> None:
+        assert integration["PassthroughBehavior"] == "NEVER"
+        # A GET without a Content-Type, which is every image tag's, is application/json here.
+        assert integration["RequestTemplates"].keys() == {"application/json"}
+
+    def test_the_template_is_the_vtl_file_with_the_queues_url(
+        self, template: Template, integration: dict[str, Any]
+    ) -> None:
+        source = files("cdk_gtm_connector").joinpath("templates", "events.vtl").read_text("utf-8")
+        assert source.count("@QUEUE_URL@") == 1
+        assert integration["RequestTemplates"]["application/json"] == source.replace(
+            "@QUEUE_URL@", template.queue.ref
+        )
+        assert "@QUEUE_URL@" not in json.dumps(template.document)
+
+    def test_it_acts_as_the_role_that_may_send(
+        self, template: Template, integration: dict[str, Any]
+    ) -> None:
+        assert integration["Credentials"] == template.role("apigateway.amazonaws.com").arn
+
+    def test_no_function_is_on_the_way(self, template: Template) -> None:
+        assert not template.all("AWS::Lambda::Permission")
+        assert not template.all("AWS::ApiGateway::Authorizer")
+        on_the_way = [r for r in template.resources if r.type.startswith("AWS::ApiGateway::")]
+        assert on_the_way
+        for resource in on_the_way:
+            assert template.function.logical_id not in json.dumps(resource.properties)
+
+
+class TestValidation:
+    """A hit that lacks what an event needs is refused at the door."""
+
+    def test_both_parameters_are_required(self, get: Resource) -> None:
+        assert get.properties["RequestParameters"] == {
+            "method.request.querystring.event": True,
+            "method.request.querystring.endpoint_id": True,
+        }
+
+    def test_a_validator_checks_them(self, template: Template, get: Resource) -> None:
+        validator = template.only("AWS::ApiGateway::RequestValidator")
+        assert get.properties["RequestValidatorId"] == validator.ref
+        assert validator.properties["ValidateRequestParameters"] is True
+
+
+class TestAnswers:
+    """An image for success, an error for everything else."""
+
+    def test_success_is_a_transparent_svg_of_one_pixel(self, integration: dict[str, Any]) -> None:
+        success = answer(integration, "200")
+        assert success["ResponseTemplates"] == {
+            "application/json": '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+        }
+        assert "ContentHandling" not in success
+
+    def test_success_has_every_header(self, integration: dict[str, Any]) -> None:
+        assert headers(answer(integration, "200"), "method.response") == IMAGE_HEADERS
+
+    def test_only_a_200_of_the_queue_is_success(self, integration: dict[str, Any]) -> None:
+        patterns = {
+            response["StatusCode"]: response.get("SelectionPattern")
+            for response in integration["IntegrationResponses"]
+        }
+        assert patterns == {"200": "200", "502": None}  # None: whatever matches no other pattern
+
+    def test_a_failure_is_json_that_nobody_caches(self, integration: dict[str, Any]) -> None:
+        failure = answer(integration, "502")
+        assert headers(failure, "method.response") == {
+            "Content-Type": "application/json",
+            "Cache-Control": "no-store",
+            "Access-Control-Allow-Origin": "*",
+        }
+        assert json.loads(failure["ResponseTemplates"]["application/json"])["message"]
+
+    def test_every_method_declares_the_answers_it_gives(self, template: Template) -> None:
+        # API Gateway refuses a mapping to a status or header that the method does not declare.
+        for method in template.all("AWS::ApiGateway::Method"):
+            declared = {
+                response["StatusCode"]: set(response["ResponseParameters"])
+                for response in method.properties["MethodResponses"]
+            }
+            given = {
+                response["StatusCode"]: set(response["ResponseParameters"])
+                for response in method.properties["Integration"]["IntegrationResponses"]
+            }
+            assert declared == given
+
+    @pytest.mark.parametrize("response_type", ["DEFAULT_4XX", "DEFAULT_5XX"])
+    def test_gateway_responses_carry_cors_headers(
+        self, template: Template, response_type: str
+    ) -> None:
+        response = template.only("AWS::ApiGateway::GatewayResponse", ResponseType=response_type)
+        assert headers(dict(response.properties), "gatewayresponse") == {
+            "Access-Control-Allow-Origin": "*",
+            "Cache-Control": "no-store",
+        }
+
+    def test_preflight_allows_get_from_everywhere(self, template: Template) -> None:
+        preflight = template.only("AWS::ApiGateway::Method", HttpMethod="OPTIONS")
+        integration = preflight.properties["Integration"]
+        assert integration["Type"] == "MOCK"
+        given = headers(answer(integration, "204"), "method.response")
+        assert given["Access-Control-Allow-Origin"] == "*"
+        assert set(given["Access-Control-Allow-Methods"].split(",")) == {"GET", "OPTIONS"}
+        assert "Access-Control-Allow-Credentials" not in given
+
+
+class TestLogs:
+    """What the stage writes down, and what it must not."""
+
+    def test_access_log_is_json_without_personal_data(self, template: Template) -> None:
+        access_log = json.loads(template.stage.properties["AccessLogSetting"]["Format"])
+        assert set(access_log.values()) <= IMPERSONAL
+        # API Gateway wants a request id in every format; a client can choose the other one.
+        assert "$context.extendedRequestId" in access_log.values()
+        assert {"$context.status", "$context.error.responseType"} <= set(access_log.values())
+
+    def test_access_log_goes_to_its_own_log_group(self, template: Template) -> None:
+        destination = template.stage.properties["AccessLogSetting"]["DestinationArn"]
+        assert destination in {log.arn for log in template.log_groups}
+        function_log = template.function.properties["LoggingConfig"]["LogGroup"]
+        assert destination != function_log.replace("}", ".Arn}")
+
+    def test_metrics_are_on_and_execution_logs_off(self, template: Template) -> None:
+        # Execution logs hold query strings.
+        assert template.stage.properties["MethodSettings"] == [
+            {
+                "HttpMethod": "*",
+                "ResourcePath": "/*",
+                "MetricsEnabled": True,
+                "LoggingLevel": "OFF",
+                "DataTraceEnabled": False,
+            }
+        ]
+
+    def test_both_logs_end(self, template: Template) -> None:
+        assert [log.properties["RetentionInDays"] for log in template.log_groups] == [90, 90]
+
+
+class TestDeployment:
+    """A REST API serves what was last deployed, not what it is configured to be."""
+
+    def test_the_deployment_waits_for_all_of_the_api(self, template: Template) -> None:
+        deployment = template.only("AWS::ApiGateway::Deployment")
+        assert template.stage.properties["DeploymentId"] == deployment.ref
+        parts = [
+            resource.logical_id
+            for kind in ("Method", "Resource", "GatewayResponse", "RequestValidator")
+            for resource in template.all(f"AWS::ApiGateway::{kind}")
+        ]
+        assert deployment.depends_on == set(parts)
+
+    @pytest.mark.parametrize(
+        ("constant", "value"),
+        [
+            ("_IMAGE", "<svg/>"),
+            ("_ERROR_HEADERS", {"Content-Type": "text/plain"}),
+            ("_CORS_HEADERS", {"Access-Control-Allow-Origin": "https://shop.example"}),
+            ("REQUIRED_PARAMETERS", ("event",)),
+        ],
+    )
+    def test_a_changed_answer_makes_a_new_deployment(
+        self,
+        imported: Template,
+        synthesized: Synthesize,
+        monkeypatch: pytest.MonkeyPatch,
+        constant: str,
+        value: object,
+    ) -> None:
+        monkeypatch.setattr(collection_api, constant, value)
+        changed = synthesized(add_connector).only("AWS::ApiGateway::Deployment")
+        assert changed.logical_id != imported.only("AWS::ApiGateway::Deployment").logical_id

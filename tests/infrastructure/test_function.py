@@ -1,0 +1,137 @@
+"""The delivering function and what feeds it."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal
+
+import pytest
+from aws_cdk import aws_lambda as lambda_
+
+from gtm_events.policy import AttributePolicy
+from gtm_events.settings import Settings
+from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
+
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Deployable, Synthesize
+    from tests.infrastructure.synthesis import Template
+
+
+def newest_python() -> str:
+    """Return the newest Python runtime that the installed aws-cdk-lib knows."""
+    versions = (re.fullmatch(r"PYTHON_(\d+)_(\d+)", name) for name in dir(lambda_.Runtime))
+    major, minor = max((int(match[1]), int(match[2])) for match in versions if match)
+    return f"python{major}.{minor}"
+
+
+class TestFunction:
+    """The function."""
+
+    def test_it_runs_on_arm_and_the_newest_python(self, template: Template) -> None:
+        # Fails when aws-cdk-lib learns of a new runtime: then take it, see delivery.py.
+        assert template.function.properties["Runtime"] == newest_python()
+        assert template.function.properties["Architectures"] == ["arm64"]
+
+    def test_its_handler_is_there(self, template: Template) -> None:
+        module, _, name = template.function.properties["Handler"].rpartition(".")
+        assert callable(getattr(import_module(module), name))
+
+    def test_its_code_is_the_package_as_plain_files(self, deployable: Deployable) -> None:
+        key = deployable.template.function.properties["Code"]["S3Key"]
+        asset = deployable.outdir / f"asset.{key.removesuffix('.zip')}"
+        assert [entry.name for entry in asset.iterdir()] == ["gtm_events"]
+        carried = [path for path in asset.rglob("*") if path.is_file()]
+        assert {path.suffix for path in carried} == {".py"}
+        assert asset / "gtm_events" / "handler.py" in carried
+
+    def test_it_logs_json_into_its_own_log_group(self, template: Template) -> None:
+        config = template.function.properties["LoggingConfig"]
+        assert config["LogFormat"] == "JSON"
+        assert config["ApplicationLogLevel"] == "INFO"  # the line per batch is at this level
+        assert config["LogGroup"] in {log.ref for log in template.log_groups}
+
+    def test_it_is_traced(self, template: Template) -> None:
+        assert template.function.properties["TracingConfig"] == {"Mode": "Active"}
+
+    def test_it_waits_for_its_permissions(self, template: Template) -> None:
+        # A function that starts without them would send its first batches back.
+        (policy,) = (
+            policy.logical_id
+            for policy in template.all("AWS::IAM::Policy")
+            if template.role("lambda.amazonaws.com").ref in policy.properties["Roles"]
+        )
+        assert policy in template.function.depends_on
+
+
+class TestEnvironment:
+    """What the construct tells the function, as the function reads it."""
+
+    def test_the_defaults(self, template: Template) -> None:
+        assert Settings.from_environment(template.environment) == Settings(
+            destination="pinpoint",
+            dead_letter_queue_url=template.dead_letter_queue.ref,
+            attribute_policy=AttributePolicy(anonymous=frozenset()),
+            accept_client_timestamp=False,
+        )
+        assert template.environment["PINPOINT_APPLICATION_ID"] == APPLICATION_ID
+
+    def test_there_is_nothing_that_the_function_does_not_read(self, template: Template) -> None:
+        assert template.environment.keys() == {
+            "DESTINATION",
+            "PINPOINT_APPLICATION_ID",
+            "DEAD_LETTER_QUEUE_URL",
+            "ANONYMOUS_USER_ATTRIBUTES",
+            "ACCEPT_CLIENT_TIMESTAMP",
+        }
+
+    @pytest.mark.parametrize(
+        ("names", "variable", "read"),
+        [
+            ("*", "*", None),
+            ([], [], frozenset()),
+            (["plan"], ["plan"], frozenset({"plan"})),
+            # The order in which they are written must not redeploy the function.
+            (["plan", 'ci"ty', "Größe"], ['ci"ty', "Größe", "plan"], {'ci"ty', "plan", "Größe"}),
+        ],
+    )
+    def test_anonymous_user_attributes(
+        self,
+        synthesized: Synthesize,
+        names: list[str] | Literal["*"],
+        variable: list[str] | Literal["*"],
+        read: set[str] | None,
+    ) -> None:
+        template = synthesized(lambda s: add_connector(s, anonymous_user_attributes=names))
+        written = json.loads(template.environment["ANONYMOUS_USER_ATTRIBUTES"])
+        assert written == (variable if variable == "*" else sorted(variable))
+        settings = Settings.from_environment(template.environment)
+        assert settings.attribute_policy.anonymous == read
+
+    def test_accept_client_timestamp(self, synthesized: Synthesize) -> None:
+        template = synthesized(lambda s: add_connector(s, accept_client_timestamp=True))
+        assert Settings.from_environment(template.environment).accept_client_timestamp is True
+
+
+class TestEventSource:
+    """The event source."""
+
+    def test_it_feeds_the_function_from_the_queue(self, template: Template) -> None:
+        source = template.event_source.properties
+        assert source["EventSourceArn"] == template.queue.arn
+        assert source["FunctionName"] == template.function.ref
+
+    def test_it_takes_only_the_failed_ones_of_a_batch_back(self, template: Template) -> None:
+        types = template.event_source.properties["FunctionResponseTypes"]
+        assert types == ["ReportBatchItemFailures"]
+
+    def test_it_collects_large_batches(self, template: Template) -> None:
+        source = template.event_source.properties
+        assert source["BatchSize"] == 10_000
+        assert source["MaximumBatchingWindowInSeconds"] == 5
+
+    def test_it_does_not_outrun_the_destinations_quota(self, template: Template) -> None:
+        assert template.event_source.properties["ScalingConfig"] == {"MaximumConcurrency": 2}
+        # A reservation would throttle the event source and cost messages a receive each time.
+        assert "ReservedConcurrentExecutions" not in template.function.properties

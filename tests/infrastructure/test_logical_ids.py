@@ -1,0 +1,20 @@
+"""Logical ids are forever."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.infrastructure.synthesis import Template
+
+SNAPSHOT = Path(__file__).with_name("logical_ids.json")
+
+
+def test_they_are_those_of_the_stacks_that_are_out_there(template: Template) -> None:
+    # To CloudFormation another logical id is another resource: it would create a new queue, API or
+    # log group and delete the deployed one, with the messages in it and the URL that sits in
+    # people's GTM containers. So a difference here is a bug, unless a resource is new (add it) or
+    # is meant to be replaced (say so in CHANGELOG as a breaking change).
+    assert template.logical_ids == json.loads(SNAPSHOT.read_text(encoding="utf-8"))

@@ -1,0 +1,258 @@
+"""``GtmConnector``'s props: their defaults, what they do, what they refuse."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_logs as logs
+
+from cdk_gtm_connector import GtmConnector, PinpointDestination
+from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, synthesize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.infrastructure.synthesis import Template
+
+DAY = 24 * 60 * 60
+
+# Each as the docstring of GtmConnector says it.
+DEFAULTS: dict[str, object] = {
+    "destination": ("pinpoint", APPLICATION_ID),
+    "anonymous_user_attributes": [],
+    "accept_client_timestamp": "false",
+    "batch_size": 10_000,
+    "max_batching_window": 5,
+    "max_concurrency": 2,
+    "memory_size": 512,
+    "timeout": 60,
+    "max_receive_count": 10,
+    "message_retention": 4 * DAY,
+    "log_retention": 90,
+    "cloud_watch_role": False,
+}
+
+# Prop, value, what it becomes. Where there is a range: both its ends.
+CHOICES: list[tuple[str, Any, object]] = [
+    ("destination", PinpointDestination(application_id="a-1"), ("pinpoint", "a-1")),
+    ("anonymous_user_attributes", ("plan",), ["plan"]),
+    ("anonymous_user_attributes", "*", "*"),
+    ("anonymous_user_attributes", ["x", "n" * 50], ["n" * 50, "x"]),
+    ("accept_client_timestamp", True, "true"),
+    ("batch_size", 1, 1),
+    ("batch_size", 9_999, 9_999),
+    ("max_batching_window", cdk.Duration.seconds(1), 1),
+    ("max_batching_window", cdk.Duration.minutes(5), 300),
+    ("max_concurrency", 3, 3),
+    ("max_concurrency", 1_000, 1_000),
+    ("memory_size", 128, 128),
+    ("memory_size", 10_240, 10_240),
+    ("timeout", cdk.Duration.seconds(30), 30),
+    ("timeout", cdk.Duration.minutes(15), 900),
+    ("max_receive_count", 1, 1),
+    ("max_receive_count", 1_000, 1_000),
+    ("message_retention", cdk.Duration.minutes(1), 60),
+    ("message_retention", cdk.Duration.days(13), 13 * DAY),
+    ("log_retention", logs.RetentionDays.ONE_WEEK, 7),
+    ("cloud_watch_role", True, True),
+]
+
+# Prop, value, the value as the message must show it.
+REFUSED: list[tuple[str, Any, str]] = [
+    ("anonymous_user_attributes", "plan", "'plan'"),  # else: "p", "l", "a" and "n"
+    ("anonymous_user_attributes", "", "''"),
+    ("anonymous_user_attributes", ["plan", ""], "''"),
+    ("anonymous_user_attributes", ["n" * 51], repr("n" * 51)),
+    ("anonymous_user_attributes", ["plan", "*"], "['plan', '*']"),
+    ("batch_size", 0, "0"),
+    ("batch_size", -1, "-1"),
+    ("batch_size", 10_001, "10,001"),
+    ("batch_size", 12_345_678, "12,345,678"),
+    ("batch_size", 10.5, "10.5"),
+    ("batch_size", True, "True"),
+    ("batch_size", "100", "'100'"),
+    ("max_batching_window", cdk.Duration.seconds(301), "5 minutes 1 second"),
+    ("max_batching_window", cdk.Duration.seconds(0), "0 seconds"),  # with the default batch_size
+    ("max_batching_window", cdk.Duration.millis(1_500), "1,500 milliseconds"),
+    ("max_concurrency", 1, "1"),
+    ("max_concurrency", 1_001, "1,001"),
+    ("max_concurrency", 2.5, "2.5"),
+    ("memory_size", 127, "127"),
+    ("memory_size", 10_241, "10,241"),
+    ("memory_size", 512.5, "512.5"),
+    ("timeout", cdk.Duration.seconds(29), "29 seconds"),
+    ("timeout", cdk.Duration.seconds(901), "15 minutes 1 second"),
+    ("timeout", cdk.Duration.millis(30_500), "30,500 milliseconds"),
+    ("max_receive_count", 0, "0"),
+    ("max_receive_count", 1_001, "1,001"),
+    ("max_receive_count", 1.5, "1.5"),
+    ("message_retention", cdk.Duration.seconds(59), "59 seconds"),
+    ("message_retention", cdk.Duration.seconds(13 * DAY + 1), "13 days 1 second"),
+    ("message_retention", cdk.Duration.days(14), "14 days"),
+    ("message_retention", cdk.Duration.millis(90_500), "90,500 milliseconds"),
+]
+
+# Prop, a value that is known only when the stack is deployed, and how the template shows it.
+UNRESOLVED: list[tuple[str, str, Callable[[cdk.CfnParameter], Any], object]] = [
+    (
+        "destination",
+        "String",
+        lambda chosen: PinpointDestination(application_id=chosen.value_as_string),
+        ("pinpoint", "${Chosen}"),
+    ),
+    (
+        "anonymous_user_attributes",
+        "String",
+        lambda chosen: [chosen.value_as_string],
+        ["${Chosen}"],
+    ),
+    *(
+        (prop, "Number", lambda chosen: chosen.value_as_number, "${Chosen}")
+        for prop in ("batch_size", "max_concurrency", "memory_size", "max_receive_count")
+    ),
+    *(
+        (prop, "Number", lambda chosen: cdk.Duration.seconds(chosen.value_as_number), "${Chosen}")
+        for prop in ("max_batching_window", "message_retention")
+    ),
+]
+
+
+def case_ids(cases: list[tuple[str, Any, Any]]) -> list[str]:
+    """Return a name for each case: the prop and its number."""
+    return [f"{case[0]}-{number}" for number, case in enumerate(cases)]
+
+
+@pytest.fixture(scope="session")
+def chosen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """A template for each of ``CHOICES``."""
+    return synthesize(
+        tmp_path_factory.mktemp("chosen"),
+        {
+            f"Stack{number}": partial(add_connector, **{prop: value})
+            for number, (prop, value, _) in enumerate(CHOICES)
+        },
+    )
+
+
+def add_unresolved(
+    stack: cdk.Stack, prop: str, kind: str, value: Callable[[cdk.CfnParameter], Any]
+) -> None:
+    """Add a connector with a prop that a parameter of the stack decides."""
+    parameter = cdk.CfnParameter(stack, "Chosen", type=kind)
+    add_connector(stack, **{prop: value(parameter)})
+
+
+@pytest.fixture(scope="session")
+def unresolved(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """A template for each of ``UNRESOLVED``, by prop."""
+    templates = synthesize(
+        tmp_path_factory.mktemp("unresolved"),
+        {
+            f"Stack{number}": partial(add_unresolved, prop=prop, kind=kind, value=value)
+            for number, (prop, kind, value, _) in enumerate(UNRESOLVED)
+        },
+    )
+    return dict(zip((case[0] for case in UNRESOLVED), templates.values(), strict=True))
+
+
+@pytest.fixture(scope="session")
+def shared_stack() -> cdk.Stack:
+    """A stack for constructs that are refused before they add anything to it."""
+    return cdk.Stack()
+
+
+class TestTables:
+    """The tables of this file cover every prop."""
+
+    def test_every_prop_is_in_them(self) -> None:
+        props = set(inspect.signature(GtmConnector.__init__).parameters)
+        props -= {"self", "scope", "construct_id"}
+        assert props == DEFAULTS.keys()
+        assert props == {prop for prop, _, _ in CHOICES}
+
+    def test_every_prop_is_documented(self) -> None:
+        arguments = re.findall(r"^    +(\w+): ", inspect.getdoc(GtmConnector) or "", re.MULTILINE)
+        assert set(DEFAULTS) <= set(arguments)
+
+
+class TestDefaults:
+    """What a connector is when its owner says nothing."""
+
+    def test_they_are_as_documented(self, imported: Template) -> None:
+        assert imported.props == DEFAULTS
+
+    def test_they_are_the_deployable_apps(self, template: Template) -> None:
+        assert template.props == DEFAULTS
+
+
+class TestChoices:
+    """What a prop changes, and that it changes nothing else."""
+
+    @pytest.mark.parametrize("number", range(len(CHOICES)), ids=case_ids(CHOICES))
+    def test_it_reaches_the_template(self, chosen: dict[str, Template], number: int) -> None:
+        prop, _, expected = CHOICES[number]
+        assert chosen[f"Stack{number}"].props == {**DEFAULTS, prop: expected}
+
+    def test_no_window_with_a_small_batch(self, shared_stack: cdk.Stack) -> None:
+        window = cdk.Duration.seconds(0)
+        add_connector(shared_stack, "NoWindow", batch_size=10, max_batching_window=window)
+
+
+class TestRefusals:
+    """What a prop does not take, in the words of who wrote it."""
+
+    @pytest.mark.parametrize(("prop", "value", "shown"), REFUSED, ids=case_ids(REFUSED))
+    def test_the_message_names_prop_and_value(
+        self, shared_stack: cdk.Stack, prop: str, value: object, shown: str
+    ) -> None:
+        construct_id = f"Refused{len(shared_stack.node.children)}"
+        with pytest.raises(ValueError, match=rf"^{prop} must .*, got {re.escape(shown)}(?![\d.])"):
+            add_connector(shared_stack, construct_id, **{prop: value})
+
+    def test_a_batch_over_10_needs_a_window(self, shared_stack: cdk.Stack) -> None:
+        # Lambda's rule; the message names both props, since either can be changed.
+        with pytest.raises(ValueError, match=r"^max_batching_window .* batch_size of 11$"):
+            add_connector(
+                shared_stack,
+                "NeedsWindow",
+                batch_size=11,
+                max_batching_window=cdk.Duration.seconds(0),
+            )
+
+    @pytest.mark.parametrize(
+        "application_id", ["", "*", "a/b", "a b", "a\n", "apps/*", "\u0661", "x" * 65]
+    )
+    def test_an_application_id_cannot_widen_the_permission(self, application_id: str) -> None:
+        with pytest.raises(
+            ValueError, match=rf"^application_id must .*, got {re.escape(repr(application_id))}$"
+        ):
+            PinpointDestination(application_id=application_id)
+
+
+class TestUnresolved:
+    """Values that are known only at deployment pass the checks and reach the template."""
+
+    @pytest.mark.parametrize("case", UNRESOLVED, ids=[case[0] for case in UNRESOLVED])
+    def test_it_reaches_the_template(
+        self,
+        unresolved: dict[str, Template],
+        case: tuple[str, str, Callable[[cdk.CfnParameter], Any], object],
+    ) -> None:
+        prop, _, _, expected = case
+        assert unresolved[prop].props == {**DEFAULTS, prop: expected}
+
+    def test_the_permission_is_for_that_application(self, unresolved: dict[str, Template]) -> None:
+        template = unresolved["destination"]
+        grants = dict(template.grants(template.role("lambda.amazonaws.com")))
+        assert grants["mobiletargeting:PutEvents"].endswith(":apps/${Chosen}/events")
+
+    def test_the_timeout_must_be_known(self, shared_stack: cdk.Stack) -> None:
+        # CloudFormation cannot multiply, and the queue hides a message for 6 times the timeout.
+        timeout = cdk.Duration.seconds(cdk.Token.as_number({"Ref": "Chosen"}))
+        with pytest.raises(ValueError, match=r"^timeout must "):
+            add_connector(shared_stack, "UnresolvedTimeout", timeout=timeout)

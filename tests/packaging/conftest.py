@@ -1,0 +1,171 @@
+"""Distributions, built and installed once."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tarfile
+import venv
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+def run(*command: str | Path, cwd: Path, **environment: str) -> str:
+    """Run a program of this environment's and return what it printed."""
+    process = subprocess.run(  # noqa: S603 - no shell, and every caller names its program
+        [str(part) for part in command],
+        cwd=cwd,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert process.returncode == 0, process.stdout + process.stderr
+    return process.stdout
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """What ``python -m build`` made, and how the source distribution unpacks."""
+
+    wheel: Path
+    sdist: Path
+    unpacked: Path
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A copy of the checkout in which the function has run, so that compiled files lie about."""
+    copy = tmp_path_factory.mktemp("checkout") / "project"
+    ignored = shutil.ignore_patterns(
+        ".venv", ".git", ".*_cache", ".hypothesis", ".local", "__pycache__", "node_modules",
+        "cdk.out", "dist",
+    )  # fmt: skip
+    shutil.copytree(CHECKOUT, copy, ignore=ignored)
+    compile_source(copy / "lambda_src")
+    compile_source(copy / "cdk_gtm_connector")
+    return copy
+
+
+def compile_source(directory: Path) -> None:
+    """Leave compiled files behind, as running the code does."""
+    run(sys.executable, "-m", "compileall", "-q", directory, cwd=directory)
+    assert list(directory.rglob("*.pyc"))
+
+
+@pytest.fixture(scope="session")
+def distributions(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Distributions:
+    """The source distribution, and the wheel that is built from it."""
+    out = tmp_path_factory.mktemp("dist")
+    # The build backend is among the pinned requirements already.
+    run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, checkout, cwd=out)
+    (wheel,) = out.glob("*.whl")
+    (sdist,) = out.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        archive.extractall(out, filter="data")
+    return Distributions(wheel, sdist, out / sdist.name.removesuffix(".tar.gz"))
+
+
+@dataclass(frozen=True)
+class Installation:
+    """A Python environment in which the wheel is installed."""
+
+    python: Path
+    site_packages: Path
+
+
+@pytest.fixture(scope="session")
+def installation(
+    distributions: Distributions, tmp_path_factory: pytest.TempPathFactory
+) -> Installation:
+    """A clean environment with the wheel in it.
+
+    What the wheel depends on is not installed again: aws-cdk-lib alone is 460 MB. A ``.pth`` file
+    lends it from this environment, behind everything that the clean one has of its own.
+    """
+    directory = tmp_path_factory.mktemp("clean") / "venv"
+    venv.create(directory, symlinks=True)
+    python = directory / "bin" / "python"
+    run(
+        *(sys.executable, "-m", "pip", "--python", python, "--disable-pip-version-check"),
+        *("install", "--quiet", "--no-deps", "--no-index", distributions.wheel),
+        cwd=directory,
+    )
+    query = "import sysconfig; print(sysconfig.get_path('purelib'))"
+    site_packages = Path(run(python, "-c", query, cwd=directory).strip())
+    lent = site_packages / "lent.pth"
+    lent.write_text(sysconfig.get_path("purelib") + "\n", encoding="utf-8")
+    return Installation(python, site_packages)
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What an importing app became.
+
+    Attributes:
+        library: Where the library was imported from.
+        template: The synthesized template.
+        template_after_running: The same after the function's code has run from there.
+    """
+
+    library: Path
+    template: Mapping[str, object]
+    template_after_running: Mapping[str, object]
+
+
+@pytest.fixture(scope="session")
+def example() -> str:
+    """The complete example in README."""
+    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+    match = re.search(r"tests/packaging runs this -->\n```python\n(.*?)\n```", readme, re.DOTALL)
+    assert match is not None
+    return match[1]
+
+
+@pytest.fixture(scope="session")
+def syntheses(
+    example: str,
+    distributions: Distributions,
+    installation: Installation,
+    checkout: Path,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> dict[str, Synthesis]:
+    """README's example, synthesized with the library from three places."""
+
+    def synthesize(name: str, python: Path, path: str) -> Synthesis:
+        elsewhere = tmp_path_factory.mktemp(f"importing_from_{name}")
+        elsewhere.joinpath("app.py").write_text(example, encoding="utf-8")
+        script = Path(__file__).with_name("synthesize_twice.py")
+        out = elsewhere / "cdk.out"
+        printed = run(python, script, cwd=elsewhere, PYTHONPATH=path, CDK_OUTDIR=str(out))
+        answer = json.loads(printed)
+        return Synthesis(
+            Path(answer["library"]), answer["template"], answer["template_after_running"]
+        )
+
+    python = Path(sys.executable)
+    with ThreadPoolExecutor(max_workers=2) as executor:
+        started = {
+            name: executor.submit(synthesize, name, *place)
+            for name, place in {
+                "wheel": (installation.python, ""),
+                "sdist": (python, str(distributions.unpacked)),
+                "checkout": (python, str(checkout)),
+            }.items()
+        }
+        return {name: synthesis.result() for name, synthesis in started.items()}

@@ -1,0 +1,127 @@
+"""What is in the wheel and in the source distribution, and what they say of themselves."""
+
+from __future__ import annotations
+
+import email
+import hashlib
+import sys
+import tarfile
+import zipfile
+from typing import TYPE_CHECKING
+
+import pytest
+from packaging.requirements import Requirement
+
+from cdk_gtm_connector.version import __version__
+from tests.packaging.conftest import CHECKOUT, Distributions, run
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from pathlib import Path
+
+DIST_INFO = f"cdk_gtm_connector-{__version__}.dist-info"
+
+
+def sources(directory: Path) -> set[str]:
+    """Return the files under ``directory`` that people wrote, relative to it."""
+    return {
+        path.relative_to(directory).as_posix()
+        for path in directory.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def contents(wheel: Path) -> dict[str, str]:
+    """Return a hash of each file in a wheel."""
+    with zipfile.ZipFile(wheel) as archive:
+        return {name: hashlib.sha256(archive.read(name)).hexdigest() for name in archive.namelist()}
+
+
+@pytest.fixture(scope="session")
+def metadata(distributions: Distributions) -> Message:
+    """The wheel's metadata."""
+    with zipfile.ZipFile(distributions.wheel) as archive:
+        return email.message_from_bytes(archive.read(f"{DIST_INFO}/METADATA"))
+
+
+class TestWheel:
+    """The wheel."""
+
+    def test_it_holds_the_library_and_the_function_and_nothing_else(
+        self, distributions: Distributions, checkout: Path
+    ) -> None:
+        library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
+        function = {
+            f"cdk_gtm_connector/_lambda_src/gtm_events/{name}"
+            for name in sources(checkout / "lambda_src" / "gtm_events")
+        }
+        carried = {n for n in contents(distributions.wheel) if not n.startswith(f"{DIST_INFO}/")}
+        assert carried == library | function
+        assert {
+            "cdk_gtm_connector/py.typed",
+            "cdk_gtm_connector/templates/events.vtl",
+            "cdk_gtm_connector/_lambda_src/gtm_events/handler.py",
+            "cdk_gtm_connector/_lambda_src/gtm_events/destinations/pinpoint.py",
+        } <= carried
+
+    def test_it_is_for_every_platform(self, distributions: Distributions) -> None:
+        assert distributions.wheel.name == f"cdk_gtm_connector-{__version__}-py3-none-any.whl"
+
+    def test_the_checkout_gives_the_same_wheel(
+        self, distributions: Distributions, checkout: Path, tmp_path: Path
+    ) -> None:
+        # `pip install git+https://…` builds from a checkout, an index may build from the sdist.
+        command = ("-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, checkout)
+        run(sys.executable, *command, cwd=tmp_path)
+        (wheel,) = tmp_path.glob("*.whl")
+        assert contents(wheel) == contents(distributions.wheel)
+
+
+class TestSourceDistribution:
+    """The source distribution."""
+
+    def test_it_holds_what_a_build_needs_and_nothing_else(
+        self, distributions: Distributions, checkout: Path
+    ) -> None:
+        with tarfile.open(distributions.sdist) as archive:
+            carried = {member.name.partition("/")[2] for member in archive if member.isfile()}
+        library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
+        function = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
+        documents = {"README.md", "CHANGELOG.md", "LICENSE"}
+        build = {"pyproject.toml", "PKG-INFO", ".gitignore"}
+        assert carried == library | function | documents | build
+
+
+class TestMetadata:
+    """What an installer and an index are told."""
+
+    def test_it_is_the_version_that_the_library_says(self, metadata: Message) -> None:
+        assert metadata["Name"] == "cdk-gtm-connector"
+        assert metadata["Version"] == __version__
+
+    def test_dependencies_are_ranges_within_a_major_version(self, metadata: Message) -> None:
+        requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
+        assert {requirement.name for requirement in requirements} == {"aws-cdk-lib", "constructs"}
+        for requirement in requirements:
+            # A pin would make the importing app's own requirements unsolvable.
+            assert {spec.operator for spec in requirement.specifier} == {">=", "<"}, requirement
+
+    def test_what_is_pinned_here_is_within_them(self, metadata: Message) -> None:
+        lines = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        pins = dict(line.split("==") for line in lines if "==" in line)
+        for requirement in map(Requirement, metadata.get_all("Requires-Dist", [])):
+            version = pins[requirement.name].split()[0]
+            assert requirement.specifier.contains(version), requirement
+
+    def test_it_says_which_python_and_which_license(self, metadata: Message) -> None:
+        assert metadata["Requires-Python"] == ">=3.11"
+        assert metadata["License-Expression"] == "MIT"
+        assert metadata["License-File"] == "LICENSE"
+
+    def test_the_index_shows_the_readme(self, metadata: Message) -> None:
+        assert metadata["Description-Content-Type"] == "text/markdown"
+        readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+        assert metadata.get_payload(decode=True) == readme.encode()
+
+    def test_the_license_travels_along(self, distributions: Distributions) -> None:
+        assert f"{DIST_INFO}/licenses/LICENSE" in contents(distributions.wheel)
