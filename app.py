@@ -18,6 +18,8 @@ def main() -> None:
     app = cdk.App()
     stack = ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
     nag.acknowledge(stack.connector)
+    if stack.token is not None:
+        nag.acknowledge_token(stack.token)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     app.synth()
 

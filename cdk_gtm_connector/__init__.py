@@ -7,15 +7,67 @@ GtmConnector(self, "Gtm", destination=PinpointDestination(application_id="…"))
 
 from __future__ import annotations
 
-from cdk_gtm_connector.collection_api import CollectionApi
-from cdk_gtm_connector.connector import GtmConnector
-from cdk_gtm_connector.delivery import EventDelivery
-from cdk_gtm_connector.destinations import Destination, PinpointDestination
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cdk_gtm_connector.access import (
+        Authorizer,
+        CognitoAuthorizer,
+        Cors,
+        IamAuthorizer,
+        LambdaAuthorizer,
+        SignedTokenAuthorizer,
+    )
+    from cdk_gtm_connector.collection_api import CollectionApi
+    from cdk_gtm_connector.connector import GtmConnector
+    from cdk_gtm_connector.delivery import EventDelivery
+    from cdk_gtm_connector.destinations import Destination, PinpointDestination
+    from cdk_gtm_connector.domain import Domain
+    from cdk_gtm_connector.firewall import Firewall
+else:
+    from importlib import import_module
+
+    # The constructs import aws_cdk, which takes seconds and needs Node; cdk_gtm_connector.tokens
+    # needs neither. So a construct is imported when it is asked for (PEP 562).
+    _MODULES = {
+        "Authorizer": "access",
+        "CognitoAuthorizer": "access",
+        "CollectionApi": "collection_api",
+        "Cors": "access",
+        "Destination": "destinations",
+        "Domain": "domain",
+        "EventDelivery": "delivery",
+        "Firewall": "firewall",
+        "GtmConnector": "connector",
+        "IamAuthorizer": "access",
+        "LambdaAuthorizer": "access",
+        "PinpointDestination": "destinations",
+        "SignedTokenAuthorizer": "access",
+    }
+
+    def __getattr__(name: str) -> object:
+        if name not in _MODULES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
 
 __all__ = [
+    "Authorizer",
+    "CognitoAuthorizer",
     "CollectionApi",
+    "Cors",
     "Destination",
+    "Domain",
     "EventDelivery",
+    "Firewall",
     "GtmConnector",
+    "IamAuthorizer",
+    "LambdaAuthorizer",
     "PinpointDestination",
+    "SignedTokenAuthorizer",
 ]

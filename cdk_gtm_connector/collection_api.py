@@ -1,10 +1,9 @@
-"""The endpoint that the image tag calls: API Gateway straight into SQS, no code in between."""
+"""The endpoint that tags call: API Gateway straight into SQS, no code in between."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
@@ -12,8 +11,13 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk_gtm_connector import mapping
+from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
+
 if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
+
+    from cdk_gtm_connector.access import Authorizer
 
 STAGE_NAME: Final = "Api-PinpointEvents"
 """Part of URLs that already sit in people's GTM containers: never change it."""
@@ -21,7 +25,15 @@ STAGE_NAME: Final = "Api-PinpointEvents"
 RESOURCE_NAME: Final = "events"
 """Part of URLs that already sit in people's GTM containers: never change it."""
 
+AUTHENTICATED_RESOURCE_NAME: Final = "authenticated"
+
 REQUIRED_PARAMETERS: Final = ("event", "endpoint_id")
+
+MAX_BODY_CHARACTERS: Final = 300_000
+"""Of a POST. Percent-encoding makes up to three bytes of one, and SQS takes a message of 1 MiB."""
+
+MAX_EVENTS: Final = 100
+"""Events that one JSON body may hold."""
 
 # SVG, not GIF: text needs no binaryMediaTypes, with which the MOCK integration behind a CORS
 # preflight answers 500. Browsers fire onload for it and allow it through their opaque-response
@@ -37,7 +49,10 @@ _ERROR_HEADERS = {
     "Content-Type": "application/json",
     "Cache-Control": "no-store",
 }
-_CORS_HEADERS = {"Access-Control-Allow-Origin": "*"}
+_NO_CONTENT_HEADERS = {"Cache-Control": "no-store"}
+
+_FORM = "application/x-www-form-urlencoded"
+_JSON = "application/json"
 
 # Neither the query string nor the IP address nor the user agent: they are personal data. The
 # extended request id, because a client can choose the other one.
@@ -59,34 +74,28 @@ _ACCESS_LOG_FORMAT = json.dumps(
 )
 
 
-def _template(name: str, queue: sqs.IQueue) -> str:
-    template = (Path(__file__).parent / "templates" / name).read_text(encoding="utf-8")
-    return template.replace("@QUEUE_URL@", queue.queue_url)
-
-
-def _literals(prefix: str, headers: dict[str, str]) -> dict[str, str]:
-    return {f"{prefix}.header.{name}": f"'{value}'" for name, value in headers.items()}
-
-
-def _declared(headers: dict[str, str]) -> dict[str, bool]:
-    return {f"method.response.header.{name}": True for name in headers}
-
-
 class CollectionApi(Construct):
-    """A REST API whose ``GET /events`` puts one message a request into ``queue``.
+    """A REST API whose ``/events`` puts one message a request into ``queue``.
 
-    The answer is a 1x1 transparent SVG with status 200 once SQS has the message. A request without
-    ``event`` or ``endpoint_id`` gets 400 from API Gateway's request validator, one that SQS does
-    not take gets 502: an image tag shows both as failed.
+    ``GET`` answers a 1x1 transparent SVG with status 200 once SQS has the message, ``POST`` answers
+    204. A request that lacks ``event`` or ``endpoint_id`` gets 400 from API Gateway's request
+    validator, one that SQS does not take gets 502: an image tag shows both as failed.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
         queue: Receives the messages. The API may send to it and nothing else.
-        log_retention: How long the access log is kept.
+        cors: Which sites' scripts may read the answers. Default: any, without credentials.
+        authorizer: Who may use ``/events/authenticated``, which exists only if this is given.
+        honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
+        throttling_rate_limit: Requests a second, all callers together. Default: the account's.
+        throttling_burst_limit: Requests at once. Default: the account's.
+        disable_execute_api_endpoint: Whether the API answers under its own domain only. Default:
+            no.
+        log_retention: How long the access log is kept. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
             logs. An account needs one, once in each Region, before any stage can log; creating it
-            replaces the one that is there.
+            replaces the one that is there. Default: no.
     """
 
     def __init__(
@@ -95,10 +104,19 @@ class CollectionApi(Construct):
         construct_id: str,
         *,
         queue: sqs.IQueue,
-        log_retention: logs.RetentionDays,
-        cloud_watch_role: bool,
+        cors: Cors | None = None,
+        authorizer: Authorizer | None = None,
+        honor_privacy_signals: bool = False,
+        throttling_rate_limit: int | None = None,
+        throttling_burst_limit: int | None = None,
+        disable_execute_api_endpoint: bool = False,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        cloud_watch_role: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._queue = queue
+        self._cors = cors or Cors(None)
+        self._honor_privacy_signals = honor_privacy_signals
 
         self._access_log = logs.LogGroup(
             self,
@@ -113,6 +131,7 @@ class CollectionApi(Construct):
             rest_api_name=cdk.Names.unique_resource_name(self, max_length=128, separator="-"),
             description="Turns Google Tag Manager image requests into events",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
+            disable_execute_api_endpoint=disable_execute_api_endpoint or None,
             # Feature flags of the importing app decide the default, so it is always set.
             cloud_watch_role=cloud_watch_role,
             cloud_watch_role_removal_policy=(
@@ -127,22 +146,13 @@ class CollectionApi(Construct):
                 # Execution logs hold query strings, which hold personal data.
                 logging_level=apigateway.MethodLoggingLevel.OFF,
                 data_trace_enabled=False,
+                throttling_rate_limit=throttling_rate_limit,
+                throttling_burst_limit=throttling_burst_limit,
             ),
         )
         # RestApi always adds an output; which outputs a stack has is for the stack to say.
         self._api.node.try_remove_child("Endpoint")
-        for name, response_type in (
-            ("Default4xx", apigateway.ResponseType.DEFAULT_4_XX),
-            ("Default5xx", apigateway.ResponseType.DEFAULT_5_XX),
-        ):
-            self._api.add_gateway_response(
-                name,
-                type=response_type,
-                response_headers={
-                    header: f"'{value}'"
-                    for header, value in {**_CORS_HEADERS, "Cache-Control": "no-store"}.items()
-                },
-            )
+        self._add_gateway_responses()
 
         self._integration_role = iam.Role(
             self,
@@ -152,84 +162,165 @@ class CollectionApi(Construct):
         )
         # Not grant_send_messages(): it would also allow reading the queue's attributes.
         queue.grant(self._integration_role, "sqs:SendMessage")
-
-        resource = self._api.root.add_resource(
-            RESOURCE_NAME,
-            default_cors_preflight_options=apigateway.CorsOptions(
-                allow_origins=apigateway.Cors.ALL_ORIGINS,
-                allow_methods=["GET", "OPTIONS"],
-                allow_headers=["Content-Type"],
-                max_age=cdk.Duration.hours(2),  # Chromium's upper bound
-            ),
+        self._validator = apigateway.RequestValidator(
+            self,
+            "RequiredParameters",
+            rest_api=self._api,
+            validate_request_parameters=True,
+            validate_request_body=True,
         )
-        self._method = resource.add_method(
+        self._json_body = self._api.add_model(
+            "JsonBody", content_type=_JSON, schema=_json_body_schema()
+        )
+
+        self._resource = self._api.root.add_resource(RESOURCE_NAME)
+        self._methods = self._add_methods(self._resource, None)
+        self._authenticated_methods: list[apigateway.Method] = []
+        if authorizer is not None:
+            self._authenticated_methods = self._add_methods(
+                self._resource.add_resource(AUTHENTICATED_RESOURCE_NAME), authorizer
+            )
+
+    def _add_gateway_responses(self) -> None:
+        headers = {**self._cors.gateway_headers, "Cache-Control": "'no-store'"}
+        for name, response_type in (
+            ("Default4xx", apigateway.ResponseType.DEFAULT_4_XX),
+            ("Default5xx", apigateway.ResponseType.DEFAULT_5_XX),
+        ):
+            self._api.add_gateway_response(name, type=response_type, response_headers=headers)
+
+    def _add_methods(
+        self, resource: apigateway.Resource, authorizer: Authorizer | None
+    ) -> list[apigateway.Method]:
+        """Add GET, POST and OPTIONS to ``resource``; return the first two."""
+        self._cors.add_preflight(
+            resource,
+            methods=["GET", "POST"],
+            headers=["Content-Type", *(authorizer.headers if authorizer else ())],
+        )
+        if authorizer is None:
+            authorization_type, api_authorizer = apigateway.AuthorizationType.NONE, None
+        else:
+            authorization_type = authorizer.authorization_type
+            api_authorizer = authorizer.authorizer
+        get = resource.add_method(
             "GET",
-            self._integration(queue),
-            authorization_type=apigateway.AuthorizationType.NONE,
+            self._integration(
+                authorizer,
+                contents={_JSON: "query"},
+                status="200",
+                headers=_IMAGE_HEADERS,
+                body=_IMAGE,
+            ),
+            authorization_type=authorization_type,
+            authorizer=api_authorizer,
             request_parameters={
                 f"method.request.querystring.{name}": True for name in REQUIRED_PARAMETERS
             },
-            request_validator=apigateway.RequestValidator(
-                self,
-                "RequiredParameters",
-                rest_api=self._api,
-                validate_request_parameters=True,
-                validate_request_body=True,  # a GET has none; cdk-nag asks for both
-            ),
-            method_responses=[
-                apigateway.MethodResponse(
-                    status_code="200", response_parameters=_declared(_IMAGE_HEADERS | _CORS_HEADERS)
-                ),
-                apigateway.MethodResponse(
-                    status_code="502", response_parameters=_declared(_ERROR_HEADERS | _CORS_HEADERS)
-                ),
-            ],
+            request_validator=self._validator,
+            method_responses=self._method_responses({"200": _IMAGE_HEADERS}),
         )
+        post = resource.add_method(
+            "POST",
+            self._integration(
+                authorizer,
+                contents={_FORM: "form", _JSON: "json"},
+                status="204",
+                headers=_NO_CONTENT_HEADERS,
+                body="",
+            ),
+            authorization_type=authorization_type,
+            authorizer=api_authorizer,
+            request_models={_JSON: self._json_body},
+            request_validator=self._validator,
+            method_responses=self._method_responses({"204": _NO_CONTENT_HEADERS}),
+        )
+        return [get, post]
 
-    def _integration(self, queue: sqs.IQueue) -> apigateway.AwsIntegration:
-        stack = cdk.Stack.of(self)
+    def _method_responses(
+        self, headers_by_status: dict[str, dict[str, str]]
+    ) -> list[apigateway.MethodResponse]:
+        return [
+            apigateway.MethodResponse(
+                status_code=status,
+                response_parameters={
+                    f"method.response.header.{name}": True
+                    for name in headers | self._cors.answer_headers
+                },
+            )
+            for status, headers in {**headers_by_status, "502": _ERROR_HEADERS}.items()
+        ]
+
+    def _integration(
+        self,
+        authorizer: Authorizer | None,
+        *,
+        contents: dict[str, Literal["query", "form", "json"]],
+        status: str,
+        headers: dict[str, str],
+        body: str,
+    ) -> apigateway.AwsIntegration:
+        """Return the integration with SQS.
+
+        Args:
+            authorizer: Who vouches for the sender.
+            contents: By the request's media type, what it holds. ``application/json`` is what API
+                Gateway takes when a request names none.
+            status: Of the answer once SQS has the message.
+            headers: The same answer's headers.
+            body: The same answer's body.
+        """
+        failed = _message("The event could not be queued. Send it again.")
+        if "query" not in contents.values():
+            # The request template makes SQS refuse a body that is too large.
+            too_large = f"Not queued: a body may have at most {MAX_BODY_CHARACTERS:,} characters."
+            failed = mapping.read("refused", TOO_LARGE=_message(too_large), FAILED=failed)
+        answers = [
+            self._answer(status, headers, body, selection_pattern="200"),
+            # No pattern, so the default: whatever SQS says that is not known is a failure, never a
+            # false success.
+            self._answer("502", _ERROR_HEADERS, failed, selection_pattern=None),
+        ]
+        queue = self._queue
         return apigateway.AwsIntegration(
             service="sqs",
             # The queue's own account and Region: it may be another stack's.
-            region=queue.env.region if queue.env.region != stack.region else None,
+            region=queue.env.region if queue.env.region != cdk.Stack.of(self).region else None,
             path=f"{queue.env.account}/{queue.queue_name}",
             integration_http_method="POST",
             options=apigateway.IntegrationOptions(
                 credentials_role=self._integration_role,
                 passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
-                request_parameters=_literals(
-                    "integration.request",
-                    {
-                        "Content-Type": "application/x-amz-json-1.0",
-                        "X-Amz-Target": "AmazonSQS.SendMessage",
-                    },
-                ),
-                # application/json is what API Gateway takes when a request names no Content-Type.
-                request_templates={"application/json": _template("events.vtl", queue)},
-                integration_responses=[
-                    apigateway.IntegrationResponse(
-                        status_code="200",
-                        selection_pattern="200",
-                        response_parameters=_literals(
-                            "method.response", _IMAGE_HEADERS | _CORS_HEADERS
-                        ),
-                        response_templates={"application/json": _IMAGE},
-                    ),
-                    # No pattern, so the default: whatever SQS says that is not 200 is a failure,
-                    # never a false success.
-                    apigateway.IntegrationResponse(
-                        status_code="502",
-                        response_parameters=_literals(
-                            "method.response", _ERROR_HEADERS | _CORS_HEADERS
-                        ),
-                        response_templates={
-                            "application/json": json.dumps(
-                                {"message": "The event could not be queued. Send it again."}
-                            )
-                        },
-                    ),
-                ],
+                request_parameters={
+                    "integration.request.header.Content-Type": "'application/x-amz-json-1.0'",
+                    "integration.request.header.X-Amz-Target": "'AmazonSQS.SendMessage'",
+                },
+                request_templates={
+                    media_type: mapping.message(
+                        queue_url=queue.queue_url,
+                        content=content,
+                        authorizer=authorizer,
+                        token_parameter=TOKEN_PARAMETER,
+                        honor_privacy_signals=self._honor_privacy_signals,
+                        max_body_characters=MAX_BODY_CHARACTERS,
+                    )
+                    for media_type, content in contents.items()
+                },
+                integration_responses=answers,
             ),
+        )
+
+    def _answer(
+        self, status: str, headers: dict[str, str], body: str, *, selection_pattern: str | None
+    ) -> apigateway.IntegrationResponse:
+        return apigateway.IntegrationResponse(
+            status_code=status,
+            selection_pattern=selection_pattern,
+            response_parameters={
+                f"method.response.header.{name}": f"'{value}'"
+                for name, value in {**headers, **self._cors.answer_headers}.items()
+            },
+            response_templates={_JSON: self._cors.answer(body)},
         )
 
     @property
@@ -238,9 +329,19 @@ class CollectionApi(Construct):
         return self._api
 
     @property
-    def method(self) -> apigateway.Method:
-        """``GET /events``."""
-        return self._method
+    def resource(self) -> apigateway.Resource:
+        """``/events``."""
+        return self._resource
+
+    @property
+    def methods(self) -> list[apigateway.Method]:
+        """``GET`` and ``POST`` of ``/events``."""
+        return list(self._methods)
+
+    @property
+    def authenticated_methods(self) -> list[apigateway.Method]:
+        """``GET`` and ``POST`` of ``/events/authenticated``; empty without an authorizer."""
+        return list(self._authenticated_methods)
 
     @property
     def access_log(self) -> logs.LogGroup:
@@ -253,6 +354,43 @@ class CollectionApi(Construct):
         return self._integration_role
 
     @property
+    def endpoint_path(self) -> str:
+        """Path of ``/events`` with the stage, the same under every domain."""
+        return f"/{STAGE_NAME}/{RESOURCE_NAME}"
+
+    @property
     def endpoint_url(self) -> str:
-        """URL of ``/events``, without a query string."""
+        """URL of ``/events`` under API Gateway's own domain, without a query string."""
         return self._api.url_for_path(f"/{RESOURCE_NAME}")
+
+
+def _message(text: str) -> str:
+    return json.dumps({"message": text})
+
+
+def _json_body_schema() -> apigateway.JsonSchema:
+    """Return what a JSON body must be: one event, or a list of them."""
+    text = apigateway.JsonSchema(type=apigateway.JsonSchemaType.STRING, min_length=1)
+    event = apigateway.JsonSchema(
+        type=apigateway.JsonSchemaType.OBJECT,
+        properties=dict.fromkeys(REQUIRED_PARAMETERS, text),
+        required=list(REQUIRED_PARAMETERS),
+    )
+    return apigateway.JsonSchema(
+        schema=apigateway.JsonSchemaVersion.DRAFT4,
+        type=apigateway.JsonSchemaType.OBJECT,
+        any_of=[
+            event,
+            apigateway.JsonSchema(
+                properties={
+                    "events": apigateway.JsonSchema(
+                        type=apigateway.JsonSchemaType.ARRAY,
+                        min_items=1,
+                        max_items=MAX_EVENTS,
+                        items=event,
+                    )
+                },
+                required=["events"],
+            ),
+        ],
+    )

@@ -9,7 +9,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_gtm_connector.collection_api import CollectionApi
+from cdk_gtm_connector.access import Cors
+from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
 from cdk_gtm_connector.validation import check_duration, check_number
 
@@ -19,7 +20,10 @@ if TYPE_CHECKING:
     from aws_cdk import aws_apigateway as apigateway
     from aws_cdk import aws_lambda as lambda_
 
+    from cdk_gtm_connector.access import Authorizer
     from cdk_gtm_connector.destinations import Destination
+    from cdk_gtm_connector.domain import Domain
+    from cdk_gtm_connector.firewall import Firewall
 
 _MAX_SQS_RETENTION = cdk.Duration.days(14)
 _MAX_ATTRIBUTE_NAME = 50  # Pinpoint's limit for a user attribute's name, in characters
@@ -46,6 +50,25 @@ class GtmConnector(Construct):
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
             through. Default: none, because anyone who knows an endpoint id could change its
             segments and messages.
+        authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for.
+            Default: ``"*"``.
+        authorizer: Who may use ``/events/authenticated``, such as a
+            :class:`~cdk_gtm_connector.SignedTokenAuthorizer`. Default: nobody, there is no such
+            route.
+        allowed_origins: The sites whose visitors may record events, and whose scripts may read the
+            answers: ``https://shop.example``, or ``https://*.shop.example`` for its subdomains.
+            A request whose ``Origin`` or ``Referer`` names another site is answered, and its event
+            rejected with the reason ``origin``. Default: every site, without credentials.
+        allow_http_origins: Whether ``allowed_origins`` may hold ``http://`` origins. Default: no.
+        honor_privacy_signals: Whether nothing is kept of what a browser sends with ``Sec-GPC: 1``
+            or ``DNT: 1``. Default: no.
+        throttling_rate_limit: Requests a second that the endpoint takes, all callers together; more
+            get 429. Default: the account's limit (10,000 in most Regions).
+        throttling_burst_limit: Requests at once. Default: the account's limit (5,000).
+        firewall: A web ACL for the endpoint. Default: none; it has a fixed monthly price.
+        domain: A domain name of the site's own for the endpoint. Default: API Gateway's.
+        disable_execute_api_endpoint: Whether API Gateway's own URL is switched off. Needs
+            ``domain``. Default: no.
         accept_client_timestamp: Whether a plausible ``timestamp`` parameter (at most 5 minutes
             ahead, at most 7 days old) becomes the event's time. Default: no; the event's time is
             when API Gateway received it.
@@ -81,6 +104,16 @@ class GtmConnector(Construct):
         *,
         destination: Destination,
         anonymous_user_attributes: Sequence[str] | Literal["*"] = (),
+        authenticated_user_attributes: Sequence[str] | Literal["*"] = "*",
+        authorizer: Authorizer | None = None,
+        allowed_origins: Sequence[str] | None = None,
+        allow_http_origins: bool = False,
+        honor_privacy_signals: bool = False,
+        throttling_rate_limit: int | None = None,
+        throttling_burst_limit: int | None = None,
+        firewall: Firewall | None = None,
+        domain: Domain | None = None,
+        disable_execute_api_endpoint: bool = False,
         accept_client_timestamp: bool = False,
         batch_size: int = 10_000,
         max_batching_window: cdk.Duration | None = None,
@@ -97,6 +130,17 @@ class GtmConnector(Construct):
         timeout = timeout or cdk.Duration.minutes(1)
         message_retention = message_retention or cdk.Duration.days(4)
         _check_names("anonymous_user_attributes", anonymous_user_attributes)
+        _check_names("authenticated_user_attributes", authenticated_user_attributes)
+        cors = Cors(allowed_origins, allow_http_origins=allow_http_origins)
+        if disable_execute_api_endpoint and domain is None:
+            raise ValueError(
+                "disable_execute_api_endpoint must not be set without a domain, got "
+                "disable_execute_api_endpoint=True: nothing could reach the endpoint"
+            )
+        if throttling_rate_limit is not None:
+            check_number("throttling_rate_limit", throttling_rate_limit, 1, 1_000_000)
+        if throttling_burst_limit is not None:
+            check_number("throttling_burst_limit", throttling_burst_limit, 1, 1_000_000)
         _check_batching(batch_size, max_batching_window)
         check_number("max_concurrency", max_concurrency, 2, 1_000)
         check_number("memory_size", memory_size, 128, 10_240, "MB")
@@ -135,8 +179,19 @@ class GtmConnector(Construct):
             self,
             "Collection",
             queue=self._queue,
+            cors=cors,
+            authorizer=authorizer,
+            honor_privacy_signals=honor_privacy_signals,
+            throttling_rate_limit=throttling_rate_limit,
+            throttling_burst_limit=throttling_burst_limit,
+            disable_execute_api_endpoint=disable_execute_api_endpoint,
             log_retention=log_retention,
             cloud_watch_role=cloud_watch_role,
+        )
+        if firewall is not None:
+            firewall.bind(self, self._collection.api.deployment_stage)
+        self._domain_name = (
+            None if domain is None else domain.bind(self, self._collection.api.deployment_stage)
         )
         self._delivery = EventDelivery(
             self,
@@ -145,6 +200,8 @@ class GtmConnector(Construct):
             dead_letter_queue=self._dead_letter_queue,
             destination=destination,
             anonymous_user_attributes=anonymous_user_attributes,
+            authenticated_user_attributes=authenticated_user_attributes,
+            allowed_origins=cors.origins,
             accept_client_timestamp=accept_client_timestamp,
             batch_size=batch_size,
             max_batching_window=max_batching_window,
@@ -186,8 +243,23 @@ class GtmConnector(Construct):
 
     @property
     def endpoint_url(self) -> str:
-        """The URL that the tag calls, without a query string."""
-        return self._collection.endpoint_url
+        """The URL that the tag calls, without a query string: under the own domain if any."""
+        if self._domain_name is None:
+            return self._collection.endpoint_url
+        return f"https://{self._domain_name}{self._collection.endpoint_path}"
+
+    @property
+    def authenticated_endpoint_url(self) -> str:
+        """The URL of the authenticated route, without a query string.
+
+        Raises:
+            ValueError: There is no such route, because ``authorizer`` was not given.
+        """
+        if not self._collection.authenticated_methods:
+            raise ValueError(
+                "authorizer must be given for the connector to have this route, got None"
+            )
+        return f"{self.endpoint_url}/{AUTHENTICATED_RESOURCE_NAME}"
 
     @property
     def gtm_image_url(self) -> str:

@@ -33,6 +33,8 @@ class EventDelivery(Construct):
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
         destination: Where the events go.
         anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
+        authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
+        allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
         accept_client_timestamp: See :class:`cdk_gtm_connector.GtmConnector`.
         batch_size: Messages an invocation takes at most.
         max_batching_window: How long the event source waits to fill a batch.
@@ -51,6 +53,8 @@ class EventDelivery(Construct):
         dead_letter_queue: sqs.IQueue,
         destination: Destination,
         anonymous_user_attributes: Sequence[str] | Literal["*"],
+        authenticated_user_attributes: Sequence[str] | Literal["*"],
+        allowed_origins: Sequence[str] | None,
         accept_client_timestamp: bool,
         batch_size: int,
         max_batching_window: cdk.Duration,
@@ -89,9 +93,9 @@ class EventDelivery(Construct):
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
             environment={
                 "DEAD_LETTER_QUEUE_URL": dead_letter_queue.queue_url,
-                "ANONYMOUS_USER_ATTRIBUTES": json.dumps(
-                    "*" if anonymous_user_attributes == "*" else sorted(anonymous_user_attributes)
-                ),
+                "ANONYMOUS_USER_ATTRIBUTES": _names(anonymous_user_attributes),
+                "AUTHENTICATED_USER_ATTRIBUTES": _names(authenticated_user_attributes),
+                "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
                 "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
             },
         )
@@ -122,3 +126,7 @@ class EventDelivery(Construct):
     def log(self) -> logs.LogGroup:
         """The function's log group: one JSON line a batch."""
         return self._log
+
+
+def _names(names: Sequence[str] | Literal["*"]) -> str:
+    return json.dumps("*" if names == "*" else sorted(names))

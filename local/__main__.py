@@ -125,11 +125,13 @@ def _choose_port(wanted: int) -> int:
 
 def _introduce(pipeline: Pipeline, duration: float | None) -> None:
     end = "Ctrl-C stops it." if duration is None else f"Stops by itself after {duration:g} seconds."
+    signed = pipeline.authenticated_endpoint_url
+    authenticated = f"\n  Signed in  {signed}?token=…" if signed else ""
     _say(
         f"""
   Console    {pipeline.console_url}/
   Demo page  {pipeline.console_url}/demo
-  Endpoint   {pipeline.endpoint_url}
+  Endpoint   {pipeline.endpoint_url}{authenticated}
 
   Try it     curl -i '{pipeline.endpoint_url}?event=hello&endpoint_id=me'
 

@@ -10,11 +10,14 @@ import asyncio
 import contextlib
 import json
 import threading
+from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -26,7 +29,7 @@ from starlette.staticfiles import StaticFiles
 from local.putevents import EscapedJSONResponse
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     from local.journal import Journal
     from local.putevents import PutEventsServer
 
-__all__ = ["create_app", "image_url", "stream"]
+__all__ = ["MintRequest", "create_app", "image_url", "stream"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 _DEMO: Final = Path(__file__).parent.parent / "gtm" / "demo"
@@ -54,8 +57,50 @@ _HEARTBEAT_SECONDS: Final = 10.0
 _STOP_CHECK_SECONDS: Final = 0.25
 
 
+@dataclass(frozen=True, slots=True)
+class MintRequest:
+    """The token that the page asks for.
+
+    Attributes:
+        subject: Who the visitor is.
+        endpoint_id: The one endpoint that the token may write; ``None`` for any.
+        expired: Whether it is to be one that was good until lately, to see it refused.
+    """
+
+    subject: str
+    endpoint_id: str | None = None
+    expired: bool = False
+
+    @classmethod
+    def from_json(cls, document: object) -> MintRequest:
+        """Read what the page sent.
+
+        Raises:
+            ValueError: It is not a token that can be asked for.
+        """
+        if not isinstance(document, dict):
+            raise ValueError(f"the request must be a JSON object, got {document!r}")  # noqa: TRY004
+        known = {"subject", "endpoint_id", "expired"}
+        if unknown := document.keys() - known:
+            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+        subject, endpoint_id = document.get("subject"), document.get("endpoint_id")
+        expired = document.get("expired", False)
+        if not isinstance(subject, str) or not subject:
+            raise ValueError(f"subject must be text and not empty, got {subject!r}")
+        if endpoint_id is not None and not isinstance(endpoint_id, str):
+            raise ValueError(f"endpoint_id must be text or null, got {endpoint_id!r}")
+        if not isinstance(expired, bool):
+            raise ValueError(f"expired must be true or false, got {expired!r}")  # noqa: TRY004
+        return cls(subject, endpoint_id or None, expired)
+
+
 def create_app(
-    journal: Journal, putevents: PutEventsServer, *, endpoint_url: str | None = None
+    journal: Journal,
+    putevents: PutEventsServer,
+    *,
+    endpoint_url: str | None = None,
+    authenticated_endpoint_url: str | None = None,
+    mint: Callable[[MintRequest], str] | None = None,
 ) -> Starlette:
     """Return the application: console at ``/``, demo page at ``/demo``, and ``putevents``.
 
@@ -64,9 +109,12 @@ def create_app(
         putevents: The destination; its observer should be ``journal``.
         endpoint_url: Where the pipeline answers. Left out, the console waits for
             :meth:`~local.journal.Journal.endpoint_ready`.
+        authenticated_endpoint_url: Where its authenticated route does, if it has one.
+        mint: Returns a signed token that the authenticated route takes; raises ``ValueError`` for
+            one that it will not sign. Called on a thread, and only once the route is known.
     """
     if endpoint_url is not None:
-        journal.endpoint_ready(endpoint_url)
+        journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
     putevents.watch(journal.touch)
 
     async def console(_: Request) -> Response:
@@ -109,15 +157,22 @@ def create_app(
             Mount("/static", StaticFiles(directory=_STATIC), middleware=[fresh]),
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),
+            _token_route(journal, mint),
             *putevents.routes,
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False)],
     )
 
 
-def image_url(endpoint_url: str) -> str:
-    """Return the URL to paste into GTM's Custom Image tag."""
-    return f"{endpoint_url}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}"
+def image_url(endpoint_url: str, *, signed: bool = False) -> str:
+    """Return the URL to paste into GTM's Custom Image tag.
+
+    Args:
+        endpoint_url: The route's URL.
+        signed: Whether the route takes signed tokens.
+    """
+    token = "&token={{token}}" if signed else ""
+    return f"{endpoint_url}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}{token}"
 
 
 async def stream(
@@ -129,7 +184,8 @@ async def stream(
 ) -> AsyncIterator[str]:
     """Yield server-sent events: first everything, or what ``last_event_id`` lacks, then changes.
 
-    Each carries ``reset`` (forget what you show), ``endpoint_url``, ``image_url``, ``counters``,
+    Each carries ``reset`` (forget what you show), ``endpoint_url``, ``image_url``,
+    ``authenticated`` (the same of the authenticated route, or ``None``), ``counters``,
     ``behaviour`` (the destination's) and ``hits`` (summaries that changed, newest hit first).
     Changes that come close together share one event, so a slow reader gets fewer, not older ones.
 
@@ -159,7 +215,8 @@ async def stream(
             document = journal.changes(since)
             since = document["revision"]
             yield _message(
-                f"{journal.session}-{since}", _state(document, putevents, reset=not known)
+                f"{journal.session}-{since}",
+                _state(document, putevents, reset=not known),
             )
             known = True
             await asyncio.sleep(_COALESCE_SECONDS)
@@ -173,11 +230,54 @@ async def stream(
 
 def _state(document: dict[str, Any], putevents: PutEventsServer, *, reset: bool) -> dict[str, Any]:
     url = document["endpoint_url"]
+    signed_url = document.pop("authenticated_endpoint_url")
     return document | {
         "reset": reset,
         "image_url": image_url(url) if url else None,
+        "authenticated": {
+            "endpoint_url": signed_url,
+            "image_url": image_url(signed_url, signed=True),
+        }
+        if signed_url
+        else None,
         "behaviour": putevents.behaviour.to_json(),
     }
+
+
+def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) -> Route:
+    async def token(request: Request) -> Response:
+        _check_same_origin(request)
+        if mint is None or journal.authenticated_endpoint_url is None:
+            raise HTTPException(
+                HTTPStatus.NOT_FOUND,
+                "This pipeline has no authenticated route: start it with -c signed_token=true",
+            )
+        try:
+            wanted = MintRequest.from_json(await request.json())
+            minted = await run_in_threadpool(mint, wanted)
+        except ValueError as error:
+            raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
+        return EscapedJSONResponse({"token": minted}, headers={"Cache-Control": "no-store"})
+
+    return Route("/api/token", token, methods=["POST"])
+
+
+def _check_same_origin(request: Request) -> None:
+    """Refuse what another site's page sends.
+
+    It could not read the answer, but a token is nothing to hand out on trust in that alone.
+    """
+    site = request.headers.get("sec-fetch-site", "same-origin")
+    origin = request.headers.get("origin")
+    if site != "same-origin" or (
+        origin is not None and urlsplit(origin).netloc != request.headers.get("host")
+    ):
+        raise HTTPException(HTTPStatus.FORBIDDEN, "Only the console's own page may ask for tokens")
+    # The one kind of body for which a browser asks first when another site's page sends it.
+    if request.headers.get("content-type") != "application/json":
+        raise HTTPException(
+            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be sent as application/json"
+        )
 
 
 def _message(event_id: str, document: dict[str, Any]) -> str:

@@ -9,14 +9,22 @@ that works on one release only, so any other is refused at start. What is mended
   queue service still decides what happens to the message and with which status.
 - Mapping templates are rendered by :mod:`local.velocity`; MiniStack's own renderer knows no
   ``#foreach``. A template that fails answers 500 through the gateway response, as API Gateway does.
+- Response templates, those of MOCK integrations included, see the request that they answer, and
+  their ``$context.responseOverride`` counts. MiniStack answers a MOCK integration's template as it
+  stands.
+- ``$context.authorizer`` and, behind IAM authorization, ``$context.identity`` reach the templates.
+- A body is validated against the model of its own media type, or of ``$default``; MiniStack takes
+  the model of ``application/json`` for every body.
 - A URL over 10,240 characters and a raw ``|`` in a query string are refused, for API Gateway's
   documentation says that it takes neither. It does not say how: 414 and 400 are a guess.
 - A query string is split at ``;`` as well as ``&``, and the last of several values counts.
 - A method's request validator is kept: MiniStack's CloudFormation drops it, and then refuses
   nothing.
 - A required parameter must be "included and not blank": ``event=`` is refused like a missing one.
-- A MOCK integration without a response template answers with an empty body instead of ``{}``, which
-  the answer to a preflight, status 204, must not have.
+- A MOCK integration without a response template answers with an empty body instead of ``{}``, and
+  an answer with status 204, as to a preflight, has none whatever its template renders.
+- SQS refuses a message with ``DelaySeconds`` over 900, which is how a request template refuses a
+  body that is too large; MiniStack would delay it.
 - The event source honours ``MaximumBatchingWindowInSeconds`` and batches of more than 10 messages,
   cut at Lambda's 6 MB, so that a batch here is the batch that the function gets on AWS.
 
@@ -24,13 +32,33 @@ Known differences that are left:
 
 - Header names arrive in lower case, as they do on API Gateway over HTTP/2.
 - Malformed percent-escapes (``%zz``) and escapes that are not UTF-8 are not refused.
-- Response parameters can only be literals.
+- Response parameters of an integration can only be literals; those of a gateway response can name
+  what the request holds.
+- An empty body stays empty for templates; whether API Gateway shows them ``{}`` is not known here.
+- A JSON body is read as leniently as Python does: ``NaN`` and repeated names pass the validation.
+- The message of a 400 about a body, and the order of API Gateway's checks, are MiniStack's word:
+  authorization, throttling, parameters, body, media type.
+- A ``REQUEST`` authorizer is called, asked once a token and time to live, and believed as on AWS
+  (401 for a missing identity source or a raised ``Unauthorized``, 403 for no ``Allow``, 500 for
+  other failures). Of a repeated parameter it is told the first value, where AWS tells the last; the
+  function here reads all. An authorizer without caching is called although the proof is missing.
+- A Cognito authorizer verifies signature, times and issuer of an ID or access token against the
+  emulator's own pools. Without the package ``cryptography`` MiniStack can do neither, and refuses
+  every token.
+- IAM authorization takes any request that has an ``Authorization`` header: neither signature nor
+  policies are checked. Who it is goes by the access key alone, and is nobody for a key that the
+  emulator has not issued.
+- Web ACLs filter nothing, and a custom domain name is there without DNS or a certificate: the API
+  answers under its path. ``disable_execute_api_endpoint`` has no effect.
+- A generated secret holds punctuation even where the template excludes it, and a template's
+  reference to a secret is its name instead of its ARN. Both serve as well.
 - A function runs on this machine's Python and boto3, whatever runtime the template names.
 - IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect.
 
-The process reports each request that an API answered as a line of JSON to the file descriptor
-``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are placeholders only. It
-ends when its standard input does, so that it never outlives the process that started it.
+The process reports each request that an API answered, a signed token masked, as a line of JSON to
+the file descriptor ``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are
+placeholders only. It ends when its standard input does, so that it never outlives the process that
+started it.
 """
 
 # Replacing private functions is what this module is for; check_ministack() keeps it honest.
@@ -53,8 +81,9 @@ import threading
 import time
 import uuid
 from dataclasses import dataclass, replace
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_plus
 
 from ministack import app
 from ministack.core import lambda_runtime
@@ -80,7 +109,13 @@ RESOURCE_TYPES: Final = "LOCAL_EMULATOR_RESOURCE_TYPES"
 RUN_DIRECTORY: Final = "LOCAL_EMULATOR_RUN_DIRECTORY"
 """Environment variable: directory to remove should the parent die without doing so."""
 
+TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
+"""Query parameter whose value no report shows: it lets in whoever has it."""
+
+_MASK: Final = "***"
+_PARAMETER: Final = re.compile("(?P<name>[^&;=]+)=[^&;]*")
 _MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
+_MAX_DELAY_SECONDS: Final = 900  # SQS's limit
 _SHUTDOWN_SECONDS: Final = 3.0
 _MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation's event
 # A record without its body, as MiniStack writes it. On AWS it is larger, for the receipt handle is.
@@ -95,6 +130,10 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     "request_path, method, headers, body, query_params, path_params, *, owner_account_id=None, "
     "owner_region=None, binary_media_types=None, authorizer_context=None, caller_identity=None)",
     (apigateway_v1, "_invoke_mock_v1"): "(integration)",
+    (apigateway_v1, "_execute_in_scope"): "(request, api_id, stage_name, method, path, headers, "
+    "body, query_params, owner_account_id, owner_region)",
+    (apigateway_v1, "_check_request_validation"): "(method_obj, api_id, request, headers, body, "
+    "query_params)",
     (apigateway_v1, "_render_request_template_v1"): "(template: str, body_str: str, "
     "params_map: dict, context=None) -> str",
     (apigateway_v1, "_missing_request_parameters"): "(method_obj, request, headers, query_params)",
@@ -108,6 +147,7 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (sqs, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
     "query_params: dict) -> tuple",
     (sqs, "_receive_messages_for_esm"): "(queue_url: str, max_number: int) -> list[dict]",
+    (sqs, "_act_send_message"): "(data: dict, qurl: str) -> dict",
     (sqs, "_get_q"): "(url: str, action: str | None = None) -> dict",
     (sqs, "_collect_msgs"): "(q: dict, max_n: int, vis_timeout: int) -> list",
     (sqs, "_dlq_sweep"): "(q: dict) -> None",
@@ -122,10 +162,67 @@ class WrongMiniStackError(Exception):
     """The installed MiniStack is not the release that the replacements were written for."""
 
 
-class _Exchange:
-    """What the layers below learn about one request and its report needs."""
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A request on its way through an API, as far as MiniStack knows it."""
 
+    routed: Mapping[str, Any]
+    """What gateway responses can map from; MiniStack fills it in as it finds the resource."""
+    method: str
+    path: str
+    body: bytes
+    account: str
+
+    def template_request(
+        self,
+        *,
+        authorizer: Mapping[str, Any] | None = None,
+        caller: Mapping[str, Any] | None = None,
+    ) -> velocity.Request:
+        """Return what mapping templates see of it.
+
+        Args:
+            authorizer: What the authorizer said.
+            caller: Who signed the request, behind IAM authorization.
+        """
+        routed = self.routed
+        now = time.time()
+        user_agent: str = apigateway_v1._header_ci(routed["headers"], "user-agent")
+        return velocity.Request(
+            querystring=_last_values(routed["query_params"]),
+            headers=dict(routed["headers"]),
+            path=dict(routed["path_params"]),
+            body=self.body.decode("utf-8", errors="replace"),
+            context={
+                "accountId": self.account,
+                "apiId": routed["api_id"],
+                "authorizer": dict(authorizer or {}),
+                "domainName": apigateway_v1._header_ci(routed["headers"], "host"),
+                "error": {},
+                "extendedRequestId": str(uuid.uuid4()),
+                "httpMethod": self.method,
+                "identity": {
+                    "sourceIp": "127.0.0.1",
+                    "userAgent": user_agent,
+                    **{name: value for name, value in (caller or {}).items() if value is not None},
+                },
+                "path": f"/{routed['stage_name']}{self.path}",
+                "protocol": "HTTP/1.1",
+                "requestId": routed["request_id"],
+                "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
+                "requestTimeEpoch": int(now * 1000),
+                "resourcePath": routed["resource_path"],
+                "stage": routed["stage_name"],
+            },
+        )
+
+
+class _Exchange:
+    """What the layers below learn of one request, and those above and beside them need."""
+
+    call: _Call
     message_id: str | None = None
+    opted_out: bool = False
 
 
 _exchange: contextvars.ContextVar[_Exchange] = contextvars.ContextVar("exchange")
@@ -157,10 +254,15 @@ def patch() -> None:
     """Put the replacements in place. Call :func:`check_ministack` first."""
     apigateway_v1._invoke_sqs_v1 = _invoke_sqs
     apigateway_v1._render_request_template_v1 = _render_response
-    apigateway_v1._invoke_mock_v1 = _without_default_body(apigateway_v1._invoke_mock_v1)
+    apigateway_v1._invoke_mock_v1 = _rendering(apigateway_v1._invoke_mock_v1)
+    apigateway_v1._execute_in_scope = _remembering(apigateway_v1._execute_in_scope)
+    apigateway_v1._check_request_validation = _by_media_type(
+        apigateway_v1._check_request_validation
+    )
     apigateway_v1._missing_request_parameters = _counting_blank(
         apigateway_v1._missing_request_parameters
     )
+    sqs._HANDLERS["SendMessage"] = _checking_delay(sqs._HANDLERS["SendMessage"])
     sqs._receive_messages_for_esm = BatchingWindow().receive
     handlers = provisioners._RESOURCE_HANDLERS
     handlers["AWS::ApiGateway::RequestValidator"]["create"] = _create_request_validator
@@ -194,6 +296,19 @@ def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
     return status, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
 
 
+def mask_token(query: str) -> str:
+    """Return a raw query string with :data:`_MASK` for each value of :data:`TOKEN_PARAMETER`.
+
+    However its name is written: ``%74oken`` is decoded to it as well.
+    """
+    return _PARAMETER.sub(
+        lambda it: (
+            f"{it['name']}={_MASK}" if unquote_plus(it["name"]) == TOKEN_PARAMETER else it[0]
+        ),
+        query,
+    )
+
+
 def _last_values(parameters: Mapping[str, Any] | None) -> dict[str, str]:
     return {
         name: values[-1] if isinstance(values, list) else values
@@ -212,12 +327,105 @@ def _counting_blank(missing: Callable[..., list[str]]) -> Callable[..., list[str
     return missing_or_blank
 
 
-def _without_default_body(invoke: Callable[..., Any]) -> Callable[..., Any]:
-    def invoke_mock(integration: Mapping[str, Any]) -> tuple[int, dict[str, str], bytes]:
+def _by_media_type(check: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap MiniStack's request validation, so that a body meets the model that is meant for it."""
+
+    def check_request(  # noqa: PLR0917 - MiniStack's signature
+        method_obj: Mapping[str, Any],
+        api_id: str,
+        request: Any,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Any,
+    ) -> Any:
+        models = method_obj.get("requestModels") or {}
+        model = models.get(_media_type(headers, "content-type")) or models.get("$default")
+        # MiniStack falls back to this key, so it decides alone.
+        method_obj = {**method_obj, "requestModels": {"application/json": model} if model else {}}
+        return check(method_obj, api_id, request, headers, body, query_params)
+
+    return check_request
+
+
+def _remembering(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Wrap the way of a request through an API: what MOCK integrations answer depends on it."""
+
+    async def execute_in_scope(  # noqa: PLR0917 - MiniStack's signature
+        request: Mapping[str, Any],
+        api_id: str,
+        stage_name: str,
+        method: str,
+        path: str,
+        headers: Mapping[str, str],
+        body: bytes,
+        query_params: Mapping[str, list[str]],
+        owner_account_id: str,
+        owner_region: str,
+    ) -> Any:
+        _exchange.get().call = _Call(request, method, path, body, owner_account_id)
+        return await execute(
+            request,
+            api_id,
+            stage_name,
+            method,
+            path,
+            headers,
+            body,
+            query_params,
+            owner_account_id,
+            owner_region,
+        )
+
+    return execute_in_scope
+
+
+def _rendering(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap MOCK integrations: MiniStack answers with the response template's own text."""
+
+    def invoke_mock(integration: Mapping[str, Any]) -> Any:
         status, headers, body = invoke(integration)
-        return status, headers, b"" if body == b"{}" else body
+        template = "" if body == b"{}" else body.decode()
+        answering = _Answering(replace(_exchange.get().call.template_request(), body=""))
+        try:
+            body = answering.render(template).encode()
+        except velocity.TemplateError as error:
+            return _template_failure("response", error)
+        return answering.override((status, headers, body))
 
     return invoke_mock
+
+
+@dataclass(slots=True)
+class _Answering:
+    """A response template at work: what it renders goes one way, what it overrides another."""
+
+    request: velocity.Request
+    rendered: velocity.Rendered | None = None
+
+    def render(self, template: str) -> str:
+        """Return the body; remember the rest."""
+        self.rendered = velocity.render_response(template, self.request)
+        return self.rendered.text
+
+    def override(
+        self, answer: tuple[int, Mapping[str, str], bytes]
+    ) -> tuple[int, dict[str, str], bytes]:
+        """Return the answer as the template wants it."""
+        status, headers, body = answer
+        overrides: Mapping[str, str] = {}
+        if self.rendered is not None:
+            status = self.rendered.status or status
+            overrides = self.rendered.headers
+        replaced = {name.lower() for name in overrides}
+        kept = {name: value for name, value in headers.items() if name.lower() not in replaced}
+        return status, {**kept, **overrides}, b"" if status == HTTPStatus.NO_CONTENT else body
+
+
+def _template_failure(which: str, error: velocity.TemplateError) -> Any:
+    """Return what API Gateway answers when a template fails, and say why on standard error."""
+    call = _exchange.get().call
+    print(f"the {which} template of {call.method} {call.path} fails: {error}", file=sys.stderr)
+    return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
 
 
 def _media_type(headers: Mapping[str, str], name: str) -> str:
@@ -251,25 +459,24 @@ def _integration_headers(
 
 async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
     integration: Mapping[str, Any],
-    api_id: str,
-    stage_name: str,
+    api_id: str,  # noqa: ARG001 - MiniStack passes it, as it does others
+    stage_name: str,  # noqa: ARG001
     stage: Mapping[str, Any],
-    resource: Mapping[str, Any],
-    request_path: str,
-    method: str,
+    resource: Mapping[str, Any],  # noqa: ARG001
+    request_path: str,  # noqa: ARG001
+    method: str,  # noqa: ARG001
     headers: Mapping[str, str],
-    body: bytes,
+    body: bytes,  # noqa: ARG001
     query_params: Mapping[str, list[str]],
     path_params: Mapping[str, str] | None,
     *,
     owner_account_id: str | None = None,
     owner_region: str | None = None,
-    binary_media_types: Iterable[str] | None = None,  # noqa: ARG001 - MiniStack passes it
+    binary_media_types: Iterable[str] | None = None,  # noqa: ARG001
     authorizer_context: Mapping[str, Any] | None = None,
-    caller_identity: Mapping[str, Any] | None = None,  # noqa: ARG001 - MiniStack passes it
+    caller_identity: Mapping[str, Any] | None = None,
 ) -> Any:
     """Send what an SQS integration's template makes of a request to MiniStack's queue service."""
-    internal_error = apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
     uri = apigateway_v1._parse_service_integration_uri(integration.get("uri", ""))
     region, account, queue_path = owner_region, owner_account_id, ""
     if uri is not None:
@@ -277,34 +484,8 @@ async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
         if queue_path.count("/") == 2:  # noqa: PLR2004 - /{account}/{queue}
             account = queue_path.split("/")[1]
 
-    now = time.time()
-    request_id = str(uuid.uuid4())
-    request = velocity.Request(
-        querystring=_last_values(query_params),
-        headers=dict(headers),
-        path=dict(path_params or {}),
-        body=body.decode("utf-8", errors="replace"),
-        context={
-            "accountId": owner_account_id or "",
-            "apiId": api_id,
-            "authorizer": dict(authorizer_context or {}),
-            "domainName": headers.get("host", ""),
-            "error": {},
-            "extendedRequestId": str(uuid.uuid4()),
-            "httpMethod": method,
-            "identity": {
-                "sourceIp": "127.0.0.1",
-                "userAgent": headers.get("user-agent", ""),
-            },
-            "path": f"/{stage_name}{request_path}",
-            "protocol": "HTTP/1.1",
-            "requestId": request_id,
-            "requestTime": time.strftime("%d/%b/%Y:%H:%M:%S +0000", time.gmtime(now)),
-            "requestTimeEpoch": int(now * 1000),
-            "resourceId": resource.get("id", ""),
-            "resourcePath": resource.get("path", ""),
-            "stage": stage_name,
-        },
+    request = _exchange.get().call.template_request(
+        authorizer=authorizer_context, caller=caller_identity
     )
     # Without a match there is no template: MiniStack has answered 415 already (NEVER) or the
     # integration passes the body through.
@@ -312,8 +493,7 @@ async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
     try:
         message = request.body if template is None else velocity.render(template, request)
     except velocity.TemplateError as error:
-        print(f"the request template of {method} {request_path} fails: {error}", file=sys.stderr)
-        return internal_error
+        return _template_failure("request", error)
 
     with request_scope(account, region):
         status, _, answer = await sqs.handle_request(
@@ -326,31 +506,60 @@ async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
                     "query_params": _last_values(query_params),
                     "path_params": path_params or {},
                     "stage": stage,
-                    "request_id": request_id,
+                    "request_id": request.context["requestId"],
                 },
             ),
             message.encode(),
             {},
         )
-    if status == 200:  # noqa: PLR2004 - what SQS answers for a message that it has
-        _exchange.get().message_id = json.loads(answer).get("MessageId")
+    if status == HTTPStatus.OK:  # what SQS answers for a message that it has
+        exchange = _exchange.get()
+        exchange.message_id = json.loads(answer).get("MessageId")
+        exchange.opted_out = _opted_out(message)
+    answering = _Answering(replace(request, body=answer.decode()))
     try:
-        return apigateway_v1._service_integration_response(
-            integration, status, answer.decode(), _media_type(headers, "accept"), request
+        return answering.override(
+            apigateway_v1._service_integration_response(
+                integration, status, answer.decode(), _media_type(headers, "accept"), answering
+            )
         )
     except velocity.TemplateError as error:
-        print(f"the response template of {method} {request_path} fails: {error}", file=sys.stderr)
-        return internal_error
+        return _template_failure("response", error)
+
+
+def _opted_out(message: str) -> bool:
+    """Return whether a SendMessage request's envelope says that nothing of the visitor is kept."""
+    envelope = json.loads(message)["MessageBody"].partition("\n")[0]
+    return dict(parse_qsl(envelope)).get("privacy") == "1"
 
 
 def _render_response(
     template: str,
-    body_str: str,
-    params_map: velocity.Request,
-    context: None = None,  # noqa: ARG001 - the request holds it
+    body_str: str,  # noqa: ARG001 - the request to be answered holds it
+    params_map: _Answering,
+    context: None = None,  # noqa: ARG001
 ) -> str:
     """Render a response template: ``$input.body`` is the queue service's answer."""
-    return velocity.render(template, replace(params_map, body=body_str))
+    return params_map.render(template)
+
+
+# --- SQS ------------------------------------------------------------------------------------------
+
+
+def _checking_delay(send: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap SendMessage: MiniStack does not look at how long the delay is."""
+
+    def send_message(data: Mapping[str, Any], qurl: str) -> Any:
+        delay = int(data.get("DelaySeconds") or 0)
+        if not 0 <= delay <= _MAX_DELAY_SECONDS:
+            raise sqs._Err(
+                "InvalidParameterValue",
+                f"Value {delay} for parameter DelaySeconds is invalid. Reason: DelaySeconds must "
+                f"be >= 0 and <= {_MAX_DELAY_SECONDS}.",
+            )
+        return send(data, qurl)
+
+    return send_message
 
 
 # --- CloudFormation -------------------------------------------------------------------------------
@@ -518,9 +727,10 @@ class Reporter:
                         "time": received,
                         "method": method,
                         "path": api_path,
-                        "query": query,
+                        "query": mask_token(query),
                         "status": status,
                         "message_id": exchange.message_id,
+                        "opted_out": exchange.opted_out,
                         "detail": answer_body.decode(errors="replace") if failed else "",
                     }
                 )

@@ -8,6 +8,7 @@ message ID, which is the event's ID at the destination.
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 import uuid
@@ -21,14 +22,17 @@ from urllib.parse import parse_qsl
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Attempt", "Hit", "Journal", "Status", "decode_query"]
+__all__ = ["Access", "Attempt", "Hit", "Journal", "SentEvent", "Status", "decode_query"]
 
 _HITS_KEPT: Final = 1_000
 _ATTEMPTS_KEPT: Final = 20
 _PREVIEWED_PARAMETERS: Final = 4
 _PREVIEWED_CHARACTERS: Final = 60
-# Parameters of every hit, or that nobody looks for.
-_NOT_PREVIEWED: Final = frozenset({"event", "endpoint_id", "gtmcb"})
+# Parameters of every hit, or that nobody looks for. A token's value does not get this far.
+_NOT_PREVIEWED: Final = frozenset({"event", "endpoint_id", "gtmcb", "token"})
+_AUTHENTICATED_PATH: Final = "/events/authenticated"
+# The events of a message that was posted as a list are numbered: {message ID}-{index}.
+_LISTED_EVENT_ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9]{1,2}")
 
 
 class Status(StrEnum):
@@ -46,6 +50,15 @@ class Status(StrEnum):
     """Refused for good, by the destination or before it; in the dead-letter queue."""
     REFUSED = "refused"
     """Never queued: the API answered the tag with an error."""
+    OPTED_OUT = "opted_out"
+    """Not delivered: the browser asked not to be tracked, and the owner honours it."""
+
+
+class Access(StrEnum):
+    """Which of the endpoint's routes a hit went to."""
+
+    ANONYMOUS = "anonymous"
+    AUTHENTICATED = "authenticated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +72,62 @@ class Attempt:
 
 
 @dataclass(slots=True)
+class SentEvent:
+    """One event, as the destination last got it, and what it answered."""
+
+    endpoint_id: str
+    event: Mapping[str, Any]
+    endpoint: Mapping[str, Any]
+    attempts: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
+    """The newest; the counts below are of all."""
+    delivered: int = 0
+    dropped: int = 0
+    throttled: int = 0
+    failed: int = 0
+    """Answered with a 5xx, or not at all."""
+    refused: int = 0
+    """Answered with any other error: for good."""
+
+    @property
+    def status(self) -> Status:
+        """Where the event is, going by the destination's answers."""
+        if self.dropped:
+            return Status.DROPPED
+        if self.delivered:
+            return Status.DELIVERED
+        if self.refused:
+            return Status.REJECTED
+        return Status.RETRYING
+
+    def answered(self, attempt: Attempt, *, dropped: bool) -> None:
+        """Take note of one more answer."""
+        self.attempts.append(attempt)
+        if dropped:
+            self.dropped += 1
+        elif attempt.status == HTTPStatus.ACCEPTED:
+            self.delivered += 1
+        elif attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
+            self.throttled += 1
+        elif attempt.status >= HTTPStatus.INTERNAL_SERVER_ERROR or attempt.status == 0:
+            self.failed += 1
+        else:
+            self.refused += 1
+
+    def details(self) -> dict[str, Any]:
+        """Return everything known, as JSON values."""
+        return {
+            "endpoint_id": self.endpoint_id,
+            "endpoint": self.endpoint,
+            "event": self.event,
+            "status": self.status,
+            "attempts": [
+                {"time": attempt.time, "status": attempt.status, "message": attempt.message}
+                for attempt in self.attempts
+            ],
+        }
+
+
+@dataclass(slots=True)
 class Hit:
     """One request to the endpoint and what became of it. Times are milliseconds since the epoch."""
 
@@ -67,26 +136,16 @@ class Hit:
     time: int
     revision: int = 0
     """The journal's revision when the hit last changed."""
-    event_id: str | None = None
+    message_id: str | None = None
     method: str = "GET"
     path: str = ""
     query: str | None = None
     """As sent; ``None`` while the gateway has not reported the hit."""
     gateway_status: int | None = None
     gateway_detail: str = ""
-    endpoint_id: str | None = None
-    event: Mapping[str, Any] | None = None
-    """As the destination last got it; likewise ``endpoint`` and ``endpoint_id``."""
-    endpoint: Mapping[str, Any] | None = None
-    attempts: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
-    """The newest attempts; the counts below are of all."""
-    delivered: int = 0
-    dropped: int = 0
-    throttled: int = 0
-    failed: int = 0
-    """Answered with a 5xx, or not at all."""
-    refused: int = 0
-    """Answered with any other error: for good."""
+    opted_out: bool = False
+    events: dict[str, SentEvent] = field(default_factory=dict)
+    """By event ID; more than one only if a list was posted."""
     reason: str = ""
     """Why it is in the dead-letter queue, and in what words."""
     detail: str = ""
@@ -95,31 +154,47 @@ class Hit:
     dead_lettered: bool = False
 
     @property
+    def access(self) -> Access | None:
+        """The route; ``None`` while the gateway has not reported the hit."""
+        if self.query is None:
+            return None
+        return Access.AUTHENTICATED if self.path == _AUTHENTICATED_PATH else Access.ANONYMOUS
+
+    @property
     def status(self) -> Status:
-        """Where the event is, from everything reported so far."""
-        if self.dropped:
+        """Where the event is, from everything reported so far. Of a list, where the worst is."""
+        statuses = {event.status for event in self.events.values()}
+        listed = self.events.keys() != {self.message_id}
+        if Status.DROPPED in statuses:
             return Status.DROPPED
-        if self.delivered:
-            return Status.DELIVERED
-        if self.dead_lettered or self.refused:
+        # An event that is delivered after all counts as such. Of a list, the queue has the others.
+        if Status.REJECTED in statuses or (
+            self.dead_lettered and (listed or Status.DELIVERED not in statuses)
+        ):
             return Status.REJECTED
         if self.gateway_status is not None and self.gateway_status >= HTTPStatus.BAD_REQUEST:
             return Status.REFUSED
-        if self.throttled or self.failed:
+        if Status.RETRYING in statuses:
             return Status.RETRYING
-        return Status.WAITING
+        if Status.DELIVERED in statuses:
+            return Status.DELIVERED
+        return Status.OPTED_OUT if self.opted_out else Status.WAITING
 
     def summary(self) -> dict[str, Any]:
         """Return what a list of hits shows, as JSON values."""
         parameters = decode_query(self.query or "")
         sent = dict(parameters)
-        event = self.event or {}
+        events = self.events.values()
+        first = next(iter(events), None)
         return {
             "number": self.number,
             "revision": self.revision,
             "time": self.time,
-            "event": sent.get("event") or event.get("EventType") or "",
-            "endpoint_id": sent.get("endpoint_id") or self.endpoint_id or "",
+            "method": self.method,
+            "access": self.access,
+            "event": sent.get("event") or (first and first.event.get("EventType")) or "",
+            "endpoint_id": sent.get("endpoint_id") or (first and first.endpoint_id) or "",
+            "events": len(events),
             "preview": [
                 [_shorten(name), _shorten(value)]
                 for name, value in parameters
@@ -127,27 +202,22 @@ class Hit:
             ][:_PREVIEWED_PARAMETERS],
             "status": self.status,
             "gateway_status": self.gateway_status,
-            "delivered": self.delivered,
-            "throttled": self.throttled,
-            "failed": self.failed,
+            # The least and the most of any event: a list comes and goes as one.
+            "delivered": min((event.delivered for event in events), default=0),
+            "throttled": max((event.throttled for event in events), default=0),
+            "failed": max((event.failed for event in events), default=0),
             "reason": self._reason(),
         }
 
     def details(self) -> dict[str, Any]:
         """Return everything known, as JSON values."""
         return self.summary() | {
-            "event_id": self.event_id,
-            "method": self.method,
             "path": self.path,
             "query": self.query,
             "parameters": decode_query(self.query or ""),
             "gateway_detail": self.gateway_detail,
-            "sent": None
-            if self.event is None
-            else {"endpoint_id": self.endpoint_id, "endpoint": self.endpoint, "event": self.event},
-            "attempts": [
-                {"time": attempt.time, "status": attempt.status, "message": attempt.message}
-                for attempt in self.attempts
+            "sent": [
+                {"event_id": event_id, **event.details()} for event_id, event in self.events.items()
             ],
             "dead_letter": {"reason": self.reason, "detail": self.detail, "body": self.body}
             if self.dead_lettered
@@ -155,13 +225,20 @@ class Hit:
         }
 
     def _reason(self) -> str:
-        match self.status:
+        status = self.status
+        match status:
             case Status.REFUSED:
                 return _error_message(self.gateway_detail)
+            case Status.OPTED_OUT:
+                return "The browser asked not to be tracked"
             case Status.REJECTED if self.dead_lettered:
                 return ": ".join(part for part in (self.reason, self.detail) if part)
             case Status.REJECTED | Status.RETRYING | Status.DROPPED:
-                return self.attempts[-1].message
+                return next(
+                    event.attempts[-1].message
+                    for event in self.events.values()
+                    if event.status is status
+                )
             case _:
                 return ""
 
@@ -188,10 +265,11 @@ class Journal:
         self._received = 0
         # By number, in the order in which they last changed.
         self._hits: OrderedDict[int, Hit] = OrderedDict()
-        self._by_event_id: dict[str, Hit] = {}
+        self._by_message_id: dict[str, Hit] = {}
         self._statuses: Counter[Status] = Counter()
         self._queues: dict[str, int] | None = None
         self._endpoint_url: str | None = None
+        self._authenticated_endpoint_url: str | None = None
         self._subscribers: dict[object, Callable[[], None]] = {}
 
     def gateway_answered(self, report: Mapping[str, Any]) -> None:
@@ -200,7 +278,9 @@ class Journal:
         Args:
             report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
                 ``status``, ``message_id`` (SQS's, or ``None``), ``detail`` (the answer's body when
-                the status is an error). A CORS preflight that was answered well is no hit.
+                the status is an error) and, optionally, ``opted_out`` (whether nothing of it is
+                kept, for the browser asked not to be tracked). A CORS preflight that was answered
+                well is no hit.
         """
         status = int(report["status"])
         if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
@@ -214,6 +294,7 @@ class Journal:
             hit.query = report["query"]
             hit.gateway_status = status
             hit.gateway_detail = report["detail"]
+            hit.opted_out = bool(report.get("opted_out", False))
             self._changed(hit, before)
         self._notify()
 
@@ -231,21 +312,11 @@ class Journal:
         """Take note of the destination's answer about one event; see ``putevents.Observer``."""
         with self._lock:
             now = int(self._clock() * 1000)
-            hit, before = self._hit(event_id, now)
-            hit.endpoint_id = endpoint_id
-            hit.event = event
-            hit.endpoint = endpoint
-            hit.attempts.append(Attempt(now, status, message))
-            if dropped:
-                hit.dropped += 1
-            elif status == HTTPStatus.ACCEPTED:
-                hit.delivered += 1
-            elif status == HTTPStatus.TOO_MANY_REQUESTS:
-                hit.throttled += 1
-            elif status >= HTTPStatus.INTERNAL_SERVER_ERROR or status == 0:
-                hit.failed += 1
-            else:
-                hit.refused += 1
+            listed = _LISTED_EVENT_ID.fullmatch(event_id)
+            hit, before = self._hit(listed[1] if listed else event_id, now)
+            sent = hit.events.setdefault(event_id, SentEvent(endpoint_id, event, endpoint))
+            sent.endpoint_id, sent.event, sent.endpoint = endpoint_id, event, endpoint
+            sent.answered(Attempt(now, status, message), dropped=dropped)
             self._changed(hit, before)
         self._notify()
 
@@ -284,10 +355,19 @@ class Journal:
             self._revision += 1
         self._notify()
 
-    def endpoint_ready(self, url: str) -> None:
-        """Take note of the endpoint's URL: the pipeline is deployed and answers there."""
+    def endpoint_ready(
+        self, endpoint_url: str, authenticated_endpoint_url: str | None = None
+    ) -> None:
+        """Take note that the pipeline is deployed and answers.
+
+        Args:
+            endpoint_url: URL of ``/events``, without a query string.
+            authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if there is
+                no such route.
+        """
         with self._lock:
-            self._endpoint_url = url
+            self._endpoint_url = endpoint_url
+            self._authenticated_endpoint_url = authenticated_endpoint_url
             self._revision += 1
         self._notify()
 
@@ -296,6 +376,12 @@ class Journal:
         """The endpoint's URL, or ``None`` before it is known."""
         with self._lock:
             return self._endpoint_url
+
+    @property
+    def authenticated_endpoint_url(self) -> str | None:
+        """The authenticated route's URL; ``None`` before it is known, and if there is none."""
+        with self._lock:
+            return self._authenticated_endpoint_url
 
     @property
     def session(self) -> str:
@@ -316,8 +402,8 @@ class Journal:
         """Return what changed after revision ``since``, as JSON values.
 
         Returns:
-            ``revision``, ``endpoint_url``, ``counters`` and ``hits``: summaries of the hits that
-            changed, newest hit first.
+            ``revision``, ``endpoint_url``, ``authenticated_endpoint_url``, ``counters`` and
+            ``hits``: summaries of the hits that changed, newest hit first.
         """
         with self._lock:
             hits: list[Hit] = []
@@ -329,6 +415,7 @@ class Journal:
             return {
                 "revision": self._revision,
                 "endpoint_url": self._endpoint_url,
+                "authenticated_endpoint_url": self._authenticated_endpoint_url,
                 "counters": self._counters(),
                 "hits": [hit.summary() for hit in hits],
             }
@@ -365,18 +452,19 @@ class Journal:
             "dead_letters": queues.get("dead_letters"),
             "refused": self._statuses[Status.REFUSED],
             "dropped": self._statuses[Status.DROPPED],
+            "opted_out": self._statuses[Status.OPTED_OUT],
         }
 
-    def _hit(self, event_id: str | None, now: int) -> tuple[Hit, Status | None]:
-        """Return the hit of ``event_id``, new if need be, and its status before this report."""
-        hit = self._by_event_id.get(event_id) if event_id is not None else None
+    def _hit(self, message_id: str | None, now: int) -> tuple[Hit, Status | None]:
+        """Return the hit of ``message_id``, new if need be, and its status before this report."""
+        hit = self._by_message_id.get(message_id) if message_id is not None else None
         if hit is not None:
             return hit, hit.status
         self._numbered += 1
-        hit = Hit(self._numbered, now, event_id=event_id)
+        hit = Hit(self._numbered, now, message_id=message_id)
         self._hits[hit.number] = hit
-        if event_id is not None:
-            self._by_event_id[event_id] = hit
+        if message_id is not None:
+            self._by_message_id[message_id] = hit
         if len(self._hits) > self._hits_kept:
             # Numbers are consecutive and only the oldest are ever forgotten.
             self._forget(self._hits[self._numbered - self._hits_kept])
@@ -384,8 +472,8 @@ class Journal:
 
     def _forget(self, hit: Hit) -> None:
         del self._hits[hit.number]
-        if hit.event_id is not None:
-            del self._by_event_id[hit.event_id]
+        if hit.message_id is not None:
+            del self._by_message_id[hit.message_id]
 
     def _changed(self, hit: Hit, before: Status | None) -> None:
         self._revision += 1

@@ -20,6 +20,7 @@ import time
 from collections import deque
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.error import URLError
@@ -28,8 +29,9 @@ from urllib.request import ProxyHandler, build_opener
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cdk_gtm_connector import tokens
 from local import deploy
-from local.console import create_app
+from local.console import MintRequest, create_app
 from local.journal import Journal
 from local.putevents import PutEventsServer
 from local.serve import serving
@@ -292,7 +294,9 @@ class Pipeline:
     """A pipeline that runs.
 
     Attributes:
-        endpoint_url: URL of ``GET /events``, without a query string.
+        endpoint_url: URL of ``/events``, without a query string.
+        authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if the stack
+            has no such route.
         console_url: Base URL of the console page, of the demo page (``/demo``) and of the
             destination.
         emulator: The emulator.
@@ -303,6 +307,7 @@ class Pipeline:
     """
 
     endpoint_url: str
+    authenticated_endpoint_url: str | None
     console_url: str
     emulator: Emulator
     assembly: deploy.Assembly
@@ -344,20 +349,50 @@ def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
         f"Not simulated: {name}, MiniStack has no {resource_type}"
         for name, resource_type in assembly.resources().items()
         if resource_type in emulator.placeholders
+    ] + [
+        f"Not simulated: {name}, MiniStack keeps an {resource_type} and filters nothing"
+        for name, resource_type in assembly.resources().items()
+        if resource_type == "AWS::WAFv2::WebACL"
     ]
 
 
-def local_url(url: str, emulator_url: str) -> str:
+def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = None) -> str:
     """Return where the emulator serves an API's ``https://{api}.execute-api.…`` URL.
 
     Under a path, not a host name of its own: not every resolver knows ``*.localhost``.
+
+    Args:
+        url: On AWS.
+        emulator_url: The emulator.
+        domains: Custom domain names that stand for an API as well, each with the API's id.
     """
     parts = urlsplit(url)
-    api, _, service = (parts.hostname or "").partition(".")
+    host = parts.hostname or ""
+    api, _, service = host.partition(".")
     if not service.startswith("execute-api."):
-        raise ValueError(f"not the URL of an API Gateway API: {url!r}")
+        if host not in (domains or {}):
+            raise ValueError(f"not the URL of an API Gateway API: {url!r}")
+        api = (domains or {})[host]
     query = f"?{parts.query}" if parts.query else ""
     return f"{emulator_url}/_aws/execute-api/{api}{parts.path}{query}"
+
+
+def _local_output(
+    outputs: Mapping[str, str], name: str, emulator_url: str, assembly: deploy.Assembly
+) -> str | None:
+    if name not in outputs:
+        return None
+    return local_url(outputs[name], emulator_url, _domains(emulator_url, assembly))
+
+
+def _domains(emulator_url: str, assembly: deploy.Assembly) -> dict[str, str]:
+    """Return the API's id for each custom domain name of the stack."""
+    api_gateway = deploy.client("apigateway", emulator_url, assembly.account, assembly.region)
+    return {
+        domain["domainName"]: mapping["restApiId"]
+        for domain in api_gateway.get_domain_names()["items"]
+        for mapping in api_gateway.get_base_path_mappings(domainName=domain["domainName"])["items"]
+    }
 
 
 def _free_port() -> int:
@@ -412,7 +447,9 @@ def running(
         journal = journal or Journal()
         putevents = putevents or PutEventsServer(observer=journal)
         with step("Starting the console"):
-            console_url = stack.enter_context(serving(create_app(journal, putevents), port=port))
+            mint = _Minter()
+            app = create_app(journal, putevents, mint=mint)
+            console_url = stack.enter_context(serving(app, port=port))
         with step("Starting the emulator"):
             emulator = stack.enter_context(
                 Emulator(
@@ -431,13 +468,65 @@ def running(
                 raise EmulatorError(f"{error}\n{emulator.log}") from error
         for line in not_simulated(assembly, emulator):
             say(line)
-        endpoint_url = local_url(outputs["EndpointUrl"], emulator.url)
+        endpoint_url, authenticated_endpoint_url = (
+            _local_output(outputs, name, emulator.url, assembly)
+            for name in ("EndpointUrl", "AuthenticatedEndpointUrl")
+        )
+        if endpoint_url is None:
+            raise deploy.AssemblyError(
+                "the stack must have the output EndpointUrl to run here, it has "
+                f"{', '.join(sorted(outputs)) or 'none'}"
+            )
         pipeline = Pipeline(
-            endpoint_url, console_url, emulator, assembly, outputs, journal, putevents
+            endpoint_url=endpoint_url,
+            authenticated_endpoint_url=authenticated_endpoint_url,
+            console_url=console_url,
+            emulator=emulator,
+            assembly=assembly,
+            outputs=outputs,
+            journal=journal,
+            putevents=putevents,
         )
         stack.enter_context(_observing(pipeline))
-        journal.endpoint_ready(endpoint_url)
+        mint.pipeline = pipeline
+        journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
         yield pipeline
+
+
+@dataclass
+class _Minter:
+    """Signs tokens for the console page, with the secret that the stack made.
+
+    The console is there before the stack is; it asks for a token only once the route is known.
+    """
+
+    pipeline: Pipeline | None = None
+
+    def __call__(self, wanted: MintRequest) -> str:
+        if self.pipeline is None:
+            raise ValueError("the stack is not deployed yet: try again in a moment")
+        if "TokenSecretArn" not in self.pipeline.outputs:
+            raise ValueError("the stack has no output TokenSecretArn: nothing here signs tokens")
+        secret = self.pipeline.client("secretsmanager").get_secret_value(
+            SecretId=self.pipeline.outputs["TokenSecretArn"]
+        )
+        age = timedelta(hours=1) if wanted.expired else timedelta()
+        return tokens.mint(
+            secret["SecretString"],
+            subject=wanted.subject,
+            endpoint_id=wanted.endpoint_id,
+            audience=self._audience(self.pipeline),
+            now=datetime.now(UTC) - age,
+        )
+
+    @staticmethod
+    def _audience(pipeline: Pipeline) -> str | None:
+        """Return what the authorizer's function was told to ask for."""
+        for function in pipeline.client("lambda").list_functions()["Functions"]:
+            variables = function.get("Environment", {}).get("Variables", {})
+            if "SECRET_ARN" in variables:
+                return variables.get("AUDIENCE") or None
+        return None
 
 
 @contextmanager

@@ -6,6 +6,9 @@ another meaning, so the classes of its syntax tree that differ are replaced belo
 not known to mean the same in both is refused: a template either renders as on API Gateway or raises
 `TemplateError`. ``tests/unit/test_templates.py`` holds this module against Velocity itself.
 
+Besides variables, ``#set`` reaches the answer's overrides, which nothing can read:
+``$context.responseOverride.status`` and ``$context.responseOverride.header.Any-Name``.
+
 Understood are references, ``#set``, ``#if``/``#elseif``/``#else``, ``#foreach``, comments, and
 expressions of strings, whole numbers, booleans, lists and maps. In text, ``$`` must begin a
 reference and ``#`` a directive or comment (otherwise: ``#set($hash = '#')``).
@@ -49,7 +52,7 @@ else:
     vtl = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(vtl)
 
-__all__ = ["LOOP_LIMIT", "Request", "TemplateError", "render"]
+__all__ = ["LOOP_LIMIT", "Rendered", "Request", "TemplateError", "render", "render_response"]
 
 LOOP_LIMIT: Final = 1_000
 """Iterations after which a ``#foreach`` ends, without an error (API Gateway's quota)."""
@@ -79,6 +82,22 @@ class Request:
     context: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a response template makes of an answer.
+
+    Args:
+        text: the body.
+        status: the HTTP status that it sets instead of the integration response's, or None.
+        headers: the headers that it sets, by name as the template writes it, over those of the
+            integration response. Default: none.
+    """
+
+    text: str
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
 def render(template: str, request: Request) -> str:
     r"""Render a mapping template as API Gateway would.
 
@@ -93,19 +112,34 @@ def render(template: str, request: Request) -> str:
         TemplateError: if API Gateway would refuse the template or fail on this request, or if the
             template uses something that this module does not render exactly as Velocity 1.7 does.
     """
+    return render_response(template, request).text
+
+
+def render_response(template: str, request: Request) -> Rendered:
+    """Render a response template as API Gateway would, with what it overrides.
+
+    Args:
+        template: as for `render`.
+        request: the request that is answered, with the integration's answer as its body.
+
+    Raises:
+        TemplateError: as `render` does.
+    """
     inputs = request_input(
         path=request.path,
         querystring=request.querystring,
         headers=request.headers,
         body=request.body,
     )
-    namespace = {"input": inputs, "util": UTIL, "context": request.context}
+    override = _ResponseOverride()
+    context = {**request.context, "responseOverride": override}
+    namespace = {"input": inputs, "util": UTIL, "context": context}
     output = vtl.StoppableStream()
     try:
         _parse(template).evaluate(output, namespace, vtl.NullLoader())
     except vtl.TemplateExecutionError as error:
         raise _refusal(error.element, error.start, str(error.__cause__)) from error
-    return str(output.getvalue())
+    return Rendered(str(output.getvalue()), override.status, override.headers)
 
 
 @lru_cache(maxsize=64)
@@ -348,18 +382,57 @@ class _Set(vtl.SetDirective):
     START = re.compile(r"#set\b(.*)$", re.DOTALL)
 
 
+@dataclass(slots=True, repr=False)
+class _ResponseOverride:
+    """``$context.responseOverride``. It offers templates nothing that they could read."""
+
+    status: int | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return "$context.responseOverride"
+
+    def set_status(self, value: object) -> None:
+        if isinstance(value, bool) or not isinstance(value, int):
+            raise TypeError(f"a status must be a whole number, got {value!r}")
+        self.status = value
+
+    def set_header(self, name: str, value: object) -> None:
+        if not isinstance(value, str):
+            raise TypeError(f"the header {name} must be a string, got {value!r}")
+        self.headers[name] = value
+
+
 class _Assignment(vtl.Assignment):
     START = re.compile(r" *\(\s*\$([A-Za-z_][A-Za-z0-9_]*)(.*)$", re.DOTALL)
+    OVERRIDE = re.compile(
+        r" *\(\s*\$(context)\.responseOverride"
+        r"\.(?:status|header\.([A-Za-z](?:[A-Za-z0-9_-]*[A-Za-z0-9_])?))(?=\s*=)(.*)$",
+        re.DOTALL,
+    )
 
     def parse(self) -> None:
-        super().parse()
-        if self.terms:
-            raise _refusal(self, self.start, "only a variable can be set here")
+        override = self.next_match(self.OVERRIDE)
+        self.is_override, self.header = bool(override), override and override[1]
+        (self.root_term,) = override[:1] if override else self.identity_match(self.START)
+        self.require_match(self.TERMS_END, "= after a variable or a response override")
+        self.value = self.require_next_element(vtl.Expression, "an expression")
+        self.require_match(self.END, ")")
 
     def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:  # noqa: ARG002
         value = self.value.calculate(namespace, loader)
-        if value is not None:  # Velocity leaves the variable as it was
+        if value is None:  # Velocity leaves what was to be set as it was
+            return
+        if not self.is_override:
             namespace[self.root_term] = value
+            return
+        override = read_property(namespace[self.root_term], "responseOverride")
+        if not isinstance(override, _ResponseOverride):
+            raise TypeError("$context is not API Gateway's any more")
+        if self.header:
+            override.set_header(self.header, value)
+        else:
+            override.set_status(value)
 
 
 class _Foreach(vtl.ForeachDirective):

@@ -157,6 +157,22 @@ def _item(items: list[Any], index: int) -> Any:
     return items[index]
 
 
+# Of regular expressions, what Java and Python are known to read alike: a lone "." or a class that
+# excludes, for example, depend on what is held to be a line end or a character.
+_EXPRESSION: Final = re.compile(
+    r"(?:[A-Za-z0-9:/-]|\[(?:[A-Za-z0-9.](?:-[A-Za-z0-9.])?)+-?\]|\((?!\?)|\)|[*+?](?![*+?])|\|)*"
+)
+
+
+def _matches(value: str, expression: str) -> bool:
+    if not _EXPRESSION.fullmatch(expression):
+        raise ValueError(
+            "a regular expression is made of letters, digits, : / - [] () | * + ? here, not "
+            f"{expression}"
+        )
+    return bool(re.fullmatch(expression, value))
+
+
 def _is_empty(value: Collection[Any]) -> bool:
     return not value
 
@@ -169,6 +185,7 @@ _STRING: Final[_Methods] = {
     "indexOf": _index_of,
     "isEmpty": _is_empty,
     "length": _length,
+    "matches": _matches,
     "startsWith": lambda value, prefix: value.startswith(prefix),
     "substring": _substring,
     # Equal to Java 17's for every character but the 40 pairs of letters that came after it.

@@ -9,7 +9,7 @@ from aws_cdk import Acknowledgment, Validations
 if TYPE_CHECKING:
     from constructs import IConstruct
 
-    from cdk_gtm_connector import GtmConnector
+    from cdk_gtm_connector import GtmConnector, SignedTokenAuthorizer
 
 
 def acknowledge(connector: GtmConnector) -> None:
@@ -21,17 +21,26 @@ def acknowledge(connector: GtmConnector) -> None:
         "Execution logs hold query strings, which hold personal data. The access log, without "
         "them, and the stage's metrics are on.",
     )
-    _acknowledge(
-        stage,
-        "APIG3",
-        "A web ACL costs a fixed monthly fee, so it is the owner's choice; the endpoint takes no "
-        "input that is interpreted, and API Gateway's throttling is on.",
-    )
+    if connector.node.try_find_child("WebAclAssociation") is None:
+        _acknowledge(
+            stage,
+            "APIG3",
+            "A web ACL costs a fixed monthly fee, so it is the owner's choice (firewall=); the "
+            "endpoint takes no input that is interpreted, and API Gateway's throttling is on.",
+        )
     # An image tag cannot send headers and its visitors are not logged in. What they may change is
     # decided at delivery: events always, user attributes only as the owner permits.
-    anonymous = "An image tag's visitors are anonymous: GET /events is open to everyone by design."
-    _acknowledge(connector.collection.method, "APIG4", anonymous)
-    _acknowledge(connector.collection.method, "COG4", anonymous)
+    for method in connector.collection.methods:
+        reason = "A tag's visitors are anonymous: /events is open to everyone by design."
+        _acknowledge(method, "APIG4", reason)
+        _acknowledge(method, "COG4", reason)
+    for method in connector.collection.authenticated_methods:
+        _acknowledge(
+            method,
+            "COG4",
+            "Another authorizer guards this route: an image tag cannot send the header in which "
+            "Cognito's expects its token.",
+        )
     _acknowledge(
         connector.delivery.role.node.find_child("DefaultPolicy"),
         "IAM5[Resource::*]",
@@ -46,6 +55,16 @@ def acknowledge(connector: GtmConnector) -> None:
             "AmazonAPIGatewayPushToCloudWatchLogs]",
             "The role serves every API of the account, so it is the one that AWS documents for it.",
         )
+
+
+def acknowledge_token(token: SignedTokenAuthorizer) -> None:
+    """Acknowledge what ``token`` does on purpose."""
+    _acknowledge(
+        token.secret,
+        "SMG4",
+        "Whoever mints tokens has to take up a new key, so its owner rotates it; the authorizer "
+        "accepts the version before as well.",
+    )
 
 
 def _acknowledge(construct: IConstruct, rule: str, reason: str) -> None:

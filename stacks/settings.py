@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -33,8 +34,13 @@ class SettingError(Exception):
         The settings carry the props' names, and the constructs' messages begin with them.
         """
         setting_error = cls.__new__(cls)
-        name = str(error).partition(" ")[0]
-        Exception.__init__(setting_error, f"setting {error}: {_how_to_set(name, '…')}")
+        words = str(error)
+        if words.startswith("rate_limit "):
+            words = f"firewall_{words}"
+        elif words.startswith("domain's name "):
+            words = words.replace("domain's name", "domain_name", 1)
+        name = words.partition(" ")[0]
+        Exception.__init__(setting_error, f"setting {words}: {_how_to_set(name, '…')}")
         return setting_error
 
 
@@ -44,13 +50,34 @@ def _how_to_set(name: str, example: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """What ``cdk deploy`` can be told. All but ``pinpoint_app_id`` are props of ``GtmConnector``.
+    """What ``cdk deploy`` can be told.
 
-    ``None`` leaves a prop at the construct's own default.
+    The first few are the app's own, the others are props of ``GtmConnector``; ``None`` leaves one
+    at the construct's default.
+
+    Attributes:
+        pinpoint_app_id: Pinpoint application that receives the events.
+        signed_token: Whether there is an authenticated route, behind signed tokens.
+        token_audience: What a token's ``aud`` must hold.
+        firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
+        domain_name: Domain name for the endpoint.
+        certificate_arn: ACM certificate of ``domain_name``.
     """
 
     pinpoint_app_id: str
+    signed_token: bool = False
+    token_audience: str | None = None
+    firewall_rate_limit: int | None = None
+    domain_name: str | None = None
+    certificate_arn: str | None = None
     anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
+    authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
+    allowed_origins: Sequence[str] | None = None
+    allow_http_origins: bool | None = None
+    honor_privacy_signals: bool | None = None
+    throttling_rate_limit: int | None = None
+    throttling_burst_limit: int | None = None
+    disable_execute_api_endpoint: bool | None = None
     accept_client_timestamp: bool | None = None
     batch_size: int | None = None
     max_batching_window: cdk.Duration | None = None
@@ -70,9 +97,39 @@ class Settings:
             SettingError: A setting is missing, malformed, or looks like a misspelt one.
         """
         _refuse_misspelt(node)
+        domain_name = _read(node, "domain_name", _text, "events.shop.example")
+        certificate_arn = _read(node, "certificate_arn", _certificate_arn, _CERTIFICATE_EXAMPLE)
+        if domain_name and not certificate_arn:
+            raise SettingError(
+                "certificate_arn", "must be given with domain_name", None, _CERTIFICATE_EXAMPLE
+            )
+        if certificate_arn and not domain_name:
+            raise SettingError(
+                "domain_name", "must be given with certificate_arn", None, "events.shop.example"
+            )
+        signed_token = _read(node, "signed_token", _boolean, "true") or False
+        token_audience = _read(node, "token_audience", _text, "shop")
+        if token_audience and not signed_token:
+            raise SettingError("signed_token", "must be true with token_audience", None, "true")
         return cls(
             pinpoint_app_id=_pinpoint_app_id(node),
+            signed_token=signed_token,
+            token_audience=token_audience,
+            firewall_rate_limit=_read(node, "firewall_rate_limit", _whole_number, "2000"),
+            domain_name=domain_name,
+            certificate_arn=certificate_arn,
+            disable_execute_api_endpoint=_read(
+                node, "disable_execute_api_endpoint", _boolean, "true"
+            ),
             anonymous_user_attributes=_read(node, "anonymous_user_attributes", _names, "plan,city"),
+            authenticated_user_attributes=_read(
+                node, "authenticated_user_attributes", _names, "plan,city"
+            ),
+            allowed_origins=_read(node, "allowed_origins", _origins, "https://shop.example"),
+            allow_http_origins=_read(node, "allow_http_origins", _boolean, "true"),
+            honor_privacy_signals=_read(node, "honor_privacy_signals", _boolean, "true"),
+            throttling_rate_limit=_read(node, "throttling_rate_limit", _whole_number, "1000"),
+            throttling_burst_limit=_read(node, "throttling_burst_limit", _whole_number, "500"),
             accept_client_timestamp=_read(node, "accept_client_timestamp", _boolean, "true"),
             batch_size=_read(node, "batch_size", _whole_number, "1000"),
             max_batching_window=_read(node, "max_batching_window", _seconds, "5"),
@@ -90,8 +147,21 @@ class Settings:
         return {
             field.name: value
             for field in fields(self)
-            if field.name != "pinpoint_app_id" and (value := getattr(self, field.name)) is not None
+            if field.name not in _OWN and (value := getattr(self, field.name)) is not None
         }
+
+
+_OWN = frozenset(
+    {
+        "pinpoint_app_id",
+        "signed_token",
+        "token_audience",
+        "firewall_rate_limit",
+        "domain_name",
+        "certificate_arn",
+    }
+)
+_CERTIFICATE_EXAMPLE = "arn:aws:acm:us-east-1:123456789012:certificate/…"
 
 
 def _refuse_misspelt(node: Node) -> None:
@@ -146,6 +216,24 @@ def _names(value: object) -> Sequence[str] | Literal["*"]:
     if "" in names:
         raise ValueError("must be comma-separated names without an empty one, or *")
     return names
+
+
+def _origins(value: object) -> Sequence[str] | None:
+    names = _names(value)
+    return None if names == "*" else names
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    raise ValueError("must not be empty")
+
+
+def _certificate_arn(value: object) -> str:
+    text = _text(value)
+    if not re.fullmatch(r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+", text):
+        raise ValueError("must be the ARN of an ACM certificate")
+    return text
 
 
 def _boolean(value: object) -> bool:

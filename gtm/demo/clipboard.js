@@ -1,6 +1,7 @@
 "use strict";
 
-// A button with data-copy="id" copies the text of the element with that id and says so.
+// A button with data-copy="id" copies the text of the element with that id and says so; where that
+// text hides something, the element has all of it in data-copy-text.
 (() => {
   const SHOWN_MS = 1600;
 
@@ -35,7 +36,8 @@
     if (!button) return;
     const label = (button.dataset.label ??= button.textContent);
     try {
-      await copy(document.getElementById(button.dataset.copy).textContent);
+      const source = document.getElementById(button.dataset.copy);
+      await copy(source.dataset.copyText ?? source.textContent);
       button.textContent = "Copied";
     } catch {
       button.textContent = "Not copied";

@@ -3,6 +3,9 @@
 (() => {
   // Beyond it some proxies and browsers give up; API Gateway itself takes 10,240 bytes.
   const LONGEST_URL_BYTES = 8000;
+  const LONGEST_BODY = 300000;
+  const LONGEST_BEACON_BYTES = 65536; // the Fetch standard's limit for what outlives a page
+  const LONGEST_TOKEN = 4096;
   const LONGEST_NAME = 50;
   const LONGEST_VALUES = { evat_: 200, usat_: 100 };
   const MOST_ATTRIBUTES_AND_METRICS = 40;
@@ -15,7 +18,15 @@
   const endpoint = byId("endpoint");
   const event = byId("event");
   const endpointId = byId("endpoint-id");
+  const token = byId("token");
+  const method = byId("method");
   const container = byId("container");
+
+  const METHOD_HINTS = {
+    image: "An image that loads is success, anything else is failure: that is all that a tag learns.",
+    fetch: "For more than fits into a URL. This page sees the answer if the endpoint lets its site read it (CORS).",
+    beacon: "For more than fits into a URL, and for pages that are about to be left. No page ever learns what became of it.",
+  };
 
   // --- What is in the form -------------------------------------------------------------------
 
@@ -46,10 +57,28 @@
       return `The URL must begin with https:// or http://, not ${url.protocol}`;
     }
     if (url.username || url.password) return "Leave user name and password out of the URL.";
-    if (url.searchParams.has("event") || url.searchParams.has("endpoint_id")) {
+    if (["event", "endpoint_id", "token"].some((name) => url.searchParams.has(name))) {
       return "Leave out the parameters, everything from “?”: this page adds them.";
     }
     return "";
+  }
+
+  function tokenFault(text) {
+    if (/\s/.test(text)) return "A token holds no space or line break: paste it in one piece.";
+    if (text.length > LONGEST_TOKEN) {
+      return `The token has ${text.length.toLocaleString("en")} characters; the endpoint takes at most ${LONGEST_TOKEN.toLocaleString("en")}.`;
+    }
+    return "";
+  }
+
+  /** Return the claims of a JSON Web Token; nothing if it is none, for others may be taken as well. */
+  function claims(text) {
+    try {
+      const part = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0)))) ?? {};
+    } catch {
+      return {};
+    }
   }
 
   function containerFault(text) {
@@ -101,6 +130,7 @@
         const [input, message] = rowFault(row, seen);
         return { input, output: row.element.querySelector(".error"), message };
       }),
+      { input: token, output: byId("token-error"), message: tokenFault(token.value.trim()) },
       { input: container, output: byId("container-error"), message: containerFault(containerText) },
     ];
   }
@@ -132,10 +162,17 @@
   const encode = (text) =>
     encodeURIComponent(text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD"));
 
+  const encodeAll = (pairs) => pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+
+  const posts = () => method.value !== "image";
+
+  /** Return where the event goes, with the token if there is one: the authorizer looks for it there. */
   function requestUrl(pairs) {
+    const tokenText = token.value.trim();
     const url = new URL(endpoint.value.trim());
     url.hash = "";
-    const query = pairs.map(([name, value]) => `${encode(name)}=${encode(value)}`).join("&");
+    const query = encodeAll([...(posts() ? [] : pairs), ...(tokenText ? [["token", tokenText]] : [])]);
+    if (!query) return url.href;
     return `${url.href}${url.search ? "&" : url.href.endsWith("?") ? "" : "?"}${query}`;
   }
 
@@ -144,9 +181,30 @@
 
   // --- The request, shown while typing -------------------------------------------------------
 
+  const size = (text) => new TextEncoder().encode(text).length;
+
   function warnings(url) {
     const found = [];
-    const bytes = new TextEncoder().encode(url).length;
+    const bytes = size(url);
+    const posted = posts() ? size(encodeAll(parameters())) : 0;
+    if (posted > LONGEST_BODY) {
+      found.push(
+        `The body has ${posted.toLocaleString("en")} bytes. The endpoint takes ${LONGEST_BODY.toLocaleString("en")}.`,
+      );
+    } else if (method.value === "beacon" && posted > LONGEST_BEACON_BYTES) {
+      found.push(
+        `The body has ${posted.toLocaleString("en")} bytes. sendBeacon takes ${LONGEST_BEACON_BYTES.toLocaleString("en")}, those under way included.`,
+      );
+    }
+    const authenticated = new URL(url).pathname.endsWith("/authenticated");
+    if (token.value.trim() && !authenticated) {
+      found.push("Only …/events/authenticated reads a token: here the event stays anonymous, and the token is an ignored parameter.");
+    }
+    if (authenticated && !token.value.trim()) {
+      found.push("Without a token this endpoint refuses the event, unless its authorizer is of another kind.");
+    }
+    const { exp } = claims(token.value.trim());
+    if (exp * 1000 < Date.now()) found.push("The token has expired.");
     if (bytes > LONGEST_URL_BYTES) {
       found.push(
         `The URL has ${bytes.toLocaleString("en")} bytes. Over ${LONGEST_URL_BYTES.toLocaleString("en")} it may be refused on its way; API Gateway refuses more than 10,240.`,
@@ -176,18 +234,39 @@
       !endpointFault(endpoint.value.trim()) && event.value.trim() && endpointId.value.trim();
     byId("request").hidden = !complete;
     byId("incomplete").hidden = Boolean(complete);
-    byId("send").textContent = container.value.trim() ? "Push event to GTM" : "Send event";
+    const pushes = Boolean(container.value.trim());
+    byId("send").textContent = pushes ? "Push event to GTM" : "Send event";
+    method.disabled = pushes;
+    byId("method-hint").textContent = pushes
+      ? "The container's own tags decide how they send."
+      : METHOD_HINTS[method.value];
     if (!complete) return;
-    const url = requestUrl(parameters());
-    byId("url").textContent = url;
-    byId("curl").textContent = `curl --globoff --include ${shellQuote(url)}`;
-    byId("size").textContent = `${new TextEncoder().encode(url).length.toLocaleString("en")} bytes`;
-    byId("warnings").textContent = warnings(url).join("\n");
+    const pairs = parameters();
+    const full = requestUrl(pairs);
+    const shown = token.type === "text" ? full : full.replace(/([?&]token=)[^&]*$/, "$1•••");
+    const body = encodeAll(pairs);
+    const command = (url) =>
+      `curl --globoff --include ${posts() ? `--data-raw ${shellQuote(body)} ` : ""}${shellQuote(url)}`;
+    showText("url", shown, full);
+    showText("curl", command(shown), command(full));
+    showText("body", body, body);
+    byId("posted").hidden = !posts();
+    byId("url-title").textContent = posts() ? "URL to post to" : "Image URL";
+    byId("size").textContent = posts()
+      ? `${size(body).toLocaleString("en")} bytes of body`
+      : `${size(full).toLocaleString("en")} bytes of URL`;
+    byId("warnings").textContent = warnings(full).join("\n");
+  }
+
+  /** Show `text`, and let the copy button copy `full`. */
+  function showText(id, text, full) {
+    byId(id).textContent = text;
+    byId(id).dataset.copyText = full;
   }
 
   // --- Sending -------------------------------------------------------------------------------
 
-  function addResult(title, target) {
+  function addResult(title) {
     const item = document.createElement("li");
     const verdict = document.createElement("div");
     const state = document.createElement("strong");
@@ -201,7 +280,6 @@
     what.textContent = title;
     verdict.append(state, took);
     item.append(verdict, what, words);
-    if (target) item.dataset.url = target;
     byId("results").prepend(item);
     byId("no-results").hidden = true;
     const started = performance.now();
@@ -218,7 +296,7 @@
   function fireImage() {
     const buster = Math.floor(Math.random() * 2147483647);
     const url = requestUrl([...parameters(), ["gtmcb", String(buster)]]);
-    const report = addResult(event.value, url);
+    const report = addResult(event.value);
     const image = new Image(1, 1);
     const slow = setTimeout(
       () => report("waiting", "No answer yet", `The endpoint has not answered for ${SLOW_MS / 1000} seconds.`),
@@ -238,6 +316,37 @@
     };
     report("waiting", "Waiting", "");
     image.src = url;
+  }
+
+  /** As a script that sends more than a URL holds: what it may read of the answer is CORS's affair. */
+  async function postForm() {
+    const report = addResult(event.value);
+    report("waiting", "Waiting", "");
+    let answer;
+    try {
+      answer = await fetch(requestUrl([]), { method: "POST", body: new URLSearchParams(parameters()) });
+    } catch {
+      report(
+        "failure",
+        "No readable answer",
+        "The endpoint could not be reached, or does not let this site read its answer. In the latter case it has the event, and rejects it at delivery if the site is not in its list.",
+      );
+      return;
+    }
+    if (answer.ok) {
+      report("success", `Answered ${answer.status}`, "The event is in the queue.");
+    } else {
+      report("failure", `Answered ${answer.status}`, (await answer.text()) || "The event is not in the queue.");
+    }
+  }
+
+  function sendBeacon() {
+    const report = addResult(event.value);
+    if (navigator.sendBeacon(requestUrl([]), new URLSearchParams(parameters()))) {
+      report("handed", "Handed to the browser", "It sends the event by itself; no page learns the answer.");
+    } else {
+      report("failure", "Not taken by the browser", "The body is too large, or too much is under way.");
+    }
   }
 
   const containers = new Map();
@@ -271,6 +380,7 @@
     const fields = Object.fromEntries([
       ...[...pushedKeys].map((name) => [name, undefined]),
       ...parameters().map(([name, value]) => [name, name.startsWith("evmt_") ? Number(value) : value]),
+      ...(token.value.trim() ? [["token", token.value.trim()]] : []),
     ]);
     const report = addResult(event.value);
     report("waiting", `Loading ${id}`, "");
@@ -311,6 +421,8 @@
     }
     const id = container.value.trim();
     if (id) pushToContainer(id);
+    else if (method.value === "fetch") postForm();
+    else if (method.value === "beacon") sendBeacon();
     else fireImage();
   });
 
@@ -354,6 +466,14 @@
   form.addEventListener("input", () => {
     // A fault goes away once it is mended; new ones wait for the next submit.
     show(check(), { onlyMended: true });
+    preview();
+  });
+
+  byId("show-token").addEventListener("click", ({ target }) => {
+    const shown = token.type === "password";
+    token.type = shown ? "text" : "password";
+    target.textContent = shown ? "Hide" : "Show";
+    target.setAttribute("aria-label", `${target.textContent} token`);
     preview();
   });
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -14,7 +14,7 @@ from gtm_events.errors import MalformedMessage
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gtm_events.message import Request
+    from gtm_events.message import Parameters
 
 # float() alone would also take "1_000", "infinity", "nan" and digits of other scripts.
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -55,6 +55,7 @@ class Event:
         attributes: ``evat_…`` parameters.
         metrics: ``evmt_…`` parameters, finite.
         user_attributes: ``usat_…`` parameters, each a list of values.
+        user_id: Who sent it, vouched for; empty if nobody does.
         counts: What was left out or cut on the way, by name, for the batch's log line.
     """
 
@@ -65,36 +66,39 @@ class Event:
     attributes: Mapping[str, str]
     metrics: Mapping[str, float]
     user_attributes: Mapping[str, list[str]]
+    user_id: str = ""
     counts: Counter[str] = field(default_factory=Counter)
-
-    def with_user_attributes(self, user_attributes: Mapping[str, list[str]]) -> Event:
-        """Return this event with other user attributes."""
-        return replace(self, user_attributes=user_attributes)
 
 
 def interpret(
-    request: Request, *, event_id: str, limits: Limits, accept_client_timestamp: bool
+    parameters: Parameters,
+    *,
+    event_id: str,
+    request_time: int,
+    limits: Limits,
+    accept_client_timestamp: bool,
 ) -> Event:
-    """Turn a request into an event.
+    """Turn what a tag sent into an event.
 
     What cannot be used is left out and counted; the event itself always goes through.
 
     Args:
-        request: The decoded message.
+        parameters: Names and values, decoded.
         event_id: The event's id for the destination.
+        request_time: When API Gateway received them, in epoch milliseconds.
         limits: What the destination takes.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
 
     Raises:
         MalformedMessage: ``event`` or ``endpoint_id`` is missing or empty. API Gateway refuses such
-            requests, so the message did not come from it.
+            queries, and such JSON bodies, at the door.
     """
     draft = _Draft(limits)
     named = {"evat_": draft.attribute, "evmt_": draft.metric, "usat_": draft.user_attribute}
     own = {"event": "", "endpoint_id": ""}
     if accept_client_timestamp:
         own["timestamp"] = ""
-    for parameter, value in request.parameters:
+    for parameter, value in parameters:
         if take := named.get(parameter[:5]):
             take(parameter[5:], value)
         elif parameter in own:
@@ -107,9 +111,9 @@ def interpret(
             raise MalformedMessage(f"the parameter {parameter} is missing or empty")
     draft.keep_first()
     counts = draft.counts()
-    time = request.time
+    time = request_time
     if timestamp := own.get("timestamp"):
-        client_time = _plausible_time(timestamp, request.time)
+        client_time = _plausible_time(timestamp, request_time)
         if client_time is None:
             counts[IGNORED_TIMESTAMPS] = 1
         else:

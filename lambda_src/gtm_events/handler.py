@@ -39,7 +39,7 @@ def _delivery() -> Delivery:
     return Delivery(
         destination=destinations.create(settings.destination, os.environ),
         dead_letters=DeadLetterQueue(settings.dead_letter_queue_url),
-        policy=settings.attribute_policy,
+        policy=settings.access_policy,
         accept_client_timestamp=settings.accept_client_timestamp,
     )
 

@@ -1,53 +1,77 @@
 """The queue message: what the endpoint's mapping template wrote, read back.
 
 A body is two lines, each ``application/x-www-form-urlencoded``: the envelope (what the endpoint
-itself observed) and the query (what the tag sent).
+itself observed) and what the tag sent: its query or, after a POST, the whole body as one value.
 """
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
-from typing import Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl, urlencode
 
 from gtm_events.errors import MalformedMessage
 
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
 VERSION: Final = "1"
+
+MAX_EVENTS: Final = 100
+"""Events that one JSON body may hold."""
 
 # datetime, and with it the event's timestamp, ends with the year 9999; 14 digits reach 5138.
 _MAX_TIME_DIGITS: Final = 14
 
+Parameters = list[tuple[str, str]]
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """One request as the endpoint saw it.
 
     Attributes:
         time: When API Gateway received it, in epoch milliseconds.
-        access: ``anonymous``: nobody vouches for who sent it.
+        subject: Who sent it, vouched for by an authorizer; empty for an anonymous request.
+        endpoint: The one endpoint that the verified claims name, empty if they name none.
+        bound: Whether the sender may write that one endpoint only, or none if they name none.
         origin: ``Origin`` header, empty if none was sent.
         referer: ``Referer`` header, empty if none was sent.
-        parameters: Names and values as the tag sent them, decoded, in order.
+        opted_out: Whether the visitor's browser asks not to be tracked, and the owner honours it.
+            Nothing that the tag sent is in the message then.
+        events: Each event's names and values as the tag sent them, decoded, in order.
+        is_list: Whether the events were posted as a list.
     """
 
     time: int
-    access: str
-    origin: str
-    referer: str
-    parameters: list[tuple[str, str]]
+    subject: str = ""
+    endpoint: str = ""
+    bound: bool = False
+    origin: str = ""
+    referer: str = ""
+    opted_out: bool = False
+    events: list[Parameters]
+    is_list: bool = False
+
+    @property
+    def authenticated(self) -> bool:
+        """Whether an authorizer vouches for the sender."""
+        return bool(self.subject)
 
 
 def decode(body: str) -> Request:
     """Read one message body.
 
     Raises:
-        MalformedMessage: The body is not what the endpoint's template writes.
+        MalformedMessage: The body is not what the endpoint's template writes, or what was posted is
+            not what it claims to be.
     """
     if body.count("\n") != 1:
         raise MalformedMessage("the body is not two lines")
     if not body.isascii():
         _check_characters(body)
-    envelope_line, _, query_line = body.partition("\n")
+    envelope_line, _, sent = body.partition("\n")
     envelope = dict(_parse("envelope", envelope_line))
     if (version := envelope.get("v")) != VERSION:
         known = f"this function reads version {VERSION}"
@@ -59,32 +83,118 @@ def decode(body: str) -> Request:
     time = envelope.get("time", "")
     if not (time.isascii() and time.isdigit() and len(time) <= _MAX_TIME_DIGITS):
         raise MalformedMessage("the envelope's time is not epoch milliseconds")
-    access = envelope.get("access", "")
-    if access != "anonymous":
-        raise MalformedMessage("the envelope's access is not anonymous")
+    subject, endpoint = _identity(envelope)
+    opted_out = envelope.get("privacy") == "1"
+    events, is_list = ([], False) if opted_out else _events(envelope.get("content"), sent)
     return Request(
         time=int(time),
-        access=access,
+        subject=subject,
+        endpoint=endpoint,
+        bound=bool(endpoint) or envelope.get("bound") == "1",
         origin=envelope.get("origin", ""),
         referer=envelope.get("referer", ""),
-        parameters=_parse("query", query_line),
+        opted_out=opted_out,
+        events=events,
+        is_list=is_list,
     )
 
 
-def _check_characters(body: str) -> None:
+def with_events(body: str, indexes: Collection[int]) -> str:
+    """Return a message body, posted as a list of events, with some of them only.
+
+    Args:
+        body: A body that :func:`decode` read, with ``is_list``.
+        indexes: Which of its events to keep.
+    """
+    envelope, _, sent = body.partition("\n")
+    events = json.loads(_posted(sent))["events"]
+    kept = {"events": [event for index, event in enumerate(events) if index in indexes]}
+    return f"{envelope}\n{urlencode({'body': json.dumps(kept)})}"
+
+
+def _identity(envelope: dict[str, str]) -> tuple[str, str]:
+    match envelope.get("access"):
+        case "anonymous":
+            return "", ""
+        case "authenticated":
+            if subject := envelope.get("subject"):
+                return subject, envelope.get("endpoint", "")
+            raise MalformedMessage("the envelope is authenticated and names no subject")
+        case _:
+            raise MalformedMessage("the envelope's access is neither anonymous nor authenticated")
+
+
+def _events(content: str | None, sent: str) -> tuple[list[Parameters], bool]:
+    if content is None:
+        return [_parse("query", sent)], False
+    posted = _posted(sent)
+    if content == "form":
+        # Browsers write it well; what a server writes need not be strict to be understood.
+        return [_parse("body", posted, strict=False)], False
+    if content == "json":
+        return _json_events(posted)
+    raise MalformedMessage("the envelope's content is neither form nor json")
+
+
+def _posted(sent: str) -> str:
+    return dict(_parse("body", sent)).get("body", "")
+
+
+def _json_events(posted: str) -> tuple[list[Parameters], bool]:
+    try:
+        document = json.loads(posted, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        raise MalformedMessage("the posted body is not JSON") from None
+    if not isinstance(document, dict):
+        raise MalformedMessage("the posted JSON is not an object")
+    is_list = "events" in document
+    events = document["events"] if is_list else [document]
+    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
+        raise MalformedMessage("the posted events are not a list of objects")
+    if not 1 <= len(events) <= MAX_EVENTS:
+        raise MalformedMessage(f"the posted events are not 1 to {MAX_EVENTS}")
+    return [list(_flat(event)) for event in events], is_list
+
+
+def _flat(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield an object's members as a query would have them; a list is a repeated parameter."""
+    for name, value in event.items():
+        for item in value if isinstance(value, list) else [value]:
+            text = _text(item)
+            _check_characters(name + text)
+            yield name, text
+
+
+def _text(value: object) -> str:
+    match value:
+        case str():
+            return value
+        case bool():
+            return "true" if value else "false"
+        case int() | float():
+            return repr(value)
+        case _:  # null, or an object: as good as empty, so it is ignored and counted
+            return ""
+
+
+def _refuse_constant(_: str) -> None:
+    raise ValueError
+
+
+def _check_characters(text: str) -> None:
     """Refuse a lone surrogate: it is half a character, and no JSON request could carry it."""
     try:
-        body.encode()
+        text.encode()
     except UnicodeEncodeError:
-        raise MalformedMessage("the body is not Unicode") from None
+        raise MalformedMessage("the message is not Unicode") from None
 
 
-def _parse(line_name: str, line: str) -> list[tuple[str, str]]:
-    if not line:  # what strict parsing says of it depends on Python's version
+def _parse(what: str, text: str, *, strict: bool = True) -> Parameters:
+    if not text:  # what strict parsing says of it depends on Python's version
         return []
     try:
-        return parse_qsl(line, keep_blank_values=True, strict_parsing=True, errors="strict")
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=strict, errors="strict")
     except UnicodeDecodeError:
-        raise MalformedMessage(f"the {line_name} line is not UTF-8 once decoded") from None
+        raise MalformedMessage(f"the {what} is not UTF-8 once decoded") from None
     except ValueError:
-        raise MalformedMessage(f"the {line_name} line is not form-urlencoded") from None
+        raise MalformedMessage(f"the {what} is not form-urlencoded") from None

@@ -12,6 +12,12 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     """The message is not one that the endpoint wrote."""
 
+    ORIGIN = "origin"
+    """The request names a site that is not in the owner's list."""
+
+    FOREIGN_ENDPOINT = "foreign_endpoint"
+    """The verified claims name another endpoint than the event does."""
+
     RESERVED_EVENT_TYPE = "reserved_event_type"
     """The destination keeps this event type for its own events."""
 
@@ -58,6 +64,11 @@ class Outcome:
 @dataclass(frozen=True, slots=True)
 class Delivered(Outcome):
     """The destination has the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class OptedOut(Outcome):
+    """The visitor's browser asks not to be tracked, and the owner honours it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Who may change which user attributes.
+"""Who may record events, and who may change which user attributes.
 
 Writing a customer's profile without authentication can ruin segments and messages, so it is off
 unless the owner switches it on.
@@ -6,30 +6,109 @@ unless the owner switches it on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from gtm_events.outcome import Reason
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gtm_events.event import Event
+    from gtm_events.message import Request
 
 DENIED_USER_ATTRIBUTES: Final = "denied_user_attributes"
 
 
 @dataclass(frozen=True, slots=True)
-class AttributePolicy:
+class Refusal:
+    """Why a request may not record its event.
+
+    Attributes:
+        reason: What an operator filters on.
+        detail: Why, in words.
+    """
+
+    reason: Reason
+    detail: str
+
+
+class Origins:
+    """A list of origins, such as ``https://shop.example`` and ``https://*.shop.example``.
+
+    Args:
+        patterns: The origins. A leading ``*`` label stands for one label or more.
+    """
+
+    def __init__(self, patterns: Iterable[str]) -> None:
+        self._patterns = tuple(patterns)
+        alternatives = (
+            re.escape(pattern).replace(r"\*", r"[a-z0-9-]+(?:\.[a-z0-9-]+)*")
+            for pattern in self._patterns
+        )
+        self._expression = re.compile("|".join(alternatives), re.ASCII)
+        # A shop's hits come from a few pages: the same header again and again.
+        self.allows = lru_cache(maxsize=1024)(self._allows)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Origins) and self._patterns == other._patterns
+
+    def __hash__(self) -> int:
+        return hash(self._patterns)
+
+    def _allows(self, header: str) -> bool:
+        """Return whether an ``Origin`` or ``Referer`` header names one of the origins."""
+        try:
+            parts = urlsplit(header)
+        except ValueError:
+            return False
+        origin = f"{parts.scheme}://{parts.netloc}".lower()
+        return self._expression.fullmatch(origin) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class AccessPolicy:
     """The owner's permission.
 
     Attributes:
-        anonymous: Names of the user attributes that anybody may change; ``None`` for all of them.
+        anonymous: Names of the user attributes that anybody may change; ``None`` for all.
+        authenticated: Names of those that an authenticated visitor may change; ``None`` for all.
+        origins: The sites whose visitors may record events; ``None`` for every site.
     """
 
     anonymous: frozenset[str] | None = frozenset()
+    authenticated: frozenset[str] | None = None
+    origins: Origins | None = None
 
-    def authorize(self, event: Event) -> Event:
-        """Return ``event`` with the permitted user attributes only. The others are counted."""
-        allowed = self.anonymous
-        if allowed is None or event.user_attributes.keys() <= allowed:
+    def refusal(self, request: Request) -> Refusal | None:
+        """Return why ``request`` may not record anything, ``None`` if it may.
+
+        A request that names no site at all may: a server's does not, and a browser that withholds
+        both headers cannot be told from one.
+        """
+        if self.origins is not None:
+            for name, header in (("Origin", request.origin), ("Referer", request.referer)):
+                if header and not self.origins.allows(header):
+                    return Refusal(Reason.ORIGIN, f"the {name} header names another site")
+        return None
+
+    def authorize(self, event: Event, request: Request) -> Event | Refusal:
+        """Return ``event`` with what ``request`` may change, or why it may not be recorded.
+
+        The user attributes that may not be changed are left out and counted.
+        """
+        if request.bound and request.endpoint != event.endpoint_id:
+            # One customer must not write another's profile.
+            named = "another endpoint than endpoint_id" if request.endpoint else "no endpoint"
+            return Refusal(Reason.FOREIGN_ENDPOINT, f"the verified claims name {named}")
+        allowed = self.authenticated if request.authenticated else self.anonymous
+        kept = event.user_attributes
+        if allowed is not None and not kept.keys() <= allowed:
+            kept = {name: values for name, values in kept.items() if name in allowed}
+            event.counts[DENIED_USER_ATTRIBUTES] = len(event.user_attributes) - len(kept)
+        if kept is event.user_attributes and not request.subject:
             return event
-        kept = {name: value for name, value in event.user_attributes.items() if name in allowed}
-        event.counts[DENIED_USER_ATTRIBUTES] = len(event.user_attributes) - len(kept)
-        return event.with_user_attributes(kept)
+        return replace(event, user_attributes=kept, user_id=request.subject)

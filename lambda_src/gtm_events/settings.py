@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gtm_events.errors import SettingsError
-from gtm_events.policy import AttributePolicy
+from gtm_events.policy import AccessPolicy, Origins
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,15 +20,16 @@ class Settings:
     Attributes:
         destination: Name under which the destination is registered (``DESTINATION``).
         dead_letter_queue_url: Where rejected messages go (``DEAD_LETTER_QUEUE_URL``).
-        attribute_policy: Which user attributes may change (``ANONYMOUS_USER_ATTRIBUTES``: a JSON
-            list of names, or ``"*"``).
+        access_policy: Who may do what (``ANONYMOUS_USER_ATTRIBUTES``,
+            ``AUTHENTICATED_USER_ATTRIBUTES`` and ``ALLOWED_ORIGINS``: each a JSON list, or
+            ``"*"``).
         accept_client_timestamp: Whether ``timestamp`` is read (``ACCEPT_CLIENT_TIMESTAMP``:
             ``true`` or ``false``).
     """
 
     destination: str
     dead_letter_queue_url: str
-    attribute_policy: AttributePolicy
+    access_policy: AccessPolicy
     accept_client_timestamp: bool
 
     @classmethod
@@ -38,11 +39,14 @@ class Settings:
         Raises:
             SettingsError: A variable is missing or malformed.
         """
+        origins = _names(environment, "ALLOWED_ORIGINS")
         return cls(
             destination=required(environment, "DESTINATION"),
             dead_letter_queue_url=required(environment, "DEAD_LETTER_QUEUE_URL"),
-            attribute_policy=AttributePolicy(
-                anonymous=_names(environment, "ANONYMOUS_USER_ATTRIBUTES")
+            access_policy=AccessPolicy(
+                anonymous=_names(environment, "ANONYMOUS_USER_ATTRIBUTES"),
+                authenticated=_names(environment, "AUTHENTICATED_USER_ATTRIBUTES"),
+                origins=None if origins is None else Origins(sorted(origins)),
             ),
             accept_client_timestamp=_boolean(environment, "ACCEPT_CLIENT_TIMESTAMP"),
         )

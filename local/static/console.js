@@ -50,21 +50,38 @@
     if (dropped.textContent !== words) dropped.textContent = words;
   }
 
-  let endpointUrl = null;
+  let endpoint = null; // {endpoint_url, image_url, authenticated: the same or null}
 
-  function showEndpoint(url, imageUrl) {
-    if (url === endpointUrl) return;
-    endpointUrl = url;
-    byId("starting").hidden = Boolean(url);
-    byId("endpoint").hidden = !url;
-    byId("first-steps").hidden = !url;
-    if (!url) return;
-    byId("endpoint-url").textContent = url;
-    byId("image-url").textContent = imageUrl;
-    byId("first-curl").textContent = `curl --include '${url}?event=hello&endpoint_id=me'`;
+  const authenticating = () => document.querySelector("#access input:checked").value === "authenticated";
+
+  function showEndpoint({ endpoint_url, image_url, authenticated }) {
+    const latest = { endpoint_url, image_url, authenticated };
+    if (JSON.stringify(latest) === JSON.stringify(endpoint)) return;
+    endpoint = latest;
+    byId("starting").hidden = Boolean(endpoint_url);
+    byId("endpoint").hidden = !endpoint_url;
+    byId("first-steps").hidden = !endpoint_url;
+    byId("access").hidden = !authenticated;
+    if (!authenticated) document.querySelector("#access input").checked = true;
+    if (endpoint_url) showRoute();
+  }
+
+  /** Show the route that is chosen: its URLs, and the controls that belong to it. */
+  function showRoute() {
+    const signed = authenticating();
+    const { endpoint_url, image_url } = signed ? endpoint.authenticated : endpoint;
+    byId("endpoint-url").textContent = endpoint_url;
+    byId("image-url").textContent = image_url;
+    byId("token-controls").hidden = !signed;
+    byId("signed").hidden = !signed || !byId("signed-url").textContent;
+    byId("first-curl").textContent = `curl --include '${endpoint.endpoint_url}?event=hello&endpoint_id=me'`;
     for (const link of [byId("demo-link"), byId("empty-demo-link")]) {
-      link.href = `/demo/?endpoint=${encodeURIComponent(url)}`;
+      link.href = `/demo/?endpoint=${encodeURIComponent(endpoint_url)}`;
     }
+  }
+
+  for (const choice of document.querySelectorAll("#access input")) {
+    choice.addEventListener("change", showRoute);
   }
 
   function behaviourWords(told) {
@@ -155,29 +172,88 @@
 
   // --- The test event: a real image request, as a tag sends it --------------------------------
 
-  function sendTestEvent() {
+  // Beside each of the buttons: the one in the empty list goes away with the first event.
+  function say(state, words) {
+    for (const result of document.querySelectorAll(".test-result")) {
+      result.dataset.state = state;
+      result.textContent = words;
+    }
+  }
+
+  /** Return a token as the controls describe it; null for none. */
+  async function mint() {
+    const validity = byId("validity").value;
+    if (validity === "missing") return null;
+    const answer = await fetch("/api/token", {
+      method: "POST",
+      headers: { "Content-Type": "application/json" },
+      body: JSON.stringify({
+        subject: byId("subject").value,
+        endpoint_id: byId("claimed-endpoint").value || null,
+        expired: validity === "expired",
+      }),
+    });
+    if (!answer.ok) throw new Error(await answer.text());
+    const { token } = await answer.json();
+    if (validity !== "forged") return token;
+    // The first character, for the last one holds bits that do not count.
+    const [header, claims, signature] = token.split(".");
+    return [header, claims, (signature[0] === "A" ? "B" : "A") + signature.slice(1)].join(".");
+  }
+
+  const tokenButton = byId("show-token");
+  let tokenShown = false;
+
+  function showSigned() {
+    const url = byId("signed-url");
+    const full = url.dataset.copyText;
+    url.textContent = tokenShown ? full : full.replace(/([?&]token=)[^&]*/, "$1•••");
+    tokenButton.textContent = tokenShown ? "Hide" : "Show";
+    tokenButton.setAttribute("aria-label", `${tokenButton.textContent} token`);
+  }
+
+  tokenButton.addEventListener("click", () => {
+    tokenShown = !tokenShown;
+    showSigned();
+  });
+
+  async function sendTestEvent() {
+    const signed = authenticating();
     const query = new URLSearchParams({
       event: "test_event",
       endpoint_id: "console",
       evat_sent_from: "console",
       evmt_price: "19.99",
-      gtmcb: String(Math.floor(Math.random() * 2147483647)),
+      usat_plan: "gold",
     });
+    say("", "Sending");
+    let url = `${endpoint.endpoint_url}?${query}`;
+    if (signed) {
+      let token;
+      try {
+        token = await mint();
+      } catch (error) {
+        say("bad", `No token, nothing sent: ${error.message}`);
+        return;
+      }
+      if (token) query.set("token", token);
+      url = `${endpoint.authenticated.endpoint_url}?${query}`;
+      byId("signed-url").dataset.copyText = url;
+      showSigned();
+      byId("signed").hidden = false;
+    }
     const started = performance.now();
     const image = new Image(1, 1);
-    const say = (state, words) => {
-      // Beside each of the buttons: the one in the empty list goes away with the first event.
-      for (const result of document.querySelectorAll(".test-result")) {
-        result.dataset.state = state;
-        result.textContent = words;
-      }
-    };
     image.onload = () =>
       say("good", `Answered in ${Math.round(performance.now() - started)} ms. Delivery follows with the next batch.`);
     image.onerror = () =>
-      say("bad", "The endpoint could not be reached, or answered with an error.");
-    say("", "Sending");
-    image.src = `${endpointUrl}?${query}`;
+      say(
+        "bad",
+        signed
+          ? "The tag failed: the authorizer refused it, or the endpoint could not be reached. The list shows which."
+          : "The endpoint could not be reached, or answered with an error.",
+      );
+    image.src = `${url}&gtmcb=${Math.floor(Math.random() * 2147483647)}`;
   }
 
   for (const button of document.querySelectorAll(".test-event")) {
@@ -210,6 +286,8 @@
         return "Rejected";
       case "dropped":
         return "Dropped in silence";
+      case "opted_out":
+        return "Not delivered";
       default:
         return hit.gateway_status < 500
           ? `Refused at the door (${hit.gateway_status})`
@@ -226,20 +304,36 @@
     return row;
   }
 
+  function marks(hit) {
+    const mark = (text, name) => element("span", { className: `mark ${name}`, text });
+    return [
+      hit.events > 1 && mark(`${hit.events} events`, "count"),
+      hit.method !== "GET" && mark(hit.method, "method"),
+      hit.access && mark(hit.access, hit.access),
+    ].filter(Boolean);
+  }
+
   function showRow(entry) {
     const { hit, row } = entry;
     const label = statusWords(hit);
     const preview = hit.preview.map(([name, value]) => `${name}=${value}`).join("  ");
     row.dataset.status = hit.status;
     row.dataset.number = hit.number;
+    // What is posted is in the body, which the gateway does not report.
+    const missing = hit.method === "POST" ? "(in the body)" : null;
     const status = element("span", { className: "status pill", text: label });
     status.dataset.state = hit.status;
     row.querySelector("summary").replaceChildren(
       timeElement(hit.time, "time"),
-      element("span", { className: "event", text: hit.event || "(no event)" }),
-      element("span", { className: "endpoint mono", text: hit.endpoint_id || "(no endpoint ID)" }),
+      element(
+        "span",
+        { className: "what" },
+        element("span", { className: "event", text: hit.event || missing || "(no event)" }),
+        ...marks(hit),
+      ),
+      element("span", { className: "endpoint mono", text: hit.endpoint_id || missing || "(no endpoint ID)" }),
       status,
-      element("span", { className: "preview mono", text: preview || "no further parameters" }),
+      element("span", { className: "preview mono", text: preview || (missing ? "" : "no further parameters") }),
       ...(hit.reason ? [element("span", { className: "reason", text: hit.reason })] : []),
     );
   }
@@ -320,6 +414,8 @@
 
   function makeSheet(hit) {
     const sheet = element("div", { className: "sheet" });
+    const explanation = explain(hit);
+    if (explanation) sheet.append(element("p", { className: "explanation wide", text: explanation }));
     sheet.append(sentByTag(hit), gotByDestination(hit));
     if (hit.gateway_detail) {
       sheet.append(block("What the endpoint answered", element("pre", { text: hit.gateway_detail })));
@@ -347,48 +443,102 @@
       );
     }
     table.append(body);
+    const none = hit.method === "POST" ? "In the request's body, which this console does not see." : "No parameters.";
     return block(
       "What the tag sent",
-      hit.parameters.length ? table : element("p", { className: "soft small", text: "No parameters." }),
+      hit.parameters.length ? table : element("p", { className: "soft small", text: none }),
       element("h4", { text: "As sent" }),
       element("pre", { text: `${hit.method} ${hit.path}${hit.query ? `?${hit.query}` : ""}` }),
     );
   }
 
   function gotByDestination(hit) {
-    const parts = [];
-    if (hit.sent) {
-      parts.push(
-        element("h4", { text: `Endpoint ${hit.sent.endpoint_id}` }),
-        element("pre", { text: JSON.stringify(hit.sent.endpoint, null, 2) }),
-        element("h4", { text: `Event ${hit.event_id}` }),
-        element("pre", { text: JSON.stringify(hit.sent.event, null, 2) }),
-      );
-    } else {
-      const nothing = {
-        refused: "Nothing: the request was never queued.",
-        rejected: "Nothing: the message was rejected before it was sent.",
-      };
-      parts.push(
+    const nothing = {
+      refused: "Nothing: the request was never queued.",
+      rejected: "Nothing: the message was rejected before it was sent.",
+      opted_out: "Nothing, and nothing of the visitor was stored.",
+    };
+    if (!hit.sent.length) {
+      return block(
+        "What the destination got",
         element("p", { className: "soft small", text: nothing[hit.status] ?? "Nothing yet: the message waits for the next batch." }),
       );
     }
-    if (hit.attempts.length) {
-      const attempts = element("ol", { className: "attempts" });
-      for (const { time, status, message } of hit.attempts) {
-        attempts.append(
-          element(
-            "li",
-            {},
-            timeElement(time),
-            element("strong", { text: status ? String(status) : "none" }),
-            element("span", { text: message }),
-          ),
-        );
-      }
-      parts.push(element("h4", { text: "Its answers" }), attempts);
+    if (hit.sent.length === 1) return block("What the destination got", ...sentEvent(hit.sent[0]));
+    return block(
+      "What the destination got",
+      ...hit.sent.map((sent) =>
+        element(
+          "details",
+          { className: "listed" },
+          element("summary", { text: `${sent.event.EventType} · ${sent.endpoint_id} · ${sent.status}` }),
+          ...sentEvent(sent),
+        ),
+      ),
+    );
+  }
+
+  function sentEvent({ event_id, endpoint_id, endpoint, event, attempts }) {
+    const answers = element("ol", { className: "attempts" });
+    for (const { time, status, message } of attempts) {
+      answers.append(
+        element(
+          "li",
+          {},
+          timeElement(time),
+          element("strong", { text: status ? String(status) : "none" }),
+          element("span", { text: message }),
+        ),
+      );
     }
-    return block("What the destination got", ...parts);
+    return [
+      element("h4", { text: `Endpoint ${endpoint_id}` }),
+      element("pre", { text: JSON.stringify(endpoint, null, 2) }),
+      element("h4", { text: `Event ${event_id}` }),
+      element("pre", { text: JSON.stringify(event, null, 2) }),
+      element("h4", { text: "Its answers" }),
+      answers,
+    ];
+  }
+
+  const REASONS = {
+    origin:
+      "The request came from a page of a site that is not in allowed_origins. The tag got its image all the same: CORS stops scripts from reading answers, not images from being requested.",
+    foreign_endpoint:
+      "The token names another endpoint than the event does. A visitor may write to the endpoint that the token names, and to no other.",
+    malformed: "The message could not be read as an event.",
+    reserved_event_type: "The destination keeps this event type for its own events.",
+    too_large: "The event alone is larger than the destination takes.",
+    refused: "The destination refused the event for good.",
+    user_attributes_refused: "The destination took the event and refused its user attributes.",
+    too_many_receives: "It failed so often that the queue gave it up.",
+  };
+  const STATUSES = {
+    400: "The request lacks event or endpoint_id, or its body is not what the endpoint takes.",
+    403: "The authorizer knows who sent it and does not let it in.",
+    413: "The body is larger than the endpoint takes.",
+    415: "The endpoint takes forms and JSON only.",
+  };
+
+  /** Return why a hit was refused, in a sentence for whoever has to mend it; or nothing. */
+  function explain(hit) {
+    if (hit.status === "opted_out") {
+      return "The browser asked not to be tracked (Sec-GPC: 1 or DNT: 1), and honor_privacy_signals is set. The tag got its image; the event is not kept.";
+    }
+    if (hit.status === "rejected" && hit.dead_letter) {
+      const { reason, body } = hit.dead_letter;
+      // What this page sends comes from a site too.
+      const own = reason === "origin" && body.includes(encodeURIComponent(location.origin));
+      const words = REASONS[reason];
+      return own ? `${words} This time the site was this console: ${location.origin}.` : words;
+    }
+    if (hit.status !== "refused") return "";
+    if (hit.gateway_status === 401) {
+      return hit.parameters.some(([name]) => name === "token")
+        ? "The authorizer does not accept the token: it has expired, was signed with another key or for another audience, or is not a token. Callers are not told which; nothing was queued."
+        : "There is no token, and nobody else vouches for the sender; nothing was queued.";
+    }
+    return STATUSES[hit.gateway_status];
   }
 
   function deadLetter({ reason, detail, body }) {
@@ -421,7 +571,7 @@
         forgotten = false;
       }
       showCounters(state.counters);
-      showEndpoint(state.endpoint_url, state.image_url);
+      showEndpoint(state);
       showBehaviour(state.behaviour);
       update(state.hits, { fresh: !state.reset });
       if (!state.reset) announce(state.hits);

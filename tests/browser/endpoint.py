@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+TOKEN = "header.claims.signature"  # noqa: S105 - opens nothing
 
 
 @dataclass
@@ -27,6 +28,13 @@ class Endpoint:
 
     url: str = ""
     queries: list[str] = field(default_factory=list)
+    bodies: list[tuple[str, str]] = field(default_factory=list)
+    """Media type and text of what was posted."""
+
+    @property
+    def authenticated_url(self) -> str:
+        """Return where it takes :data:`TOKEN` only."""
+        return f"{self.url}/authenticated"
 
     def parameters(self) -> list[tuple[str, str]]:
         """Return the last request's parameters, decoded."""
@@ -37,15 +45,28 @@ class Endpoint:
 def standing_in(path: str = "/Api-PinpointEvents/events") -> Iterator[Endpoint]:
     """Serve a stand-in at ``path``; an event named ``refused`` gets the error."""
     endpoint = Endpoint()
+    open_to_all = {"Access-Control-Allow-Origin": "*"}
 
     async def answer(request: Request) -> Response:
         endpoint.queries.append(request.scope["query_string"].decode("ascii"))
-        if request.query_params.get("event") == "refused":
+        parameters = dict(request.query_params)
+        if request.method == "POST":
+            body = (await request.body()).decode()
+            endpoint.bodies.append((request.headers.get("content-type", ""), body))
+            parameters |= dict(parse_qsl(body))
+        if request.url.path.endswith("/authenticated") and parameters.get("token") != TOKEN:
+            return JSONResponse({"message": "Unauthorized"}, 401, open_to_all)
+        if parameters.get("event") == "refused":
             return JSONResponse({"message": "Missing required request parameters"}, 400)
+        if request.method == "POST":
+            return Response(status_code=204, headers=open_to_all)
         return Response(
             SVG, headers={"X-Content-Type-Options": "nosniff"}, media_type="image/svg+xml"
         )
 
-    with serving(Starlette(routes=[Route(path, answer)])) as base:
+    routes = [
+        Route(each, answer, methods=["GET", "POST"]) for each in (path, f"{path}/authenticated")
+    ]
+    with serving(Starlette(routes=routes)) as base:
         endpoint.url = base + path
         yield endpoint

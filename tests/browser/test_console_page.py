@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from local.console import create_app
+from local.console import MintRequest, create_app
 from local.journal import Journal
 from local.putevents import Behaviour, PutEventsServer
 from local.serve import serving
-from tests.browser.endpoint import Endpoint, standing_in
+from tests.browser.endpoint import TOKEN, Endpoint, standing_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 TIME = "2026-11-23T22:11:00.000Z"
 
@@ -30,7 +30,9 @@ class Pipeline:
         self.journal = journal
         self.putevents = putevents
 
-    def request(self, query: str, *, message_id: str | None, status: int = 200) -> None:
+    def request(
+        self, query: str, *, message_id: str | None, status: int = 200, **changes: Any
+    ) -> None:
         """Report a request that the endpoint answered."""
         self.journal.gateway_answered(
             {
@@ -41,6 +43,7 @@ class Pipeline:
                 "status": status,
                 "message_id": message_id,
                 "detail": '{"message": "Missing parameters"}' if status >= 400 else "",
+                **changes,
             }
         )
 
@@ -54,10 +57,23 @@ class Pipeline:
 
 
 @contextmanager
-def console(endpoint_url: str | None, port: int = 0) -> Iterator[Pipeline]:
+def console(
+    endpoint_url: str | None,
+    port: int = 0,
+    *,
+    authenticated_endpoint_url: str | None = None,
+    mint: Callable[[MintRequest], str] | None = None,
+) -> Iterator[Pipeline]:
     journal = Journal()
     putevents = PutEventsServer(observer=journal)
-    with serving(create_app(journal, putevents, endpoint_url=endpoint_url), port=port) as url:
+    app = create_app(
+        journal,
+        putevents,
+        endpoint_url=endpoint_url,
+        authenticated_endpoint_url=authenticated_endpoint_url,
+        mint=mint,
+    )
+    with serving(app, port=port) as url:
         yield Pipeline(url, journal, putevents)
 
 
@@ -142,7 +158,9 @@ def test_refusals_and_rejections_are_shown_with_their_reason(
     )
     pipeline.journal.queues_counted(waiting=0, in_flight=0, dead_letters=1)
 
-    rejected, refused = shown.locator(".hit").all()
+    hits = shown.locator(".hit")
+    expect(hits).to_have_count(2)
+    rejected, refused = hits.nth(0), hits.nth(1)
     expect(refused).to_contain_text("Refused at the door (400)")
     expect(refused).to_contain_text("Missing parameters")
     expect(rejected).to_contain_text("Rejected")
@@ -259,6 +277,180 @@ def test_the_test_event_is_a_real_image_request(shown: Page, endpoint: Endpoint)
     assert ("event", "test_event") in endpoint.parameters()
 
 
+# --- Access ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def minted() -> list[MintRequest]:
+    return []
+
+
+@pytest.fixture
+def signing(page: Page, endpoint: Endpoint, minted: list[MintRequest]) -> Iterator[Page]:
+    """Return the page of a pipeline that has an authenticated route."""
+
+    def mint(wanted: MintRequest) -> str:
+        if not wanted.subject.isascii():
+            raise ValueError(f"subject must be another, got {wanted.subject!r}")
+        minted.append(wanted)
+        return "an.expired.token" if wanted.expired else TOKEN
+
+    with console(
+        endpoint.url, authenticated_endpoint_url=endpoint.authenticated_url, mint=mint
+    ) as pipeline:
+        page.goto(pipeline.url)
+        expect(page.locator("#connection")).to_have_text("Live")
+        yield page
+
+
+def send_test_event(page: Page) -> Any:
+    page.locator("#endpoint").get_by_role("button", name="Send a test event").click()
+    return page.locator("#endpoint .test-result")
+
+
+def test_without_an_authenticated_route_there_is_no_choice(shown: Page) -> None:
+    expect(shown.locator("#endpoint")).to_be_visible()
+    expect(shown.locator("#access")).to_be_hidden()
+    expect(shown.locator("#token-controls")).to_be_hidden()
+
+
+def test_a_test_event_is_sent_anonymously_first(
+    signing: Page, endpoint: Endpoint, minted: list[MintRequest]
+) -> None:
+    expect(signing.get_by_label("Anonymous")).to_be_checked()
+    expect(signing.locator("#token-controls")).to_be_hidden()
+    expect(send_test_event(signing)).to_contain_text("Answered in")
+    assert "token" not in dict(endpoint.parameters())
+    assert minted == []
+    expect(signing.locator("#signed")).to_be_hidden()
+
+
+def test_a_test_event_is_sent_with_a_token(
+    signing: Page, endpoint: Endpoint, minted: list[MintRequest]
+) -> None:
+    signing.get_by_label("Authenticated").check()
+    expect(signing.locator("#endpoint-url")).to_have_text(endpoint.authenticated_url)
+    expect(signing.locator("#image-url")).to_have_text(
+        endpoint.authenticated_url + "?event={{Event}}&endpoint_id={{endpoint_id}}&token={{token}}"
+    )
+    signing.get_by_label("Subject of the token").fill("user-7")
+    signing.get_by_label("Endpoint that it names").fill("ep-7")
+    expect(send_test_event(signing)).to_contain_text("Answered in")
+    assert minted == [MintRequest("user-7", "ep-7")]
+    assert dict(endpoint.parameters())["token"] == TOKEN
+
+    signed = signing.locator("#signed-url")
+    expect(signed).to_contain_text("endpoint_id=console")
+    expect(signed).to_contain_text("token=•••")
+    assert TOKEN not in signing.locator("body").inner_text()
+    signing.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    signing.locator("[data-copy=signed-url]").click()
+    expect(signing.locator("[data-copy=signed-url]")).to_have_text("Copied")
+    copied = signing.evaluate("navigator.clipboard.readText()")
+    assert dict(parse_qsl(urlsplit(copied).query))["token"] == TOKEN
+    signing.get_by_role("button", name="Show token").click()
+    expect(signed).to_have_text(copied)
+    signing.get_by_role("button", name="Hide token").click()
+    expect(signed).not_to_contain_text(TOKEN)
+
+    signing.get_by_label("Anonymous").check()
+    expect(signing.locator("#endpoint-url")).to_have_text(endpoint.url)
+    expect(signed).to_be_hidden()
+
+
+def test_tokens_that_are_refused_can_be_tried(
+    signing: Page, endpoint: Endpoint, minted: list[MintRequest], subtests: pytest.Subtests
+) -> None:
+    signing.get_by_label("Authenticated").check()
+    signing.get_by_label("Subject of the token").fill("user-7")
+    for validity, sent in {
+        "expired": "an.expired.token",
+        "forged": "header.claims.Aignature",
+        "missing": None,
+    }.items():
+        with subtests.test(validity):
+            signing.get_by_label("Token", exact=True).select_option(validity)
+            expect(send_test_event(signing)).to_contain_text("The tag failed")
+            assert dict(endpoint.parameters()).get("token") == sent
+    assert [wanted.expired for wanted in minted] == [True, False]
+
+    before = len(endpoint.queries)
+    signing.get_by_label("Token", exact=True).select_option("good")
+    signing.get_by_label("Subject of the token").fill("é")
+    expect(send_test_event(signing)).to_contain_text("nothing sent: subject must be another")
+    assert len(endpoint.queries) == before
+
+
+def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
+    shown: Page, pipeline: Pipeline, subtests: pytest.Subtests
+) -> None:
+    authenticated = "/events/authenticated"
+    query = "event=e&endpoint_id=ep-1"
+    signed = f"{query}&token=***"
+    no_token, bad_token, forbidden = (
+        {"path": authenticated, "status": status, "message_id": None, "detail": detail}
+        for status, detail in [
+            (401, '{"message": "Unauthorized"}'),
+            (401, '{"message": "Unauthorized"}'),
+            (403, '{"Message": "User is not authorized to access this resource"}'),
+        ]
+    )
+    cases: list[tuple[str, dict[str, Any], str, list[str]]] = [
+        (query, {"message_id": "m-1"}, "", ["anonymous", "Waiting in queue"]),
+        (query, no_token, "", ["authenticated", "Refused at the door (401)", "no token"]),
+        (signed, bad_token, "", ["authenticated", "(401)", "Unauthorized", "it has expired"]),
+        (signed, forbidden, "", ["authenticated", "(403)", "does not let it in"]),
+        (query, {"message_id": "m-2"}, "origin", ["anonymous", "Rejected", "allowed_origins"]),
+        (
+            signed,
+            {"message_id": "m-3", "path": authenticated},
+            "foreign_endpoint",
+            ["authenticated", "Rejected", "The token names another endpoint"],
+        ),
+        (
+            query,
+            {"message_id": "m-4", "opted_out": True},
+            "",
+            ["anonymous", "Not delivered", "The browser asked not to be tracked", "Sec-GPC"],
+        ),
+        ("", {"message_id": "m-5", "method": "POST"}, "", ["(in the body)", "POST", "anonymous"]),
+    ]
+    for number, (sent, changes, reason, words) in enumerate(cases, start=1):
+        with subtests.test(words[-1]):
+            pipeline.request(sent, **changes)
+            if reason:
+                pipeline.journal.dead_lettered(
+                    message_id=changes["message_id"], reason=reason, detail="so", body="v=1\n"
+                )
+            row = shown.locator(f".hit[data-number='{number}']")
+            row.locator("summary").click()
+            expect(row.locator(".sheet")).to_be_visible()
+            if reason:
+                expect(row).to_contain_text(f"{reason}: so")
+            for word in words:
+                expect(row).to_contain_text(word)
+    expect(counter(shown, "refused")).to_have_text("3")
+    shown.get_by_label("Show", exact=True).select_option("opted_out")
+    expect(shown.locator(".hit:visible")).to_have_count(1)
+
+
+def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
+    message_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    pipeline.request("", message_id=message_id, method="POST")
+    pipeline.deliver(f"{message_id}-0", "ep-1", EventType="first")
+    pipeline.deliver(f"{message_id}-1", "ep-2", EventType="second")
+    row = shown.locator(".hit")
+    expect(row).to_contain_text("2 events")
+    expect(row).to_contain_text("Delivered")
+    row.locator("summary").click()
+    listed = row.locator(".listed")
+    expect(listed.locator("summary")).to_have_text(
+        ["first · ep-1 · delivered", "second · ep-2 · delivered"]
+    )
+    listed.last.locator("summary").click()
+    expect(listed.last).to_contain_text(f"Event {message_id}-1")
+
+
 def test_the_demo_page_opens_with_the_endpoint(shown: Page, endpoint: Endpoint) -> None:
     shown.get_by_role("navigation").get_by_role("link", name="Demo page").click()
     expect(shown.get_by_label("Endpoint URL")).to_have_value(endpoint.url)
@@ -272,7 +464,7 @@ def test_the_list_can_be_narrowed(shown: Page, pipeline: Pipeline) -> None:
     expect(rows).to_have_count(2)
     shown.get_by_label("Event or endpoint contains").fill("EP-AL")
     expect(rows).to_have_text(["alpha"])
-    shown.get_by_label("Show").select_option("delivered")
+    shown.get_by_label("Show", exact=True).select_option("delivered")
     expect(rows).to_have_count(0)
     expect(shown.locator("#none-match")).to_be_visible()
     shown.get_by_label("Event or endpoint contains").fill("")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -10,7 +11,8 @@ from urllib.parse import parse_qsl, quote, urlsplit
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser.endpoint import Endpoint, standing_in
+from cdk_gtm_connector.tokens import mint
+from tests.browser.endpoint import TOKEN, Endpoint, standing_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -155,6 +157,127 @@ def test_the_command_line_can_be_copied(demo: Page) -> None:
     assert demo.evaluate("navigator.clipboard.readText()") == demo.locator("#curl").inner_text()
 
 
+# --- Tokens and forms --------------------------------------------------------------------------
+
+
+def test_a_token_is_sent_and_hidden(demo: Page, endpoint: Endpoint, tmp_path: Path) -> None:
+    demo.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    fill(demo, url=endpoint.authenticated_url)
+    expect(demo.locator("#warnings")).to_contain_text("Without a token this endpoint refuses")
+    submit(demo)
+    expect(demo.locator("#results li")).to_have_attribute("data-state", "failure")
+
+    demo.get_by_label("Signed token").fill(f"  {TOKEN} ")
+    expect(demo.locator("#warnings")).to_be_empty()
+    submit(demo)
+    expect(demo.locator("#results li").first).to_have_attribute("data-state", "success")
+    assert endpoint.parameters()[-1] == ("token", TOKEN)
+
+    full = f"{endpoint.authenticated_url}?event=page_view&endpoint_id=ep-1&token={TOKEN}"
+    assert TOKEN not in demo.locator("body").inner_text()
+    expect(demo.locator("#url")).to_contain_text("&token=•••")
+    demo.locator("[data-copy=curl]").click()
+    expect(demo.locator("[data-copy=curl]")).to_have_text("Copied")
+    copied = demo.evaluate("navigator.clipboard.readText()")
+    assert curl_arguments(copied, tmp_path) == ["--globoff", "--include", full]
+
+    demo.get_by_role("button", name="Show token").click()
+    expect(demo.locator("#url")).to_have_text(full)
+    assert demo.locator("#curl").inner_text() == copied
+    demo.get_by_role("button", name="Hide token").click()
+    expect(demo.locator("#url")).not_to_contain_text(TOKEN)
+
+
+def test_a_faulty_token_is_refused(demo: Page, subtests: pytest.Subtests) -> None:
+    fill(demo, url="http://127.0.0.1:9/events")
+    for token, words in {
+        "eyJ hbG": "holds no space",
+        "x" * 4_097: "4,097 characters; the endpoint takes at most 4,096",
+    }.items():
+        with subtests.test(words):
+            demo.get_by_label("Signed token").fill(token)
+            submit(demo)
+            expect(demo.locator("#token-error")).to_contain_text(words)
+            expect(demo.locator("#results li")).to_have_count(0)
+    fill(demo, url="http://127.0.0.1:9/events?token=x")
+    submit(demo)
+    expect(demo.locator("#endpoint-error")).to_contain_text("Leave out the parameters")
+
+
+def test_a_token_that_helps_nothing_is_a_warning(demo: Page) -> None:
+    warnings = demo.locator("#warnings")
+    fill(demo, url="http://127.0.0.1:9/events")
+    demo.get_by_label("Signed token").fill(TOKEN)
+    expect(warnings).to_contain_text("Only …/events/authenticated reads a token")
+    secret = "s" * 32
+    past = datetime.now(UTC) - timedelta(hours=1)
+    fill(demo, url="http://127.0.0.1:9/events/authenticated")
+    demo.get_by_label("Signed token").fill(mint(secret, subject="é?>", now=past))
+    expect(warnings).to_have_text("The token has expired.")
+    demo.get_by_label("Signed token").fill(mint(secret, subject="é?>"))
+    expect(warnings).to_be_empty()
+    for odd in ("a.b.c", "a.bnVsbA.c", "opaque"):  # bnVsbA is null
+        demo.get_by_label("Signed token").fill(odd)
+        expect(warnings).to_be_empty()
+
+
+def test_a_form_is_posted_with_fetch(
+    demo: Page, endpoint: Endpoint, tmp_path: Path, subtests: pytest.Subtests
+) -> None:
+    demo.get_by_label("Sent as").select_option("fetch")
+    add(demo, "evat_", "", "")
+    for number, value in enumerate(HOSTILE[1:5], start=1):
+        with subtests.test(value):
+            fill(demo, url=f"{endpoint.url}?x=1", event=value, endpoint_id=value)
+            demo.locator(".row .name").fill(value)
+            demo.locator(".row .value").fill(value)
+            submit(demo)
+            expect(demo.locator("#results [data-state=success]")).to_have_count(number)
+            expect(demo.locator("#results li").first).to_contain_text("Answered 204")
+            content_type, body = endpoint.bodies[-1]
+            assert content_type.startswith("application/x-www-form-urlencoded")
+            expected = [("event", value), ("endpoint_id", value), (f"evat_{value}", value)]
+            assert parse_qsl(body, keep_blank_values=True) == expected
+            assert endpoint.queries[-1] == "x=1"
+
+            *options, body, url = curl_arguments(demo.locator("#curl").inner_text(), tmp_path)
+            assert options == ["--globoff", "--include", "--data-raw"]
+            assert parse_qsl(body, keep_blank_values=True) == expected
+            assert url == f"{endpoint.url}?x=1"
+
+
+def test_a_form_that_is_refused_is_failure(demo: Page, endpoint: Endpoint) -> None:
+    demo.get_by_label("Sent as").select_option("fetch")
+    fill(demo, url=endpoint.authenticated_url)
+    demo.get_by_label("Signed token").fill("another")
+    submit(demo)
+    expect(demo.locator("#results li").first).to_contain_text("Answered 401")
+    expect(demo.locator("#results li").first).to_contain_text("Unauthorized")
+    # The stand-in's 400 has no CORS header: the page must not take it for an answer.
+    fill(demo, url=endpoint.url, event="refused")
+    submit(demo)
+    expect(demo.locator("#results li").first).to_contain_text("No readable answer")
+    expect(demo.locator("#results [data-state=failure]")).to_have_count(2)
+
+
+def test_a_form_is_posted_with_a_beacon(demo: Page, endpoint: Endpoint) -> None:
+    demo.get_by_label("Sent as").select_option("beacon")
+    fill(demo, url=endpoint.authenticated_url)
+    demo.get_by_label("Signed token").fill(TOKEN)
+    add(demo, "usat_", "plan", "gold & more")
+    with demo.expect_response(lambda response: response.request.method == "POST") as answered:
+        submit(demo)
+    assert answered.value.status == 204
+    expect(demo.locator("#results li")).to_contain_text("Handed to the browser")
+    assert endpoint.parameters() == [("token", TOKEN)]
+    assert ("usat_plan", "gold & more") in parse_qsl(endpoint.bodies[-1][1])
+
+    demo.locator(".row .value").fill("x" * 66_000)
+    expect(demo.locator("#warnings")).to_contain_text("sendBeacon takes 65,536")
+    submit(demo)
+    expect(demo.locator("#results li").first).to_contain_text("Not taken by the browser")
+
+
 # --- Validation --------------------------------------------------------------------------------
 
 
@@ -289,7 +412,9 @@ def test_a_loaded_container_gets_the_event_in_its_data_layer(demo: Page) -> None
     fill(demo, url="")
     add(demo, "evat_", "plan", "it's gold")
     add(demo, "evmt_", "price", "19.99")
+    demo.get_by_label("Signed token").fill(TOKEN)
     demo.get_by_label("GTM container ID").fill("GTM-ABC1234")
+    expect(demo.get_by_label("Sent as")).to_be_disabled()
     expect(demo.locator("#send")).to_have_text("Push event to GTM")
     submit(demo)
 
@@ -301,6 +426,7 @@ def test_a_loaded_container_gets_the_event_in_its_data_layer(demo: Page) -> None
         "endpoint_id": "ep-1",
         "evat_plan": "it's gold",
         "evmt_price": 19.99,
+        "token": TOKEN,
     }
 
     # GTM remembers keys from push to push: those of the first event must not join the second.
@@ -334,5 +460,7 @@ def test_it_fits_a_phone(demo: Page) -> None:
 def test_every_field_has_a_label(demo: Page) -> None:
     for prefix in GROUPS:
         add(demo, prefix, "a", "1")
-    unlabelled = "[...document.querySelectorAll('input')].filter(i => !i.labels.length).length"
+    unlabelled = (
+        "[...document.querySelectorAll('input, select')].filter(i => !i.labels.length).length"
+    )
     assert demo.evaluate(unlabelled) == 0

@@ -3,53 +3,76 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 import aws_cdk as cdk
 import pytest
+from cdk_nag import AwsSolutionsChecks
 
 import app
+import cdk_gtm_connector
+from cdk_gtm_connector import GtmConnector, SignedTokenAuthorizer
+from stacks import nag
+from tests.infrastructure.options import OPTIONS, SETTINGS
 from tests.infrastructure.synthesis import APPLICATION_ID, Template, add_connector, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
+
+README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+EXAMPLES = re.findall(
+    r"^<!-- example\b.*?-->\n```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE
+)
 
 
 @dataclass(frozen=True)
 class Deployable:
-    """What ``app.py`` made of a context: what ``cdk deploy`` would deploy.
+    """One stack that ``cdk deploy`` would deploy, and what cdk-nag says of it.
 
     Attributes:
         outdir: Where the cloud assembly is.
         error: What stopped the synthesis. The template is written all the same.
+        stack: The stack's name.
     """
 
     outdir: Path
     error: RuntimeError | None
+    stack: str = "GtmConnector"
 
-    @property
+    @cached_property
     def template(self) -> Template:
         """The template."""
-        return Template.read(self.outdir, "GtmConnector")
+        return Template.read(self.outdir, self.stack)
 
     @property
     def violated(self) -> set[str]:
         """The rules of cdk-nag's AwsSolutions pack that are violated and not acknowledged."""
-        return {violation["ruleName"] for violation in self._nag["violations"]}
+        return {violation["ruleName"] for violation in self._reported("violations")}
 
     @property
     def acknowledged(self) -> list[Mapping[str, Any]]:
         """The violations that are acknowledged, as cdk-nag reports them."""
-        return list(self._nag["suppressedViolations"])
+        return self._reported("suppressedViolations")
 
-    @property
-    def _nag(self) -> Mapping[str, Any]:
+    def _reported(self, kind: str) -> list[Mapping[str, Any]]:
         path = self.outdir / "validation-report.json"
         reports = json.loads(path.read_text(encoding="utf-8"))["pluginReports"]
         (report,) = (report for report in reports if report["pluginName"] == "AwsSolutions")
-        return dict(report)
+        reported: list[Mapping[str, Any]] = []
+        for violation in report[kind]:
+            # One rule's violations are one entry, whichever the stacks.
+            constructs = [
+                construct
+                for construct in violation["violatingConstructs"]
+                if construct["constructPath"].startswith(f"{self.stack}/")
+            ]
+            if constructs:
+                reported.append({**violation, "violatingConstructs": constructs})
+        return reported
 
 
 class RunApp(Protocol):
@@ -76,6 +99,89 @@ def run_app() -> RunApp:
         return Deployable(outdir, None)
 
     return run
+
+
+@pytest.fixture(scope="session")
+def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
+    """Each of ``OPTIONS``, acknowledged as the deployable app is, all of them one app."""
+    outdir = tmp_path_factory.mktemp("options")
+    checked = cdk.App(outdir=str(outdir))
+    for name, build in OPTIONS.items():
+        stack = cdk.Stack(checked, name)
+        nag.acknowledge(build(stack))
+        token = stack.node.try_find_child("Token")
+        if isinstance(token, SignedTokenAuthorizer):
+            nag.acknowledge_token(token)
+    cdk.Validations.of(checked).add_plugins(AwsSolutionsChecks(checked))
+    error = _synth(checked)
+    return {name: Deployable(outdir, error, name) for name in OPTIONS}
+
+
+@pytest.fixture(scope="session")
+def settings(run_app: RunApp, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
+    """``app.py`` with each of ``SETTINGS``."""
+    return {
+        name: run_app(tmp_path_factory.mktemp("settings"), **context)
+        for name, context in SETTINGS.items()
+    }
+
+
+class RunExample(Protocol):
+    """Runs an app out of README, with cdk-nag added to it."""
+
+    def __call__(self, outdir: Path, code: str) -> Deployable:
+        """Return what became of its stack ``Shop``, acknowledged as the deployable app is."""
+        ...
+
+
+@pytest.fixture(scope="session")
+def run_example() -> RunExample:
+    """README's apps themselves."""
+
+    def run(outdir: Path, code: str) -> Deployable:
+        prepared = cdk.App(outdir=str(outdir))
+        connectors: list[GtmConnector] = []
+        tokens: list[SignedTokenAuthorizer] = []
+
+        def connector(*args: Any, **kwargs: Any) -> GtmConnector:
+            connectors.append(GtmConnector(*args, **kwargs))
+            return connectors[-1]
+
+        def token(*args: Any, **kwargs: Any) -> SignedTokenAuthorizer:
+            tokens.append(SignedTokenAuthorizer(*args, **kwargs))
+            return tokens[-1]
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(cdk, "App", lambda: prepared)
+            patch.setattr(cdk_gtm_connector, "GtmConnector", connector)
+            patch.setattr(cdk_gtm_connector, "SignedTokenAuthorizer", token)
+            synthesized = []
+            patch.setattr(prepared, "synth", lambda: synthesized.append(prepared), raising=True)
+            exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102 - ours
+            assert synthesized == [prepared]
+        assert connectors
+        for made in connectors:
+            nag.acknowledge(made)
+        for made_token in tokens:
+            nag.acknowledge_token(made_token)
+        cdk.Validations.of(prepared).add_plugins(AwsSolutionsChecks(prepared))
+        return Deployable(outdir, _synth(prepared), "Shop")
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def examples(run_example: RunExample, tmp_path_factory: pytest.TempPathFactory) -> list[Deployable]:
+    """Each of README's apps, in its order."""
+    return [run_example(tmp_path_factory.mktemp("example"), code) for code in EXAMPLES]
+
+
+def _synth(checked: cdk.App) -> RuntimeError | None:
+    try:
+        checked.synth()
+    except RuntimeError as error:
+        return error
+    return None
 
 
 @pytest.fixture(scope="session")

@@ -46,6 +46,22 @@ def synthesize(
     return {name: Template.read(outdir, name) for name in stacks}
 
 
+def headers(response: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """Return a response's headers, without API Gateway's quotes around a literal."""
+    return {
+        name.removeprefix(f"{prefix}.header."): value[1:-1]
+        if value[0] == value[-1] == "'"
+        else value
+        for name, value in response["ResponseParameters"].items()
+    }
+
+
+def answer(integration: Mapping[str, Any], status: str) -> dict[str, Any]:
+    """Return the integration response that makes ``status``."""
+    (response,) = (r for r in integration["IntegrationResponses"] if r["StatusCode"] == status)
+    return dict(response)
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource whose references are written as CloudFormation's ``Fn::Sub`` writes them."""
@@ -134,7 +150,12 @@ class Template:
     @property
     def function(self) -> Resource:
         """The delivering function."""
-        return self.only("AWS::Lambda::Function")
+        return self.only("AWS::Lambda::Function", Handler="gtm_events.handler.handle")
+
+    @property
+    def token_function(self) -> Resource:
+        """The function that verifies signed tokens."""
+        return self.only("AWS::Lambda::Function", Handler="gtm_token_authorizer.handler.handle")
 
     @property
     def environment(self) -> dict[str, str]:
@@ -152,13 +173,39 @@ class Template:
         return self.only("AWS::ApiGateway::Stage")
 
     @property
+    def api(self) -> Resource:
+        """The API."""
+        return self.only("AWS::ApiGateway::RestApi")
+
+    @property
+    def routes(self) -> dict[str, dict[str, Resource]]:
+        """The API's methods: by path, then by HTTP method."""
+        parts = {r.ref: r.properties for r in self.all("AWS::ApiGateway::Resource")}
+
+        def path(ref: str) -> str:
+            if ref not in parts:
+                return ""
+            return f"{path(parts[ref]['ParentId'])}/{parts[ref]['PathPart']}"
+
+        routes: dict[str, dict[str, Resource]] = {}
+        for method in self.all("AWS::ApiGateway::Method"):
+            route = routes.setdefault(path(method.properties["ResourceId"]), {})
+            route[method.properties["HttpMethod"]] = method
+        return routes
+
+    @property
     def get_method(self) -> Resource:
         """``GET /events``."""
-        return self.only("AWS::ApiGateway::Method", HttpMethod="GET")
+        return self.routes["/events"]["GET"]
 
     def role(self, service: str) -> Resource:
         """Return the one role that ``service`` assumes."""
         (role,) = (r for r in self.all("AWS::IAM::Role") if service in json.dumps(r.properties))
+        return role
+
+    def role_of(self, function: Resource) -> Resource:
+        """Return the role that ``function`` acts as."""
+        (role,) = (r for r in self.all("AWS::IAM::Role") if r.arn == function.properties["Role"])
         return role
 
     def grants(self, role: Resource) -> set[tuple[str, str]]:
@@ -199,9 +246,43 @@ class Template:
         source = self.event_source.properties
         queue = self.queue.properties
         (log_retention,) = {log.properties["RetentionInDays"] for log in self.log_groups}
+        (method_settings,) = self.stage.properties["MethodSettings"]
+        origins = json.loads(environment["ALLOWED_ORIGINS"])
+        authenticated = self.routes.get("/events/authenticated", {})
+        queued = self.get_method.properties["Integration"]["RequestTemplates"]["application/json"]
         return {
             "destination": (environment["DESTINATION"], environment["PINPOINT_APPLICATION_ID"]),
             "anonymous_user_attributes": json.loads(environment["ANONYMOUS_USER_ATTRIBUTES"]),
+            "authenticated_user_attributes": json.loads(
+                environment["AUTHENTICATED_USER_ATTRIBUTES"]
+            ),
+            "authorizer": (
+                authenticated["GET"].properties["AuthorizationType"] if authenticated else None
+            ),
+            "allowed_origins": origins,
+            "allow_http_origins": any(origin.startswith("http:") for origin in origins),
+            "honor_privacy_signals": "sec-gpc" in queued,
+            "throttling_rate_limit": method_settings.get("ThrottlingRateLimit"),
+            "throttling_burst_limit": method_settings.get("ThrottlingBurstLimit"),
+            "firewall": next(
+                (
+                    rule["Statement"]["RateBasedStatement"]["Limit"]
+                    for web_acl in self.all("AWS::WAFv2::WebACL")
+                    for rule in web_acl.properties["Rules"]
+                    if rule["Name"] == "RateLimit"
+                ),
+                None,
+            ),
+            "domain": next(
+                (
+                    domain.properties["DomainName"]
+                    for domain in self.all("AWS::ApiGateway::DomainName")
+                ),
+                None,
+            ),
+            "disable_execute_api_endpoint": self.api.properties.get(
+                "DisableExecuteApiEndpoint", False
+            ),
             "accept_client_timestamp": environment["ACCEPT_CLIENT_TIMESTAMP"],
             "batch_size": source["BatchSize"],
             "max_batching_window": source["MaximumBatchingWindowInSeconds"],
@@ -237,6 +318,9 @@ def _readable(value: Any) -> Any:
             readable = f"${{{name}.{attribute}}}"
         case {"Fn::Sub": str(pattern)}:
             readable = pattern
+        case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:
+            # Fn::Sub cannot write it; what it is made of still shows.
+            readable = f"{_readable(text)}.split({separator!r})[{number}]"
         case {"Fn::Join": [separator, parts]}:
             readable = separator.join(map(_readable, parts))
         case dict():

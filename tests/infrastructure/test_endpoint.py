@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from importlib.resources import files
+import re
 from typing import TYPE_CHECKING, Any
 
+import aws_cdk as cdk
 import pytest
 
-from cdk_gtm_connector import collection_api
-from tests.infrastructure.synthesis import add_connector
+from cdk_gtm_connector import mapping
+from tests.infrastructure.synthesis import add_connector, answer, headers
 
 if TYPE_CHECKING:
-    from tests.infrastructure.conftest import Synthesize
+    from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Resource, Template
 
 # What browsers need to see an image that loaded, and what keeps every hit a hit.
@@ -55,21 +56,6 @@ def integration(get: Resource) -> dict[str, Any]:
     return dict(get.properties["Integration"])
 
 
-def headers(response: dict[str, Any], prefix: str) -> dict[str, str]:
-    """Return a response's headers, without API Gateway's quotes around a literal."""
-    return {
-        name.removeprefix(f"{prefix}.header."): value[1:-1]
-        for name, value in response["ResponseParameters"].items()
-        if value[0] == value[-1] == "'"
-    }
-
-
-def answer(integration: dict[str, Any], status: str) -> dict[str, Any]:
-    """Return the integration response that makes ``status``."""
-    (response,) = (r for r in integration["IntegrationResponses"] if r["StatusCode"] == status)
-    return dict(response)
-
-
 class TestAddress:
     """URLs already pasted into GTM containers keep working."""
 
@@ -80,12 +66,11 @@ class TestAddress:
         assert resource.properties["PathPart"] == "events"
         assert resource.properties["ParentId"] == api.attribute("RootResourceId")
 
-    def test_it_takes_get_and_preflight_and_nothing_else(self, template: Template) -> None:
-        resource = template.only("AWS::ApiGateway::Resource")
-        methods = template.all("AWS::ApiGateway::Method")
-        assert {m.properties["HttpMethod"] for m in methods} == {"GET", "OPTIONS"}
-        assert {m.properties["ResourceId"] for m in methods} == {resource.ref}
-        assert {m.properties["AuthorizationType"] for m in methods} == {"NONE"}
+    def test_it_takes_get_post_and_preflight_and_nothing_else(self, template: Template) -> None:
+        assert template.routes.keys() == {"/events"}
+        methods = template.routes["/events"]
+        assert methods.keys() == {"GET", "POST", "OPTIONS"}
+        assert {m.properties["AuthorizationType"] for m in methods.values()} == {"NONE"}
 
     def test_no_media_type_is_binary(self, template: Template) -> None:
         # With */* the MOCK integration behind the preflight answers 500.
@@ -118,15 +103,24 @@ class TestQueueing:
         # A GET without a Content-Type, which is every image tag's, is application/json here.
         assert integration["RequestTemplates"].keys() == {"application/json"}
 
-    def test_the_template_is_the_vtl_file_with_the_queues_url(
+    def test_the_template_is_that_of_the_library_with_the_queues_url(
         self, template: Template, integration: dict[str, Any]
     ) -> None:
-        source = files("cdk_gtm_connector").joinpath("templates", "events.vtl").read_text("utf-8")
-        assert source.count("@QUEUE_URL@") == 1
-        assert integration["RequestTemplates"]["application/json"] == source.replace(
-            "@QUEUE_URL@", template.queue.ref
+        expected = mapping.message(
+            queue_url=template.queue.ref,
+            content="query",
+            authorizer=None,
+            token_parameter="token",  # noqa: S106 - a parameter's name
+            honor_privacy_signals=False,
+            max_body_characters=300_000,
         )
-        assert "@QUEUE_URL@" not in json.dumps(template.document)
+        assert f'{{"QueueUrl":"{template.queue.ref}","MessageBody":"v=1&time=' in expected
+        assert integration["RequestTemplates"]["application/json"] == expected
+
+    def test_no_placeholder_is_left(self, options: dict[str, Deployable]) -> None:
+        for deployable in options.values():
+            for method in deployable.template.all("AWS::ApiGateway::Method"):
+                assert not re.search(r"@[A-Z_]+@", json.dumps(method.properties))
 
     def test_it_acts_as_the_role_that_may_send(
         self, template: Template, integration: dict[str, Any]
@@ -186,37 +180,21 @@ class TestAnswers:
         }
         assert json.loads(failure["ResponseTemplates"]["application/json"])["message"]
 
-    def test_every_method_declares_the_answers_it_gives(self, template: Template) -> None:
-        # API Gateway refuses a mapping to a status or header that the method does not declare.
-        for method in template.all("AWS::ApiGateway::Method"):
-            declared = {
-                response["StatusCode"]: set(response["ResponseParameters"])
-                for response in method.properties["MethodResponses"]
-            }
-            given = {
-                response["StatusCode"]: set(response["ResponseParameters"])
-                for response in method.properties["Integration"]["IntegrationResponses"]
-            }
-            assert declared == given
-
-    @pytest.mark.parametrize("response_type", ["DEFAULT_4XX", "DEFAULT_5XX"])
-    def test_gateway_responses_carry_cors_headers(
-        self, template: Template, response_type: str
+    def test_every_method_declares_the_answers_it_gives(
+        self, options: dict[str, Deployable]
     ) -> None:
-        response = template.only("AWS::ApiGateway::GatewayResponse", ResponseType=response_type)
-        assert headers(dict(response.properties), "gatewayresponse") == {
-            "Access-Control-Allow-Origin": "*",
-            "Cache-Control": "no-store",
-        }
-
-    def test_preflight_allows_get_from_everywhere(self, template: Template) -> None:
-        preflight = template.only("AWS::ApiGateway::Method", HttpMethod="OPTIONS")
-        integration = preflight.properties["Integration"]
-        assert integration["Type"] == "MOCK"
-        given = headers(answer(integration, "204"), "method.response")
-        assert given["Access-Control-Allow-Origin"] == "*"
-        assert set(given["Access-Control-Allow-Methods"].split(",")) == {"GET", "OPTIONS"}
-        assert "Access-Control-Allow-Credentials" not in given
+        # API Gateway refuses a mapping to a status or header that the method does not declare.
+        for deployable in options.values():
+            for method in deployable.template.all("AWS::ApiGateway::Method"):
+                declared = {
+                    response["StatusCode"]: set(response["ResponseParameters"])
+                    for response in method.properties["MethodResponses"]
+                }
+                given = {
+                    response["StatusCode"]: set(response["ResponseParameters"])
+                    for response in method.properties["Integration"]["IntegrationResponses"]
+                }
+                assert declared == given
 
 
 class TestLogs:
@@ -259,7 +237,7 @@ class TestDeployment:
         assert template.stage.properties["DeploymentId"] == deployment.ref
         parts = [
             resource.logical_id
-            for kind in ("Method", "Resource", "GatewayResponse", "RequestValidator")
+            for kind in ("Method", "Resource", "GatewayResponse", "RequestValidator", "Model")
             for resource in template.all(f"AWS::ApiGateway::{kind}")
         ]
         assert deployment.depends_on == set(parts)
@@ -267,10 +245,12 @@ class TestDeployment:
     @pytest.mark.parametrize(
         ("constant", "value"),
         [
-            ("_IMAGE", "<svg/>"),
-            ("_ERROR_HEADERS", {"Content-Type": "text/plain"}),
-            ("_CORS_HEADERS", {"Access-Control-Allow-Origin": "https://shop.example"}),
-            ("REQUIRED_PARAMETERS", ("event",)),
+            ("collection_api._IMAGE", "<svg/>"),
+            ("collection_api._ERROR_HEADERS", {"Content-Type": "text/plain"}),
+            ("collection_api.REQUIRED_PARAMETERS", ("event",)),
+            ("collection_api.MAX_BODY_CHARACTERS", 1),
+            ("collection_api.MAX_EVENTS", 1),  # the model's
+            ("access._MAX_AGE", cdk.Duration.seconds(1)),
         ],
     )
     def test_a_changed_answer_makes_a_new_deployment(
@@ -281,6 +261,17 @@ class TestDeployment:
         constant: str,
         value: object,
     ) -> None:
-        monkeypatch.setattr(collection_api, constant, value)
+        monkeypatch.setattr(f"cdk_gtm_connector.{constant}", value)
         changed = synthesized(add_connector).only("AWS::ApiGateway::Deployment")
         assert changed.logical_id != imported.only("AWS::ApiGateway::Deployment").logical_id
+
+    def test_so_does_another_option_of_the_api(self, options: dict[str, Deployable]) -> None:
+        # All but the last part of an id is the construct's path.
+        hashes = {
+            name: options[name].template.only("AWS::ApiGateway::Deployment").logical_id[-32:]
+            for name in (
+                "NobodyAny", "NobodyOne", "NobodySeveral", "SignedTokenAny", "CognitoAny",
+                "LambdaAny", "IamAny", "Privacy",
+            )
+        }  # fmt: skip
+        assert len(set(hashes.values())) == len(hashes)

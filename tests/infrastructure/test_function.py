@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import re
 from importlib import import_module
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from gtm_events.policy import AttributePolicy
+from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
 
@@ -38,13 +38,15 @@ class TestFunction:
         module, _, name = template.function.properties["Handler"].rpartition(".")
         assert callable(getattr(import_module(module), name))
 
-    def test_its_code_is_the_package_as_plain_files(self, deployable: Deployable) -> None:
+    def test_its_code_is_the_packages_as_plain_files(self, deployable: Deployable) -> None:
         key = deployable.template.function.properties["Code"]["S3Key"]
         asset = deployable.outdir / f"asset.{key.removesuffix('.zip')}"
-        assert [entry.name for entry in asset.iterdir()] == ["gtm_events"]
+        # The other is the authorizer's: one asset for both functions.
+        packages = {"gtm_events", "gtm_token_authorizer"}
+        assert {entry.name for entry in asset.iterdir()} == packages
         carried = [path for path in asset.rglob("*") if path.is_file()]
         assert {path.suffix for path in carried} == {".py"}
-        assert asset / "gtm_events" / "handler.py" in carried
+        assert {asset / package / "handler.py" for package in packages} <= set(carried)
 
     def test_it_logs_json_into_its_own_log_group(self, template: Template) -> None:
         config = template.function.properties["LoggingConfig"]
@@ -72,7 +74,7 @@ class TestEnvironment:
         assert Settings.from_environment(template.environment) == Settings(
             destination="pinpoint",
             dead_letter_queue_url=template.dead_letter_queue.ref,
-            attribute_policy=AttributePolicy(anonymous=frozenset()),
+            access_policy=AccessPolicy(anonymous=frozenset(), authenticated=None, origins=None),
             accept_client_timestamp=False,
         )
         assert template.environment["PINPOINT_APPLICATION_ID"] == APPLICATION_ID
@@ -83,6 +85,8 @@ class TestEnvironment:
             "PINPOINT_APPLICATION_ID",
             "DEAD_LETTER_QUEUE_URL",
             "ANONYMOUS_USER_ATTRIBUTES",
+            "AUTHENTICATED_USER_ATTRIBUTES",
+            "ALLOWED_ORIGINS",
             "ACCEPT_CLIENT_TIMESTAMP",
         }
 
@@ -96,18 +100,29 @@ class TestEnvironment:
             (["plan", 'ci"ty', "Größe"], ['ci"ty', "Größe", "plan"], {'ci"ty', "plan", "Größe"}),
         ],
     )
-    def test_anonymous_user_attributes(
+    @pytest.mark.parametrize("who", ["anonymous", "authenticated"])
+    def test_user_attributes(
         self,
         synthesized: Synthesize,
+        who: str,
         names: list[str] | Literal["*"],
         variable: list[str] | Literal["*"],
         read: set[str] | None,
     ) -> None:
-        template = synthesized(lambda s: add_connector(s, anonymous_user_attributes=names))
-        written = json.loads(template.environment["ANONYMOUS_USER_ATTRIBUTES"])
+        props: dict[str, Any] = {f"{who}_user_attributes": names}
+        template = synthesized(lambda s: add_connector(s, **props))
+        written = json.loads(template.environment[f"{who.upper()}_USER_ATTRIBUTES"])
         assert written == (variable if variable == "*" else sorted(variable))
         settings = Settings.from_environment(template.environment)
-        assert settings.attribute_policy.anonymous == read
+        assert getattr(settings.access_policy, who) == read
+
+    def test_allowed_origins(self, synthesized: Synthesize) -> None:
+        origins = ["https://shop.example", "https://*.shop.example"]
+        template = synthesized(lambda s: add_connector(s, allowed_origins=origins))
+        # The order in which they are written must not redeploy the function.
+        assert json.loads(template.environment["ALLOWED_ORIGINS"]) == sorted(origins)
+        settings = Settings.from_environment(template.environment)
+        assert settings.access_policy.origins == Origins(sorted(origins))
 
     def test_accept_client_timestamp(self, synthesized: Synthesize) -> None:
         template = synthesized(lambda s: add_connector(s, accept_client_timestamp=True))

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stacks import nag
+from tests.infrastructure.conftest import EXAMPLES, README
+from tests.infrastructure.options import OPTIONS, SETTINGS
 
 if TYPE_CHECKING:
     from constructs import IConstruct
@@ -20,8 +22,8 @@ if TYPE_CHECKING:
     from tests.infrastructure.synthesis import Template
 
 
-def lint(*paths: Path) -> list[tuple[str, str]]:
-    """Return cfn-lint's findings on templates of aws-cdk-lib's, as (rule, message)."""
+def lint(*paths: Path) -> dict[Path, list[tuple[str, str]]]:
+    """Return cfn-lint's findings on templates of aws-cdk-lib's, as (rule, message), by template."""
     run = subprocess.run(  # noqa: S603 - our own environment's program
         [
             str(Path(sys.executable).with_name("cfn-lint")),
@@ -38,11 +40,26 @@ def lint(*paths: Path) -> list[tuple[str, str]]:
     )
     findings: list[dict[str, Any]] = json.loads(run.stdout)
     assert (run.returncode == 0) == (not findings), run.stderr
-    return [
-        (finding["Rule"]["Id"], finding["Message"])
-        for finding in findings
-        if not _is_the_functions_role(finding)
-    ]
+    found: dict[Path, list[tuple[str, str]]] = {path: [] for path in paths}
+    for finding in findings:
+        if not _is_the_functions_role(finding):
+            found[Path(finding["Filename"])].append((finding["Rule"]["Id"], finding["Message"]))
+    return found
+
+
+@pytest.fixture(scope="session")
+def linted(
+    template: Template,
+    with_role: Template,
+    options: dict[str, Deployable],
+    settings: dict[str, Deployable],
+    examples: list[Deployable],
+) -> dict[Path, list[tuple[str, str]]]:
+    """Findings on every template that is linted, in one run: starting is what takes long."""
+    deployables = [*options.values(), *settings.values(), *examples]
+    return lint(
+        template.path, with_role.path, *(deployable.template.path for deployable in deployables)
+    )
 
 
 def _is_the_functions_role(finding: dict[str, Any]) -> bool:
@@ -54,8 +71,29 @@ def _is_the_functions_role(finding: dict[str, Any]) -> bool:
 class TestCfnLint:
     """CloudFormation's linter, warnings and hints included."""
 
-    def test_it_finds_nothing(self, template: Template, with_role: Template) -> None:
-        assert lint(template.path, with_role.path) == []
+    def test_it_finds_nothing(
+        self, linted: dict[Path, Any], template: Template, with_role: Template
+    ) -> None:
+        assert linted[template.path] == []
+        assert linted[with_role.path] == []
+
+    @pytest.mark.parametrize("name", OPTIONS)
+    def test_nor_with_other_options(
+        self, linted: dict[Path, Any], options: dict[str, Deployable], name: str
+    ) -> None:
+        assert linted[options[name].template.path] == []
+
+    @pytest.mark.parametrize("name", SETTINGS)
+    def test_nor_with_other_settings(
+        self, linted: dict[Path, Any], settings: dict[str, Deployable], name: str
+    ) -> None:
+        assert linted[settings[name].template.path] == []
+
+    @pytest.mark.parametrize("number", range(len(EXAMPLES)))
+    def test_nor_in_readmes_apps(
+        self, linted: dict[Path, Any], examples: list[Deployable], number: int
+    ) -> None:
+        assert linted[examples[number].template.path] == []
 
     def test_it_would_find_something(self, template: Template, tmp_path: Path) -> None:
         broken = json.loads(json.dumps(template.document))
@@ -65,7 +103,7 @@ class TestCfnLint:
         ]
         path = tmp_path / "broken.json"
         path.write_text(json.dumps(broken), encoding="utf-8")
-        assert sorted(rule for rule, _ in lint(path)) == ["E3034", "W3005"]
+        assert sorted(rule for rule, _ in lint(path)[path]) == ["E3034", "W3005"]
 
 
 class TestCdkNag:
@@ -88,20 +126,44 @@ class TestCdkNag:
             "AwsSolutions-IAM5[Resource::*]",
         }
 
-    def test_each_acknowledgement_is_where_the_violation_is(self, deployable: Deployable) -> None:
-        assert deployable.acknowledged
-        for violation in deployable.acknowledged:
-            (construct,) = violation["violatingConstructs"]
-            assert construct["constructPath"] == f"{violation['acknowledgedAt']}/Resource"
+    @pytest.mark.parametrize("name", OPTIONS)
+    def test_no_option_violates_more(self, options: dict[str, Deployable], name: str) -> None:
+        assert options[name].acknowledged  # so it was looked at
+        assert options[name].violated == set()
+        assert options[name].error is None
 
-    def test_each_acknowledgement_has_its_reason(self, deployable: Deployable) -> None:
-        for violation in deployable.acknowledged:
+    @pytest.mark.parametrize("name", SETTINGS)
+    def test_no_setting_stops_the_deployment(
+        self, settings: dict[str, Deployable], name: str
+    ) -> None:
+        assert settings[name].violated == set()
+        assert settings[name].error is None
+
+    @pytest.mark.parametrize("number", range(len(EXAMPLES)))
+    def test_nothing_is_violated_in_readmes_apps(
+        self, examples: list[Deployable], number: int
+    ) -> None:
+        assert examples[number].violated == set()
+        assert examples[number].error is None
+
+    def test_each_acknowledgement_is_where_the_violation_is(
+        self, deployable: Deployable, settings: dict[str, Deployable]
+    ) -> None:
+        for checked in (deployable, *settings.values()):
+            assert checked.acknowledged
+            for violation in checked.acknowledged:
+                (construct,) = violation["violatingConstructs"]
+                assert construct["constructPath"] == f"{violation['acknowledgedAt']}/Resource"
+
+    def test_each_acknowledgement_has_its_reason(self, settings: dict[str, Deployable]) -> None:
+        for violation in settings["everything"].acknowledged:
             reason = violation["reason"]
             assert len(reason.split()) > 7, violation["ruleName"]
             assert reason.endswith("."), violation["ruleName"]
 
+    @pytest.mark.parametrize("name", ["nothing", *SETTINGS])
     def test_no_acknowledgement_is_left_over(
-        self, run_app: RunApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+        self, run_app: RunApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
     ) -> None:
         # One whose violation is gone would hide the next.
         given = []
@@ -112,23 +174,16 @@ class TestCdkNag:
             acknowledge(construct, rule, reason)
 
         monkeypatch.setattr(nag, "_acknowledge", note)
-        acknowledged = run_app(tmp_path).acknowledged
+        acknowledged = run_app(tmp_path, **SETTINGS.get(name, {})).acknowledged
         assert sorted(given) == sorted(
             (violation["acknowledgedAt"], violation["ruleName"]) for violation in acknowledged
         )
 
-    @pytest.mark.parametrize(
-        "settings",
-        [
-            {"cloud_watch_role": "true"},  # an account's first API needs it
-            {"anonymous_user_attributes": "*", "accept_client_timestamp": "true"},
-            {"batch_size": "10", "max_batching_window": "0", "timeout": "900"},
-        ],
-        ids=",".join,
-    )
-    def test_no_setting_stops_the_deployment(
-        self, run_app: RunApp, tmp_path: Path, settings: dict[str, str]
-    ) -> None:
-        deployable = run_app(tmp_path, **settings)
-        assert deployable.violated == set()
-        assert deployable.error is None
+
+class TestExamples:
+    """README's apps."""
+
+    def test_all_that_are_complete_are_run(self) -> None:
+        # What synthesizes is an app; other Python in README is a server's, which mints tokens.
+        complete = re.findall(r"^app\.synth\(\)$", README, re.MULTILINE)
+        assert len(EXAMPLES) == len(complete) == 4

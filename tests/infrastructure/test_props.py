@@ -11,7 +11,8 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_logs as logs
 
-from cdk_gtm_connector import GtmConnector, PinpointDestination
+from cdk_gtm_connector import Firewall, GtmConnector, IamAuthorizer, PinpointDestination
+from tests.infrastructure.options import add_domain
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, synthesize
 
 if TYPE_CHECKING:
@@ -25,6 +26,16 @@ DAY = 24 * 60 * 60
 DEFAULTS: dict[str, object] = {
     "destination": ("pinpoint", APPLICATION_ID),
     "anonymous_user_attributes": [],
+    "authenticated_user_attributes": "*",
+    "authorizer": None,
+    "allowed_origins": "*",
+    "allow_http_origins": False,
+    "honor_privacy_signals": False,
+    "throttling_rate_limit": None,
+    "throttling_burst_limit": None,
+    "firewall": None,
+    "domain": None,
+    "disable_execute_api_endpoint": False,
     "accept_client_timestamp": "false",
     "batch_size": 10_000,
     "max_batching_window": 5,
@@ -37,12 +48,33 @@ DEFAULTS: dict[str, object] = {
     "cloud_watch_role": False,
 }
 
-# Prop, value, what it becomes. Where there is a range: both its ends.
+# Prop, value (or what makes it in a stack), what it becomes. Where there is a range: both its ends.
 CHOICES: list[tuple[str, Any, object]] = [
     ("destination", PinpointDestination(application_id="a-1"), ("pinpoint", "a-1")),
     ("anonymous_user_attributes", ("plan",), ["plan"]),
     ("anonymous_user_attributes", "*", "*"),
     ("anonymous_user_attributes", ["x", "n" * 50], ["n" * 50, "x"]),
+    ("authenticated_user_attributes", ("plan", "city"), ["city", "plan"]),
+    ("authenticated_user_attributes", [], []),
+    ("authenticated_user_attributes", "*", "*"),
+    ("authorizer", IamAuthorizer(), "AWS_IAM"),
+    ("allowed_origins", ("https://shop.example",), ["https://shop.example"]),
+    (
+        "allowed_origins",
+        ["https://shop.example", "https://*.shop.example"],
+        ["https://*.shop.example", "https://shop.example"],
+    ),
+    ("allow_http_origins", True, True),
+    ("honor_privacy_signals", True, True),
+    ("throttling_rate_limit", 1, 1),
+    ("throttling_rate_limit", 1_000_000, 1_000_000),
+    ("throttling_burst_limit", 1, 1),
+    ("throttling_burst_limit", 1_000_000, 1_000_000),
+    ("firewall", Firewall(), 2_000),
+    ("firewall", Firewall(rate_limit=10), 10),
+    ("firewall", Firewall(rate_limit=2_000_000_000), 2_000_000_000),
+    ("domain", add_domain, "events.shop.example"),
+    ("disable_execute_api_endpoint", True, True),
     ("accept_client_timestamp", True, "true"),
     ("batch_size", 1, 1),
     ("batch_size", 9_999, 9_999),
@@ -62,6 +94,12 @@ CHOICES: list[tuple[str, Any, object]] = [
     ("cloud_watch_role", True, True),
 ]
 
+# What a prop does nothing without, and what that becomes.
+ALSO: dict[str, tuple[str, Any, object]] = {
+    "allow_http_origins": ("allowed_origins", ["http://localhost:8000"], ["http://localhost:8000"]),
+    "disable_execute_api_endpoint": ("domain", add_domain, "events.shop.example"),
+}
+
 # Prop, value, the value as the message must show it.
 REFUSED: list[tuple[str, Any, str]] = [
     ("anonymous_user_attributes", "plan", "'plan'"),  # else: "p", "l", "a" and "n"
@@ -69,6 +107,17 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("anonymous_user_attributes", ["plan", ""], "''"),
     ("anonymous_user_attributes", ["n" * 51], repr("n" * 51)),
     ("anonymous_user_attributes", ["plan", "*"], "['plan', '*']"),
+    ("authenticated_user_attributes", "plan", "'plan'"),
+    ("authenticated_user_attributes", ["plan", ""], "''"),
+    ("authenticated_user_attributes", ["n" * 51], repr("n" * 51)),
+    ("authenticated_user_attributes", ["plan", "*"], "['plan', '*']"),
+    ("throttling_rate_limit", 0, "0"),
+    ("throttling_rate_limit", 1_000_001, "1,000,001"),
+    ("throttling_rate_limit", 0.5, "0.5"),
+    ("throttling_burst_limit", 0, "0"),
+    ("throttling_burst_limit", 1_000_001, "1,000,001"),
+    ("throttling_burst_limit", True, "True"),
+    ("disable_execute_api_endpoint", True, "disable_execute_api_endpoint=True"),
     ("batch_size", 0, "0"),
     ("batch_size", -1, "-1"),
     ("batch_size", 10_001, "10,001"),
@@ -105,15 +154,26 @@ UNRESOLVED: list[tuple[str, str, Callable[[cdk.CfnParameter], Any], object]] = [
         lambda chosen: PinpointDestination(application_id=chosen.value_as_string),
         ("pinpoint", "${Chosen}"),
     ),
-    (
-        "anonymous_user_attributes",
-        "String",
-        lambda chosen: [chosen.value_as_string],
-        ["${Chosen}"],
+    *(
+        (prop, "String", lambda chosen: [chosen.value_as_string], ["${Chosen}"])
+        for prop in ("anonymous_user_attributes", "authenticated_user_attributes")
     ),
     *(
         (prop, "Number", lambda chosen: chosen.value_as_number, "${Chosen}")
-        for prop in ("batch_size", "max_concurrency", "memory_size", "max_receive_count")
+        for prop in (
+            "throttling_rate_limit",
+            "throttling_burst_limit",
+            "batch_size",
+            "max_concurrency",
+            "memory_size",
+            "max_receive_count",
+        )
+    ),
+    (
+        "firewall",
+        "Number",
+        lambda chosen: Firewall(rate_limit=chosen.value_as_number),  # type: ignore[arg-type]
+        "${Chosen}",
     ),
     *(
         (prop, "Number", lambda chosen: cdk.Duration.seconds(chosen.value_as_number), "${Chosen}")
@@ -133,9 +193,20 @@ def chosen(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
     return synthesize(
         tmp_path_factory.mktemp("chosen"),
         {
-            f"Stack{number}": partial(add_connector, **{prop: value})
+            f"Stack{number}": partial(add_chosen, prop=prop, value=value)
             for number, (prop, value, _) in enumerate(CHOICES)
         },
+    )
+
+
+def add_chosen(stack: cdk.Stack, prop: str, value: Any) -> None:
+    """Add a connector with one prop, and with what that does nothing without."""
+    chosen = {prop: value}
+    if prop in ALSO:
+        other, other_value, _ = ALSO[prop]
+        chosen[other] = other_value
+    add_connector(
+        stack, **{name: made(stack) if callable(made) else made for name, made in chosen.items()}
     )
 
 
@@ -196,7 +267,11 @@ class TestChoices:
     @pytest.mark.parametrize("number", range(len(CHOICES)), ids=case_ids(CHOICES))
     def test_it_reaches_the_template(self, chosen: dict[str, Template], number: int) -> None:
         prop, _, expected = CHOICES[number]
-        assert chosen[f"Stack{number}"].props == {**DEFAULTS, prop: expected}
+        props = {**DEFAULTS, prop: expected}
+        if prop in ALSO:
+            other, _, becomes = ALSO[prop]
+            props[other] = becomes
+        assert chosen[f"Stack{number}"].props == props
 
     def test_no_window_with_a_small_batch(self, shared_stack: cdk.Stack) -> None:
         window = cdk.Duration.seconds(0)

@@ -16,15 +16,34 @@ import pytest
 
 from cdk_gtm_connector import GtmConnector
 from stacks.connector_stack import ConnectorStack
-from stacks.settings import SettingError, Settings
+from stacks.settings import _OWN, SettingError, Settings
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 
 CHECKOUT = Path(__file__).parents[2]
+
+ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
 
 # Setting, as the command line gives it, as cdk.json gives it, what it becomes in the template.
 TAKEN: list[tuple[str, str, Any, object]] = [
     ("pinpoint_app_id", APPLICATION_ID, APPLICATION_ID, ("pinpoint", APPLICATION_ID)),
     ("anonymous_user_attributes", "plan, city", ["plan", "city"], ["city", "plan"]),
+    ("authenticated_user_attributes", "plan", ["plan"], ["plan"]),
+    ("signed_token", "true", True, "CUSTOM"),
+    ("token_audience", "shop", "shop", "shop"),
+    (
+        "allowed_origins",
+        "https://shop.example, http://localhost:8000",
+        ["https://shop.example", "http://localhost:8000"],
+        ["http://localhost:8000", "https://shop.example"],
+    ),
+    ("allow_http_origins", "true", True, True),
+    ("honor_privacy_signals", "true", True, True),
+    ("throttling_rate_limit", "500", 500, 500),
+    ("throttling_burst_limit", "200", 200, 200),
+    ("firewall_rate_limit", "1000", 1000, 1000),
+    ("domain_name", "events.shop.example", "events.shop.example", "events.shop.example"),
+    ("certificate_arn", ARN, ARN, ARN),
+    ("disable_execute_api_endpoint", "true", True, True),
     ("accept_client_timestamp", "true", True, "true"),
     ("batch_size", "100", 100, 100),
     ("max_batching_window", "20", 20, 20),
@@ -56,6 +75,31 @@ MALFORMED: list[tuple[str, Any]] = [
     ("anonymous_user_attributes", ["*"]),
     ("anonymous_user_attributes", "plan,*"),
     ("anonymous_user_attributes", "n" * 51),
+    ("authenticated_user_attributes", "plan,,city"),
+    ("authenticated_user_attributes", "n" * 51),
+    ("signed_token", "yes"),
+    ("token_audience", ""),
+    ("token_audience", ["shop"]),
+    ("allowed_origins", "https://shop.example,"),
+    ("allowed_origins", "shop.example"),
+    ("allowed_origins", "http://shop.example"),
+    ("allowed_origins", "https://shop.example/"),
+    ("allowed_origins", []),
+    ("allowed_origins", 1),
+    ("allow_http_origins", "yes"),
+    ("honor_privacy_signals", "yes"),
+    ("throttling_rate_limit", "0.5"),
+    ("throttling_rate_limit", 0),
+    ("throttling_burst_limit", "many"),
+    ("throttling_burst_limit", 0),
+    ("firewall_rate_limit", "many"),
+    ("firewall_rate_limit", 9),
+    ("domain_name", ""),
+    ("domain_name", "https://events.shop.example"),
+    ("certificate_arn", None),
+    ("certificate_arn", "certificate/0123abcd"),
+    ("disable_execute_api_endpoint", "yes"),
+    ("disable_execute_api_endpoint", "true"),
     ("accept_client_timestamp", "yes"),
     ("accept_client_timestamp", "True"),
     ("accept_client_timestamp", 1),
@@ -125,15 +169,28 @@ class TestTaken:
         props = set(inspect.signature(GtmConnector.__init__).parameters)
         props -= {"self", "scope", "construct_id"}
         settings = {field.name for field in fields(Settings)}
-        assert props - {"destination"} == settings - {"pinpoint_app_id"}
+        made = {"destination", "authorizer", "firewall", "domain"}
+        assert props - made == settings - _OWN
+        assert made <= props
 
     @pytest.mark.parametrize("source", ["command line", "cdk.json"])
     def test_every_setting_reaches_the_template(self, tmp_path: Path, source: str) -> None:
         from_command_line = source == "command line"
         context = {case[0]: case[1] if from_command_line else case[2] for case in TAKEN}
         expected = {case[0]: case[3] for case in TAKEN}
-        expected["destination"] = expected.pop("pinpoint_app_id")
-        assert deploy(tmp_path, **context).props == expected
+        for setting, prop in {
+            "pinpoint_app_id": "destination",
+            "signed_token": "authorizer",
+            "firewall_rate_limit": "firewall",
+            "domain_name": "domain",
+        }.items():
+            expected[prop] = expected.pop(setting)
+        template = deploy(tmp_path, **context)
+        audience = template.token_function.properties["Environment"]["Variables"]["AUDIENCE"]
+        assert audience == expected.pop("token_audience")
+        (domain,) = template.all("AWS::ApiGateway::DomainName")
+        assert domain.properties["RegionalCertificateArn"] == expected.pop("certificate_arn")
+        assert template.props == expected
 
     def test_readme_tells_every_setting_and_its_default(
         self, tmp_path: Path, imported: Template
@@ -141,10 +198,26 @@ class TestTaken:
         readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
         _, _, section = readme.partition("\n### Settings\n")
         table, _, _ = section.partition("\n#")
-        told = dict(re.findall(r"^\| `(\w+)` \| (.*?) \|", table, re.MULTILINE))
+        told = {
+            name: default
+            for names, default in re.findall(r"^\| (`.*?`) \| (.*?) \|", table, re.MULTILINE)
+            for name in re.findall(r"\w+", names)
+        }
         assert told.keys() == {field.name for field in fields(Settings)}
-        assert told.pop("pinpoint_app_id") == "required"
-        assert told.pop("anonymous_user_attributes") == "none"
+        # What has no value that could be given instead.
+        for name, words in {
+            "pinpoint_app_id": "required",
+            "anonymous_user_attributes": "none",
+            "token_audience": "none",
+            "allowed_origins": "every site",
+            "firewall_rate_limit": "no web ACL",
+            "throttling_rate_limit": "the account's",
+            "throttling_burst_limit": "the account's",
+            "domain_name": "API Gateway's",
+            "certificate_arn": "API Gateway's",
+        }.items():
+            assert told.pop(name) == words
+        assert all(re.fullmatch(r"`.+`", default) for default in told.values()), told
         defaults = {name: default.strip("`") for name, default in told.items()}
         assert deploy(tmp_path, **defaults).props == imported.props
 
@@ -166,10 +239,15 @@ class TestTaken:
     def test_anonymous_user_attributes(self, value: object, names: object) -> None:
         assert read(anonymous_user_attributes=value).anonymous_user_attributes == names
 
+    @pytest.mark.parametrize("value", ["*", " * "])
+    def test_every_site_can_be_said(self, value: object) -> None:
+        assert read(allowed_origins=value).props() == {}
+
     @pytest.mark.parametrize("value", ["false", False])
     def test_false_is_not_true(self, value: object) -> None:
         assert read(accept_client_timestamp=value).accept_client_timestamp is False
         assert read(cloud_watch_role=value).cloud_watch_role is False
+        assert read(signed_token=value).signed_token is False
 
     def test_space_around_the_application_id_is_no_part_of_it(self) -> None:
         assert read(pinpoint_app_id=" abc ").pinpoint_app_id == "abc"
@@ -182,12 +260,31 @@ class TestMalformed:
     def test_the_sentence_names_setting_value_and_remedy(
         self, tmp_path: Path, setting: str, value: object
     ) -> None:
+        # Only who names a domain needs a certificate for it.
+        context = {"domain_name": "events.shop.example"} if setting == "certificate_arn" else {}
+        context |= {"certificate_arn": ARN} if setting == "domain_name" else {}
         with pytest.raises(SettingError) as caught:
-            deploy(tmp_path, **{setting: value})
+            deploy(tmp_path, **context, **{setting: value})
         message = str(caught.value)
         assert_tells_what_to_do(message, setting)
         shown = "it is not set" if value is None else f"got {_shown(value)}"
         assert shown in message.replace("10,001", "10001")
+
+    @pytest.mark.parametrize(
+        ("given", "missing"),
+        [
+            ({"domain_name": "events.shop.example"}, "certificate_arn"),
+            ({"certificate_arn": ARN}, "domain_name"),
+            ({"token_audience": "shop"}, "signed_token"),
+            ({"token_audience": "shop", "signed_token": "false"}, "signed_token"),
+        ],
+    )
+    def test_a_setting_that_needs_another_is_not_ignored(
+        self, given: dict[str, str], missing: str
+    ) -> None:
+        with pytest.raises(SettingError, match="must be") as caught:
+            read(**given)
+        assert_tells_what_to_do(str(caught.value), missing)
 
     @pytest.mark.parametrize(
         ("key", "meant"),
@@ -199,6 +296,9 @@ class TestMalformed:
             ("acceptClientTimestamp", "accept_client_timestamp"),
             ("memorySize", "memory_size"),
             ("Timeout", "timeout"),
+            ("allow_origins", "allowed_origins"),
+            ("signed_tokens", "signed_token"),
+            ("firewall_rate_limits", "firewall_rate_limit"),
         ],
     )
     def test_a_misspelt_key_is_not_ignored(self, key: str, meant: str) -> None:
@@ -240,4 +340,8 @@ class TestMalformed:
 
 def _shown(value: object) -> str:
     """Return how a message shows ``value``, which may be converted when a construct refuses it."""
-    return {"plan,*": "['plan', '*']", "301": "5 minutes 1 second"}.get(str(value), repr(value))
+    return {
+        "plan,*": "['plan', '*']",
+        "301": "5 minutes 1 second",
+        "true": "disable_execute_api_endpoint=True",
+    }.get(str(value), repr(value))

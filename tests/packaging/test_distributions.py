@@ -47,21 +47,22 @@ def metadata(distributions: Distributions) -> Message:
 class TestWheel:
     """The wheel."""
 
-    def test_it_holds_the_library_and_the_function_and_nothing_else(
+    def test_it_holds_the_library_and_the_functions_and_nothing_else(
         self, distributions: Distributions, checkout: Path
     ) -> None:
         library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
-        function = {
-            f"cdk_gtm_connector/_lambda_src/gtm_events/{name}"
-            for name in sources(checkout / "lambda_src" / "gtm_events")
+        functions = {
+            f"cdk_gtm_connector/_lambda_src/{name}" for name in sources(checkout / "lambda_src")
         }
         carried = {n for n in contents(distributions.wheel) if not n.startswith(f"{DIST_INFO}/")}
-        assert carried == library | function
+        assert carried == library | functions
         assert {
             "cdk_gtm_connector/py.typed",
-            "cdk_gtm_connector/templates/events.vtl",
+            "cdk_gtm_connector/templates/message.vtl",
+            "cdk_gtm_connector/templates/answer.vtl",
             "cdk_gtm_connector/_lambda_src/gtm_events/handler.py",
             "cdk_gtm_connector/_lambda_src/gtm_events/destinations/pinpoint.py",
+            "cdk_gtm_connector/_lambda_src/gtm_token_authorizer/handler.py",
         } <= carried
 
     def test_it_is_for_every_platform(self, distributions: Distributions) -> None:
@@ -86,10 +87,10 @@ class TestSourceDistribution:
         with tarfile.open(distributions.sdist) as archive:
             carried = {member.name.partition("/")[2] for member in archive if member.isfile()}
         library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
-        function = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
+        functions = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
         documents = {"README.md", "CHANGELOG.md", "LICENSE"}
         build = {"pyproject.toml", "PKG-INFO", ".gitignore"}
-        assert carried == library | function | documents | build
+        assert carried == library | functions | documents | build
 
 
 class TestMetadata:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.packaging.conftest import run
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
@@ -61,3 +63,14 @@ def test_running_the_function_changes_nothing(syntheses: dict[str, Synthesis], n
     synthesis = syntheses[name]
     assert asset(synthesis.template) == asset(synthesis.template_after_running)
     assert synthesis.template == synthesis.template_after_running
+
+
+def test_a_server_that_mints_tokens_needs_no_cdk(
+    installation: Installation, tmp_path: Path
+) -> None:
+    # aws_cdk takes seconds to import, and Node.
+    program = (
+        "import sys, cdk_gtm_connector.tokens as t; print(t.__file__, 'aws_cdk' in sys.modules)"
+    )
+    module = installation.site_packages / "cdk_gtm_connector" / "tokens.py"
+    assert run(installation.python, "-c", program, cwd=tmp_path).split() == [str(module), "False"]

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.emulator import mask_token
 from local.journal import Journal
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running
@@ -61,6 +62,7 @@ class Send(Protocol):
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
+        body: str | None = None,
         url: str | None = None,
     ) -> Answer:
         """Send the request and return the answer."""
@@ -107,19 +109,22 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
         *,
         method: str = "GET",
         headers: Mapping[str, str] | None = None,
+        body: str | None = None,
         url: str | None = None,
     ) -> Answer:
         target = f"{urlsplit(url).path if url else parts.path}?{query}"
-        connection.request(method, target, headers=dict(headers or {}))
+        connection.request(
+            method, target, body and body.encode("utf-8", "surrogatepass"), dict(headers or {})
+        )
         response = connection.getresponse()
-        body = response.read()
+        content = response.read()
         report = journal.reports.get(timeout=10)
-        assert (report["method"], report["query"]) == (method, query)
+        assert (report["method"], report["query"]) == (method, mask_token(query))
         assert report["status"] == response.status
         return Answer(
             response.status,
             {name.lower(): value for name, value in response.getheaders()},
-            body,
+            content,
             report["message_id"],
             report["time"],
         )
@@ -137,18 +142,39 @@ def wait_for(what: str, probe: Callable[[], T | None], seconds: float = _ARRIVAL
     return found
 
 
-def delivered(pipeline: Pipeline, answer: Answer) -> Delivered:
-    """Return what the destination recorded for the request that was answered so."""
-    assert answer.status == 200, answer.body
-    message_id = answer.message_id
-    assert message_id is not None
+def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -> Delivered:
+    """Return what the destination recorded for the request that was answered so.
+
+    Args:
+        pipeline: Where it was sent.
+        answer: The answer.
+        index: Which of its events, if it posted a list.
+    """
+    assert answer.status in {200, 204}, answer.body
+    assert answer.message_id is not None
+    event_id = answer.message_id if index is None else f"{answer.message_id}-{index}"
 
     def arrived() -> Delivered | None:
         for lost in pipeline.putevents.dropped:
-            assert lost.event_id != message_id, f"the destination dropped it: {lost.reason}"
-        return pipeline.putevents.delivered.get(message_id)
+            assert lost.event_id != event_id, f"the destination dropped it: {lost.reason}"
+        return pipeline.putevents.delivered.get(event_id)
 
-    return wait_for(f"event {message_id} at the destination", arrived)
+    return wait_for(f"event {event_id} at the destination", arrived)
+
+
+def dead_letter(pipeline: Pipeline, message_id: str | None) -> dict[str, Any]:
+    """Return the dead letter of a message: its body and attributes."""
+
+    def arrived() -> dict[str, Any] | None:
+        for message in pipeline.peek("DeadLetterQueueName"):
+            attributes = {
+                name: value["StringValue"] for name, value in message["MessageAttributes"].items()
+            }
+            if attributes.get("MessageId") == message_id:
+                return {"Body": message["Body"], **attributes}
+        return None
+
+    return wait_for(f"dead letter of {message_id}", arrived)
 
 
 def logged_batches(pipeline: Pipeline) -> list[dict[str, Any]]:

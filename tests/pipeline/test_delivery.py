@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from local.putevents import Behaviour
-from tests.pipeline.conftest import delivered, logged_batches, wait_for
+from tests.pipeline.conftest import dead_letter, delivered, logged_batches, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +61,7 @@ def test_only_what_failed_comes_back(send: Send, pipeline: Pipeline) -> None:
 
     for answer in good:
         delivered(pipeline, answer)
-    letter = _dead_letter(pipeline, refused.message_id)
+    letter = dead_letter(pipeline, refused.message_id)
     assert letter["Reason"] == "refused"
     assert "Refused by the local destination's settings" in letter["Detail"]
     assert refused.message_id not in pipeline.putevents.delivered
@@ -95,7 +95,7 @@ def test_a_rejected_event_goes_to_the_dead_letter_queue_with_its_reason(
 ) -> None:
     answer = send("event=_session.start&endpoint_id=e1&evat_a=caf%C3%A9")
 
-    letter = _dead_letter(pipeline, answer.message_id)
+    letter = dead_letter(pipeline, answer.message_id)
     assert letter["Reason"] == "reserved_event_type"
     assert "begin with _" in letter["Detail"]
     assert letter["Body"].startswith("v=1&time=")
@@ -126,7 +126,7 @@ def test_a_message_that_is_not_ours_is_rejected_and_stops_nobody(
     answer = send("event=neighbour&endpoint_id=e1")
 
     assert delivered(pipeline, answer).event["EventType"] == "neighbour"
-    letter = _dead_letter(pipeline, sent["MessageId"])
+    letter = dead_letter(pipeline, sent["MessageId"])
     assert (letter["Reason"], letter["Body"]) == ("malformed", body)
 
 
@@ -161,26 +161,3 @@ def test_the_functions_log_counts_and_tells_nothing_of_the_events(
     assert sum(batch["ignored_parameters"] for batch in batches) == 1
     assert {"reserved_event_type": 1} in [batch["rejected_by_reason"] for batch in batches]
     assert private not in json.dumps(batches)
-
-
-def _dead_letter(pipeline: Pipeline, message_id: str | None) -> dict[str, Any]:
-    """Return the dead letter of a message: its body and attributes. Removes it from the queue."""
-    sqs, queue_url = pipeline.client("sqs"), pipeline.queue_url("DeadLetterQueueName")
-
-    def receive() -> dict[str, Any] | None:
-        answer = sqs.receive_message(
-            QueueUrl=queue_url,
-            MaxNumberOfMessages=10,
-            MessageAttributeNames=["All"],
-            VisibilityTimeout=0,
-        )
-        for message in answer.get("Messages", []):
-            attributes = {
-                name: value["StringValue"]
-                for name, value in message.get("MessageAttributes", {}).items()
-            }
-            if attributes.get("MessageId") == message_id:
-                return {"Body": message["Body"], **attributes}
-        return None
-
-    return wait_for(f"dead letter of {message_id}", receive)

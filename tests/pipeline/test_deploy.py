@@ -147,3 +147,10 @@ def test_an_apis_url_is_translated() -> None:
     )
     with pytest.raises(ValueError, match="not the URL of an API Gateway API"):
         local_url("https://example.com/", "http://127.0.0.1:1")
+
+
+def test_the_url_of_an_apis_own_domain_is_translated() -> None:
+    url = "https://events.shop.example/stage/events"
+    assert local_url(url, "http://127.0.0.1:1", {"events.shop.example": "abc123"}) == (
+        "http://127.0.0.1:1/_aws/execute-api/abc123/stage/events"
+    )

@@ -13,7 +13,7 @@ from urllib.parse import quote_plus, urlencode
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Batch, Delivery
 from gtm_events.destinations.pinpoint import PinpointDestination
-from gtm_events.policy import AttributePolicy
+from gtm_events.policy import AccessPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -24,11 +24,25 @@ REQUEST_TIME = 1_795_000_000_000  # 2026-11-18T11:06:40Z
 SHARED_CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
 
 
+def envelope(*, time: int | str = REQUEST_TIME, **fields: str) -> str:
+    """Return an envelope as the endpoint's templates write it, anonymous without ``subject``."""
+    access = "authenticated" if "subject" in fields else "anonymous"
+    return urlencode({"v": "1", "time": time, "access": access, **fields})
+
+
 def body(
-    parameters: Mapping[str, str] | Sequence[tuple[str, str]], *, time: int = REQUEST_TIME
+    parameters: Mapping[str, str] | Sequence[tuple[str, str]],
+    *,
+    time: int | str = REQUEST_TIME,
+    **fields: str,
 ) -> str:
-    """Return a message body as the endpoint's template writes it."""
-    return f"v=1&time={time}&access=anonymous\n{urlencode(parameters, quote_via=quote_plus)}"
+    """Return a message body as the endpoint's template writes it after a GET."""
+    return f"{envelope(time=time, **fields)}\n{urlencode(parameters, quote_via=quote_plus)}"
+
+
+def posted(content: str, text: str, **fields: str) -> str:
+    """Return a message body as the endpoint's template writes it after a POST."""
+    return f"{envelope(content=content, **fields)}\n{urlencode({'body': text})}"
 
 
 def message_id(number: int) -> str:
@@ -144,14 +158,14 @@ def deliver(
     *,
     pinpoint: FakePinpoint | None = None,
     dead_letters: FakeDeadLetters | None = None,
-    anonymous: frozenset[str] | None = None,
+    policy: AccessPolicy | None = None,
     accept_client_timestamp: bool = False,
     seconds: float = 60,
     requests_per_second: float = 1_000_000,
 ) -> Batch:
     """Deliver one batch of message bodies to an in-memory Pinpoint.
 
-    All user attributes may change unless ``anonymous`` says otherwise.
+    All user attributes may change unless ``policy`` says otherwise.
     """
     delivery = Delivery(
         destination=PinpointDestination(
@@ -160,7 +174,7 @@ def deliver(
             requests_per_second=requests_per_second,
         ),
         dead_letters=dead_letters or FakeDeadLetters(),
-        policy=AttributePolicy(anonymous=anonymous),
+        policy=policy or AccessPolicy(anonymous=None),
         accept_client_timestamp=accept_client_timestamp,
     )
     return delivery.deliver(records(bodies), Deadline.after(seconds))
@@ -168,9 +182,8 @@ def deliver(
 
 def check_books(batch: Batch, dead_letters: FakeDeadLetters) -> None:
     """Assert that every record has exactly one place."""
-    assert batch.received == (batch.delivered + batch.retried.total() + batch.rejected.total()), (
-        batch.summary()
-    )
+    places = batch.delivered + batch.opted_out + batch.retried.total() + batch.rejected.total()
+    assert batch.received == places, batch.summary()
     assert len(batch.failures) == len(set(batch.failures)) == batch.retried.total()
     assert len(dead_letters.letters) == batch.rejected.total()
     assert not set(batch.failures) & set(dead_letters.reasons())

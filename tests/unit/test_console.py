@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
 
-from local.console import create_app, image_url, stream
+from local.console import MintRequest, create_app, image_url, stream
 from local.journal import Journal, decode_query
 from local.putevents import Behaviour, PutEventsServer
 from tests.asgi import send
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).parents[2]
 ENDPOINT_URL = "http://127.0.0.1:4566/Api-PinpointEvents/events"
+AUTHENTICATED_URL = f"{ENDPOINT_URL}/authenticated"
 HOSTILE = "</script><b onclick=x>\n\ndata: {}"
 
 
@@ -82,8 +83,11 @@ def test_a_hit_waits_and_is_delivered(journal: Journal) -> None:
         "number": 1,
         "revision": 1,
         "time": 1_795_471_860_000,
+        "method": "GET",
+        "access": "anonymous",
         "event": "page_view",
         "endpoint_id": "ep-1",
+        "events": 0,
         "preview": [["evat_plan", "gold"]],
         "status": "waiting",
         "gateway_status": 200,
@@ -131,13 +135,15 @@ def test_reports_are_joined_in_whatever_order_they_come(journal: Journal) -> Non
     assert details is not None
     assert details["query"] == report()["query"]
     assert details["parameters"][0] == ("event", "page_view")
-    assert details["sent"] == {
-        "endpoint_id": "ep-1",
-        "endpoint": {},
-        "event": {"EventType": "page_view"},
-    }
-    assert details["attempts"] == [
-        {"time": 1_795_471_861_000, "status": 400, "message": "answer 400"}
+    assert details["sent"] == [
+        {
+            "event_id": "m-1",
+            "endpoint_id": "ep-1",
+            "endpoint": {},
+            "event": {"EventType": "page_view"},
+            "status": "rejected",
+            "attempts": [{"time": 1_795_471_861_000, "status": 400, "message": "answer 400"}],
+        }
     ]
     assert details["dead_letter"] == {"reason": "REFUSED", "detail": "its words", "body": "v=1"}
 
@@ -182,6 +188,7 @@ def test_counters(journal: Journal) -> None:
         "dead_letters": None,
         "refused": 0,
         "dropped": 0,
+        "opted_out": 0,
     }
     journal.queues_counted(waiting=3, in_flight=2, dead_letters=1)
     for number in range(4):
@@ -198,6 +205,7 @@ def test_counters(journal: Journal) -> None:
         "dead_letters": 1,
         "refused": 0,
         "dropped": 1,
+        "opted_out": 0,
     }
 
 
@@ -236,6 +244,65 @@ def test_an_unchanged_count_is_no_change(journal: Journal) -> None:
     unsubscribe()
     journal.touch()
     assert len(calls) == 1
+
+
+LISTED = "0a1b2c3d-0000-4000-8000-000000000001"
+
+
+def test_the_events_of_a_list_are_one_hit(journal: Journal) -> None:
+    journal.gateway_answered(report(method="POST", query="", message_id=LISTED))
+    answered(journal, event_id=f"{LISTED}-0")
+    answered(journal, event_id=f"{LISTED}-1", endpoint_id="ep-2")
+    assert (hit(journal)["status"], hit(journal)["events"]) == ("delivered", 2)
+    assert (hit(journal)["event"], hit(journal)["endpoint_id"]) == ("page_view", "ep-1")
+    assert (counters(journal)["received"], counters(journal)["delivered"]) == (1, 1)
+
+    answered(journal, 429, event_id=f"{LISTED}-2")
+    assert hit(journal)["status"] == "retrying"
+    answered(journal, 400, event_id=f"{LISTED}-2")
+    assert (hit(journal)["status"], hit(journal)["reason"]) == ("rejected", "answer 400")
+    details = journal.details(1)
+    assert details is not None
+    assert [(sent["event_id"][-2:], sent["status"]) for sent in details["sent"]] == [
+        ("-0", "delivered"),
+        ("-1", "delivered"),
+        ("-2", "rejected"),
+    ]
+
+
+def test_a_list_of_which_some_are_rejected_unsent_is_rejected(journal: Journal) -> None:
+    answered(journal, event_id=f"{LISTED}-0")
+    dead_lettered(journal, message_id=LISTED, reason="foreign_endpoint", detail="1 of 2 events")
+    assert hit(journal)["status"] == "rejected"
+    assert hit(journal)["reason"] == "foreign_endpoint: 1 of 2 events"
+
+
+def test_the_route_says_how_a_hit_was_sent(journal: Journal) -> None:
+    answered(journal, event_id="m-0")
+    journal.gateway_answered(report(path="/events"))
+    query = "event=e&endpoint_id=i&token=***&usat_plan=gold"
+    journal.gateway_answered(
+        report(path="/events/authenticated", method="POST", query=query, message_id="m-2")
+    )
+    hits = journal.snapshot()["hits"]
+    assert [(each["access"], each["method"]) for each in hits] == [
+        ("authenticated", "POST"),
+        ("anonymous", "GET"),
+        (None, "GET"),
+    ]
+    assert hits[0]["preview"] == [["usat_plan", "gold"]]
+
+
+def test_a_browser_that_opted_out_is_shown_only_if_the_gateway_says_so(journal: Journal) -> None:
+    journal.gateway_answered(report(opted_out=False))
+    assert hit(journal)["status"] == "waiting"
+    journal.gateway_answered(report(opted_out=True))
+    assert hit(journal)["status"] == "opted_out"
+    assert hit(journal)["reason"] == "The browser asked not to be tracked"
+    assert counters(journal)["opted_out"] == 1
+    # Were it delivered all the same, that is what has to be seen.
+    answered(journal)
+    assert hit(journal)["status"] == "delivered"
 
 
 def test_threads_may_report_at_once() -> None:
@@ -300,6 +367,7 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
         messages = stream(journal, server, stopping=threading.Event())
         _, first = await next_state(messages)
         assert first["reset"] is True
+        assert first["authenticated"] is None
         assert (first["endpoint_url"], first["image_url"]) == (
             ENDPOINT_URL,
             f"{ENDPOINT_URL}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}",
@@ -315,6 +383,14 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
         server.behaviour = Behaviour(fail_next=3)
         _, third = await next_state(messages)
         assert (third["hits"], third["behaviour"]["fail_next"]) == ([], 3)
+
+        journal.endpoint_ready(ENDPOINT_URL, AUTHENTICATED_URL)
+        _, fourth = await next_state(messages)
+        assert fourth["authenticated"] == {
+            "endpoint_url": AUTHENTICATED_URL,
+            "image_url": f"{AUTHENTICATED_URL}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}"
+            "&token={{token}}",
+        }
 
     asyncio.run(asyncio.wait_for(read(), 10))
 
@@ -387,7 +463,7 @@ def test_a_hit_in_full_and_one_that_is_gone(app: Starlette, journal: Journal) ->
     answered(journal, 400, message="\ud800")
     details = send(app, "GET", "/api/hits/1")
     assert details.headers["content-type"] == "application/json"
-    assert details.json()["attempts"][0]["message"] == "\ud800"
+    assert details.json()["sent"][0]["attempts"][0]["message"] == "\ud800"
     assert send(app, "GET", "/api/hits/2").status_code == 404
 
 
@@ -422,6 +498,106 @@ def test_another_host_name_is_refused(app: Starlette) -> None:
     # DNS rebinding: a site's own name that resolves to this machine.
     assert send(app, "GET", "/", headers={"Host": "evil.example"}).status_code == 400
     assert send(app, "GET", "/", headers={"Host": "localhost:8765"}).status_code == 200
+
+
+# --- Tokens ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def minted() -> list[MintRequest]:
+    return []
+
+
+@pytest.fixture
+def minting(journal: Journal, minted: list[MintRequest]) -> Starlette:
+    def mint(wanted: MintRequest) -> str:
+        if wanted.subject == "refused":
+            raise ValueError("subject must be another")
+        minted.append(wanted)
+        return "header.claims.signature"
+
+    return create_app(
+        journal,
+        PutEventsServer(),
+        endpoint_url=ENDPOINT_URL,
+        authenticated_endpoint_url=AUTHENTICATED_URL,
+        mint=mint,
+    )
+
+
+def test_a_token_is_minted_for_the_page(minting: Starlette, minted: list[MintRequest]) -> None:
+    own = {"Origin": "http://127.0.0.1", "Sec-Fetch-Site": "same-origin"}
+    answer = send(minting, "POST", "/api/token", json={"subject": "u"}, headers=own)
+    assert answer.json() == {"token": "header.claims.signature"}
+    assert answer.headers["cache-control"] == "no-store"
+    assert "access-control-allow-origin" not in answer.headers
+    wanted = {"subject": "u", "endpoint_id": "ep-1", "expired": True}
+    assert send(minting, "POST", "/api/token", json=wanted).status_code == 200
+    empty = {"subject": "u", "endpoint_id": ""}
+    assert send(minting, "POST", "/api/token", json=empty).status_code == 200
+    assert minted == [MintRequest("u"), MintRequest("u", "ep-1", expired=True), MintRequest("u")]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "http://127.0.0.1:8000"},
+        {"Origin": "https://shop.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Sec-Fetch-Site": "same-site"},
+        {"Sec-Fetch-Site": "none"},
+        {"Host": "evil.example"},
+        {"Content-Type": "text/plain"},
+    ],
+)
+def test_another_site_gets_no_token(
+    minting: Starlette, minted: list[MintRequest], headers: dict[str, str]
+) -> None:
+    answer = send(
+        minting,
+        "POST",
+        "/api/token",
+        content=b'{"subject": "u"}',
+        headers={"Content-Type": "application/json"} | headers,
+    )
+    assert answer.status_code in {400, 403, 415}
+    assert minted == []
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (b"", "Expecting value"),
+        (b"[]", "must be a JSON object"),
+        (b"{}", "subject must be text and not empty, got None"),
+        (b'{"subject": ""}', "subject must be text and not empty, got ''"),
+        (b'{"subject": 42}', "subject must be text and not empty, got 42"),
+        (b'{"subject": "u", "endpoint_id": 1}', "endpoint_id must be text or null, got 1"),
+        (b'{"subject": "u", "expired": "no"}', "expired must be true or false, got 'no'"),
+        (b'{"subject": "u", "secret": "x"}', "unknown: secret"),
+        (b'{"subject": "refused"}', "subject must be another"),
+        (b"\xff", "decode"),
+    ],
+)
+def test_a_token_that_cannot_be_minted(
+    minting: Starlette, minted: list[MintRequest], body: bytes, words: str
+) -> None:
+    headers = {"Content-Type": "application/json"}
+    answer = send(minting, "POST", "/api/token", content=body, headers=headers)
+    assert (answer.status_code, words in answer.text) == (400, True), answer.text
+    assert minted == []
+
+
+def test_without_an_authenticated_route_there_is_no_token(
+    journal: Journal, app: Starlette, minting: Starlette
+) -> None:
+    journal.endpoint_ready(ENDPOINT_URL)
+    for without in (app, minting):
+        answer = send(without, "POST", "/api/token", json={"subject": "u"})
+        assert answer.status_code == 404
+        assert "-c signed_token=true" in answer.text
+    assert send(minting, "GET", "/api/token").status_code == 405
 
 
 def test_the_image_url_is_the_one_for_gtm() -> None:

@@ -22,6 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gtm_events import sending
+from gtm_events.policy import AccessPolicy
 from tests.unit.builders import (
     FakeDeadLetters,
     FakePinpoint,
@@ -440,13 +441,15 @@ def test_the_summary_holds_numbers_and_reasons_only() -> None:
             body({"event": "_e", "endpoint_id": "ep"}),
         ],
         dead_letters=letters,
-        anonymous=frozenset(),
+        policy=AccessPolicy(),
     )
     assert batch.summary() == {
         "received": 3,
+        "events": 2,
         "delivered": 1,
         "retried": 0,
         "rejected": 2,
+        "opted_out": 0,
         "retried_by_reason": {},
         "rejected_by_reason": {"malformed": 1, "reserved_event_type": 1},
         "ignored_parameters": 1,

@@ -39,6 +39,38 @@ def test_query_strings_are_split_as_api_gateway_splits_them(
     assert emulator.split_query(query) == parameters
 
 
+@pytest.mark.parametrize(
+    ("query", "masked"),
+    [
+        ("", ""),
+        ("token=abc", "token=***"),
+        ("event=a&token=abc&endpoint_id=b", "event=a&token=***&endpoint_id=b"),
+        ("token=a=b;x=1", "token=***;x=1"),
+        ("token=a&token=b", "token=***&token=***"),
+        ("%74oke%6E=abc", "%74oke%6E=***"),
+        ("token", "token"),
+        ("token=", "token=***"),
+        ("mytoken=1&tokens=2&a=token=3&token%20=4", "mytoken=1&tokens=2&a=token=3&token%20=4"),
+        ("a=%zz&&;=x&b", "a=%zz&&;=x&b"),
+    ],
+)
+def test_reports_show_no_token(query: str, masked: str) -> None:
+    assert emulator.mask_token(query) == masked
+
+
+@pytest.mark.parametrize("delay", [-1, 901])
+def test_a_delay_that_sqs_does_not_take_is_refused(delay: int) -> None:
+    sent: list[object] = []
+    send = emulator._checking_delay(lambda data, _: sent.append(data))
+
+    with pytest.raises(sqs._Err, match=f"Value {delay} for parameter DelaySeconds is invalid"):
+        send({"DelaySeconds": delay}, "")
+    assert not sent
+    for accepted in ({}, {"DelaySeconds": 0}, {"DelaySeconds": 900}):
+        send(accepted, "")
+    assert sent == [{}, {"DelaySeconds": 0}, {"DelaySeconds": 900}]
+
+
 def test_the_installed_ministack_is_the_expected_one() -> None:
     emulator.check_ministack()
 

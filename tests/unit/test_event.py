@@ -11,7 +11,6 @@ import pytest
 from gtm_events.destinations.pinpoint import LIMITS
 from gtm_events.errors import MalformedMessage
 from gtm_events.event import Event, Limits, interpret, iso8601
-from gtm_events.message import Request
 from tests.unit.builders import REQUEST_TIME, SHARED_CASES
 
 
@@ -23,14 +22,9 @@ def read(
 ) -> Event:
     pairs = list(parameters.items()) if isinstance(parameters, dict) else parameters
     return interpret(
-        Request(
-            time=REQUEST_TIME,
-            access="anonymous",
-            origin="",
-            referer="",
-            parameters=[("event", "buy"), ("endpoint_id", "ep"), *pairs],
-        ),
+        [("event", "buy"), ("endpoint_id", "ep"), *pairs],
         event_id="id",
+        request_time=REQUEST_TIME,
         limits=limits,
         accept_client_timestamp=accept_client_timestamp,
     )
@@ -62,8 +56,9 @@ def test_event_and_endpoint_id_are_required(
     other = "endpoint_id" if missing == "event" else "event"
     with pytest.raises(MalformedMessage, match=f"the parameter {missing} is missing or empty"):
         interpret(
-            Request(1, "anonymous", "", "", [*given, (other, "x")]),
+            [*given, (other, "x")],
             event_id="id",
+            request_time=1,
             limits=LIMITS,
             accept_client_timestamp=False,
         )
@@ -212,8 +207,9 @@ def test_shared_cases() -> None:
     assert len(cases) >= 400
     for case in cases:
         event = interpret(
-            Request(1, "anonymous", "", "", parse_qsl(case["query"], keep_blank_values=True)),
+            parse_qsl(case["query"], keep_blank_values=True),
             event_id="id",
+            request_time=1,
             limits=LIMITS,
             accept_client_timestamp=False,
         )

@@ -13,7 +13,7 @@ from gtm_events.dead_letters import DeadLetterQueue
 from gtm_events.destinations import create, pinpoint
 from gtm_events.errors import SettingsError
 from gtm_events.log import quiet_the_sdk
-from gtm_events.policy import AttributePolicy
+from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
 from tests.unit.builders import FakeDeadLetters, FakePinpoint, body, message_id, records
 
@@ -25,6 +25,8 @@ ENVIRONMENT = {
     "PINPOINT_APPLICATION_ID": "the-app",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/dlq",
     "ANONYMOUS_USER_ATTRIBUTES": '["plan"]',
+    "AUTHENTICATED_USER_ATTRIBUTES": '"*"',
+    "ALLOWED_ORIGINS": '["https://shop.example"]',
     "ACCEPT_CLIENT_TIMESTAMP": "false",
 }
 SECRET = "secret-4711"  # noqa: S105 - stands for customer data
@@ -84,9 +86,11 @@ def test_a_batch_ends_in_failures_and_one_line(
         "level": "WARN",
         "message": "batch",
         "received": 3,
+        "events": 2,
         "delivered": 1,
         "retried": 1,
         "rejected": 1,
+        "opted_out": 0,
         "retried_by_reason": {"unavailable": 1},
         "rejected_by_reason": {"malformed": 1},
         "ignored_parameters": 0,
@@ -159,11 +163,17 @@ def test_settings_are_read() -> None:
     assert Settings.from_environment(ENVIRONMENT) == Settings(
         destination="pinpoint",
         dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/1/dlq",
-        attribute_policy=AttributePolicy(anonymous=frozenset({"plan"})),
+        access_policy=AccessPolicy(
+            anonymous=frozenset({"plan"}),
+            authenticated=None,
+            origins=Origins(["https://shop.example"]),
+        ),
         accept_client_timestamp=False,
     )
     everyone = Settings.from_environment(ENVIRONMENT | {"ANONYMOUS_USER_ATTRIBUTES": '"*"'})
-    assert everyone.attribute_policy == AttributePolicy(anonymous=None)
+    assert everyone.access_policy.anonymous is None
+    anywhere = Settings.from_environment(ENVIRONMENT | {"ALLOWED_ORIGINS": '"*"'})
+    assert anywhere.access_policy.origins is None
 
 
 @pytest.mark.parametrize(
@@ -175,6 +185,8 @@ def test_settings_are_read() -> None:
         ("ANONYMOUS_USER_ATTRIBUTES", "*"),
         ("ANONYMOUS_USER_ATTRIBUTES", "[1]"),
         ("ANONYMOUS_USER_ATTRIBUTES", '{"plan": 1}'),
+        ("AUTHENTICATED_USER_ATTRIBUTES", None),
+        ("ALLOWED_ORIGINS", "https://shop.example"),
         ("ACCEPT_CLIENT_TIMESTAMP", "True"),
     ],
 )

@@ -145,14 +145,14 @@ def test_a_message_that_is_twice_in_a_batch_is_one_event() -> None:
     from gtm_events.deadline import Deadline  # noqa: PLC0415
     from gtm_events.delivery import Delivery  # noqa: PLC0415
     from gtm_events.destinations.pinpoint import PinpointDestination  # noqa: PLC0415
-    from gtm_events.policy import AttributePolicy  # noqa: PLC0415
+    from gtm_events.policy import AccessPolicy  # noqa: PLC0415
     from tests.unit.builders import records  # noqa: PLC0415
 
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     delivery = Delivery(
         PinpointDestination(pinpoint, application_id="app", requests_per_second=1e6),
         letters,
-        AttributePolicy(),
+        AccessPolicy(),
         accept_client_timestamp=False,
     )
     twice = records([body({"event": "e", "endpoint_id": "ep"})]) * 2

@@ -1,6 +1,6 @@
-"""The mapping template, in the local engine and in Apache Velocity 1.7, on which API Gateway's is.
+"""The mapping templates, in the local engine and in Apache Velocity 1.7, on which API Gateway's is.
 
-Every rendering here is made by both engines and must be the same text.
+Every rendering here is made by both engines and must be the same, overrides of the answer included.
 """
 
 from __future__ import annotations
@@ -8,30 +8,41 @@ from __future__ import annotations
 import json
 import os
 from contextlib import ExitStack
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, Final, Literal
+from urllib.parse import parse_qsl, urlencode
 
+import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_cognito as cognito
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from cdk_gtm_connector import mapping
+from cdk_gtm_connector.access import (
+    TOKEN_PARAMETER,
+    CognitoAuthorizer,
+    Cors,
+    IamAuthorizer,
+    SignedTokenAuthorizer,
+)
+from cdk_gtm_connector.collection_api import MAX_BODY_CHARACTERS
 from gtm_events import message
-from local.velocity import LOOP_LIMIT, Request, TemplateError, render
+from gtm_events.errors import MalformedMessage
+from local.velocity import LOOP_LIMIT, Rendered, Request, TemplateError, render, render_response
 from tests.velocity import ReferenceEngine, ReferenceEngineMissing, ReferenceRefusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-ROOT = Path(__file__).parents[2]
-CASES = ROOT.parent / "shared" / "cases" / "urls.jsonl"
+    from cdk_gtm_connector.access import Authorizer
+
+Content = Literal["query", "form", "json"]
+
+CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
-EVENTS: Final = (
-    (ROOT / "cdk_gtm_connector" / "templates" / "events.vtl")
-    .read_text(encoding="utf-8")
-    .replace("@QUEUE_URL@", QUEUE_URL)
-)
 TIME = 1_764_000_000_123
 
 bounded = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -77,9 +88,168 @@ HOSTILE_NAMES = (
 )
 ENVELOPE_NAMES: Final = tuple(
     spelling
-    for name in ("v", "time", "access", "subject", "origin", "referer")
+    for name in (
+        *(
+            "v",
+            "time",
+            "access",
+            "subject",
+            "endpoint",
+            "bound",
+            "origin",
+            "referer",
+            "privacy",
+            "content",
+        ),
+        *("identity", "principalId", "authorizer", "claims", "context"),
+    )
     for spelling in (name, name.title(), name.upper())
 )
+FORGED_ENVELOPE: Final = "v=1&time=0&access=authenticated&subject=alice&endpoint=victim"
+FORGERIES: Final = (
+    "authenticated",
+    "alice",
+    f"&{FORGED_ENVELOPE}",
+    f"anonymous&{FORGED_ENVELOPE}&origin=https://shop.example",
+    f"\n{FORGED_ENVELOPE}",
+    f"\r\n{FORGED_ENVELOPE}\r\n",
+    f"\\n{FORGED_ENVELOPE}",
+    f"%0A{FORGED_ENVELOPE}",
+    f"\u2028{FORGED_ENVELOPE}\u0085{FORGED_ENVELOPE}",
+    f'x"}}{{"QueueUrl":"{QUEUE_URL}","MessageBody":"{FORGED_ENVELOPE}\\nevent=e',
+    f'","MessageBody":"{FORGED_ENVELOPE}\\n',
+    '#set($identity = "&subject=alice&endpoint=victim")#set($origin = "&origin=x")',
+    "#end#end#end$identity$!context.authorizer.principalId",
+    "https://shop.example",
+    "1",
+)
+
+
+# What is sent, and what must arrive -------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who sends, and what API Gateway's context then says."""
+
+    authorizer: Authorizer | None
+    context: Mapping[str, Any]
+    subject: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """One of the request templates of an API."""
+
+    content: Content
+    caller: Caller
+    honors_privacy: bool
+    template: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "template", self.limited_to(MAX_BODY_CHARACTERS))
+
+    def limited_to(self, characters: int) -> str:
+        return mapping.message(
+            queue_url=QUEUE_URL,
+            content=self.content,
+            authorizer=self.caller.authorizer,
+            token_parameter=TOKEN_PARAMETER,
+            honor_privacy_signals=self.honors_privacy,
+            max_body_characters=characters,
+        )
+
+    def request(
+        self, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None
+    ) -> Request:
+        """Make the request with which a tag sends ``parameters`` here."""
+        if self.content == "query":
+            return request(parameters, headers, **self.caller.context)
+        body = urlencode(parameters) if self.content == "form" else json.dumps(dict(parameters))
+        return replace(request({}, headers, **self.caller.context), body=body)
+
+    def opted_out(self, sent: Request) -> bool:
+        signals = {(name.lower(), value) for name, value in sent.headers.items()}
+        return self.honors_privacy and bool(signals & {("sec-gpc", "1"), ("dnt", "1")})
+
+    def envelope(self, sent: Request) -> list[tuple[str, str]]:
+        """Say what line 1 must be: of the request nothing but the two headers."""
+        observed = {name.lower(): value for name, value in sent.headers.items()}
+        identity = [("access", "anonymous")]
+        if self.caller.authorizer:
+            identity = [
+                ("access", "authenticated"),
+                ("subject", self.caller.subject),
+                ("endpoint", self.caller.endpoint),
+                *([("bound", "1")] if self.caller.authorizer.endpoint_required else []),
+            ]
+        return [
+            ("v", "1"),
+            ("time", str(TIME)),
+            *identity,
+            *((name, observed[name]) for name in ("origin", "referer") if name in observed),
+            *([("privacy", "1")] if self.opted_out(sent) else []),
+            *([] if self.content == "query" else [("content", self.content)]),
+        ]
+
+    def sent(self, sent: Request) -> list[tuple[str, str]]:
+        """Say what line 2 must be."""
+        if self.opted_out(sent):
+            return []
+        if self.content != "query":
+            return [("body", sent.body)]
+        parameters = list(sent.querystring.items())[:LOOP_LIMIT]
+        return [(name, value) for name, value in parameters if name != TOKEN_PARAMETER]
+
+
+CONTENTS: Final[tuple[Content, ...]] = ("query", "form", "json")
+CALLERS: Final = ("anonymous", "token", "cognito", "iam")
+VARIANTS: Final = {
+    f"{content}-{caller}{privacy}": (content, caller, privacy)
+    for content, caller, privacy in product(CONTENTS, CALLERS, ("", "-privacy"))
+}
+
+
+@pytest.fixture(scope="module")
+def callers() -> Mapping[str, Caller]:
+    stack = cdk.Stack()
+    pool = cognito.UserPool(stack, "Pool")
+    return {
+        "anonymous": Caller(None, {"identity": {"sourceIp": "192.0.2.1", "userArn": None}}),
+        "token": Caller(
+            SignedTokenAuthorizer(stack, "Token"),
+            {"authorizer": {"principalId": "user 4&2", "endpoint_id": "e+1", "subject": "x"}},
+            subject="user 4&2",
+            endpoint="e+1",
+        ),
+        "cognito": Caller(
+            CognitoAuthorizer(
+                stack, "Cognito", user_pools=[pool], endpoint_claim="custom:endpoint_id"
+            ),
+            {"authorizer": {"claims": {"sub": "6f0e-1", "custom:endpoint_id": "é=1"}}},
+            subject="6f0e-1",
+            endpoint="é=1",
+        ),
+        "iam": Caller(
+            IamAuthorizer(),
+            {"identity": {"cognitoIdentityId": None, "userArn": "arn:aws:iam::1:user/a b"}},
+            subject="arn:aws:iam::1:user/a b",
+        ),
+    }
+
+
+@pytest.fixture(scope="module", params=VARIANTS, ids=str)
+def variant(request: pytest.FixtureRequest, variants: Mapping[str, Variant]) -> Variant:
+    return variants[request.param]
+
+
+@pytest.fixture(scope="module")
+def variants(callers: Mapping[str, Caller]) -> Mapping[str, Variant]:
+    return {
+        name: Variant(content, callers[caller], bool(privacy))
+        for name, (content, caller, privacy) in VARIANTS.items()
+    }
 
 
 @pytest.fixture(scope="module")
@@ -109,78 +279,167 @@ def decoded(query: str) -> dict[str, str]:
     return dict(parse_qsl(query, keep_blank_values=True))
 
 
-def rendered(
-    reference: ReferenceEngine, requests: Sequence[Request], template: str = EVENTS
-) -> list[str]:
-    ours = [render(template, one) for one in requests]
+def responses(
+    reference: ReferenceEngine, requests: Sequence[Request], template: str
+) -> list[Rendered]:
+    ours = [render_response(template, one) for one in requests]
     assert ours == reference.render_many(template, requests)
     return ours
 
 
-def assert_message(output: str, sent: Request) -> None:
-    """Check that a rendering is the SendMessage request for exactly what was sent."""
+def rendered(reference: ReferenceEngine, requests: Sequence[Request], template: str) -> list[str]:
+    answers = responses(reference, requests, template)
+    assert answers == [Rendered(answer.text) for answer in answers]
+    return [answer.text for answer in answers]
+
+
+def message_body(output: str) -> str:
+    """Check that a rendering is a SendMessage request of two lines, and give the lines."""
     call = json.loads(output)
-    assert call.keys() == {"QueueUrl", "MessageBody"}
-    assert call["QueueUrl"] == QUEUE_URL
+    assert call == {"QueueUrl": QUEUE_URL, "MessageBody": call["MessageBody"]}
     body = call["MessageBody"]
+    assert isinstance(body, str)
     assert body.isascii()
-
-    envelope, query = body.split("\n")
-    observed = {name.lower(): value for name, value in sent.headers.items()}
-    assert parse_qsl(envelope, keep_blank_values=True, strict_parsing=True) == [
-        ("v", "1"),
-        ("time", str(TIME)),
-        ("access", "anonymous"),
-        *((name, observed[name]) for name in ("origin", "referer") if name in observed),
-    ]
-    parameters = parse_qsl(query, keep_blank_values=True, strict_parsing=True) if query else []
-    assert parameters == list(sent.querystring.items())[:LOOP_LIMIT]
-
-    assert message.decode(body).parameters == parameters
+    return body
 
 
-def assert_messages(reference: ReferenceEngine, requests: Sequence[Request]) -> None:
-    for output, sent in zip(rendered(reference, requests), requests, strict=True):
-        assert_message(output, sent)
+def parsed(line: str) -> list[tuple[str, str]]:
+    return parse_qsl(line, keep_blank_values=True, strict_parsing=True) if line else []
 
 
-def test_shared_cases(reference: ReferenceEngine) -> None:
+def assert_messages(
+    reference: ReferenceEngine, variant: Variant, requests: Sequence[Request]
+) -> list[message.Request]:
+    """Check that messages say what was sent and observed, and give what delivery reads in them."""
+    results = []
+    outputs = rendered(reference, requests, variant.template)
+    for output, sent in zip(outputs, requests, strict=True):
+        body = message_body(output)
+        envelope, line_2 = body.split("\n")
+        assert parsed(envelope) == variant.envelope(sent)
+        assert parsed(line_2) == variant.sent(sent)
+
+        # What was posted may be anything; what delivery makes of line 1 must not depend on it.
+        observed = message.decode(f"{envelope}\n{urlencode({'body': '{}'})}")
+        expected = dict(variant.envelope(sent))
+        assert replace(observed, events=[]) == message.Request(
+            time=TIME,
+            subject=variant.caller.subject,
+            endpoint=variant.caller.endpoint,
+            bound="bound" in expected or bool(variant.caller.endpoint),
+            origin=expected.get("origin", ""),
+            referer=expected.get("referer", ""),
+            opted_out=variant.opted_out(sent),
+            events=[],
+        )
+        results.append(replace(observed, events=decoded_events(body)))
+    return results
+
+
+def decoded_events(body: str) -> list[message.Parameters]:
+    try:
+        return message.decode(body).events
+    except MalformedMessage:
+        return []
+
+
+def assert_arrive(
+    reference: ReferenceEngine,
+    variant: Variant,
+    sent: Sequence[Mapping[str, str]],
+    headers: Mapping[str, str] | None = None,
+) -> None:
+    """Check that the parameters that a tag sends are what delivery reads."""
+    requests = [variant.request(parameters, headers) for parameters in sent]
+    for observed, parameters in zip(
+        assert_messages(reference, variant, requests), sent, strict=True
+    ):
+        assert observed.events == [list(parameters.items())]
+
+
+# Request templates ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_shared_cases(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    content: Content,
+) -> None:
     if not CASES.exists():
         pytest.skip(f"the shared cases are not beside this checkout: {CASES.name}")
     queries = [json.loads(line)["query"] for line in CASES.read_text("utf-8").splitlines()]
     assert len(queries) >= 400
-    assert_messages(reference, [request(decoded(query)) for query in queries])
+    variant = Variant(content, callers["anonymous"], honors_privacy=True)
+    assert_arrive(reference, variant, [decoded(query) for query in queries])
 
 
-def test_hostile_values_and_names(reference: ReferenceEngine) -> None:
-    assert_messages(
+def test_hostile_values_and_names(reference: ReferenceEngine, variant: Variant) -> None:
+    assert_arrive(
         reference,
+        variant,
         [
-            request({}),
-            *(request({"event": value}) for value in HOSTILE),
-            *(request({name: "value"}) for name in (*HOSTILE, *HOSTILE_NAMES)),
-            *(request({name: name, "event": "e"}) for name in (*HOSTILE, *HOSTILE_NAMES)),
-            request({f"evat_{number}": value for number, value in enumerate(HOSTILE)}),
-            request(dict.fromkeys((*HOSTILE, *HOSTILE_NAMES), "value")),
-            request(dict(zip(HOSTILE, reversed(HOSTILE), strict=True))),
+            {},
+            *({"event": value} for value in HOSTILE),
+            *({name: "value"} for name in (*HOSTILE, *HOSTILE_NAMES)),
+            *({name: name, "event": "e"} for name in (*HOSTILE, *HOSTILE_NAMES)),
+            {f"evat_{number}": value for number, value in enumerate(HOSTILE)},
+            dict.fromkeys((*HOSTILE, *HOSTILE_NAMES), "value"),
+            dict(zip(HOSTILE, reversed(HOSTILE), strict=True)),
+            {f"p{number}": f"{number}" for number in range(900)},
         ],
     )
 
 
-def test_many_parameters(reference: ReferenceEngine) -> None:
-    assert_messages(reference, [request({f"p{n}": f"{n}" for n in range(900)})])
+def test_any_body_arrives_as_it_is(reference: ReferenceEngine, variant: Variant) -> None:
+    bodies = ("", *HOSTILE, *FORGERIES, "".join(map(chr, range(0x250))), "\ufeff{}", "a" * 10_000)
+    sent = [replace(variant.request({"event": "e"}), body=body) for body in bodies]
+    assert_messages(reference, variant, sent)
 
 
-def test_parameters_beyond_the_loop_limit_are_left_out(reference: ReferenceEngine) -> None:
-    assert_messages(reference, [request({f"p{n}": "" for n in range(LOOP_LIMIT + 100)})])
+def test_parameters_beyond_the_loop_limit_are_left_out(
+    reference: ReferenceEngine, callers: Mapping[str, Caller]
+) -> None:
+    variant = Variant("query", callers["anonymous"], honors_privacy=False)
+    names = [f"p{number}" for number in range(LOOP_LIMIT + 100)]
+    (observed,) = assert_messages(reference, variant, [request(dict.fromkeys(names, ""))])
+    assert observed.events == [[(name, "") for name in names[:LOOP_LIMIT]]]
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("content", CONTENTS[1:])
+def test_a_body_that_is_too_long_is_refused_by_sqs(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    content: Content,
+    caller: str,
+) -> None:
+    variant = Variant(content, callers[caller], honors_privacy=True)
+    # Java counts UTF-16 units, which no character has more of than bytes in UTF-8 once encoded.
+    bodies = {"abcd": False, "abcde": True, "a\n😀": False, "a\n😀\0": True, "😀" * 3: True}
+    outputs = rendered(
+        reference,
+        [replace(variant.request({}), body=body) for body in bodies],
+        variant.limited_to(4),
+    )
+    for output, (body, too_long) in zip(outputs, bodies.items(), strict=True):
+        call = json.loads(output)
+        line_2 = call["MessageBody"].split("\n")[1]
+        assert line_2 == ("" if too_long else urlencode({"body": body}))
+        # SQS takes at most 900, and answers InvalidParameterValue (400) to more.
+        assert call.get("DelaySeconds") == (901 if too_long else None)
 
 
 @pytest.mark.parametrize("name", ["origin", "Origin", "ORIGIN", "oRiGiN"])
 @pytest.mark.parametrize("other", ["referer", "Referer", "REFERER"])
-def test_headers_in_any_case(reference: ReferenceEngine, name: str, other: str) -> None:
+def test_headers_in_any_case(
+    reference: ReferenceEngine, callers: Mapping[str, Caller], name: str, other: str
+) -> None:
+    variant = Variant("query", callers["anonymous"], honors_privacy=False)
     sent = {"event": "e", "endpoint_id": "1"}
     assert_messages(
         reference,
+        variant,
         [
             request(sent, {name: "https://shop.example", other: "https://shop.example/a?b=c&d#e"}),
             request(sent, {other: "https://shop.example/"}),
@@ -190,44 +449,326 @@ def test_headers_in_any_case(reference: ReferenceEngine, name: str, other: str) 
     )
 
 
-def test_header_names_that_look_like_java(reference: ReferenceEngine) -> None:
-    assert_messages(reference, [request({"event": "e"}, dict.fromkeys(HOSTILE_NAMES[1:9], "x"))])
+def test_header_names_that_look_like_java(reference: ReferenceEngine, variant: Variant) -> None:
+    headers = dict.fromkeys(HOSTILE_NAMES[1:9], "x")
+    assert_messages(reference, variant, [variant.request({"event": "e"}, headers)])
+
+
+PRIVACY_HEADERS: Final = (
+    ({"Sec-GPC": "1"}, True),
+    ({"sec-gpc": "1"}, True),
+    ({"DNT": "1"}, True),
+    ({"dnt": "1", "Sec-GPC": "0"}, True),
+    ({"DNT": "0", "sec-gpc": "1"}, True),
+    ({"Dnt": "1", "Origin": "https://shop.example", "Referer": "r"}, True),
+    ({"DNT": "0"}, False),
+    ({"DNT": "null"}, False),
+    ({"DNT": "11"}, False),
+    ({"DNT": ""}, False),
+    ({"Sec-GPC": "?1"}, False),
+    ({"X-DNT": "1", "gpc": "1"}, False),
+)
+
+
+def test_privacy_signals(reference: ReferenceEngine, variant: Variant) -> None:
+    sent = [variant.request({"event": "secret"}, headers) for headers, _ in PRIVACY_HEADERS]
+    outputs = rendered(reference, sent, variant.template)
+    for output, observed, (_, is_signal) in zip(
+        outputs, assert_messages(reference, variant, sent), PRIVACY_HEADERS, strict=True
+    ):
+        assert observed.opted_out == (is_signal and variant.honors_privacy)
+        assert message_body(output).endswith("\n") == observed.opted_out
+        assert ("secret" in output) == (not observed.opted_out)
+
+
+def test_parameters_do_not_signal(reference: ReferenceEngine, variant: Variant) -> None:
+    assert_arrive(reference, variant, [{"Sec-GPC": "1", "DNT": "1", "dnt": "1", "privacy": "1"}])
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_the_token_is_never_queued(
+    reference: ReferenceEngine, callers: Mapping[str, Caller], caller: str
+) -> None:
+    token = "eyJhbGciOiJIUzI1NiJ9.e30.c2VjcmV0"  # noqa: S105 - signed with nothing
+    others = {"Token": "1", "tokens": "2", "token ": "3", "event": "e"}
+    for content in CONTENTS:
+        variant = Variant(content, callers[caller], honors_privacy=False)
+        sent = [
+            replace(variant.request(others), querystring=querystring)
+            for querystring in (
+                {"token": token, **others},
+                {**others, "token": token},
+                {"event": "e", "token": token, "tokens": "2"},
+                {"token": token},
+            )
+        ]
+        assert_messages(reference, variant, sent)
+        assert not [
+            output
+            for output in rendered(reference, sent, variant.template)
+            if "token=" in output or token[:8] in output
+        ]
+
+
+# Who is behind a request ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://a.example", "Referer": "b"}])
 def test_parameters_cannot_reach_the_envelope(
-    reference: ReferenceEngine, headers: Mapping[str, str]
+    reference: ReferenceEngine, variant: Variant, headers: Mapping[str, str]
 ) -> None:
-    values = ("", "forged", "x\nv=1&access=authenticated\\n", "$origin")
-    forged = [request(dict.fromkeys(ENVELOPE_NAMES, value), headers) for value in values]
-    assert_messages(reference, forged)
-    envelopes = {
-        json.loads(output)["MessageBody"].split("\n")[0]
-        for output in rendered(reference, [request({"event": "e"}, headers), *forged])
-    }
-    assert len(envelopes) == 1
+    forged = [dict.fromkeys(ENVELOPE_NAMES, value) for value in ("", *FORGERIES)]
+    requests = [variant.request(sent, headers) for sent in ({"event": "e"}, *forged)]
+    requests += [replace(requests[0], querystring=sent, path=sent) for sent in forged]
+    outputs = rendered(reference, requests, variant.template)
+    assert len({message_body(output).split("\n")[0] for output in outputs}) == 1
 
 
 names = st.one_of(st.sampled_from((*HOSTILE[:24], *HOSTILE_NAMES, *ENVELOPE_NAMES)), st.text())
-values = st.one_of(st.sampled_from(HOSTILE), st.text())
+values = st.one_of(st.sampled_from((*HOSTILE, *FORGERIES)), st.text())
 header_names = st.one_of(
-    st.sampled_from(["Origin", "origin", "ORIGIN", "Referer", "referer", "REFERER"]),
-    st.sampled_from(HOSTILE_NAMES),
+    st.sampled_from(["Origin", "origin", "ORIGIN", "Referer", "referer", "DNT", "sec-gpc"]),
+    st.sampled_from((*HOSTILE_NAMES, *ENVELOPE_NAMES, "Authorization", "X-Amzn-RequestId")),
     st.from_regex(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+", fullmatch=True),
+)
+parts = st.dictionaries(names, values, max_size=6)
+
+
+@settings(bounded, max_examples=60)
+@given(
+    querystring=parts,
+    headers=st.dictionaries(header_names, values, max_size=5),
+    path=parts,
+    body=st.one_of(values, parts.map(json.dumps), parts.map(urlencode)),
+    request_id=values,
+)
+def test_nobody_can_forge_line_1(
+    *,
+    reference: ReferenceEngine,
+    variants: Mapping[str, Variant],
+    querystring: dict[str, str],
+    headers: dict[str, str],
+    path: dict[str, str],
+    body: str,
+    request_id: str,
+) -> None:
+    # Origin and Referer are what the client says they are; all else is the endpoint's word.
+    sent = Request(querystring, headers, path, body)
+    for variant in variants.values():
+        context = {"requestTimeEpoch": TIME, "requestId": request_id, **variant.caller.context}
+        assert_messages(reference, variant, [replace(sent, context=context)])
+
+
+@pytest.mark.parametrize("content", CONTENTS)
+def test_any_verified_identity_arrives(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    content: Content,
+) -> None:
+    for verified in (*HOSTILE[1:], *FORGERIES):
+        claims = {"sub": verified, "custom:endpoint_id": verified}
+        for caller in (
+            replace(
+                callers["token"],
+                context={"authorizer": {"principalId": verified, "endpoint_id": verified}},
+                subject=verified,
+                endpoint=verified,
+            ),
+            replace(
+                callers["cognito"],
+                context={"authorizer": {"claims": claims}},
+                subject=verified,
+                endpoint=verified,
+            ),
+            replace(
+                callers["iam"],
+                context={"identity": {"cognitoIdentityId": verified, "userArn": "arn"}},
+                subject=verified,
+            ),
+        ):
+            variant = Variant(content, caller, honors_privacy=False)
+            assert_messages(reference, variant, [variant.request({"event": "e"})])
+
+
+@pytest.mark.parametrize(
+    ("name", "context"),
+    [
+        ("token", {"authorizer": {"principalId": "p"}}),
+        ("token", {"authorizer": {"principalId": "p", "endpoint_id": None}}),
+        ("token", {"authorizer": {"principalId": "p", "endpoint_id": "", "claims": {"a": "b"}}}),
+        ("cognito", {"authorizer": {"claims": {"sub": "p"}}}),
+        ("cognito", {"authorizer": {"claims": {"sub": "p", "custom:endpoint_id": None}}}),
+        ("iam", {"identity": {"userArn": "p"}}),
+        ("iam", {"identity": {"userArn": "p", "cognitoIdentityId": ""}}),
+        ("iam", {"identity": {"userArn": "x", "cognitoIdentityId": "p"}}),
+    ],
+)
+def test_without_a_claim_no_endpoint_is_named(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    name: str,
+    context: Mapping[str, Any],
+) -> None:
+    caller = replace(callers[name], context=context, subject="p", endpoint="")
+    variant = Variant("query", caller, honors_privacy=False)
+    assert_messages(reference, variant, [variant.request({"event": "e", "endpoint": "mine"})])
+
+
+@pytest.mark.parametrize("name", ["token", "cognito", "iam"])
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"authorizer": None, "identity": None},
+        {"authorizer": {}, "identity": {}},
+        {"authorizer": {"claims": None, "principalId": None}, "identity": {"userArn": None}},
+        {"authorizer": {"claims": {"sub": ""}, "principalId": ""}, "identity": {"userArn": ""}},
+    ],
+)
+def test_without_a_subject_delivery_refuses(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    name: str,
+    context: Mapping[str, Any],
+) -> None:
+    sent = request({"event": "e", "subject": "alice", "principalId": "alice"}, **context)
+    template = Variant("query", callers[name], honors_privacy=False).template
+    (output,) = rendered(reference, [sent], template)
+    with pytest.raises(MalformedMessage, match="names no subject"):
+        message.decode(message_body(output))
+
+
+# Response templates -----------------------------------------------------------------------------
+
+IMAGE = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
+CORS: Final = Cors(
+    ["https://shop.example", "https://*.shop.example", "http://localhost:8080"],
+    allow_http_origins=True,
+)
+ALLOWED: Final = (
+    "https://shop.example",
+    "https://www.shop.example",
+    "https://a-1.b.c.shop.example",
+    "http://localhost:8080",
+)
+FOREIGN: Final = (
+    "https://evil.example",
+    "https://shop.example.evil.example",
+    "https://xshop.example",
+    "https://shopxexample",
+    "https://www.shopxexample",
+    "https://.shop.example",
+    "https://a..shop.example",
+    "https://a_b.shop.example",
+    "https://evil.example/.shop.example",
+    "https://evil.example?.shop.example",
+    "https://evil.example#.shop.example",
+    "https://evil.example\\.shop.example",
+    "https://user@shop.example",
+    "http://shop.example",
+    "https://shop.example:443",
+    "https://shop.example/",
+    "https://shop.example.",
+    "http://localhost",
+    "http://localhost:80801",
+    "http://x.localhost:8080",
+    "shop.example",
+    "null",
+    "",
+    "*",
+    "HTTPS://SHOP.EXAMPLE",
+    "https://Shop.example",
+    "https://\u017fhop.example",
+    "https://www.shop.example\n",
+    "https://shop.example\n",
+    "https://shop.example\r\nSet-Cookie: a=b",
+    "\nhttps://shop.example",
+    " https://shop.example",
+    "https://shop.example,https://evil.example",
+    "https://evil.example https://shop.example",
+    "https://shop.example\0",
+    *HOSTILE,
+    *FORGERIES[:3],
+)
+
+
+def answer(*, origin: str | None = None) -> dict[str, str]:
+    if origin is None:
+        return {}
+    return {"Access-Control-Allow-Origin": origin, "Access-Control-Allow-Credentials": "true"}
+
+
+@pytest.mark.parametrize("body", [IMAGE, "", '{"message": "not queued"}'])
+@pytest.mark.parametrize("name", ["Origin", "origin", "ORIGIN"])
+def test_origins_of_the_list_are_echoed(reference: ReferenceEngine, name: str, body: str) -> None:
+    sent = [request({"event": "e"}, {name: origin}) for origin in ALLOWED]
+    assert responses(reference, sent, CORS.answer(body)) == [
+        Rendered(body, headers=answer(origin=origin)) for origin in ALLOWED
+    ]
+
+
+def test_other_origins_are_not_echoed(reference: ReferenceEngine) -> None:
+    forged = dict.fromkeys(("Origin", "origin"), ALLOWED[0])
+    sent = [
+        request({}),
+        request(forged, {"X-Origin": ALLOWED[0], "Referer": ALLOWED[0]}),
+        *(request(forged, {"origin": origin}) for origin in FOREIGN),
+        *(request({}, {"origin": f"https://{'a.' * n}.shop.example"}) for n in range(1, 5)),
+    ]
+    assert set(map(repr, responses(reference, sent, CORS.answer(IMAGE)))) == {repr(Rendered(IMAGE))}
+
+
+def test_without_a_list_nothing_is_decided(reference: ReferenceEngine) -> None:
+    sent = [request({}, {"Origin": "https://evil.example"})]
+    assert responses(reference, sent, Cors(None).answer(IMAGE)) == [Rendered(IMAGE)]
+
+
+def test_long_origins(reference: ReferenceEngine) -> None:
+    # Without the template's limit, Java's own limit would answer 500 to the first of these.
+    too_long = (f"https://{'a.' * 5_000}shop.example", f"https://{'a' * 10_000}.shop.example")
+    longest = f"https://{'a.' * 115}abcdefghij.shop.example"
+    assert len(longest) == len("https://") + 253
+    sent = [request({}, {"Origin": origin}) for origin in (*too_long, longest)]
+    assert responses(reference, sent, CORS.answer(IMAGE)) == [
+        Rendered(IMAGE),
+        Rendered(IMAGE),
+        Rendered(IMAGE, headers=answer(origin=longest)),
+    ]
+
+
+def is_allowed(origin: str) -> bool:
+    labels = origin.removeprefix("https://").split(".")
+    return origin == "http://localhost:8080" or (
+        origin.startswith("https://")
+        and labels[-2:] == ["shop", "example"]
+        and all(
+            label and set(label) <= set("abcdefghijklmnopqrstuvwxyz0123456789-") for label in labels
+        )
+    )
+
+
+origins = st.one_of(
+    st.sampled_from((*ALLOWED, *FOREIGN)),
+    st.lists(
+        st.sampled_from(
+            (
+                *("https://", "http://", "shop", "example", "a-1", ".", ".", ".shop.example"),
+                *("localhost:8080", "evil", "/", "@", ":", "#", "?", "\n", "\r", "A", "é", "*"),
+            )
+        ),
+        max_size=8,
+    ).map("".join),
+    st.builds("https://{}.shop.example".format, st.text(max_size=5)),
 )
 
 
 @bounded
-@given(
-    parameters=st.dictionaries(names, values, max_size=8),
-    headers=st.lists(
-        st.tuples(header_names, values), max_size=4, unique_by=lambda header: header[0].lower()
-    ).map(dict),
-)
-def test_any_request(
-    reference: ReferenceEngine, parameters: dict[str, str], headers: dict[str, str]
-) -> None:
-    assert_messages(reference, [request(parameters, headers)])
+@given(origins)
+def test_any_origin(reference: ReferenceEngine, origin: str) -> None:
+    (response,) = responses(reference, [request({}, {"origin": origin})], CORS.answer(IMAGE))
+    assert response == Rendered(
+        IMAGE, headers=answer(origin=origin if is_allowed(origin) else None)
+    )
 
 
 # The engines ------------------------------------------------------------------------------------
@@ -237,6 +778,8 @@ SUBJECT = replace(
         {"a": "1", "b": "x y", "size": "S", "empty": ""},
         {"Origin": "https://o.example"},
         fraction=1.5,
+        authorizer={"principalId": "p q", "claims": {"sub": "s", "custom:endpoint_id": "e 1"}},
+        identity={"userArn": None, "cognitoIdentityId": ""},
     ),
     path={"id": "7", "a": "from the path"},
     body='{"a":[1,2,{"b":null}],"s":"q\\"é😀","t":true}',
@@ -279,6 +822,14 @@ ALIKE = (
     "#set($s = ' aB ')$s.toLowerCase()$s.toUpperCase()$s.trim()$s.isEmpty()$s.equals(' aB ')",
     "#set($s = 'abc')$s.startsWith('ab')$s.endsWith('x')$s.contains('b')$s.equalsIgnoreCase('ABC')",
     "#set($s = 'abc')$s.indexOf('x') $s.equals($nope) $s.toString()",
+    "#set($s = 'https://a.b')$s.matches('https?://[a-z0-9-]+([.][a-z0-9-]+)*|x') $s.matches('a')",
+    # What an authorizer says, or does not
+    '#set($s = "$!context.authorizer.principalId|$context.authorizer.claims.sub")$s',
+    "#set($s = \"$!context.authorizer.claims.get('custom:endpoint_id')|\")$s",
+    "#set($s = \"$!context.authorizer.claims.get('custom:x')\")[$s]#if($s == '')empty#end",
+    "#set($s = \"$!context.nope.claims.get('a')$!context.nope.a.b\")[$s]$s.isEmpty()",
+    '#set($s = "$!{context.identity.userArn}$!context.identity.userArn.x")[$s]$s.isEmpty()',
+    '#set($s = "$!context.identity.cognitoIdentityId")[$s]#if($s == "")empty#end',
     # Conditions and sums
     "#if($nope)1#elseif(!$context.requestId)2#elseif($context.requestId)3#else#{end}",
     "#set($s = '')#if($s)set#end#if($s == '')empty#end",
@@ -319,6 +870,13 @@ BOTH_REFUSE = (
     "a#",
     "$context.requestId[",
     "$input.params().size()true",
+    "#set($s = 'a')$s.matches('[')",
+    "#set($s = 'a')$s.matches('*a')",
+    "#set($s = 'a')$s.matches($nope)",
+    "#set($context.responseOverride.header.1 = 'x')",
+    "#set($context.responseOverride.header.é = 'x')",
+    "#set($context.responseOverride.header. = 'x')",
+    "#set($context.responseOverride.status 413)",
 )
 WE_REFUSE = (
     # Velocity does more
@@ -350,6 +908,49 @@ WE_REFUSE = (
     "#set($s = '😀')$s.substring(1)",
     "$stageVariables.x",
     "$context.fraction",
+    "#set($s = 'a')$s.matches('.')",
+    "#set($s = 'a')$s.matches('(?i)A')",
+    "#set($s = 'a')$s.matches('[^b]')",
+    # Of what can be set, only the answer's overrides are known, and how they read is not
+    "#set($context.requestId = 'x')",
+    "#set($context.responseOverride = {})",
+    "#set($context.responseOverride.header = {})",
+    "#set($context.responseOverride.header.a.b = 'x')",
+    "#set($context.responseOverride.header.get('a') = 'x')",
+    "#set($context.responseOverride.header['a'] = 'x')",
+    "#set($context.responseOverride.header.a = 1)",
+    "#set($context.responseOverride.status = '413')",
+    "#set($context.responseOverride.status = true)",
+    "#set($context.requestOverride.header.a = 'x')",
+    "#set($context = {})#set($context.responseOverride.status = 413)",
+    "#set($context.responseOverride.status = 413)$context.responseOverride.status",
+    "$context.responseOverride.header.get('a')",
+    "$context",
+)
+HEADER: Final = "#set($context.responseOverride.header"
+STATUS: Final = "#set($context.responseOverride.status"
+OVERRIDES: Final = (
+    (
+        f"{HEADER}.Access-Control-Allow-Origin = 'https://a.b')x",
+        Rendered("x", headers={"Access-Control-Allow-Origin": "https://a.b"}),
+    ),
+    (
+        'a\n  #set( $context.responseOverride.header.x_1="$context.requestId é" )  \nb',
+        Rendered("a\n  b", headers={"x_1": "forgeable é"}),
+    ),
+    (
+        f"{HEADER}.A = 'x'){HEADER}.a = ''){HEADER}.A = 'y')",
+        Rendered("", headers={"A": "y", "a": ""}),
+    ),
+    (
+        f"{HEADER}.keySet = 'x'){HEADER}.status = 'y')",
+        Rendered("", headers={"keySet": "x", "status": "y"}),
+    ),
+    (f"{STATUS} = 413)\ny", Rendered("y", 413)),
+    (f"{STATUS} = 400 + 4)", Rendered("", 404)),
+    (f"#foreach($i in [1, 2])#if($i == 2){STATUS} = 500 + $i)#end#end", Rendered("", 502)),
+    (f"{STATUS} = 413){STATUS} = $nope){HEADER}.a = $nope)z", Rendered("z", 413)),
+    ("#if($context.responseOverride)yes#end", Rendered("yes")),
 )
 
 
@@ -358,10 +959,19 @@ def test_both_render_alike(reference: ReferenceEngine, template: str) -> None:
     rendered(reference, [SUBJECT], template)
 
 
-def test_the_reference_is_strict(reference: ReferenceEngine) -> None:
+@pytest.mark.parametrize(("template", "expected"), OVERRIDES)
+def test_both_override_alike(reference: ReferenceEngine, template: str, expected: Rendered) -> None:
+    assert responses(reference, [SUBJECT], template) == [expected]
+    assert render(template, SUBJECT) == expected.text
+    assert "responseOverride" not in SUBJECT.context
+
+
+def test_the_reference_is_strict(reference: ReferenceEngine, variant: Variant) -> None:
     # Other engines take this for #end and text, and API Gateway refuses to deploy it.
+    template = variant.template.replace('#end"', '#endtext"')
+    assert template != variant.template
     with pytest.raises(ReferenceRefusal, match="EOF"):
-        reference.render_many(EVENTS.replace("&#end$util", "&#endtext"), [SUBJECT])
+        reference.render_many(template, [SUBJECT])
 
 
 @pytest.mark.parametrize("template", BOTH_REFUSE)
@@ -402,6 +1012,25 @@ def test_url_encode_every_character(reference: ReferenceEngine) -> None:
     rendered(reference, [replace(SUBJECT, body=body)], "$util.urlEncode($input.body)")
 
 
+expression_pieces = st.recursive(
+    st.sampled_from(("a", "b", "ab", "-", "[a-z]", "[a-]", "[.]", "[b.]", ":", "/", "()")),
+    lambda inner: st.one_of(
+        st.builds("{}{}".format, inner, inner),
+        st.builds("({}|{})".format, inner, inner),
+        st.builds("({}){}".format, inner, st.sampled_from("*+?")),
+        st.builds("{}{}".format, st.sampled_from(("a", "[ab]", "[.]")), st.sampled_from("*+?")),
+        st.builds("{}|".format, inner),
+    ),
+    max_leaves=5,
+)
+
+
+@bounded
+@given(expression=expression_pieces, body=st.text("ab.-:/\n", max_size=6))
+def test_regular_expressions(reference: ReferenceEngine, expression: str, body: str) -> None:
+    rendered(reference, [replace(SUBJECT, body=body)], f"$input.body.matches('{expression}')")
+
+
 references = st.sampled_from(
     (
         *("$nope", "$x", "$!y", "${x}", "$i", "$m.k", "$l", "$q", "$context.requestId"),
@@ -438,6 +1067,8 @@ templates = st.recursive(
     lambda inner: st.one_of(
         st.lists(inner, max_size=4).map("".join),
         st.builds("#set(${} = {}){}".format, st.sampled_from("xylmi"), expressions, gaps),
+        st.builds((HEADER + ".X-y = {}){}").format, expressions, gaps),
+        st.builds((STATUS + " = {}){}").format, expressions, gaps),
         st.builds("#if({}){}{}#end{}".format, expressions, gaps, inner, gaps),
         st.builds(
             "#if({}){}#elseif({}){}{}#else{}{}#{{end}}".format,
@@ -459,7 +1090,29 @@ def test_any_template_renders_alike_or_is_refused(reference: ReferenceEngine, bo
         f"#set($m = {{'k': 1}})\n|{body}"
     )
     try:
-        ours = render(template, SUBJECT)
+        ours = render_response(template, SUBJECT)
     except TemplateError:
         return
     assert reference.render_many(template, [SUBJECT]) == [ours]
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "words"),
+    [
+        (
+            '{"__type":"x#InvalidParameterValue","message":"Value 901 for parameter DelaySeconds"}',
+            413,
+            "too large",
+        ),
+        ('{"message":"Reason: Message must be shorter than 1048576 bytes."}', 413, "too large"),
+        ('{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"No queue"}', None, "failed"),
+        ("{}", None, "failed"),
+    ],
+)
+def test_what_sqs_refuses(
+    reference: ReferenceEngine, answer: str, status: int | None, words: str
+) -> None:
+    template = mapping.read("refused", TOO_LARGE="too large", FAILED="failed")
+    [result] = responses(reference, [Request(body=answer)], template)
+    assert result.status == status
+    assert result.text.strip() == words

@@ -7,7 +7,6 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Base64;
-import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -24,10 +23,12 @@ import org.apache.velocity.app.event.ReferenceInsertionEventHandler;
 /**
  * Renders API Gateway mapping templates with Apache Velocity 1.7.
  *
- * <p>Each line of standard input is {@code {"template": ..., "request": {...}}} with the fields of
- * {@code local.velocity.Request}; each is answered by one line: {@code {"output": ...}}, or
- * {@code {"error": ...}} where Velocity refuses the template or fails to render it. Both
- * directions are ASCII, so no line depends on the platform's encoding.
+ * <p>Each line of standard input is {@code {"template": ..., "requests": [...]}} with requests of
+ * the fields of {@code local.velocity.Request}. It is answered by one line, {@code {"rendered":
+ * [{"text": ..., "override": {"header": {...}}}, ...]}} with what the template set in {@code
+ * $context.responseOverride}, or {@code {"error": ...}} where Velocity refuses the template or
+ * fails on one of the requests. Both directions are ASCII, so no line depends on the platform's
+ * encoding.
  */
 public final class Render {
     /** API Gateway stops a {@code #foreach} after this many iterations. */
@@ -55,11 +56,26 @@ public final class Render {
     }
 
     private Map<String, Object> answer(Map<String, Object> task) {
-        Map<String, Object> request = map(task.get("request"));
+        List<Object> rendered = new ArrayList<>();
+        try {
+            for (Object request : (List<?>) task.get("requests")) {
+                rendered.add(render((String) task.get("template"), map(request)));
+            }
+            return Map.of("rendered", rendered);
+        } catch (RuntimeException refusal) {
+            return Map.of("error", String.valueOf(refusal.getMessage()));
+        }
+    }
+
+    private Map<String, Object> render(String template, Map<String, Object> request) {
         VelocityContext context = new VelocityContext();
         context.put("input", new Input(request));
         context.put("util", new Util());
-        context.put("context", request.get("context"));
+        Map<String, Object> override = new LinkedHashMap<>();
+        override.put("header", new LinkedHashMap<String, Object>());
+        Map<String, Object> about = map(request.get("context"));
+        about.put("responseOverride", override);
+        context.put("context", about);
         // API Gateway renders a reference without a value as nothing; Velocity by itself would
         // write the reference's own text.
         EventCartridge events = new EventCartridge();
@@ -67,12 +83,8 @@ public final class Render {
                 (ReferenceInsertionEventHandler) (reference, value) -> value == null ? "" : value);
         events.attachToContext(context);
         StringWriter output = new StringWriter();
-        try {
-            engine.evaluate(context, output, "template", (String) task.get("template"));
-            return Collections.singletonMap("output", output.toString());
-        } catch (RuntimeException refusal) {
-            return Collections.singletonMap("error", String.valueOf(refusal.getMessage()));
-        }
+        engine.evaluate(context, output, "template", template);
+        return Map.of("text", output.toString(), "override", override);
     }
 
     @SuppressWarnings("unchecked")

@@ -5,7 +5,7 @@
 templates in one JVM::
 
     with ReferenceEngine() as engine:
-        (output,) = engine.render_many("$input.body", [request])
+        (rendered,) = engine.render_many("$input.body", [request])
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import subprocess
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Final, Self
+from typing import IO, TYPE_CHECKING, Any, Final, Self
+
+from local.velocity import Rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,35 +105,37 @@ class ReferenceEngine:
         self._questions = self._answers = None
         self._resources.close()
 
-    def render_many(self, template: str, requests: Iterable[Request]) -> list[str]:
+    def render_many(self, template: str, requests: Iterable[Request]) -> list[Rendered]:
         """Render ``template`` once for each of ``requests``, in their order.
 
         Raises:
-            ReferenceRefusal: if Velocity refuses the template or fails on one of the requests;
-                the rest are not rendered.
+            ReferenceRefusal: if Velocity refuses the template or fails on one of the requests.
             RuntimeError: if the engine was not entered, or its JVM has died.
         """
-        return [self._render(template, request) for request in requests]
-
-    def _render(self, template: str, request: Request) -> str:
         if self._questions is None or self._answers is None:
             raise RuntimeError("enter the engine first: `with ReferenceEngine() as engine:`")
         question = {
             "template": template,
-            "request": {
-                "querystring": dict(request.querystring),
-                "headers": dict(request.headers),
-                "path": dict(request.path),
-                "body": request.body,
-                "context": request.context,
-            },
+            "requests": [
+                {
+                    "querystring": dict(request.querystring),
+                    "headers": dict(request.headers),
+                    "path": dict(request.path),
+                    "body": request.body,
+                    "context": request.context,
+                }
+                for request in requests
+            ],
         }
         self._questions.write(json.dumps(question, default=dict) + "\n")
         self._questions.flush()
         line = self._answers.readline()
         if not line:
             raise RuntimeError("the JVM ended early: see what it wrote to standard error")
-        answer: dict[str, str] = json.loads(line)
+        answer: dict[str, Any] = json.loads(line)
         if "error" in answer:
             raise ReferenceRefusal(answer["error"])
-        return answer["output"]
+        return [
+            Rendered(one["text"], one["override"].get("status"), one["override"]["header"])
+            for one in answer["rendered"]
+        ]

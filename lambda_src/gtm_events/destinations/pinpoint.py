@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar, cast
 
 from botocore.config import Config
 from botocore.exceptions import (
@@ -61,6 +61,10 @@ _TOO_MANY_REQUESTS: Final = 429
 _PAYLOAD_TOO_LARGE: Final = 413
 _ACCEPTED: Final = 202
 _NOT_LET_IN: Final = frozenset({401, 403, 404, 405})
+
+
+K = TypeVar("K")
+V = TypeVar("V")
 
 
 def create(environment: Mapping[str, str]) -> PinpointDestination:
@@ -121,7 +125,7 @@ class PinpointDestination:
         self, events: Sequence[Event], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
         """See :meth:`gtm_events.destinations.Destination.deliver`."""
-        newest = _newest_user_attributes(events)
+        newest = _Newest.of(events)
         entries = []
         for event in events:
             if event.event_type.startswith("_"):
@@ -172,6 +176,7 @@ class _Entry:
         endpoint_id: The event's endpoint.
         endpoint_key: The endpoint id as JSON.
         event: ``"id":{…}`` as JSON.
+        user_id: ``"UserId":"…"`` as JSON, empty if nobody vouches for who it is.
         user_attributes: Each user attribute's name and ``"name":[…]`` as JSON.
         size: Bytes that the event takes in a request of its own.
     """
@@ -180,6 +185,7 @@ class _Entry:
     endpoint_id: str
     endpoint_key: bytes
     event: bytes
+    user_id: bytes
     user_attributes: Mapping[str, bytes]
     size: int
 
@@ -187,20 +193,22 @@ class _Entry:
     def encode(
         cls,
         event: Event,
-        newest: Mapping[tuple[str, str], tuple[int, list[str]]],
+        newest: _Newest,
         counts: Counter[str],
     ) -> _Entry:
-        """Encode ``event``, with each of its user attributes at the batch's newest value."""
+        """Encode ``event``, with what it says of the user at the batch's newest value."""
         fields: dict[str, Any] = {"EventType": event.event_type, "Timestamp": iso8601(event.time)}
         if event.attributes:
             fields["Attributes"] = event.attributes
         if event.metrics:
             fields["Metrics"] = event.metrics
+        user_id = b""
+        if event.user_id:
+            user_id = _member("UserId", newest.user_ids[event.endpoint_id][1])
         user_attributes: dict[str, bytes] = {}
-        room = MAX_ENDPOINT_BYTES - len(_endpoint(()))
+        room = MAX_ENDPOINT_BYTES - _EMPTY_ENDPOINT_BYTES - len(user_id)
         for name in sorted(event.user_attributes):
-            _, values = newest[event.endpoint_id, name]
-            encoded = _member(name, values)
+            encoded = _member(name, newest.user_attributes[event.endpoint_id, name][1])
             room -= len(encoded) + 1
             if room < 0:
                 counts[IGNORED_PARAMETERS] += len(event.user_attributes) - len(user_attributes)
@@ -213,10 +221,12 @@ class _Entry:
             endpoint_id=event.endpoint_id,
             endpoint_key=endpoint_key,
             event=encoded_event,
+            user_id=user_id,
             user_attributes=user_attributes,
             size=_REQUEST_BYTES
             + len(endpoint_key)
             + _ENDPOINT_ITEM_BYTES
+            + len(user_id)
             + sum(len(encoded) + 1 for encoded in user_attributes.values())
             + len(encoded_event)
             + 1,
@@ -259,19 +269,18 @@ class _OpenRequest:
     def __init__(self) -> None:
         self.entries: list[_Entry] = []
         self._size = _REQUEST_BYTES
-        self._endpoints: dict[str, tuple[set[str], int]] = {}
+        self._endpoints: dict[str, tuple[set[bytes], int]] = {}
 
     def add(self, entry: _Entry) -> bool:
         """Add ``entry`` if the request has room for it."""
         if entry.endpoint_id in self._endpoints:
-            names, endpoint_size = self._endpoints[entry.endpoint_id]
+            members, endpoint_size = self._endpoints[entry.endpoint_id]
             growth = len(entry.event) + 1
         else:
-            names, endpoint_size = set(), len(_endpoint(()))
+            members, endpoint_size = set(), _EMPTY_ENDPOINT_BYTES
             growth = len(entry.endpoint_key) + _ENDPOINT_ITEM_BYTES + len(entry.event) + 1
-        attribute_growth = sum(
-            len(encoded) + 1 for name, encoded in entry.user_attributes.items() if name not in names
-        )
+        new_members = ({entry.user_id, *entry.user_attributes.values()} - {b""}) - members
+        attribute_growth = sum(len(member) + 1 for member in new_members)
         if self.entries and (
             self._size + growth + attribute_growth > MAX_REQUEST_BYTES
             or endpoint_size + attribute_growth > MAX_ENDPOINT_BYTES
@@ -279,22 +288,20 @@ class _OpenRequest:
             return False
         self.entries.append(entry)
         self._size += growth + attribute_growth
-        names.update(entry.user_attributes)
-        self._endpoints[entry.endpoint_id] = names, endpoint_size + attribute_growth
+        members |= new_members
+        self._endpoints[entry.endpoint_id] = members, endpoint_size + attribute_growth
         return True
 
 
 def encode_request(entries: Sequence[_Entry]) -> bytes:
     """Return the ``EventsRequest`` that carries ``entries``, as JSON."""
-    endpoints: dict[bytes, tuple[dict[str, bytes], list[bytes]]] = {}
+    endpoints: dict[bytes, list[_Entry]] = {}
     for entry in entries:
-        user_attributes, events = endpoints.setdefault(entry.endpoint_key, ({}, []))
-        user_attributes.update(entry.user_attributes)
-        events.append(entry.event)
+        endpoints.setdefault(entry.endpoint_key, []).append(entry)
     return b'{"BatchItem":{%b}}' % b",".join(
         b'%b:{"Endpoint":%b,"Events":{%b}}'
-        % (key, _endpoint(user_attributes.values()), b",".join(events))
-        for key, (user_attributes, events) in endpoints.items()
+        % (key, _endpoint(group), b",".join(entry.event for entry in group))
+        for key, group in endpoints.items()
     )
 
 
@@ -309,31 +316,54 @@ def _member(name: str, value: object) -> bytes:
     return b"%b:%b" % (_json(name), _json(value))
 
 
-def _endpoint(user_attributes: Iterable[bytes]) -> bytes:
-    attributes = b",".join(user_attributes)
-    return b'{"User":{"UserAttributes":{%b}}}' % attributes if attributes else b"{}"
+def _endpoint(entries: Sequence[_Entry]) -> bytes:
+    """Return the ``Endpoint`` that one endpoint's entries ask for: empty if they change nothing."""
+    user_id = b""
+    user_attributes: dict[str, bytes] = {}
+    for entry in entries:
+        user_id = entry.user_id or user_id
+        user_attributes.update(entry.user_attributes)
+    members = [user_id] if user_id else []
+    if user_attributes:
+        members.append(b'"UserAttributes":{%b}' % b",".join(user_attributes.values()))
+    return b'{"User":{%b}}' % b",".join(members) if members else b"{}"
 
 
 _REQUEST_BYTES: Final = len(b'{"BatchItem":{}}')
-# Everything of an endpoint's item but its key, its user attributes and its events.
-_ENDPOINT_ITEM_BYTES: Final = len(b',:{"Endpoint":{"User":{"UserAttributes":{}}},"Events":{}}')
+_EMPTY_ENDPOINT_BYTES: Final = len(b'{"User":{"UserAttributes":{}}}')
+# Everything of an endpoint's item but its key, its user and its events.
+_ENDPOINT_ITEM_BYTES: Final = len(b',:{"Endpoint":,"Events":{}}') + _EMPTY_ENDPOINT_BYTES
 
 
-def _newest_user_attributes(
-    events: Sequence[Event],
-) -> dict[tuple[str, str], tuple[int, list[str]]]:
-    """Return, by endpoint and name, when each user attribute was last set, and to what.
+@dataclass(frozen=True, slots=True)
+class _Newest:
+    """What a batch says of each endpoint's user, the newest only.
 
     Requests go out in parallel and entries may be retried, so an older value must not be sent at
     all: it could arrive last.
+
+    Attributes:
+        user_ids: By endpoint, when it was last vouched for who it is, and who.
+        user_attributes: By endpoint and name, when each was last set, and to what.
     """
-    newest: dict[tuple[str, str], tuple[int, list[str]]] = {}
-    for event in events:
-        for name, values in event.user_attributes.items():
-            key = event.endpoint_id, name
-            if key not in newest or newest[key][0] <= event.time:
-                newest[key] = event.time, values
-    return newest
+
+    user_ids: dict[str, tuple[int, str]]
+    user_attributes: dict[tuple[str, str], tuple[int, list[str]]]
+
+    @classmethod
+    def of(cls, events: Sequence[Event]) -> _Newest:
+        newest = cls({}, {})
+        for event in events:
+            if event.user_id:
+                newest._keep(newest.user_ids, event.endpoint_id, event.time, event.user_id)
+            for name, values in event.user_attributes.items():
+                newest._keep(newest.user_attributes, (event.endpoint_id, name), event.time, values)
+        return newest
+
+    @staticmethod
+    def _keep(values: dict[K, tuple[int, V]], key: K, time: int, value: V) -> None:
+        if key not in values or values[key][0] <= time:
+            values[key] = time, value
 
 
 def _outcome(entry: _Entry, result: Mapping[str, Any]) -> Outcome | None:
@@ -342,7 +372,7 @@ def _outcome(entry: _Entry, result: Mapping[str, Any]) -> Outcome | None:
     if not event or "StatusCode" not in event:
         return None
     problem = _problem(entry, event, Reason.REFUSED)
-    if problem or not entry.user_attributes:
+    if problem or not (entry.user_id or entry.user_attributes):
         return problem or Delivered(entry.event_id)
     # The event is recorded, but its user attributes go with the endpoint, which has its own status.
     endpoint = result.get("EndpointItemResponse") or {"StatusCode": _ACCEPTED}

@@ -1,0 +1,425 @@
+"""Who may call an API, and from where: origins and authorizers.
+
+Used by :class:`~cdk_gtm_connector.GtmConnector`, and on its own with anyone's ``RestApi``:
+
+    token = SignedTokenAuthorizer(self, "Token", audience="shop")
+    resource.add_method("GET", integration, authorizer=token.authorizer)
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_secretsmanager as secretsmanager
+from constructs import Construct
+
+from cdk_gtm_connector.lambda_asset import function_code
+from cdk_gtm_connector.validation import check_duration
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_cognito as cognito
+
+TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
+"""Query parameter that carries a signed token. It is never queued."""
+
+_HOST_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_ORIGIN: Final = re.compile(
+    rf"(?P<scheme>https?)://(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::(?P<port>[1-9][0-9]*))?",
+    re.ASCII,
+)
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+_MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
+
+
+class Cors:
+    """Which sites' scripts may read an API's answers.
+
+    CORS does not stop an image tag, nor any other request: it stops scripts from reading answers.
+    What does stop a foreign site's events is their rejection at delivery, which goes by the same
+    list.
+
+    Args:
+        allowed_origins: Origins such as ``https://shop.example``, or ``https://*.shop.example`` for
+            its subdomains at any depth. ``None`` for any origin, without credentials.
+        allow_http_origins: Whether an origin may begin with ``http://``.
+
+    Raises:
+        ValueError: An origin is not a scheme, a host and at most a port.
+    """
+
+    def __init__(
+        self, allowed_origins: Sequence[str] | None, *, allow_http_origins: bool = False
+    ) -> None:
+        if isinstance(allowed_origins, str):
+            raise ValueError(  # noqa: TRY004 - a sequence too, of one-letter origins
+                f"allowed_origins must be a list of origins, got {allowed_origins!r}"
+            )
+        if allowed_origins is not None and not allowed_origins:
+            raise ValueError(
+                "allowed_origins must name at least one origin, got []; leave it out for any origin"
+            )
+        for origin in allowed_origins or ():
+            if not isinstance(origin, str):
+                raise ValueError(f"allowed_origins must hold origins, got {origin!r}")  # noqa: TRY004
+            _check_origin(origin, allow_http_origins=allow_http_origins)
+        self._origins = None if allowed_origins is None else tuple(allowed_origins)
+
+    @property
+    def origins(self) -> Sequence[str] | None:
+        """The origins allowed, ``None`` for any."""
+        return self._origins
+
+    @property
+    def answer_headers(self) -> dict[str, str]:
+        """Headers that every answer of an integration carries."""
+        if self._origins is None:
+            return {"Access-Control-Allow-Origin": "*"}
+        return {"Vary": "Origin"}
+
+    def answer(self, body: str) -> str:
+        """Return the response template that answers ``body``, and echoes an origin of the list."""
+        if self._origins is None:
+            return body
+        template = (Path(__file__).parent / "templates" / "answer.vtl").read_text(encoding="utf-8")
+        return template.replace("@ORIGINS@", self._expression()).replace("@BODY@\n", body)
+
+    @property
+    def gateway_headers(self) -> dict[str, str]:
+        """Headers of API Gateway's own error answers, as their response parameters have them.
+
+        Those know no conditions. With one exact origin it is that one. With several, the request's
+        own origin is echoed, whatever it is: any site may then read *that* a request failed, which
+        it could tell from its image as well.
+        """
+        if self._origins is None:
+            return {"Access-Control-Allow-Origin": "'*'"}
+        vary = {"Vary": "'Origin'"}
+        if len(self._origins) == 1 and "*" not in self._origins[0]:
+            return {"Access-Control-Allow-Origin": f"'{self._origins[0]}'", **vary}
+        return {"Access-Control-Allow-Origin": "method.request.header.Origin", **vary}
+
+    def add_preflight(
+        self, resource: apigateway.IResource, *, methods: Sequence[str], headers: Sequence[str]
+    ) -> apigateway.Method:
+        """Let ``resource`` answer preflight requests.
+
+        Args:
+            resource: Gets the method ``OPTIONS``.
+            methods: What it takes besides.
+            headers: Request headers that it takes, beyond those that need no preflight.
+        """
+        answer_headers = {
+            **self.answer_headers,
+            "Access-Control-Allow-Methods": ",".join([*methods, "OPTIONS"]),
+            "Access-Control-Allow-Headers": ",".join(headers),
+            "Access-Control-Max-Age": str(_MAX_AGE.to_seconds()),
+        }
+        return resource.add_method(
+            "OPTIONS",
+            apigateway.MockIntegration(
+                passthrough_behavior=apigateway.PassthroughBehavior.WHEN_NO_MATCH,
+                request_templates={"application/json": '{"statusCode": 204}'},
+                integration_responses=[
+                    apigateway.IntegrationResponse(
+                        status_code="204",
+                        response_parameters={
+                            f"method.response.header.{name}": f"'{value}'"
+                            for name, value in answer_headers.items()
+                        },
+                        response_templates={"application/json": self.answer("")},
+                    )
+                ],
+            ),
+            authorization_type=apigateway.AuthorizationType.NONE,
+            method_responses=[
+                apigateway.MethodResponse(
+                    status_code="204",
+                    response_parameters={
+                        f"method.response.header.{name}": True for name in answer_headers
+                    },
+                )
+            ],
+        )
+
+    def _expression(self) -> str:
+        """Return the list as a regular expression without a backslash, which Velocity would eat."""
+        return "|".join(
+            origin.replace(".", "[.]").replace("*", "[a-z0-9-]+([.][a-z0-9-]+)*")
+            for origin in self._origins or ()
+        )
+
+
+def _check_origin(origin: str, *, allow_http_origins: bool) -> None:
+    found = _ORIGIN.fullmatch(origin)
+    if not found:
+        raise ValueError(
+            "allowed_origins must hold origins like https://shop.example or https://*.shop.example "
+            f"(lower case, no path, no trailing slash), got {origin!r}"
+        )
+    if found["port"] and (
+        int(found["port"]) > 65_535 or int(found["port"]) == _DEFAULT_PORTS[found["scheme"]]  # noqa: PLR2004
+    ):
+        # A browser leaves its scheme's own port out: such an origin would match none.
+        raise ValueError(
+            "allowed_origins must hold origins with a port of at most 65,535 that is not the "
+            f"scheme's own, or without one, got {origin!r}"
+        )
+    if found["scheme"] == "http" and not allow_http_origins:
+        raise ValueError(
+            "allowed_origins must hold https origins unless allow_http_origins is set, got "
+            f"{origin!r}"
+        )
+
+
+class Authorizer(Protocol):
+    """What stands before the authenticated route, and what it vouches for."""
+
+    @property
+    def authorization_type(self) -> apigateway.AuthorizationType:
+        """Authorization type of the route's methods."""
+        ...
+
+    @property
+    def authorizer(self) -> apigateway.IAuthorizer | None:
+        """API Gateway's authorizer, ``None`` for IAM."""
+        ...
+
+    @property
+    def subject(self) -> Sequence[str]:
+        """References, in a mapping template, of who it is: the first that is not empty."""
+        ...
+
+    @property
+    def endpoint_id(self) -> str | None:
+        """Reference, in a mapping template, of the one endpoint that it may write, if any."""
+        ...
+
+    @property
+    def endpoint_required(self) -> bool:
+        """Whether a sender who may write no endpoint in particular may write none at all."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[str]:
+        """Request headers that carry the proof: a preflight has to allow them."""
+        ...
+
+
+class CognitoAuthorizer(Construct):
+    """Visitors who are logged in to a Cognito user pool, by the ``Authorization`` header.
+
+    For ``fetch``: an image tag cannot send headers. The subject is the claim ``sub``.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        user_pools: The pools whose ID tokens are accepted.
+        endpoint_claim: Claim that names the one endpoint that the visitor may write, for example
+            ``custom:endpoint_id``; the events of a visitor without it are rejected. Default: none,
+            any endpoint.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        user_pools: Sequence[cognito.IUserPool],
+        endpoint_claim: str | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        if endpoint_claim is not None and not re.fullmatch(r"[A-Za-z0-9_:-]+", endpoint_claim):
+            raise ValueError(
+                "endpoint_claim must be the name of a claim (letters, digits, _, : and -), got "
+                f"{endpoint_claim!r}"
+            )
+        self.authorizer = apigateway.CognitoUserPoolsAuthorizer(
+            self, "Authorizer", cognito_user_pools=list(user_pools)
+        )
+        self.authorization_type = apigateway.AuthorizationType.COGNITO
+        self.subject: Sequence[str] = ("$!context.authorizer.claims.sub",)
+        self.endpoint_id = (
+            None
+            if endpoint_claim is None
+            else f"$!context.authorizer.claims.get('{endpoint_claim}')"
+        )
+        self.endpoint_required = endpoint_claim is not None
+        self.headers: Sequence[str] = ("Authorization",)
+
+
+class LambdaAuthorizer(Construct):
+    """A function of the caller's own. The subject is the ``principalId`` that it answers.
+
+    Its context may name the one endpoint that the visitor may write, as ``endpoint_id``.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        function: A Lambda authorizer of type ``REQUEST``.
+        identity_sources: Where the proof is, for example
+            ``[apigateway.IdentitySource.header("Authorization")]``; an image tag can use
+            ``IdentitySource.query_string(…)`` only.
+        headers: Request headers that carry it, for the preflight. Default: ``Authorization``.
+        results_cache_ttl: How long an answer is good for the same identity sources, up to 1 hour.
+            Default: not at all.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: lambda_.IFunction,
+        identity_sources: Sequence[str],
+        headers: Sequence[str] = ("Authorization",),
+        results_cache_ttl: cdk.Duration | None = None,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self.authorizer = apigateway.RequestAuthorizer(
+            self,
+            "Authorizer",
+            handler=function,
+            identity_sources=list(identity_sources),
+            results_cache_ttl=_checked_ttl(results_cache_ttl or cdk.Duration.seconds(0)),
+        )
+        self.authorization_type = apigateway.AuthorizationType.CUSTOM
+        self.subject: Sequence[str] = ("$!context.authorizer.principalId",)
+        self.endpoint_id = "$!context.authorizer.endpoint_id"
+        self.endpoint_required = False
+        self.headers = tuple(headers)
+
+
+class IamAuthorizer:
+    """Callers that sign their requests with AWS credentials (SigV4).
+
+    The subject is the Cognito identity of a signed-in visitor, else the caller's ARN.
+    """
+
+    def __init__(self) -> None:
+        self.authorizer: apigateway.IAuthorizer | None = None
+        self.authorization_type = apigateway.AuthorizationType.IAM
+        self.subject: Sequence[str] = (
+            "$!context.identity.cognitoIdentityId",
+            "$!context.identity.userArn",
+        )
+        self.endpoint_id: str | None = None
+        self.endpoint_required = False
+        self.headers: Sequence[str] = (
+            "Authorization",
+            "X-Amz-Date",
+            "X-Amz-Security-Token",
+            "X-Amz-Content-Sha256",
+        )
+
+
+class SignedTokenAuthorizer(Construct):
+    """A JSON Web Token in the query string: the proof that an image tag can carry.
+
+    HS256, with ``exp`` and ``sub``; ``nbf``, ``aud`` and ``endpoint_id`` (the one endpoint that the
+    visitor may write) are optional. The token is in the parameter ``token``, which is never queued.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        audience: What the claim ``aud`` must hold. Default: ``aud`` is not looked at.
+        require_endpoint_id: Whether the events of a token without ``endpoint_id`` are rejected.
+            Default: no, it may write any endpoint.
+        secret: The key, as its plain text: at least 32 bytes. While it is rotated, the version
+            before (``AWSPREVIOUS``) verifies too. Default: a new secret of 64 characters.
+        results_cache_ttl: How long an answer is good for the same token, 0 to 3,600 seconds (API
+            Gateway's limit). A token may be used that much longer than it lives. Default: 60
+            seconds.
+        log_retention: How long the function's log is kept. Default: 3 months.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        audience: str | None = None,
+        require_endpoint_id: bool = False,
+        secret: secretsmanager.ISecret | None = None,
+        results_cache_ttl: cdk.Duration | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        self._secret = secret or secretsmanager.Secret(
+            self,
+            "Secret",
+            description="Signs the tokens of authenticated Google Tag Manager requests (HS256)",
+            generate_secret_string=secretsmanager.SecretStringGenerator(
+                password_length=64, exclude_punctuation=True
+            ),
+        )
+        self._log = logs.LogGroup(
+            self, "Log", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        self._role = iam.Role(
+            self,
+            "Role",
+            description="Lets the authorizer read its secret and write its log",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+        )
+        self._function = lambda_.Function(
+            self,
+            "Function",
+            description="Verifies the signed tokens of Google Tag Manager requests",
+            runtime=lambda_.Runtime.PYTHON_3_14,
+            architecture=lambda_.Architecture.ARM_64,
+            code=function_code(),
+            handler="gtm_token_authorizer.handler.handle",
+            role=self._role,
+            memory_size=256,
+            # Two versions of the secret, twice 3 seconds each if Secrets Manager is slow.
+            timeout=cdk.Duration.seconds(15),
+            log_group=self._log,
+            logging_format=lambda_.LoggingFormat.JSON,
+            environment={"SECRET_ARN": self._secret.secret_arn, "AUDIENCE": audience or ""},
+        )
+        self._log.grant_write(self._function)
+        self._secret.grant_read(self._function)
+        self.authorizer = apigateway.RequestAuthorizer(
+            self,
+            "Authorizer",
+            handler=self._function,
+            # Missing: 401 from API Gateway itself, without a call of the function.
+            identity_sources=[apigateway.IdentitySource.query_string(TOKEN_PARAMETER)],
+            results_cache_ttl=_checked_ttl(
+                results_cache_ttl if results_cache_ttl is not None else cdk.Duration.seconds(60)
+            ),
+        )
+        self.authorization_type = apigateway.AuthorizationType.CUSTOM
+        self.subject: Sequence[str] = ("$!context.authorizer.principalId",)
+        self.endpoint_id = "$!context.authorizer.endpoint_id"
+        self.endpoint_required = require_endpoint_id
+        self.headers: Sequence[str] = ()
+
+    @property
+    def secret(self) -> secretsmanager.ISecret:
+        """The key that signs: whoever mints tokens reads it."""
+        return self._secret
+
+    @property
+    def function(self) -> lambda_.Function:
+        """The function that verifies."""
+        return self._function
+
+    @property
+    def role(self) -> iam.Role:
+        """The function's role."""
+        return self._role
+
+
+def _checked_ttl(value: cdk.Duration) -> cdk.Duration:
+    check_duration("results_cache_ttl", value, cdk.Duration.seconds(0), cdk.Duration.hours(1))
+    return value

@@ -1,0 +1,137 @@
+"""The HMAC keys: two versions of a secret in Secrets Manager, read seldom."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
+from botocore.session import get_session
+
+from gtm_token_authorizer.errors import SecretError
+from gtm_token_authorizer.log import emit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MIN_KEY_BYTES: Final = 32
+"""RFC 7518, section 3.2: an HS256 key is no shorter than SHA-256's output."""
+
+MAX_AGE: Final = 300
+"""Seconds after which the secret is read again: how long a key lives on that was taken away."""
+
+MIN_INTERVAL: Final = 30
+"""Seconds between two readings for the sake of signatures that fail.
+
+Rotation makes a good one fail, so it is noticed within them; everybody can make a bad one, so they
+bound what that costs.
+"""
+
+_CURRENT: Final = "AWSCURRENT"
+_PREVIOUS: Final = "AWSPREVIOUS"
+
+
+class SecretsManager(Protocol):
+    """What is used of the SDK's client."""
+
+    def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Mapping[str, Any]:  # noqa: N803
+        """Return one version of a secret."""
+        ...
+
+
+class Keys:
+    """A secret's current and previous version, so that rotating it refuses nobody.
+
+    The secret's string is the key itself, as UTF-8; a version shorter than :data:`MIN_KEY_BYTES` is
+    never a key.
+
+    Times are the wall clock's, in seconds: it goes on while Lambda freezes the process, which a
+    monotonic clock need not do.
+
+    Args:
+        secret_arn: ARN of the secret.
+        client: Secrets Manager.
+    """
+
+    def __init__(self, secret_arn: str, client: SecretsManager) -> None:
+        self._secret_arn = secret_arn
+        self._client = client
+        self._keys: tuple[bytes, ...] = ()
+        self._read_at = self._tried_at = float("-inf")
+
+    def get(self, now: float) -> tuple[bytes, ...]:
+        """Return the keys, at most :data:`MAX_AGE` seconds old.
+
+        Raises:
+            SecretError: The secret cannot be read or is no key.
+        """
+        if not 0 <= now - self._read_at < MAX_AGE:
+            self._read(now)
+        return self._keys
+
+    def get_anew(self, now: float) -> tuple[bytes, ...]:
+        """Return the keys, at most :data:`MIN_INTERVAL` seconds old, unless reading just failed.
+
+        Raises:
+            SecretError: The secret cannot be read or is no key.
+        """
+        if not 0 <= now - self._tried_at < MIN_INTERVAL:
+            self._read(now)
+        return self.get(now)
+
+    def _read(self, now: float) -> None:
+        self._tried_at = now
+        current = self._version(_CURRENT)
+        if current is None:
+            raise SecretError(
+                f"the secret {self._secret_arn} does not exist or has no version {_CURRENT}"
+            )
+        keys = [self._key(_CURRENT, current)]
+        if (previous := self._version(_PREVIOUS)) is not None:
+            try:
+                keys.append(self._key(_PREVIOUS, previous))
+            except SecretError as error:
+                # Whoever mends a secret that was no key has to get past this.
+                emit("WARN", "previous secret version ignored", detail=str(error))
+        self._keys = tuple(keys)
+        self._read_at = now
+
+    def _version(self, stage: str) -> Mapping[str, Any] | None:
+        try:
+            return self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)
+        except (BotoCoreError, ClientError, ResponseParserError) as error:
+            if isinstance(error, ClientError) and _code(error) == "ResourceNotFoundException":
+                return None
+            # The SDK's own words: they name the call, the role and the secret, never its value.
+            raise SecretError(f"the secret's version {stage} cannot be read: {error}") from None
+
+    def _key(self, stage: str, version: Mapping[str, Any]) -> bytes:
+        text = version.get("SecretString")
+        if not isinstance(text, str):
+            raise SecretError(
+                f"version {stage} of the secret {self._secret_arn} is binary; store the key as text"
+            )
+        key = text.encode()
+        if len(key) < MIN_KEY_BYTES:
+            raise SecretError(
+                f"version {stage} of the secret {self._secret_arn} must be at least "
+                f"{MIN_KEY_BYTES} bytes, got {len(key)}; store a longer key"
+            )
+        return key
+
+
+def _code(error: ClientError) -> str:
+    return error.response.get("Error", {}).get("Code", "")
+
+
+def create_client() -> Any:
+    """Return the SDK's client, which gives up well before API Gateway does (29 seconds)."""
+    return get_session().create_client(
+        "secretsmanager",
+        config=Config(
+            connect_timeout=1,
+            read_timeout=2,
+            retries={"total_max_attempts": 2, "mode": "standard"},
+        ),
+    )
