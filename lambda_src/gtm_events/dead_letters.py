@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import re
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
-from botocore.session import get_session
+from gtm_events.aws import Call, Client, Endpoint
+from gtm_events.sending import CallFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from gtm_events.deadline import Deadline
     from gtm_events.outcome import Reason
@@ -25,6 +24,10 @@ _CONNECT_SECONDS: Final = 1
 _READ_SECONDS: Final = 2
 _CALL_SECONDS: Final = _CONNECT_SECONDS + _READ_SECONDS
 _MAX_CALLS: Final = 8
+_HEADERS: Final = {
+    "Content-Type": "application/x-amz-json-1.0",
+    "X-Amz-Target": "AmazonSQS.SendMessageBatch",
+}
 _EMPTY_BODY: Final = "(empty)"  # SQS takes no empty body
 
 # What SQS takes in a body or an attribute: the characters of XML 1.0.
@@ -67,18 +70,27 @@ class DeadLetterQueue:
 
     Args:
         queue_url: URL of the queue.
+        client: Sends to it.
     """
 
-    def __init__(self, queue_url: str) -> None:
+    def __init__(self, queue_url: str, client: Client) -> None:
         self._queue_url = queue_url
-        self._client: Any = None
+        self._client = client
+
+    @classmethod
+    def at(cls, queue_url: str, environment: Mapping[str, str]) -> DeadLetterQueue:
+        """Return the queue with a client that sends over the network."""
+        client = Client.to(
+            Endpoint.of("sqs", environment, host="sqs"),
+            connect_seconds=_CONNECT_SECONDS,
+            read_seconds=_READ_SECONDS,
+            max_connections=_MAX_CALLS,
+        )
+        return cls(queue_url, client)
 
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
         """See :meth:`DeadLetters.send`."""
         last_start = deadline.earlier(_CALL_SECONDS)
-        if self._client is None:
-            # Most invocations reject nothing: they do not pay for a second client.
-            self._client = _client()
 
         def not_taken(batch: Sequence[DeadLetter]) -> list[str]:
             taken = self._send_batch(batch) if last_start.remaining() > 0 else frozenset()
@@ -89,28 +101,17 @@ class DeadLetterQueue:
                 yield from message_ids
 
     def _send_batch(self, batch: Sequence[DeadLetter]) -> frozenset[int]:
-        """Send one batch; return the indexes of the letters that SQS took."""
+        """Send one batch, once; return the indexes of the letters that SQS took.
+
+        What it does not take goes back to the queue and is tried again from there.
+        """
+        entries = [_entry(str(index), letter) for index, letter in enumerate(batch)]
+        body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries}).encode()
         try:
-            answer = self._client.send_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[_entry(str(index), letter) for index, letter in enumerate(batch)],
-            )
-        except (BotoCoreError, ClientError, ResponseParserError):
+            answer = self._client.send(Call(body, headers=_HEADERS)).json()
+        except CallFailed:
             return frozenset()
-        return frozenset(int(entry["Id"]) for entry in answer.get("Successful", ()))
-
-
-def _client() -> Any:
-    return get_session().create_client(
-        "sqs",
-        config=Config(
-            connect_timeout=_CONNECT_SECONDS,
-            read_timeout=_READ_SECONDS,
-            max_pool_connections=_MAX_CALLS,
-            # One attempt: what is not taken goes back to the queue and is tried again from there.
-            retries={"total_max_attempts": 1, "mode": "standard"},
-        ),
-    )
+        return frozenset(int(entry["Id"]) for entry in answer.get("Successful") or ())
 
 
 def _entry(entry_id: str, letter: DeadLetter) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gtm_events.dead_letters import DeadLetter, DeadLetters
 from gtm_events.errors import MalformedMessage
-from gtm_events.event import IGNORED_PARAMETERS, IGNORED_TIMESTAMPS, TRUNCATED_VALUES, interpret
-from gtm_events.message import Parameters, Request, decode, with_events
+from gtm_events.event import COUNTED, interpret
+from gtm_events.message import Request, decode, with_events
 from gtm_events.outcome import (
     Delivered,
     OptedOut,
@@ -19,7 +19,7 @@ from gtm_events.outcome import (
     Retry,
     RetryReason,
 )
-from gtm_events.policy import DENIED_USER_ATTRIBUTES, AccessPolicy, Refusal
+from gtm_events.policy import AccessPolicy, Refusal
 from gtm_events.sending import REQUESTS, THROTTLES, Denied
 
 if TYPE_CHECKING:
@@ -28,18 +28,12 @@ if TYPE_CHECKING:
     from gtm_events.deadline import Deadline
     from gtm_events.destinations import Destination
     from gtm_events.event import Event
+    from gtm_events.urlencoded import Parameters
 
 # What is left for the dead-letter queue after the destination's last answer.
 _SETTLING_SECONDS: Final = 7.0
 
-_COUNTED: Final = (
-    IGNORED_PARAMETERS,
-    TRUNCATED_VALUES,
-    DENIED_USER_ATTRIBUTES,
-    IGNORED_TIMESTAMPS,
-    REQUESTS,
-    THROTTLES,
-)
+_COUNTED: Final = (*COUNTED, REQUESTS, THROTTLES)
 
 
 @dataclass(slots=True)
@@ -85,47 +79,65 @@ class Batch:
 
 
 @dataclass(slots=True)
-class _Record:
-    """One message on its way to its outcome.
+class _Books:
+    """What the messages of a batch are, and what becomes of their events.
 
     Attributes:
-        message_id: Its id in the queue.
-        body: As it was.
-        event_ids: Ids of the events in it, in order; its own id if it could not be read.
-        is_list: Whether the events were posted as a list.
+        bodies: Each message's body as it was, by its id in the queue.
+        lists: Of the messages whose events were posted as a list, how many there are. The event of
+            any other message has the message's id.
+        outcomes: Each event's outcome, by the event's id.
     """
 
-    message_id: str
-    body: str
-    event_ids: list[str]
-    is_list: bool = False
+    bodies: dict[str, str]
+    lists: dict[str, int] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
 
-    def outcome(self, outcomes: Mapping[str, Outcome]) -> Outcome:
-        """Return what becomes of the message: it goes back if one of its events has to.
+    def note(self, outcome: Outcome) -> None:
+        """Take note of what becomes of an event: the first word stands, whatever comes later."""
+        self.outcomes.setdefault(outcome.event_id, outcome)
+
+    def message(self, message_id: str) -> Outcome:
+        """Return what becomes of a message: it goes back if one of its events has to.
 
         The others are sent again with the same ids then.
         """
-        own = [outcomes[event_id] for event_id in self.event_ids]
+        if message_id not in self.lists:
+            return self._event(message_id)
+        own = self._listed(message_id)
         for kind in (Retry, Rejected):
             for outcome in own:
                 if isinstance(outcome, kind):
                     return outcome
         return own[0]
 
-    def dead_letter(self, outcomes: Mapping[str, Outcome]) -> DeadLetter:
-        """Return the letter that holds what is rejected of the message, and nothing else."""
+    def dead_letter(self, message_id: str) -> DeadLetter:
+        """Return the letter that holds what is rejected of a message, and nothing else."""
+        body = self.bodies[message_id]
+        own = self._listed(message_id) if message_id in self.lists else [self._event(message_id)]
         rejected = {
-            index: outcome
-            for index, event_id in enumerate(self.event_ids)
-            if isinstance(outcome := outcomes[event_id], Rejected)
+            index: outcome for index, outcome in enumerate(own) if isinstance(outcome, Rejected)
         }
         first = next(iter(rejected.values()))
-        if not self.is_list or len(rejected) == len(self.event_ids):
-            body, detail = self.body, first.detail
-        else:
-            body = with_events(self.body, rejected)
-            detail = f"{len(rejected)} of {len(self.event_ids)} events: {first.detail}"
-        return DeadLetter(self.message_id, body, first.reason, detail)
+        detail = first.detail
+        if len(rejected) < len(own):
+            body = with_events(body, rejected)
+            detail = f"{len(rejected)} of {len(own)} events: {detail}"
+        return DeadLetter(message_id, body, first.reason, detail)
+
+    def _listed(self, message_id: str) -> list[Outcome]:
+        return [
+            self._event(listed_event_id(message_id, index))
+            for index in range(self.lists[message_id])
+        ]
+
+    def _event(self, event_id: str) -> Outcome:
+        return self.outcomes.get(event_id) or Retry(event_id, RetryReason.INTERNAL_ERROR)
+
+
+def listed_event_id(message_id: str, index: int) -> str:
+    """Return the id of an event that was posted as one of a list."""
+    return f"{message_id}-{index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,92 +164,88 @@ class Delivery:
             deadline: When the invocation ends.
         """
         # SQS may deliver a message twice, even into one batch: it is one event all the same.
-        bodies = {record["messageId"]: str(record.get("body") or "") for record in records}
-        todo = {
-            message_id: _Record(message_id, body, [message_id])
-            for message_id, body in bodies.items()
-        }
-        batch = Batch(received=len(todo))
-        outcomes: dict[str, Outcome] = {}
-        for outcome in self._outcomes(todo, deadline.earlier(_SETTLING_SECONDS), batch):
-            # One event, one outcome: the first stands, whatever a destination says later.
-            outcomes.setdefault(outcome.event_id, outcome)
-        for record in todo.values():
-            for event_id in record.event_ids:
-                outcomes.setdefault(event_id, Retry(event_id, RetryReason.INTERNAL_ERROR))
-        self._settle(todo, outcomes, batch, deadline)
-        return batch
-
-    def _outcomes(
-        self, records: Mapping[str, _Record], deadline: Deadline, batch: Batch
-    ) -> Iterator[Outcome]:
-        events: list[Event] = []
-        for record in records.values():
-            try:
-                for reading in self._read(record):
-                    if isinstance(reading, Outcome):
-                        yield reading
-                    else:
-                        events.append(reading)
-            except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
-                batch.problems.append(f"defect while reading a message: {type(error).__name__}")
-        for event in events:
-            batch.counts.update(event.counts)
-        batch.events = len(events)
-        if not events:
-            return
+        books = _Books({record["messageId"]: str(record.get("body") or "") for record in records})
+        batch = Batch(received=len(books.bodies))
+        # The events are read while the destination encodes them: few are in memory at a time.
+        events = self._events(books, batch)
         try:
-            yield from self.destination.deliver(events, deadline, batch.counts)
+            for outcome in self.destination.deliver(
+                events, deadline.earlier(_SETTLING_SECONDS), batch.counts
+            ):
+                books.note(outcome)
         except Denied as error:
             batch.problems.append(f"the destination does not let the function in: {error}")
         except Exception as error:  # noqa: BLE001 - what was delivered so far must not be repeated
             batch.problems.append(f"defect while delivering: {type(error).__name__}")
+        self._settle(books, batch, deadline)
+        return batch
 
-    def _read(self, record: _Record) -> Iterator[Event | Outcome]:
-        """Yield the record's events, or what becomes of those that are not to be delivered."""
-        try:
-            request = decode(record.body)
-        except MalformedMessage as error:
-            yield Rejected(record.message_id, Reason.MALFORMED, str(error))
-            return
+    def _events(self, books: _Books, batch: Batch) -> Iterator[Event]:
+        """Yield the events that are to be delivered; note what becomes of the others."""
+        counts = batch.counts
+        for message_id, body in books.bodies.items():
+            try:
+                events = self._read(message_id, body, books)
+            except MalformedMessage as error:
+                books.note(Rejected(message_id, Reason.MALFORMED, str(error)))
+                continue
+            except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
+                batch.problems.append(f"defect while reading a message: {type(error).__name__}")
+                continue
+            for event in events:
+                batch.events += 1
+                event.add_counts(counts)
+                yield event
+
+    def _read(self, message_id: str, body: str, books: _Books) -> Sequence[Event]:
+        """Return a message's events that are to be delivered; note what becomes of the others.
+
+        Raises:
+            MalformedMessage: The message cannot be read, or its only event is none.
+        """
+        request = decode(body)
         if refusal := self.policy.refusal(request):
-            yield Rejected(record.message_id, refusal.reason, refusal.detail)
-            return
+            books.note(Rejected(message_id, refusal.reason, refusal.detail))
+            return ()
         if request.opted_out:
-            yield OptedOut(record.message_id)
-            return
-        record.is_list = request.is_list
-        if request.is_list:
-            record.event_ids = [f"{record.message_id}-{i}" for i in range(len(request.events))]
-        for event_id, parameters in zip(record.event_ids, request.events, strict=True):
-            yield self._event(event_id, parameters, request)
+            books.note(OptedOut(message_id))
+            return ()
+        if not request.is_list:
+            event = self._event(message_id, request.events[0], request, books)
+            return () if event is None else (event,)
+        books.lists[message_id] = len(request.events)
+        events = []
+        for index, parameters in enumerate(request.events):
+            event_id = listed_event_id(message_id, index)
+            try:
+                event = self._event(event_id, parameters, request, books)
+            except MalformedMessage as error:
+                books.note(Rejected(event_id, Reason.MALFORMED, str(error)))
+                continue
+            if event is not None:
+                events.append(event)
+        return events
 
-    def _event(self, event_id: str, parameters: Parameters, request: Request) -> Event | Rejected:
-        try:
-            event = interpret(
-                parameters,
-                event_id=event_id,
-                request_time=request.time,
-                limits=self.destination.limits,
-                accept_client_timestamp=self.accept_client_timestamp,
-            )
-        except MalformedMessage as error:
-            return Rejected(event_id, Reason.MALFORMED, str(error))
+    def _event(
+        self, event_id: str, parameters: Parameters, request: Request, books: _Books
+    ) -> Event | None:
+        event = interpret(
+            parameters,
+            event_id=event_id,
+            request_time=request.time,
+            limits=self.destination.limits,
+            accept_client_timestamp=self.accept_client_timestamp,
+        )
         authorized = self.policy.authorize(event, request)
         if isinstance(authorized, Refusal):
-            return Rejected(event_id, authorized.reason, authorized.detail)
+            books.note(Rejected(event_id, authorized.reason, authorized.detail))
+            return None
         return authorized
 
-    def _settle(
-        self,
-        records: Mapping[str, _Record],
-        outcomes: Mapping[str, Outcome],
-        batch: Batch,
-        deadline: Deadline,
-    ) -> None:
-        settled = {message_id: record.outcome(outcomes) for message_id, record in records.items()}
+    def _settle(self, books: _Books, batch: Batch, deadline: Deadline) -> None:
+        settled = {message_id: books.message(message_id) for message_id in books.bodies}
         letters = [
-            records[message_id].dead_letter(outcomes)
+            books.dead_letter(message_id)
             for message_id, outcome in settled.items()
             if isinstance(outcome, Rejected)
         ]

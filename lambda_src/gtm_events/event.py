@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from gtm_events.errors import MalformedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from gtm_events.message import Parameters
+    from gtm_events.urlencoded import Parameters
 
 # float() alone would also take "1_000", "infinity", "nan" and digits of other scripts.
 _NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
@@ -27,7 +26,16 @@ _CACHE_BUSTER: Final = "gtmcb"
 
 IGNORED_PARAMETERS: Final = "ignored_parameters"
 TRUNCATED_VALUES: Final = "truncated_values"
+DENIED_USER_ATTRIBUTES: Final = "denied_user_attributes"
 IGNORED_TIMESTAMPS: Final = "ignored_timestamps"
+
+COUNTED: Final = (
+    IGNORED_PARAMETERS,
+    TRUNCATED_VALUES,
+    DENIED_USER_ATTRIBUTES,
+    IGNORED_TIMESTAMPS,
+)
+"""What is counted of what events lose on the way."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +50,7 @@ class Limits:
     user_attribute_values: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: there is one for every message, and that costs
 class Event:
     """One event, ready for any destination.
 
@@ -56,18 +64,42 @@ class Event:
         metrics: ``evmt_…`` parameters, finite.
         user_attributes: ``usat_…`` parameters, each a list of values.
         user_id: Who sent it, vouched for; empty if nobody does.
-        counts: What was left out or cut on the way, by name, for the batch's log line.
+        ignored_parameters: How many parameters were left out.
+        truncated_values: How many values were cut.
+        ignored_timestamps: 1 if the tag's own time was not plausible.
+        denied_user_attributes: How many user attributes may not be changed.
     """
 
     id: str
     endpoint_id: str
     event_type: str
     time: int
-    attributes: Mapping[str, str]
-    metrics: Mapping[str, float]
-    user_attributes: Mapping[str, list[str]]
+    attributes: dict[str, str]
+    metrics: dict[str, float]
+    user_attributes: dict[str, list[str]]
     user_id: str = ""
-    counts: Counter[str] = field(default_factory=Counter)
+    ignored_parameters: int = 0
+    truncated_values: int = 0
+    ignored_timestamps: int = 0
+    denied_user_attributes: int = 0
+
+    @property
+    def counts(self) -> Counter[str]:
+        """What was left out or cut on the way, by name."""
+        counts: Counter[str] = Counter()
+        self.add_counts(counts)
+        return counts
+
+    def add_counts(self, counts: Counter[str]) -> None:
+        """Add what was left out or cut on the way to ``counts``, by name."""
+        if self.ignored_parameters:
+            counts[IGNORED_PARAMETERS] += self.ignored_parameters
+        if self.truncated_values:
+            counts[TRUNCATED_VALUES] += self.truncated_values
+        if self.denied_user_attributes:
+            counts[DENIED_USER_ATTRIBUTES] += self.denied_user_attributes
+        if self.ignored_timestamps:
+            counts[IGNORED_TIMESTAMPS] += self.ignored_timestamps
 
 
 def interpret(
@@ -93,114 +125,103 @@ def interpret(
         MalformedMessage: ``event`` or ``endpoint_id`` is missing or empty. API Gateway refuses such
             queries, and such JSON bodies, at the door.
     """
-    draft = _Draft(limits)
-    named = {"evat_": draft.attribute, "evmt_": draft.metric, "usat_": draft.user_attribute}
+    event = Event(event_id, "", "", request_time, {}, {}, {})
     own = {"event": "", "endpoint_id": ""}
     if accept_client_timestamp:
         own["timestamp"] = ""
     for parameter, value in parameters:
-        if take := named.get(parameter[:5]):
-            take(parameter[5:], value)
+        if take := _TAKE.get(parameter[:5]):
+            take(event, limits, parameter[5:], value)
         elif parameter in own:
             own[parameter] = value
         elif parameter != _CACHE_BUSTER:
-            draft.ignored += 1
+            event.ignored_parameters += 1
 
     for parameter in ("event", "endpoint_id"):
         if not own[parameter]:
             raise MalformedMessage(f"the parameter {parameter} is missing or empty")
-    draft.keep_first()
-    counts = draft.counts()
-    time = request_time
+    event.event_type = own["event"]
+    event.endpoint_id = own["endpoint_id"]
+    _keep_first(event, limits.attributes_and_metrics)
     if timestamp := own.get("timestamp"):
         client_time = _plausible_time(timestamp, request_time)
         if client_time is None:
-            counts[IGNORED_TIMESTAMPS] = 1
+            event.ignored_timestamps = 1
         else:
-            time = client_time
-    return Event(
-        id=event_id,
-        endpoint_id=own["endpoint_id"],
-        event_type=own["event"],
-        time=time,
-        attributes=draft.attributes,
-        metrics=draft.metrics,
-        user_attributes=draft.user_attributes,
-        counts=counts,
-    )
+            event.time = client_time
+    return event
 
 
-class _Draft:
-    """An event's attributes, metrics and user attributes while they are read."""
-
-    __slots__ = ("_limits", "attributes", "ignored", "metrics", "truncated", "user_attributes")
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self.attributes: dict[str, str] = {}
-        self.metrics: dict[str, float] = {}
-        self.user_attributes: dict[str, list[str]] = {}
-        self.ignored = 0
-        self.truncated = 0
-
-    def attribute(self, name: str, value: str) -> None:
-        if not name or not value or _longer(name, self._limits.name_length):
-            self.ignored += 1
-            return
+def _take_attribute(event: Event, limits: Limits, name: str, value: str) -> None:
+    if not name or not value or _longer(name, limits.name_length):
+        event.ignored_parameters += 1
+        return
+    attributes = event.attributes
+    if name in attributes:
         # API Gateway hands over the last of a repeated parameter; a form body works alike.
-        self.ignored += name in self.attributes
-        self.attributes[name] = self._cut(value, self._limits.value_length)
+        event.ignored_parameters += 1
+    if _longer(value, limits.value_length):
+        value = value[: limits.value_length]
+        event.truncated_values += 1
+    attributes[name] = value
 
-    def metric(self, name: str, value: str) -> None:
-        number = _finite(value)
-        if not name or number is None or _longer(name, self._limits.name_length):
-            self.ignored += 1
-            return
-        self.ignored += name in self.metrics
-        self.metrics[name] = number
 
-    def user_attribute(self, name: str, value: str) -> None:
-        limits = self._limits
-        values = self.user_attributes.get(name, [])
-        full = limits.user_attribute_values is not None and (
-            len(values) >= limits.user_attribute_values
-        )
-        if not name or not value or full or _longer(name, limits.user_attribute_name_length):
-            self.ignored += 1
-            return
-        values.append(self._cut(value, limits.user_attribute_value_length))
-        self.user_attributes[name] = values
+def _take_metric(event: Event, limits: Limits, name: str, value: str) -> None:
+    number = _finite(value)
+    if not name or number is None or _longer(name, limits.name_length):
+        event.ignored_parameters += 1
+        return
+    metrics = event.metrics
+    if name in metrics:
+        event.ignored_parameters += 1
+    metrics[name] = number
 
-    def keep_first(self) -> None:
-        """Drop the attributes and metrics that are too many, the last by name first."""
-        limit = self._limits.attributes_and_metrics
-        if limit is None or len(self.attributes) + len(self.metrics) <= limit:
-            return
-        kinds: tuple[dict[str, str], dict[str, float]] = (self.attributes, self.metrics)
-        by_name = sorted((name, kind) for kind in (0, 1) for name in kinds[kind])
-        for name, kind in by_name[limit:]:
-            del kinds[kind][name]
-            self.ignored += 1
 
-    def counts(self) -> Counter[str]:
-        counts: Counter[str] = Counter()
-        if self.ignored:
-            counts[IGNORED_PARAMETERS] = self.ignored
-        if self.truncated:
-            counts[TRUNCATED_VALUES] = self.truncated
-        return counts
+def _take_user_attribute(event: Event, limits: Limits, name: str, value: str) -> None:
+    values = event.user_attributes.get(name, [])
+    most = limits.user_attribute_values
+    if (
+        not name
+        or not value
+        or (most is not None and len(values) >= most)
+        or _longer(name, limits.user_attribute_name_length)
+    ):
+        event.ignored_parameters += 1
+        return
+    if _longer(value, limits.user_attribute_value_length):
+        value = value[: limits.user_attribute_value_length]
+        event.truncated_values += 1
+    values.append(value)
+    event.user_attributes[name] = values
 
-    def _cut(self, value: str, length: int | None) -> str:
-        if not _longer(value, length):
-            return value
-        self.truncated += 1
-        return value[:length]
+
+_TAKE: Final = {
+    "evat_": _take_attribute,
+    "evmt_": _take_metric,
+    "usat_": _take_user_attribute,
+}
+
+
+def _keep_first(event: Event, limit: int | None) -> None:
+    """Drop the attributes and metrics that are too many, the last by name first."""
+    if limit is None or len(event.attributes) + len(event.metrics) <= limit:
+        return
+    kinds: tuple[dict[str, str], dict[str, float]] = (event.attributes, event.metrics)
+    by_name = sorted((name, kind) for kind in (0, 1) for name in kinds[kind])
+    for name, kind in by_name[limit:]:
+        del kinds[kind][name]
+        event.ignored_parameters += 1
 
 
 def iso8601(time: int) -> str:
     """Return epoch milliseconds as ISO 8601 in UTC, like ``2026-11-23T09:30:00.000Z``."""
-    moment = datetime.fromtimestamp(time // 1000, UTC).replace(microsecond=time % 1000 * 1000)
-    return moment.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    seconds, milliseconds = divmod(time, 1000)
+    return f"{_iso8601_second(seconds)}.{milliseconds:03}Z"
+
+
+@lru_cache(maxsize=1024)  # the events of a batch are a few seconds' worth
+def _iso8601_second(time: int) -> str:
+    return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _longer(text: str, limit: int | None) -> bool:

@@ -38,7 +38,7 @@ def _delivery() -> Delivery:
     settings = Settings.from_environment(os.environ)
     return Delivery(
         destination=destinations.create(settings.destination, os.environ),
-        dead_letters=DeadLetterQueue(settings.dead_letter_queue_url),
+        dead_letters=DeadLetterQueue.at(settings.dead_letter_queue_url, os.environ),
         policy=settings.access_policy,
         accept_client_timestamp=settings.accept_client_timestamp,
     )
@@ -71,3 +71,9 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[st
         request_id=context.aws_request_id,
     )
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in batch.failures]}
+
+
+if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
+    # While Lambda starts a process, that has a whole processor, whatever its memory size. During
+    # the first invocation it has the share that it pays for.
+    _delivery()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import urlencode
 
 from gtm_events.errors import MalformedMessage
+from gtm_events.urlencoded import Parameters, parse
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -24,10 +25,8 @@ MAX_EVENTS: Final = 100
 # datetime, and with it the event's timestamp, ends with the year 9999; 14 digits reach 5138.
 _MAX_TIME_DIGITS: Final = 14
 
-Parameters = list[tuple[str, str]]
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)  # not frozen: there is one for every message, and that costs
 class Request:
     """One request as the endpoint saw it.
 
@@ -190,10 +189,8 @@ def _check_characters(text: str) -> None:
 
 
 def _parse(what: str, text: str, *, strict: bool = True) -> Parameters:
-    if not text:  # what strict parsing says of it depends on Python's version
-        return []
     try:
-        return parse_qsl(text, keep_blank_values=True, strict_parsing=strict, errors="strict")
+        return parse(text, strict=strict)
     except UnicodeDecodeError:
         raise MalformedMessage(f"the {what} is not UTF-8 once decoded") from None
     except ValueError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from gtm_events.outcome import Reason
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from gtm_events.event import Event
     from gtm_events.message import Request
-
-DENIED_USER_ATTRIBUTES: Final = "denied_user_attributes"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +103,14 @@ class AccessPolicy:
             named = "another endpoint than endpoint_id" if request.endpoint else "no endpoint"
             return Refusal(Reason.FOREIGN_ENDPOINT, f"the verified claims name {named}")
         allowed = self.authenticated if request.authenticated else self.anonymous
-        kept = event.user_attributes
-        if allowed is not None and not kept.keys() <= allowed:
-            kept = {name: values for name, values in kept.items() if name in allowed}
-            event.counts[DENIED_USER_ATTRIBUTES] = len(event.user_attributes) - len(kept)
-        if kept is event.user_attributes and not request.subject:
+        asked = kept = event.user_attributes
+        if asked and allowed is not None and not asked.keys() <= allowed:
+            kept = {name: values for name, values in asked.items() if name in allowed}
+        if kept is asked and not request.subject:
             return event
-        return replace(event, user_attributes=kept, user_id=request.subject)
+        return replace(
+            event,
+            user_attributes=kept,
+            user_id=request.subject,
+            denied_user_attributes=len(asked) - len(kept),
+        )

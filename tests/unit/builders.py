@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import json
 import threading
+from abc import ABC, abstractmethod
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
+from gtm_events.aws import Client, Endpoint
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Batch, Delivery
-from gtm_events.destinations.pinpoint import PinpointDestination
+from gtm_events.destinations.batching import BatchDestination
+from gtm_events.destinations.pinpoint import Entry, Pinpoint
 from gtm_events.policy import AccessPolicy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from botocore.awsrequest import AWSPreparedRequest
 
     from gtm_events.dead_letters import DeadLetter
 
@@ -58,8 +63,54 @@ def records(bodies: Sequence[str]) -> list[dict[str, Any]]:
     ]
 
 
-Answer = dict[str, Any]
-Respond = "Callable[[str, str, dict[str, Any]], tuple[int, str] | None]"
+@dataclass
+class Response:
+    """An HTTP response, as far as the function reads it."""
+
+    status_code: int
+    content: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+
+
+class Answered(Exception):
+    """Raised by a fake service to answer a whole request with an error."""
+
+    def __init__(self, status: int, code: str, message: str = "words") -> None:
+        super().__init__(status, code, message)
+        self.response = Response(
+            status,
+            json.dumps({"Message": message}).encode(),
+            {"x-amzn-ErrorType": f"{code}:http://internal.amazon.com/"},
+        )
+
+
+class FakeService(ABC):
+    """A service in memory, in place of the network: below what signs and reads answers.
+
+    It may raise what the SDK's connection pool raises.
+    """
+
+    def __init__(self) -> None:
+        self.requests: list[bytes] = []
+        self.urls: set[str] = set()
+        self._lock = threading.Lock()
+
+    def send(self, request: AWSPreparedRequest) -> Response:
+        """Answer one request."""
+        assert isinstance(request.body, bytes)
+        body = request.body
+        with self._lock:
+            self.requests.append(body)
+            self.urls.add(request.url)
+        assert "AWS4-HMAC-SHA256 Credential=test/" in str(request.headers["Authorization"])
+        try:
+            return self.answer(body)
+        except Answered as error:
+            return error.response
+
+    @abstractmethod
+    def answer(self, body: bytes) -> Response:
+        """Answer one request's body."""
 
 
 def accept_all(_endpoint_id: str, _event_id: str, _event: dict[str, Any]) -> tuple[int, str]:
@@ -67,33 +118,31 @@ def accept_all(_endpoint_id: str, _event_id: str, _event: dict[str, Any]) -> tup
     return 202, "Accepted"
 
 
-@dataclass
-class FakePinpoint:
-    """``PutEvents`` in memory, behind the SDK client's own call.
+class FakePinpoint(FakeService):
+    """``PutEvents`` in memory.
 
-    Attributes:
+    Args:
         respond: Decides an event's status and message; ``None`` leaves the event out of the answer.
-            It may raise what the SDK raises.
+            It may raise :class:`Answered` or what the SDK raises.
         respond_endpoint: The same for an endpoint.
-        requests: Every request's body, in order of arrival.
     """
 
-    respond: Callable[[str, str, dict[str, Any]], tuple[int, str] | None] = accept_all
-    respond_endpoint: Callable[[str, dict[str, Any]], tuple[int, str]] = lambda *_: (
-        202,
-        "Accepted",
-    )
-    requests: list[bytes] = field(default_factory=list)
-    application_ids: set[str] = field(default_factory=set)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    def __init__(
+        self,
+        respond: Callable[[str, str, dict[str, Any]], tuple[int, str] | None] = accept_all,
+        respond_endpoint: Callable[[str, dict[str, Any]], tuple[int, str]] = lambda *_: (
+            202,
+            "Accepted",
+        ),
+    ) -> None:
+        super().__init__()
+        self.respond = respond
+        self.respond_endpoint = respond_endpoint
 
-    def put_events(self, *, ApplicationId: str, EventsRequest: bytes) -> Answer:  # noqa: N803
-        """Answer one request."""
-        with self._lock:
-            self.requests.append(EventsRequest)
-            self.application_ids.add(ApplicationId)
+    def answer(self, body: bytes) -> Response:
+        """Answer one ``PutEvents``."""
         results: dict[str, Any] = {}
-        for endpoint_id, item in json.loads(EventsRequest)["BatchItem"].items():
+        for endpoint_id, item in json.loads(body)["BatchItem"].items():
             events = {}
             for event_id, event in item["Events"].items():
                 if answer := self.respond(endpoint_id, event_id, event):
@@ -103,7 +152,7 @@ class FakePinpoint:
                 "EndpointItemResponse": {"StatusCode": status, "Message": message},
                 "EventsItemResponse": events,
             }
-        return {"EventsResponse": {"Results": results}}
+        return Response(202, json.dumps({"Results": results}).encode())
 
     def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
         """Yield every request's endpoints with what was sent for them."""
@@ -153,6 +202,16 @@ class FakeDeadLetters:
         return {letter.message_id: letter.reason.value for letter in self.letters}
 
 
+def pinpoint_destination(
+    service: FakeService, *, requests_per_second: float = 1_000_000
+) -> BatchDestination[Entry]:
+    """Return Pinpoint as destination, with ``service`` in place of the network."""
+    endpoint = Endpoint("mobiletargeting", "us-east-1", "https://pinpoint")
+    return BatchDestination(
+        Pinpoint("app"), Client(endpoint, service), requests_per_second=requests_per_second
+    )
+
+
 def deliver(
     bodies: Sequence[str],
     *,
@@ -168,10 +227,8 @@ def deliver(
     All user attributes may change unless ``policy`` says otherwise.
     """
     delivery = Delivery(
-        destination=PinpointDestination(
-            pinpoint or FakePinpoint(),
-            application_id="app",
-            requests_per_second=requests_per_second,
+        destination=pinpoint_destination(
+            pinpoint or FakePinpoint(), requests_per_second=requests_per_second
         ),
         dead_letters=dead_letters or FakeDeadLetters(),
         policy=policy or AccessPolicy(anonymous=None),

@@ -1,16 +1,21 @@
-"""What the dead-letter queue is sent, through the SDK's own client and its validation."""
+"""What the dead-letter queue is sent, held to the SDK's model of SQS."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
+import botocore.session
 import pytest
-from botocore.exceptions import ReadTimeoutError
+from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
+from botocore.validate import ParamValidator
 
 from gtm_events import dead_letters
+from gtm_events.aws import Client, Endpoint
 from gtm_events.dead_letters import DeadLetter, DeadLetterQueue
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
+from tests.unit.builders import Answered, FakeService, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,35 +23,40 @@ if TYPE_CHECKING:
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dlq"
 MINUTE = 60.0
 Batch = list[dict[str, Any]]
+_INPUT: Any = (
+    botocore.session.get_session()
+    .get_service_model("sqs")
+    .operation_model("SendMessageBatch")
+    .input_shape
+)
 
 
-class Queue:
-    """An SQS that takes what ``refuse`` does not name; behind botocore's validation and parsing."""
+class Queue(FakeService):
+    """An SQS that takes what ``refuse`` does not name; requests are held to botocore's model."""
 
-    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self) -> None:
+        super().__init__()
         self.batches: list[Batch] = []
         self.refuse: Callable[[dict[str, Any]], bool] = lambda _entry: False
         self.raises: Exception | None = None
-        client = dead_letters._client()
-        client.meta.events.register("before-call.sqs.SendMessageBatch", self._answer)
-        client.meta.events.register("before-parameter-build.sqs.SendMessageBatch", self._note)
-        monkeypatch.setattr(dead_letters, "_client", lambda: client)
-        self.letters = DeadLetterQueue(URL)
+        endpoint = Endpoint("sqs", "us-east-1", "https://sqs")
+        self.letters = DeadLetterQueue(URL, Client(endpoint, self))
 
-    def _note(self, params: dict[str, Any], **_: object) -> None:
-        assert params["QueueUrl"] == URL
-        self.batches.append(params["Entries"])
-
-    def _answer(self, params: dict[str, Any], **_: object) -> tuple[Any, dict[str, Any]]:
-        assert len(params["body"]) <= 1_100_000
+    def answer(self, body: bytes) -> Response:
+        assert len(body) <= 1_100_000
         if self.raises:
             raise self.raises
-        entries = self.batches[-1]
-        response = type("Response", (), {"status_code": 200})()
-        return response, {
+        request = json.loads(body)
+        report = ParamValidator().validate(request, _INPUT)
+        assert not report.has_errors(), report.generate_report()
+        assert request["QueueUrl"] == URL
+        entries = request["Entries"]
+        self.batches.append(entries)
+        answer = {
             "Successful": [{"Id": e["Id"]} for e in entries if not self.refuse(e)],
             "Failed": [{"Id": e["Id"]} for e in entries if self.refuse(e)],
         }
+        return Response(200, json.dumps(answer).encode())
 
     def sent(self) -> Batch:
         return [entry for batch in self.batches for entry in batch]
@@ -54,8 +64,8 @@ class Queue:
 
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
-    monkeypatch.setattr(dead_letters, "_MAX_CALLS", 1)  # the fake is not made for threads
-    return Queue(monkeypatch)
+    monkeypatch.setattr(dead_letters, "_MAX_CALLS", 1)  # batches in their order
+    return Queue()
 
 
 def letter(number: int, body: str = "body", detail: str = "detail") -> DeadLetter:
@@ -119,8 +129,18 @@ def test_what_is_not_taken_is_named(queue: Queue) -> None:
     assert not_taken == ["id-0", "id-7", "id-14", "id-21"]
 
 
-def test_a_failing_call_names_its_letters(queue: Queue) -> None:
-    queue.raises = ReadTimeoutError(endpoint_url=URL)
+@pytest.mark.parametrize(
+    "failure",
+    [
+        ReadTimeoutError(endpoint_url=URL),
+        ConnectionClosedError(endpoint_url=URL),
+        Answered(403, "AccessDenied"),
+        Answered(400, "BatchRequestTooLong"),
+        Answered(503, "ServiceUnavailable"),
+    ],
+)
+def test_a_failing_call_names_its_letters(queue: Queue, failure: Exception) -> None:
+    queue.raises = failure
     not_taken = list(queue.letters.send([letter(1), letter(2)], Deadline.after(MINUTE)))
     assert not_taken == ["id-1", "id-2"]
 

@@ -10,22 +10,23 @@ from unittest.mock import patch
 
 import pytest
 from botocore.exceptions import (
-    ClientError,
     ConnectionClosedError,
     ConnectTimeoutError,
     EndpointConnectionError,
     NoCredentialsError,
     ReadTimeoutError,
 )
-from botocore.parsers import ResponseParserError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gtm_events import sending
+from gtm_events.destinations.pinpoint import Pinpoint
 from gtm_events.policy import AccessPolicy
 from tests.unit.builders import (
+    Answered,
     FakeDeadLetters,
     FakePinpoint,
+    Response,
     accept_all,
     body,
     check_books,
@@ -41,22 +42,6 @@ if TYPE_CHECKING:
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
-
-
-def error(status: int, code: str, message: str = "words") -> ClientError:
-    return ClientError(
-        {
-            "Error": {"Code": code, "Message": message},
-            "ResponseMetadata": {
-                "HTTPStatusCode": status,
-                "RequestId": "",
-                "HostId": "",
-                "HTTPHeaders": {},
-                "RetryAttempts": 0,
-            },
-        },
-        "PutEvents",
-    )
 
 
 def events(*event_types: str) -> list[str]:
@@ -83,11 +68,10 @@ class Raising:
 
 
 TRANSIENT = {
-    "throttled": error(429, "TooManyRequestsException"),
-    "unavailable": error(500, "InternalServerErrorException"),
-    "unavailable ": error(503, "ServiceUnavailable"),
+    "throttled": Answered(429, "TooManyRequestsException"),
+    "unavailable": Answered(500, "InternalServerErrorException"),
+    "unavailable ": Answered(503, "ServiceUnavailable"),
     "unavailable  ": NoCredentialsError(),
-    "unavailable   ": ResponseParserError("not JSON"),
     "timed_out": ReadTimeoutError(endpoint_url="https://pinpoint"),
     "timed_out ": ConnectTimeoutError(endpoint_url="https://pinpoint"),
     "unreachable": EndpointConnectionError(endpoint_url="https://pinpoint"),
@@ -119,7 +103,7 @@ def test_a_lasting_failure_sends_records_back_to_the_queue(
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
 def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
     """A wrong application id or policy is the owner's to mend, not the events' fault."""
-    pinpoint = FakePinpoint(respond=Raising(error(status, "TheCode", "secret words")))
+    pinpoint = FakePinpoint(respond=Raising(Answered(status, "TheCode", "secret words")))
     letters = FakeDeadLetters()
     batch = deliver(events(*["e"] * 5_000), pinpoint=pinpoint, dead_letters=letters)
     assert batch.retried == {"denied": 5_000}
@@ -131,7 +115,7 @@ def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
 def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
     def refuse_whole(_endpoint_id: str, _event_id: str, event: dict[str, Any]) -> tuple[int, str]:
         if event["EventType"] == "poison":
-            raise error(400, "BadRequestException", "one of them is wrong")
+            raise Answered(400, "BadRequestException", "one of them is wrong")
         return 202, "Accepted"
 
     pinpoint, letters = FakePinpoint(respond=refuse_whole), FakeDeadLetters()
@@ -149,10 +133,10 @@ def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
 
 def test_a_request_that_is_too_large_after_all_is_split() -> None:
     class Smaller(FakePinpoint):
-        def put_events(self, *, ApplicationId: str, EventsRequest: bytes) -> dict[str, Any]:  # noqa: N803
-            if len(EventsRequest) > 1_000:
-                raise error(413, "PayloadTooLargeException")
-            return super().put_events(ApplicationId=ApplicationId, EventsRequest=EventsRequest)
+        def answer(self, body: bytes) -> Response:
+            if len(body) > 1_000:
+                raise Answered(413, "PayloadTooLargeException")
+            return super().answer(body)
 
     pinpoint, letters = Smaller(), FakeDeadLetters()
     batch = deliver(events(*["e"] * 50, "e" * 2_000), pinpoint=pinpoint, dead_letters=letters)
@@ -207,6 +191,35 @@ def test_the_endpoints_status_counts_for_events_with_user_attributes(
     assert batch.delivered == delivered
     assert batch.rejected == rejected
     assert batch.retried == retried
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"Results": {"ep-0"'])
+def test_an_answer_that_cannot_be_read_delivers_nothing(content: bytes) -> None:
+    class Unreadable(FakePinpoint):
+        def answer(self, body: bytes) -> Response:
+            assert body
+            return Response(202, content)
+
+    pinpoint, letters = Unreadable(), FakeDeadLetters()
+    batch = deliver(events("a", "b"), pinpoint=pinpoint, dead_letters=letters)
+    assert batch.retried == {"unavailable": 2}
+    assert len(pinpoint.requests) == 4
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize(
+    "content", [b"{}", b'{"Results": null}', b'{"Results": {"ep-0": {"EventsItemResponse": null}}}']
+)
+def test_an_answer_that_says_nothing_delivers_nothing(content: bytes) -> None:
+    class Silent(FakePinpoint):
+        def answer(self, body: bytes) -> Response:
+            assert body
+            return Response(202, content)
+
+    letters = FakeDeadLetters()
+    batch = deliver(events("a", "b"), pinpoint=Silent(), dead_letters=letters)
+    assert batch.retried == {"unanswered": 2}
     check_books(batch, letters)
 
 
@@ -265,10 +278,10 @@ def test_a_dead_letter_queue_that_raises_loses_nothing() -> None:
 
 def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
     class Defective(FakePinpoint):
-        def put_events(self, *, ApplicationId: str, EventsRequest: bytes) -> dict[str, Any]:  # noqa: N803
-            if self.requests:
+        def answer(self, body: bytes) -> Response:
+            if len(self.requests) > 1:
                 raise KeyError("secret words")
-            return super().put_events(ApplicationId=ApplicationId, EventsRequest=EventsRequest)
+            return super().answer(body)
 
     letters = FakeDeadLetters()
     with one_at_a_time():
@@ -281,7 +294,7 @@ def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
 
 @contextmanager
 def one_at_a_time() -> Iterator[None]:
-    with patch("gtm_events.destinations.pinpoint._MAX_CALLS", 1):
+    with patch.object(Pinpoint, "max_calls", 1):
         yield
 
 
@@ -324,7 +337,7 @@ def test_the_quota_is_kept() -> None:
 
 
 def test_throttling_slows_the_sender_down() -> None:
-    pinpoint = FakePinpoint(respond=Raising(error(429, "TooManyRequestsException"), times=1))
+    pinpoint = FakePinpoint(respond=Raising(Answered(429, "TooManyRequestsException"), times=1))
     started = time.monotonic()
     batch = deliver(events("a"), pinpoint=pinpoint, requests_per_second=4)
     assert batch.delivered == 1
@@ -363,10 +376,10 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901 -
     """Whole-request failures take neighbours along into a retry, never into loss or rejection."""
     seen: set[str] = set()
     whole = {
-        "poison": error(400, "BadRequestException"),
+        "poison": Answered(400, "BadRequestException"),
         "times out": ReadTimeoutError(endpoint_url="https://pinpoint"),
         "cut off": ConnectionClosedError(endpoint_url="https://pinpoint"),
-        "raises": error(429, "TooManyRequestsException"),
+        "raises": Answered(429, "TooManyRequestsException"),
     }
     own: dict[str, tuple[int, str] | None] = {
         "ok": (202, "Accepted"),

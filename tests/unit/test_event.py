@@ -42,7 +42,7 @@ def test_a_whole_event() -> None:
         attributes={"page": "/a"},
         metrics={"price": 19.99},
         user_attributes={"plan": ["gold"]},
-        counts=event.counts,
+        ignored_parameters=1,
     )
     assert event.counts == {"ignored_parameters": 1}
 

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gtm_events import handler
+from gtm_events.aws import Client
 from gtm_events.dead_letters import DeadLetterQueue
-from gtm_events.destinations import create, pinpoint
+from gtm_events.destinations import create
 from gtm_events.errors import SettingsError
 from gtm_events.log import quiet_the_sdk
 from gtm_events.policy import AccessPolicy, Origins
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ENVIRONMENT = {
+    "AWS_REGION": "eu-west-1",
     "DESTINATION": "pinpoint",
     "PINPOINT_APPLICATION_ID": "the-app",
     "DEAD_LETTER_QUEUE_URL": "https://sqs.us-east-1.amazonaws.com/1/dlq",
@@ -47,7 +49,9 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakePinpoint, FakeD
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     destination, letters = FakePinpoint(), FakeDeadLetters()
-    monkeypatch.setattr(pinpoint, "_client", lambda: destination)
+    monkeypatch.setattr(
+        Client, "to", lambda endpoint, **_: Client(endpoint=endpoint, session=destination)
+    )
     monkeypatch.setattr(DeadLetterQueue, "send", lambda _self, *args: letters.send(*args))
     handler._delivery.cache_clear()
     yield destination, letters
@@ -76,7 +80,7 @@ def test_a_batch_ends_in_failures_and_one_line(
     )
     assert answer == {"batchItemFailures": [{"itemIdentifier": message_id(1)}]}
     assert letters.reasons() == {message_id(2): "malformed"}
-    assert destination.application_ids == {"the-app"}
+    assert destination.urls == {"https://pinpoint.eu-west-1.amazonaws.com/v1/apps/the-app/events"}
     assert destination.user_attributes("a") == [{"plan": ["x"]}]
     [line] = capsys.readouterr().out.splitlines()
     fields = json.loads(line)
@@ -217,5 +221,6 @@ def test_a_wrong_setting_of_the_destination_is_named(
 
 
 def test_an_unknown_destination_is_named() -> None:
-    with pytest.raises(SettingsError, match="DESTINATION must be one of pinpoint, got 'pinball'"):
+    known = "customer-profiles, eventbridge, firehose, kinesis, pinpoint"
+    with pytest.raises(SettingsError, match=f"DESTINATION must be one of {known}, got 'pinball'"):
         create("pinball", ENVIRONMENT)

@@ -75,7 +75,7 @@ def test_an_event_as_pinpoint_gets_it() -> None:
             }
         }
     ]
-    assert pinpoint.application_ids == {"app"}
+    assert pinpoint.urls == {"https://pinpoint/v1/apps/app/events"}
     check_requests(pinpoint)
 
 
@@ -144,13 +144,12 @@ def test_a_redelivered_batch_sends_the_same_event_ids() -> None:
 def test_a_message_that_is_twice_in_a_batch_is_one_event() -> None:
     from gtm_events.deadline import Deadline  # noqa: PLC0415
     from gtm_events.delivery import Delivery  # noqa: PLC0415
-    from gtm_events.destinations.pinpoint import PinpointDestination  # noqa: PLC0415
     from gtm_events.policy import AccessPolicy  # noqa: PLC0415
-    from tests.unit.builders import records  # noqa: PLC0415
+    from tests.unit.builders import pinpoint_destination, records  # noqa: PLC0415
 
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     delivery = Delivery(
-        PinpointDestination(pinpoint, application_id="app", requests_per_second=1e6),
+        pinpoint_destination(pinpoint),
         letters,
         AccessPolicy(),
         accept_client_timestamp=False,

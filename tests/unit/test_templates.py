@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from cdk_gtm_connector.access import Authorizer
+    from gtm_events.urlencoded import Parameters
 
 Content = Literal["query", "form", "json"]
 
@@ -336,7 +337,7 @@ def assert_messages(
     return results
 
 
-def decoded_events(body: str) -> list[message.Parameters]:
+def decoded_events(body: str) -> list[Parameters]:
     try:
         return message.decode(body).events
     except MalformedMessage:

@@ -9,7 +9,7 @@ from gtm_events.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping
 
     from gtm_events.deadline import Deadline
     from gtm_events.event import Event, Limits
@@ -25,12 +25,12 @@ class Destination(Protocol):
         ...
 
     def deliver(
-        self, events: Sequence[Event], deadline: Deadline, counts: Counter[str]
+        self, events: Iterable[Event], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
         """Yield exactly one outcome per event, in any order.
 
         Args:
-            events: At least one, each with its own id.
+            events: Each with its own id; may be none. They are read one after the other.
             deadline: Nothing is sent after it.
             counts: Requests, throttles and what had to be left out are added to it.
 
@@ -42,7 +42,13 @@ class Destination(Protocol):
 
 
 # By name, so that an invocation imports the one destination that it needs.
-_MODULES: Final = {"pinpoint": "gtm_events.destinations.pinpoint"}
+_MODULES: Final = {
+    "customer-profiles": "gtm_events.destinations.customer_profiles",
+    "eventbridge": "gtm_events.destinations.eventbridge",
+    "firehose": "gtm_events.destinations.firehose",
+    "kinesis": "gtm_events.destinations.kinesis",
+    "pinpoint": "gtm_events.destinations.pinpoint",
+}
 
 
 def create(name: str, environment: Mapping[str, str]) -> Destination:

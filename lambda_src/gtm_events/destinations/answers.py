@@ -1,0 +1,45 @@
+"""Answers that list what became of each entry, in the request's order."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+JSON_1_1: Final = "application/x-amz-json-1.1"
+"""Media type of the protocol that these services speak."""
+
+
+def in_order(
+    event_ids: Sequence[Sequence[str]],
+    results: object,
+    problem: Callable[[str], RetryReason | None],
+) -> Iterator[Outcome]:
+    """Yield an outcome for each event of each entry.
+
+    Args:
+        event_ids: The events of each entry, in the request's order.
+        results: The answer's list. Nothing is yielded if it is not as long as the request's.
+        problem: Returns why an entry with that ``ErrorCode`` may be tried again, ``None`` if it is
+            refused for good.
+    """
+    if not isinstance(results, list) or len(results) != len(event_ids):
+        return
+    for ids, result in zip(event_ids, results, strict=True):
+        for event_id in ids:
+            yield _outcome(event_id, result, problem)
+
+
+def _outcome(
+    event_id: str, result: Mapping[str, Any], problem: Callable[[str], RetryReason | None]
+) -> Outcome:
+    code = result.get("ErrorCode")
+    if not code:
+        return Delivered(event_id)
+    if passing := problem(code):
+        return Retry(event_id, passing)
+    words = f"{code}: {result.get('ErrorMessage') or 'no message'}"
+    return Rejected(event_id, Reason.REFUSED, words)

@@ -1,0 +1,167 @@
+"""Pack, send and settle, the same for every service that takes events in batches."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+
+from gtm_events.aws import Client
+from gtm_events.errors import SettingsError
+from gtm_events.outcome import Outcome, Reason, Rejected
+from gtm_events.pacing import Pacer
+from gtm_events.packing import pack
+from gtm_events.sending import Sender
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from gtm_events.aws import Answer, Call, Endpoint
+    from gtm_events.deadline import Deadline
+    from gtm_events.event import Event, Limits
+
+
+class Entry(Protocol):
+    """One event, encoded for a service."""
+
+    @property
+    def event_id(self) -> str:
+        """The event's id."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of it, as the service counts them."""
+        ...
+
+
+E = TypeVar("E", bound=Entry)
+
+
+class BatchService(ABC, Generic[E]):
+    """What is a service's own: its limits, its encoding, its batch call, its answers."""
+
+    name: ClassVar[str]
+    """The service's name, in words."""
+
+    limits: ClassVar[Limits]
+    """What the service takes of one event."""
+
+    max_entries: ClassVar[int]
+    """Entries that the service takes in a request."""
+
+    max_bytes: ClassVar[int]
+    """Bytes that it takes in a request, as it counts them."""
+
+    max_entry_bytes: ClassVar[int]
+    """Bytes that it takes of one entry, as it counts them."""
+
+    connect_seconds: ClassVar[float] = 2
+    read_seconds: ClassVar[float] = 5
+
+    max_calls: ClassVar[int] = 16
+    """Calls under way at once."""
+
+    @abstractmethod
+    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[E | Rejected]:
+        """Yield an entry for each event, or why the service would refuse it.
+
+        Args:
+            events: Read one after the other, so that a batch is never whole in memory twice.
+            counts: What has to be left out is added to it.
+        """
+
+    def pack(self, entries: Sequence[E]) -> list[list[E]]:
+        """Return the entries of each request: as few requests as the limits allow."""
+        return pack(entries, max_entries=self.max_entries, max_bytes=self.max_bytes)
+
+    @abstractmethod
+    def call(self, entries: Sequence[E]) -> Call:
+        """Return the request that carries ``entries``."""
+
+    @abstractmethod
+    def outcomes(self, entries: Sequence[E], answer: Answer) -> Iterator[Outcome]:
+        """Yield what the answer to a :meth:`call` says of each entry.
+
+        An entry that it says nothing of is left out.
+        """
+
+
+class BatchDestination(Generic[E]):
+    """A destination that is a service with a batch call.
+
+    Args:
+        service: What is the service's own.
+        client: Sends its requests.
+        requests_per_second: The account's quota for them; its burst is as large.
+    """
+
+    def __init__(
+        self, service: BatchService[E], client: Client, *, requests_per_second: float
+    ) -> None:
+        self._service = service
+        self._client = client
+        self._sender: Sender[E] = Sender(
+            call=self._call,
+            pacer=Pacer(requests_per_second),
+            call_seconds=service.connect_seconds + service.read_seconds,
+            max_workers=service.max_calls,
+        )
+
+    @classmethod
+    def at(
+        cls, service: BatchService[E], endpoint: Endpoint, *, requests_per_second: float
+    ) -> BatchDestination[E]:
+        """Return the destination that sends to ``endpoint`` over the network."""
+        client = Client.to(
+            endpoint,
+            connect_seconds=service.connect_seconds,
+            read_seconds=service.read_seconds,
+            max_connections=service.max_calls,
+        )
+        return cls(service, client, requests_per_second=requests_per_second)
+
+    @property
+    def limits(self) -> Limits:
+        """See :attr:`gtm_events.destinations.Destination.limits`."""
+        return self._service.limits
+
+    def deliver(
+        self, events: Iterable[Event], deadline: Deadline, counts: Counter[str]
+    ) -> Iterator[Outcome]:
+        """See :meth:`gtm_events.destinations.Destination.deliver`."""
+        service = self._service
+        entries: list[E] = []
+        for encoded in service.encode(events, counts):
+            if isinstance(encoded, Rejected):
+                yield encoded
+            elif encoded.size > service.max_entry_bytes:
+                yield Rejected(
+                    encoded.event_id,
+                    Reason.TOO_LARGE,
+                    f"the event is {encoded.size:,} bytes, {service.name} takes "
+                    f"{service.max_entry_bytes:,}",
+                )
+            else:
+                entries.append(encoded)
+        if entries:
+            yield from self._sender.send(service.pack(entries), deadline, counts)
+
+    def _call(self, entries: Sequence[E]) -> Iterator[Outcome]:
+        return self._service.outcomes(entries, self._client.send(self._service.call(entries)))
+
+
+def requests_per_second(environment: Mapping[str, str], variable: str, default: float) -> float:
+    """Return a quota from the environment.
+
+    Raises:
+        SettingsError: It is no number of at least 1.
+    """
+    text = environment.get(variable) or str(default)
+    try:
+        number = float(text)
+    except ValueError:
+        number = 0.0
+    if not 1 <= number <= 1_000_000:  # noqa: PLR2004 - not infinite, not NaN
+        raise SettingsError(variable, "must be a number of at least 1", text)
+    return number

@@ -1,0 +1,154 @@
+"""Amazon Connect Customer Profiles' ``BatchPutProfileObject``: one profile object an event.
+
+The object type that the construct makes has the endpoint id as its unique key: an endpoint is a
+profile, which the objects' user attributes change through the object type's field mapping.
+
+Limits are from the service's model. The runtime's SDK need not know the operation: the request is
+written and signed here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from gtm_events import record
+from gtm_events.aws import NOT_LET_IN, Answer, Call, Endpoint, problem_of
+from gtm_events.destinations.batching import (
+    BatchDestination,
+    BatchService,
+    requests_per_second,
+)
+from gtm_events.event import TRUNCATED_VALUES, Event, Limits
+from gtm_events.newest import Newest
+from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
+from gtm_events.settings import required
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+MAX_OBJECT_CHARACTERS: Final = 256_000
+MAX_ATTRIBUTE: Final = 255
+"""Characters of a profile attribute's name, and of its value."""
+
+_SEPARATOR: Final = ", "
+
+# The service's quota is not published; being throttled halves this, and it is won back.
+_REQUESTS_PER_SECOND: Final = 100.0
+
+
+def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
+    """Return the destination that ``environment`` describes.
+
+    ``CUSTOMER_PROFILES_DOMAIN_NAME`` and ``CUSTOMER_PROFILES_OBJECT_TYPE_NAME`` are required.
+    ``CUSTOMER_PROFILES_REQUESTS_PER_SECOND`` is the account's quota (default: 100).
+
+    Raises:
+        SettingsError: A variable is missing or malformed.
+    """
+    return BatchDestination.at(
+        CustomerProfiles(
+            required(environment, "CUSTOMER_PROFILES_DOMAIN_NAME"),
+            required(environment, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME"),
+        ),
+        Endpoint.of("customer-profiles", environment, host="profile"),
+        requests_per_second=requests_per_second(
+            environment, "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", _REQUESTS_PER_SECOND
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One profile object.
+
+    Attributes:
+        event_id: The event's id.
+        object: JSON.
+    """
+
+    event_id: str
+    object: str
+
+    @property
+    def size(self) -> int:
+        """Characters, which is what the service counts."""
+        return len(self.object)
+
+
+class CustomerProfiles(BatchService[Entry]):
+    """What is Customer Profiles' own.
+
+    Args:
+        domain_name: The domain.
+        object_type_name: The object type.
+    """
+
+    name = "Amazon Connect Customer Profiles"
+    limits = Limits(
+        user_attribute_name_length=MAX_ATTRIBUTE, user_attribute_value_length=MAX_ATTRIBUTE
+    )
+    max_entries = 10
+    max_bytes = max_entries * MAX_OBJECT_CHARACTERS  # the service names no limit of its own
+    max_entry_bytes = MAX_OBJECT_CHARACTERS
+
+    def __init__(self, domain_name: str, object_type_name: str) -> None:
+        domain = quote(domain_name, safe="")
+        self._path = f"/domains/{domain}/profiles/objects/batch-put-profile-object"
+        self._object_type_name = object_type_name
+
+    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry]:
+        """See :meth:`BatchService.encode`."""
+        newest = Newest()
+        changing: list[Event] = []
+        for event in events:
+            if event.user_id or event.user_attributes:
+                newest.note(event)
+                changing.append(event)
+            else:
+                yield Entry(event.id, record.encode(event))
+        for event in changing:
+            user_id = newest.user_id(event.endpoint_id) if event.user_id else ""
+            user_attributes = {
+                name: _one_value(newest.user_attribute(event.endpoint_id, name), counts)
+                for name in event.user_attributes
+            }
+            yield Entry(event.id, record.to_json(record.members(event, user_id, user_attributes)))
+
+    def call(self, entries: Sequence[Entry]) -> Call:
+        """See :meth:`BatchService.call`."""
+        body: dict[str, Any] = {
+            "ObjectTypeName": self._object_type_name,
+            "Items": [{"Id": entry.event_id, "Object": entry.object} for entry in entries],
+        }
+        return Call(record.to_json(body).encode(), self._path, "PUT")
+
+    def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
+        """See :meth:`BatchService.outcomes`."""
+        document = answer.json()
+        successful = {item["Id"] for item in document.get("Successful") or ()}
+        failed = {item["Id"]: item for item in document.get("Failed") or ()}
+        for entry in entries:
+            if entry.event_id in failed:
+                yield _failed(entry.event_id, failed[entry.event_id])
+            elif entry.event_id in successful:
+                yield Delivered(entry.event_id)
+
+
+def _failed(event_id: str, item: Mapping[str, Any]) -> Outcome:
+    status = int(item["Code"])
+    if status in NOT_LET_IN:  # the domain, or its key
+        return Retry(event_id, RetryReason.DENIED)
+    if passing := problem_of(status):
+        return Retry(event_id, passing)
+    return Rejected(event_id, Reason.REFUSED, f"{status} {item.get('Message') or 'no message'}")
+
+
+def _one_value(values: Sequence[str], counts: Counter[str]) -> str:
+    """Return the one value that a profile attribute has."""
+    value = _SEPARATOR.join(values)
+    if len(value) > MAX_ATTRIBUTE:
+        counts[TRUNCATED_VALUES] += 1
+    return value[:MAX_ATTRIBUTE]

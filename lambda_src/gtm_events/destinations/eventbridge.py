@@ -1,0 +1,130 @@
+"""Amazon EventBridge's ``PutEvents``: one entry an event.
+
+Limits are from the API reference of ``PutEvents``; how an entry's size is counted is from
+"Calculating PutEvents event entry size" in the EventBridge user guide.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gtm_events import record
+from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.destinations.answers import JSON_1_1, in_order
+from gtm_events.destinations.batching import BatchDestination, BatchService
+from gtm_events.event import Event, Limits
+from gtm_events.outcome import Outcome, RetryReason
+from gtm_events.settings import required
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+DETAIL_TYPE: Final = "GTM Event"
+"""The same for every event: what is in ``detail``. The event's own type is ``detail.event_type``,
+which anybody may choose and which may be longer than a detail-type's 128 characters."""
+
+# Of the default quotas of the Regions, the lowest: 400 a second.
+_REQUESTS_PER_SECOND: Final = 400.0
+
+_TIME_BYTES: Final = 14
+
+# "PutEvents … ThrottlingException, InternalFailure, InternalException": not the entry's fault.
+_THROTTLED: Final = frozenset({"ThrottlingException", "LimitExceededException"})
+_UNAVAILABLE: Final = frozenset({"InternalException", "InternalFailure", "ServiceUnavailable"})
+# The owner's to mend.
+_DENIED: Final = frozenset({"AccessDeniedException", "NotAuthorizedForSourceException"})
+
+
+def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
+    """Return the destination that ``environment`` describes.
+
+    ``EVENT_BUS_ARN`` and ``EVENT_SOURCE`` are required.
+
+    Raises:
+        SettingsError: One is missing.
+    """
+    arn = required(environment, "EVENT_BUS_ARN")
+    return BatchDestination.at(
+        EventBridge(arn, required(environment, "EVENT_SOURCE")),
+        Endpoint.of("eventbridge", environment, host="events", arn=arn),
+        requests_per_second=_REQUESTS_PER_SECOND,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One entry.
+
+    Attributes:
+        event_id: The event's id.
+        time: The event's time, in epoch seconds.
+        detail: The event record.
+        size: Bytes, as EventBridge counts them.
+    """
+
+    event_id: str
+    time: float
+    detail: str
+    size: int
+
+
+class EventBridge(BatchService[Entry]):
+    """What is EventBridge's own.
+
+    Args:
+        event_bus_arn: The bus.
+        source: Each event's ``source``.
+    """
+
+    name = "Amazon EventBridge"
+    limits = Limits()
+    max_entries = 10
+    max_bytes = 999_999  # "less than 1MB"
+    max_entry_bytes = 999_999
+
+    def __init__(self, event_bus_arn: str, source: str) -> None:
+        self._event_bus_arn = event_bus_arn
+        self._source = source
+        self._overhead = _TIME_BYTES + len(source.encode()) + len(DETAIL_TYPE)
+
+    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry]:  # noqa: ARG002
+        """See :meth:`BatchService.encode`."""
+        for event in events:
+            detail = record.encode(event)
+            size = len(detail.encode()) + self._overhead
+            yield Entry(event.id, event.time / 1000, detail, size)
+
+    def call(self, entries: Sequence[Entry]) -> Call:
+        """See :meth:`BatchService.call`."""
+        body: dict[str, Any] = {
+            "Entries": [
+                {
+                    "Time": entry.time,
+                    "Source": self._source,
+                    "DetailType": DETAIL_TYPE,
+                    "Detail": entry.detail,
+                    "EventBusName": self._event_bus_arn,
+                }
+                for entry in entries
+            ]
+        }
+        return Call(
+            record.to_json(body).encode(),
+            headers={"Content-Type": JSON_1_1, "X-Amz-Target": "AWSEvents.PutEvents"},
+        )
+
+    def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
+        """See :meth:`BatchService.outcomes`."""
+        return in_order(
+            [(entry.event_id,) for entry in entries], answer.json().get("Entries"), _problem
+        )
+
+
+def _problem(code: str) -> RetryReason | None:
+    if code in _THROTTLED:
+        return RetryReason.THROTTLED
+    if code in _UNAVAILABLE:
+        return RetryReason.UNAVAILABLE
+    return RetryReason.DENIED if code in _DENIED else None

@@ -1,0 +1,50 @@
+"""The event record: an event as a JSON document, for services that store or route events.
+
+The schema is ``docs/event-record.schema.json``. A member may be added without a new
+``schema_version``; one that is removed or changes its meaning raises it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from gtm_events.event import iso8601
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gtm_events.event import Event
+
+SCHEMA_VERSION: Final = "1"
+
+to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+"""Return a value as JSON, on one line and without needless bytes."""
+
+
+def encode(event: Event) -> str:
+    """Return ``event``'s record as JSON, on one line."""
+    return to_json(members(event, event.user_id, event.user_attributes))
+
+
+def members(event: Event, user_id: str, user_attributes: Mapping[str, object]) -> dict[str, Any]:
+    """Return the record's members.
+
+    Args:
+        event: The event.
+        user_id: Who sent it, vouched for. Left out if empty.
+        user_attributes: What it says of its user.
+    """
+    record: dict[str, Any] = {
+        "schema_version": SCHEMA_VERSION,
+        "event_id": event.id,
+        "event_type": event.event_type,
+        "endpoint_id": event.endpoint_id,
+        "timestamp": iso8601(event.time),
+    }
+    if user_id:
+        record["user_id"] = user_id
+    record["attributes"] = event.attributes
+    record["metrics"] = event.metrics
+    record["user_attributes"] = user_attributes
+    return record
