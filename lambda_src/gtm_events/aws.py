@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -221,6 +222,9 @@ class Client:
             proxies=get_environ_proxies(endpoint.url),
             timeout=(connect_seconds, read_seconds),
             max_pool_connections=max_connections,
+            # As in the SDK's clients. Without it a request's body, which follows its headers in a
+            # packet of its own, waits for an acknowledgement: 40 ms.
+            socket_options=[(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)],
         )
         return cls(endpoint, session)
 

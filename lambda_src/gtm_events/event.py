@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -40,14 +41,14 @@ COUNTED: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a destination takes of one event. ``None`` is no limit; lengths are in characters."""
+    """What a destination takes of one event, by default everything; lengths are in characters."""
 
-    name_length: int | None = None
-    value_length: int | None = None
-    attributes_and_metrics: int | None = None
-    user_attribute_name_length: int | None = None
-    user_attribute_value_length: int | None = None
-    user_attribute_values: int | None = None
+    name_length: int = sys.maxsize
+    value_length: int = sys.maxsize
+    attributes_and_metrics: int = sys.maxsize
+    user_attribute_name_length: int = sys.maxsize
+    user_attribute_value_length: int = sys.maxsize
+    user_attribute_values: int = sys.maxsize
 
 
 @dataclass(slots=True)  # not frozen: there is one for every message, and that costs
@@ -153,14 +154,14 @@ def interpret(
 
 
 def _take_attribute(event: Event, limits: Limits, name: str, value: str) -> None:
-    if not name or not value or _longer(name, limits.name_length):
+    if not name or not value or len(name) > limits.name_length:
         event.ignored_parameters += 1
         return
     attributes = event.attributes
     if name in attributes:
         # API Gateway hands over the last of a repeated parameter; a form body works alike.
         event.ignored_parameters += 1
-    if _longer(value, limits.value_length):
+    if len(value) > limits.value_length:
         value = value[: limits.value_length]
         event.truncated_values += 1
     attributes[name] = value
@@ -168,7 +169,7 @@ def _take_attribute(event: Event, limits: Limits, name: str, value: str) -> None
 
 def _take_metric(event: Event, limits: Limits, name: str, value: str) -> None:
     number = _finite(value)
-    if not name or number is None or _longer(name, limits.name_length):
+    if not name or number is None or len(name) > limits.name_length:
         event.ignored_parameters += 1
         return
     metrics = event.metrics
@@ -179,16 +180,15 @@ def _take_metric(event: Event, limits: Limits, name: str, value: str) -> None:
 
 def _take_user_attribute(event: Event, limits: Limits, name: str, value: str) -> None:
     values = event.user_attributes.get(name, [])
-    most = limits.user_attribute_values
     if (
         not name
         or not value
-        or (most is not None and len(values) >= most)
-        or _longer(name, limits.user_attribute_name_length)
+        or len(values) >= limits.user_attribute_values
+        or len(name) > limits.user_attribute_name_length
     ):
         event.ignored_parameters += 1
         return
-    if _longer(value, limits.user_attribute_value_length):
+    if len(value) > limits.user_attribute_value_length:
         value = value[: limits.user_attribute_value_length]
         event.truncated_values += 1
     values.append(value)
@@ -202,9 +202,9 @@ _TAKE: Final = {
 }
 
 
-def _keep_first(event: Event, limit: int | None) -> None:
+def _keep_first(event: Event, limit: int) -> None:
     """Drop the attributes and metrics that are too many, the last by name first."""
-    if limit is None or len(event.attributes) + len(event.metrics) <= limit:
+    if len(event.attributes) + len(event.metrics) <= limit:
         return
     kinds: tuple[dict[str, str], dict[str, float]] = (event.attributes, event.metrics)
     by_name = sorted((name, kind) for kind in (0, 1) for name in kinds[kind])
@@ -222,10 +222,6 @@ def iso8601(time: int) -> str:
 @lru_cache(maxsize=1024)  # the events of a batch are a few seconds' worth
 def _iso8601_second(time: int) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-
-
-def _longer(text: str, limit: int | None) -> bool:
-    return limit is not None and len(text) > limit
 
 
 def _finite(value: str) -> float | None:

@@ -7,7 +7,9 @@ itself observed) and what the tag sent: its query or, after a POST, the whole bo
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode
 
@@ -15,12 +17,15 @@ from gtm_events.errors import MalformedMessage
 from gtm_events.urlencoded import Parameters, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
 VERSION: Final = "1"
 
 MAX_EVENTS: Final = 100
 """Events that one JSON body may hold."""
+
+# How the endpoint's template begins an envelope.
+_TIMED: Final = re.compile(r"v=(\d+)&time=(\d+)&(.+)", re.ASCII)
 
 # datetime, and with it the event's timestamp, ends with the year 9999; 14 digits reach 5138.
 _MAX_TIME_DIGITS: Final = 14
@@ -71,7 +76,7 @@ def decode(body: str) -> Request:
     if not body.isascii():
         _check_characters(body)
     envelope_line, _, sent = body.partition("\n")
-    envelope = dict(_parse("envelope", envelope_line))
+    envelope = _envelope(envelope_line)
     if (version := envelope.get("v")) != VERSION:
         known = f"this function reads version {VERSION}"
         raise MalformedMessage(
@@ -111,7 +116,23 @@ def with_events(body: str, indexes: Collection[int]) -> str:
     return f"{envelope}\n{urlencode({'body': json.dumps(kept)})}"
 
 
-def _identity(envelope: dict[str, str]) -> tuple[str, str]:
+def _envelope(line: str) -> Mapping[str, str]:
+    """Return the envelope's fields; of one given twice, the last."""
+    if match := _TIMED.fullmatch(line):
+        version, time, others = match.groups()
+        return {"v": version, "time": time, **_other_fields(others)}
+    return _fields(line)
+
+
+def _fields(line: str) -> Mapping[str, str]:
+    return dict(_parse("envelope", line))
+
+
+# A site's visitors come from a few pages, and their envelopes differ in nothing but the time.
+_other_fields = lru_cache(maxsize=1024)(_fields)
+
+
+def _identity(envelope: Mapping[str, str]) -> tuple[str, str]:
     match envelope.get("access"):
         case "anonymous":
             return "", ""

@@ -26,13 +26,16 @@ class Pacer:
     Thread-safe; one instance serves many invocations.
 
     Args:
-        rate: Requests a second; also the bucket's size, as Amazon Pinpoint's quotas have it.
+        rate: Requests a second; also the service's burst, as Amazon Pinpoint's quotas have it. One
+            request less goes out at once: some are a little longer on their way than others, and
+            those would make the next ones early.
     """
 
     def __init__(self, rate: float) -> None:
         self._quota = rate
         self._rate = rate
-        self._tokens = rate
+        self._burst = max(1.0, rate - 1)
+        self._tokens = self._burst
         self._counted_at = time.monotonic()
         self._slowed_at = -math.inf
         self._lock = threading.Lock()
@@ -73,5 +76,5 @@ class Pacer:
                 self._rate = min(self._quota, self._rate + self._quota / _RECOVERY_REQUESTS)
 
     def _refill(self, now: float) -> None:
-        self._tokens = min(self._quota, self._tokens + (now - self._counted_at) * self._rate)
+        self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now

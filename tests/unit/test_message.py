@@ -30,6 +30,20 @@ def test_reads_envelope_and_query() -> None:
     ]
 
 
+@pytest.mark.parametrize("envelope", [f"v=2&time=5&{ENVELOPE}", f"{ENVELOPE}&origin=a&origin=b"])
+def test_of_a_field_that_is_there_twice_the_last_counts(envelope: str) -> None:
+    request = decode(f"{envelope}\nevent=e")
+    assert request.time == 1_795_000_000_000
+    assert request.origin in {"", "b"}
+
+
+def test_envelopes_that_differ_in_their_time_are_two() -> None:
+    others = "access=authenticated&subject=s&endpoint=e&origin=o"
+    first, second = (decode(f"v=1&time={time}&{others}\nevent=e") for time in (1, 2))
+    assert (first.time, second.time) == (1, 2)
+    assert first.subject == second.subject == "s"
+
+
 def test_origin_and_referer_are_optional() -> None:
     request = decode(f"{ENVELOPE}\nevent=e")
     assert (request.origin, request.referer) == ("", "")

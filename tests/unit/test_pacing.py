@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from unittest.mock import patch
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gtm_events import pacing
 from gtm_events.deadline import Deadline
@@ -45,18 +48,31 @@ def times(pacer: Pacer, clock: Clock, requests: int) -> list[float]:
 
 
 def test_a_burst_then_the_rate(clock: Clock) -> None:
-    seconds = times(Pacer(15), clock, 45)
-    assert seconds[:15] == [0] * 15
+    seconds = times(Pacer(15), clock, 44)
+    assert seconds[:14] == [0] * 14
     assert seconds[-1] == pytest.approx(2)
-    gaps = [later - earlier for earlier, later in pairwise(seconds[14:])]
+    gaps = [later - earlier for earlier, later in pairwise(seconds[13:])]
     assert gaps == pytest.approx([1 / 15] * 30, abs=1e-5)
 
 
 def test_an_idle_second_fills_the_bucket_and_no_more(clock: Clock) -> None:
     pacer = Pacer(10)
-    times(pacer, clock, 10)
+    times(pacer, clock, 9)
     clock.now += 100
-    assert times(pacer, clock, 11) == [0] * 10 + [0.1]
+    assert times(pacer, clock, 10) == [0] * 9 + [0.1]
+
+
+@given(st.lists(st.floats(0, 1 / 15), min_size=100, max_size=100))
+def test_requests_that_take_longer_than_others_are_not_early(delays: list[float]) -> None:
+    clock = Clock()
+    with patch.object(pacing, "time", clock):
+        sent = times(Pacer(15), clock, 100)
+    tokens, counted_at = 15.0, 0.0
+    for arrival in sorted(moment + delay for moment, delay in zip(sent, delays, strict=True)):
+        tokens = min(15.0, tokens + (arrival - counted_at) * 15)
+        counted_at = arrival
+        assert tokens >= 1 - 1e-4  # times() rounds
+        tokens -= 1
 
 
 def test_being_throttled_halves_the_rate_once_a_second(clock: Clock) -> None:

@@ -59,8 +59,8 @@ class BatchService(ABC, Generic[E]):
     connect_seconds: ClassVar[float] = 2
     read_seconds: ClassVar[float] = 5
 
-    max_calls: ClassVar[int] = 16
-    """Calls under way at once."""
+    max_calls: ClassVar[int] = 32
+    """Calls under way at once: with 50 ms a call they send 600 a second, see the benchmark."""
 
     @abstractmethod
     def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[E | Rejected]:
