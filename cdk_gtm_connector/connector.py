@@ -193,6 +193,7 @@ class GtmConnector(Construct):
         self._domain_name = (
             None if domain is None else domain.bind(self, self._collection.api.deployment_stage)
         )
+        destination.add_resources(Construct(self, destination.construct_id))
         self._delivery = EventDelivery(
             self,
             "Delivery",
