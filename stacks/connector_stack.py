@@ -59,7 +59,7 @@ class ConnectorStack(cdk.Stack):
             self.connector = GtmConnector(
                 self,
                 "Connector",
-                destination=destinations[0],
+                destinations=destinations,
                 authorizer=self.token,
                 firewall=self._firewall(settings),
                 domain=self._domain(settings),
@@ -158,6 +158,25 @@ class ConnectorStack(cdk.Stack):
             ),
             "FunctionName": (connector.function.function_name, "The function that delivers"),
         }
+        for delivery in connector.deliveries[1:]:
+            kind = delivery.destination.construct_id
+            outputs[f"{kind}QueueName"] = (
+                delivery.queue.queue_name,
+                f"Where events wait for delivery to {kind}",
+            )
+            outputs[f"{kind}DeadLetterQueueName"] = (
+                delivery.dead_letter_queue.queue_name,
+                f"Where messages end that cannot be delivered to {kind}",
+            )
+            outputs[f"{kind}FunctionName"] = (
+                delivery.function.function_name,
+                f"The function that delivers to {kind}",
+            )
+        if connector.topic is not None:
+            outputs["TopicArn"] = (
+                connector.topic.topic_arn,
+                "What passes each event on to the queues",
+            )
         if self.token is not None:
             outputs["AuthenticatedEndpointUrl"] = (
                 connector.authenticated_endpoint_url,

@@ -107,7 +107,7 @@ class TestQueueing:
         self, template: Template, integration: dict[str, Any]
     ) -> None:
         expected = mapping.message(
-            queue_url=template.queue.ref,
+            call=mapping.send_message(template.queue.ref),
             content="query",
             authorizer=None,
             token_parameter="token",  # noqa: S106 - a parameter's name

@@ -152,7 +152,7 @@ class Variant:
 
     def limited_to(self, characters: int) -> str:
         return mapping.message(
-            queue_url=QUEUE_URL,
+            call=mapping.send_message(QUEUE_URL),
             content=self.content,
             authorizer=self.caller.authorizer,
             token_parameter=TOKEN_PARAMETER,
