@@ -192,8 +192,7 @@ class CustomerProfilesDestination(Destination):
             to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say.
             Default: none.
         event_trigger: A trigger for a named event. Default: none.
-        requests_per_second: The account's quota in the Region, 1 to 100,000. Default: the
-            function's.
+        requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
         construct_id: See :class:`Destination`.
 
     Raises:
@@ -286,15 +285,17 @@ class CustomerProfilesDestination(Destination):
                 "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", str(self._requests_per_second)
             )
         # Customer Profiles has no L2 construct to ask for a grant. It is the permission for
-        # BatchPutProfileObject as well: IAM has no action of that name.
+        # BatchPutProfileObject as well: IAM has no action of that name. The service authorization
+        # reference wants it for the domain and for the object type.
+        stack = cdk.Stack.of(function)
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["profile:PutProfileObject"],
                 resources=[
-                    cdk.Stack.of(function).format_arn(
-                        service="profile",
-                        resource="domains",
-                        resource_name=f"{self._domain_name}/object-types/{self._object_type_name}",
+                    stack.format_arn(service="profile", resource="domains", resource_name=name)
+                    for name in (
+                        self._domain_name,
+                        f"{self._domain_name}/object-types/{self._object_type_name}",
                     )
                 ],
             )
