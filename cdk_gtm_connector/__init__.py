@@ -21,7 +21,15 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.collection_api import CollectionApi
     from cdk_gtm_connector.connector import GtmConnector
     from cdk_gtm_connector.delivery import EventDelivery
-    from cdk_gtm_connector.destinations import Destination, PinpointDestination
+    from cdk_gtm_connector.destinations import (
+        CustomerProfilesDestination,
+        Destination,
+        EventBridgeDestination,
+        FirehoseDestination,
+        KinesisDestination,
+        PinpointDestination,
+        ProfileEventTrigger,
+    )
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
 else:
@@ -34,14 +42,19 @@ else:
         "CognitoAuthorizer": "access",
         "CollectionApi": "collection_api",
         "Cors": "access",
+        "CustomerProfilesDestination": "destinations",
         "Destination": "destinations",
         "Domain": "domain",
+        "EventBridgeDestination": "destinations",
         "EventDelivery": "delivery",
+        "FirehoseDestination": "destinations",
         "Firewall": "firewall",
         "GtmConnector": "connector",
         "IamAuthorizer": "access",
+        "KinesisDestination": "destinations",
         "LambdaAuthorizer": "access",
         "PinpointDestination": "destinations",
+        "ProfileEventTrigger": "destinations",
         "SignedTokenAuthorizer": "access",
     }
 
@@ -61,13 +74,18 @@ __all__ = [
     "CognitoAuthorizer",
     "CollectionApi",
     "Cors",
+    "CustomerProfilesDestination",
     "Destination",
     "Domain",
+    "EventBridgeDestination",
     "EventDelivery",
+    "FirehoseDestination",
     "Firewall",
     "GtmConnector",
     "IamAuthorizer",
+    "KinesisDestination",
     "LambdaAuthorizer",
     "PinpointDestination",
+    "ProfileEventTrigger",
     "SignedTokenAuthorizer",
 ]

@@ -1,4 +1,4 @@
-"""The endpoint that tags call: API Gateway straight into SQS, no code in between."""
+"""The endpoint that tags call: API Gateway straight into SQS or SNS, no code in between."""
 
 from __future__ import annotations
 
@@ -13,11 +13,15 @@ from constructs import Construct
 
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
+from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
+    from constructs import IConstruct
 
     from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.receiver import Receiver
 
 STAGE_NAME: Final = "Api-PinpointEvents"
 """Part of URLs that already sit in people's GTM containers: never change it."""
@@ -30,7 +34,10 @@ AUTHENTICATED_RESOURCE_NAME: Final = "authenticated"
 REQUIRED_PARAMETERS: Final = ("event", "endpoint_id")
 
 MAX_BODY_CHARACTERS: Final = 300_000
-"""Of a POST. Percent-encoding makes up to three bytes of one, and SQS takes a message of 1 MiB."""
+"""Of a POST. Percent-encoding makes up to three bytes of one, and SQS takes a message of 1 MiB.
+
+So does an SNS topic with a ``MaximumMessageSize`` of as much.
+"""
 
 MAX_EVENTS: Final = 100
 """Events that one JSON body may hold."""
@@ -50,6 +57,8 @@ _ERROR_HEADERS = {
     "Cache-Control": "no-store",
 }
 _NO_CONTENT_HEADERS = {"Cache-Control": "no-store"}
+
+_KINDS = {"sqs": "queue", "sns": "topic"}
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
@@ -75,16 +84,20 @@ _ACCESS_LOG_FORMAT = json.dumps(
 
 
 class CollectionApi(Construct):
-    """A REST API whose ``/events`` puts one message a request into ``queue``.
+    """A REST API whose ``/events`` makes one message of each request, for ``queue`` or ``topic``.
 
-    ``GET`` answers a 1x1 transparent SVG with status 200 once SQS has the message, ``POST`` answers
-    204. A request that lacks ``event`` or ``endpoint_id`` gets 400 from API Gateway's request
-    validator, one that SQS does not take gets 502: an image tag shows both as failed.
+    ``GET`` answers a 1x1 transparent SVG with status 200 once SQS or SNS has the message, ``POST``
+    answers 204. A request that lacks ``event`` or ``endpoint_id`` gets 400 from API Gateway's
+    request validator, one that SQS or SNS does not take gets 502: an image tag shows both as
+    failed.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
         queue: Receives the messages. The API may send to it and nothing else.
+        topic: Receives the messages instead of ``queue``, with the same bytes. The API may publish
+            to it and nothing else. Its ``MaximumMessageSize`` must be 1 MiB, or POST bodies within
+            the limit would be refused.
         cors: Which sites' scripts may read the answers. Default: any, without credentials.
         authorizer: Who may use ``/events/authenticated``, which exists only if this is given.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -96,6 +109,9 @@ class CollectionApi(Construct):
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
             logs. An account needs one, once in each Region, before any stage can log; creating it
             replaces the one that is there. Default: no.
+
+    Raises:
+        ValueError: Neither ``queue`` nor ``topic`` is given, or both are.
     """
 
     def __init__(
@@ -103,7 +119,8 @@ class CollectionApi(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        queue: sqs.IQueue,
+        queue: sqs.IQueue | None = None,
+        topic: sns.ITopic | None = None,
         cors: Cors | None = None,
         authorizer: Authorizer | None = None,
         honor_privacy_signals: bool = False,
@@ -114,7 +131,7 @@ class CollectionApi(Construct):
         cloud_watch_role: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._queue = queue
+        self._receiver = _receiver(queue, topic)
         self._cors = cors or Cors(None)
         self._honor_privacy_signals = honor_privacy_signals
 
@@ -156,12 +173,11 @@ class CollectionApi(Construct):
 
         self._integration_role = iam.Role(
             self,
-            "IntegrationRole",
-            description="Lets the API send to the one queue behind it",
+            self._receiver.role_id,
+            description=f"Lets the API send to the one {_KINDS[self._receiver.service]} behind it",
             assumed_by=iam.ServicePrincipal("apigateway.amazonaws.com"),
         )
-        # Not grant_send_messages(): it would also allow reading the queue's attributes.
-        queue.grant(self._integration_role, "sqs:SendMessage")
+        self._receiver.grant(self._integration_role)
         self._validator = apigateway.RequestValidator(
             self,
             "RequiredParameters",
@@ -180,6 +196,8 @@ class CollectionApi(Construct):
             self._authenticated_methods = self._add_methods(
                 self._resource.add_resource(AUTHENTICATED_RESOURCE_NAME), authorizer
             )
+        # A stage that calls what its role may not yet call would answer 502.
+        self.deploy_after(self._integration_role)
 
     def _add_gateway_responses(self) -> None:
         headers = {**self._cors.gateway_headers, "Cache-Control": "'no-store'"}
@@ -260,44 +278,46 @@ class CollectionApi(Construct):
         headers: dict[str, str],
         body: str,
     ) -> apigateway.AwsIntegration:
-        """Return the integration with SQS.
+        """Return the integration with SQS or SNS.
 
         Args:
             authorizer: Who vouches for the sender.
             contents: By the request's media type, what it holds. ``application/json`` is what API
                 Gateway takes when a request names none.
-            status: Of the answer once SQS has the message.
+            status: Of the answer once SQS or SNS has the message.
             headers: The same answer's headers.
             body: The same answer's body.
         """
         failed = _message("The event could not be queued. Send it again.")
         if "query" not in contents.values():
-            # The request template makes SQS refuse a body that is too large.
+            # The request template makes the service refuse a body that is too large.
             too_large = f"Not queued: a body may have at most {MAX_BODY_CHARACTERS:,} characters."
-            failed = mapping.read("refused", TOO_LARGE=_message(too_large), FAILED=failed)
+            failed = mapping.refusal(
+                refusals=self._receiver.refusals, too_large=_message(too_large), failed=failed
+            )
         answers = [
             self._answer(status, headers, body, selection_pattern="200"),
-            # No pattern, so the default: whatever SQS says that is not known is a failure, never a
-            # false success.
+            # No pattern, so the default: whatever the service says that is not known is a failure,
+            # never a false success.
             self._answer("502", _ERROR_HEADERS, failed, selection_pattern=None),
         ]
-        queue = self._queue
+        receiver = self._receiver
         return apigateway.AwsIntegration(
-            service="sqs",
-            # The queue's own account and Region: it may be another stack's.
-            region=queue.env.region if queue.env.region != cdk.Stack.of(self).region else None,
-            path=f"{queue.env.account}/{queue.queue_name}",
+            service=receiver.service,
+            # The queue's own Region: it may be another stack's.
+            region=receiver.region if receiver.region != cdk.Stack.of(self).region else None,
+            path=receiver.path,
             integration_http_method="POST",
             options=apigateway.IntegrationOptions(
                 credentials_role=self._integration_role,
                 passthrough_behavior=apigateway.PassthroughBehavior.NEVER,
                 request_parameters={
-                    "integration.request.header.Content-Type": "'application/x-amz-json-1.0'",
-                    "integration.request.header.X-Amz-Target": "'AmazonSQS.SendMessage'",
+                    f"integration.request.header.{name}": f"'{value}'"
+                    for name, value in receiver.headers.items()
                 },
                 request_templates={
                     media_type: mapping.message(
-                        queue_url=queue.queue_url,
+                        call=receiver.call,
                         content=content,
                         authorizer=authorizer,
                         token_parameter=TOKEN_PARAMETER,
@@ -322,6 +342,12 @@ class CollectionApi(Construct):
             },
             response_templates={_JSON: self._cors.answer(body)},
         )
+
+    def deploy_after(self, dependency: IConstruct) -> None:
+        """Let the stage change to what is new here only when ``dependency`` is there."""
+        deployment = self._api.latest_deployment
+        if deployment is not None:  # it is there, with a stage of its own
+            deployment.node.add_dependency(dependency)
 
     @property
     def api(self) -> apigateway.RestApi:
@@ -350,7 +376,7 @@ class CollectionApi(Construct):
 
     @property
     def integration_role(self) -> iam.Role:
-        """The role with which the API sends to the queue."""
+        """The role with which the API sends to the queue, or publishes to the topic."""
         return self._integration_role
 
     @property
@@ -362,6 +388,15 @@ class CollectionApi(Construct):
     def endpoint_url(self) -> str:
         """URL of ``/events`` under API Gateway's own domain, without a query string."""
         return self._api.url_for_path(f"/{RESOURCE_NAME}")
+
+
+def _receiver(queue: sqs.IQueue | None, topic: sns.ITopic | None) -> Receiver:
+    if queue is not None and topic is None:
+        return QueueReceiver(queue)
+    if topic is not None and queue is None:
+        return TopicReceiver(topic)
+    given = "both" if queue is not None else "neither"
+    raise ValueError(f"queue or topic must be given, one of them, got {given}")
 
 
 def _message(text: str) -> str:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
@@ -26,7 +28,8 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.firewall import Firewall
 
 _MAX_SQS_RETENTION = cdk.Duration.days(14)
-_MAX_ATTRIBUTE_NAME = 50  # Pinpoint's limit for a user attribute's name, in characters
+_MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
+_MAX_DESTINATIONS = 100  # subscriptions of a topic that takes as much
 
 
 class GtmConnector(Construct):
@@ -34,6 +37,17 @@ class GtmConnector(Construct):
 
     API Gateway puts every hit into a queue without code, a function takes them out in batches and
     sends them on. What can never be delivered waits in the dead-letter queue with the reason.
+
+    With several destinations API Gateway publishes every hit once, to a topic, and each destination
+    has a queue, a function and a dead-letter queue of its own: while one is down, its events wait,
+    and the others' go on.
+
+    The queues belong to the place, not to the kind of destination: whatever is the only one, or the
+    first, takes over the queue that was there, with what waits in it. So to move without losing or
+    repeating an event, put the new destination *first* and the old one after it, and drop the old
+    one when its queue is empty. A queue outlives its stack and its destination, because it may hold
+    events that were accepted: one that is taken out stays in the account until somebody deletes it,
+    though what is in it expires after ``message_retention``.
 
     Example:
         >>> GtmConnector(
@@ -45,10 +59,13 @@ class GtmConnector(Construct):
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        destination: Where the events go.
+        destination: Where the events go. Give this or ``destinations``.
+        destinations: Where the events go, each of them to all: 1 to 100 (SNS's limit for a topic of
+            large messages), each with its own ``construct_id``. One is the same as ``destination``.
         anonymous_user_attributes: Names of the user attributes (``usat_…``) that anybody may
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
-            through. Default: none, because anyone who knows an endpoint id could change its
+            through. A name is at most as long as every destination takes it, 50 characters with
+            Pinpoint. Default: none, because anyone who knows an endpoint id could change its
             segments and messages.
         authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for.
             Default: ``"*"``.
@@ -102,7 +119,8 @@ class GtmConnector(Construct):
         scope: Construct,
         construct_id: str,
         *,
-        destination: Destination,
+        destination: Destination | None = None,
+        destinations: Sequence[Destination] | None = None,
         anonymous_user_attributes: Sequence[str] | Literal["*"] = (),
         authenticated_user_attributes: Sequence[str] | Literal["*"] = "*",
         authorizer: Authorizer | None = None,
@@ -129,8 +147,13 @@ class GtmConnector(Construct):
         max_batching_window = max_batching_window or cdk.Duration.seconds(5)
         timeout = timeout or cdk.Duration.minutes(1)
         message_retention = message_retention or cdk.Duration.days(4)
-        _check_names("anonymous_user_attributes", anonymous_user_attributes)
-        _check_names("authenticated_user_attributes", authenticated_user_attributes)
+        destinations = _checked_destinations(destination, destinations)
+        longest = min(
+            (limit for each in destinations if (limit := each.max_attribute_name) is not None),
+            default=None,
+        )
+        _check_names("anonymous_user_attributes", anonymous_user_attributes, longest)
+        _check_names("authenticated_user_attributes", authenticated_user_attributes, longest)
         cors = Cors(allowed_origins, allow_http_origins=allow_http_origins)
         if disable_execute_api_endpoint and domain is None:
             raise ValueError(
@@ -156,29 +179,29 @@ class GtmConnector(Construct):
             _MAX_SQS_RETENTION.minus(cdk.Duration.days(1)),
         )
 
-        self._dead_letter_queue = sqs.Queue(
-            self,
-            "DeadLetterQueue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=_MAX_SQS_RETENTION,
-        )
-        self._queue = sqs.Queue(
-            self,
-            "Queue",
-            encryption=sqs.QueueEncryption.SQS_MANAGED,
-            enforce_ssl=True,
-            retention_period=message_retention,
-            # AWS's recommendation for an SQS event source: 6 times the function's timeout.
-            visibility_timeout=cdk.Duration.seconds(6 * timeout.to_seconds()),
-            dead_letter_queue=sqs.DeadLetterQueue(
-                queue=self._dead_letter_queue, max_receive_count=max_receive_count
-            ),
-        )
+        scopes: list[Construct] = []
+        for number, each in enumerate(destinations):
+            own = Construct(self, each.construct_id)
+            each.add_resources(own)
+            # The first one's ids are those of the only one: it takes over its queue.
+            scopes.append(own if number else self)
+        queues = [
+            _add_queues(
+                scope,
+                max_receive_count=max_receive_count,
+                message_retention=message_retention,
+                # AWS's recommendation for an SQS event source: 6 times the function's timeout.
+                visibility_timeout=cdk.Duration.seconds(6 * timeout.to_seconds()),
+            )
+            for scope in scopes
+        ]
+        self._queue, self._dead_letter_queue = queues[0]
+        self._topic = None if len(destinations) == 1 else _add_topic(self)
         self._collection = CollectionApi(
             self,
             "Collection",
-            queue=self._queue,
+            queue=self._queue if self._topic is None else None,
+            topic=self._topic,
             cors=cors,
             authorizer=authorizer,
             honor_privacy_signals=honor_privacy_signals,
@@ -188,28 +211,53 @@ class GtmConnector(Construct):
             log_retention=log_retention,
             cloud_watch_role=cloud_watch_role,
         )
+        if self._topic is None:
+            # Where a topic goes, its queue goes on taking what it passes on until the stage has
+            # changed: SNS does not try again where it may not send, nor keeps what is refused.
+            for queue in queues[0]:
+                queue.node.find_child("Policy").node.add_dependency(
+                    self._collection.api.deployment_stage
+                )
+        else:
+            for queue, dead_letter_queue in queues:
+                subscription = self._topic.add_subscription(
+                    subscriptions.SqsSubscription(
+                        queue,
+                        # Else the queue would get a JSON document about the message.
+                        raw_message_delivery=True,
+                        # SNS tries for 23 days, and not at all if it may not, or the queue is gone.
+                        dead_letter_queue=dead_letter_queue,
+                    )
+                )
+                # What is published before a queue is subscribed never reaches it.
+                self._collection.deploy_after(subscription)
         if firewall is not None:
             firewall.bind(self, self._collection.api.deployment_stage)
         self._domain_name = (
             None if domain is None else domain.bind(self, self._collection.api.deployment_stage)
         )
-        self._delivery = EventDelivery(
-            self,
-            "Delivery",
-            queue=self._queue,
-            dead_letter_queue=self._dead_letter_queue,
-            destination=destination,
-            anonymous_user_attributes=anonymous_user_attributes,
-            authenticated_user_attributes=authenticated_user_attributes,
-            allowed_origins=cors.origins,
-            accept_client_timestamp=accept_client_timestamp,
-            batch_size=batch_size,
-            max_batching_window=max_batching_window,
-            max_concurrency=max_concurrency,
-            memory_size=memory_size,
-            timeout=timeout,
-            log_retention=log_retention,
-        )
+        self._deliveries = [
+            EventDelivery(
+                scope,
+                "Delivery",
+                queue=queue,
+                dead_letter_queue=dead_letter_queue,
+                destination=each,
+                anonymous_user_attributes=anonymous_user_attributes,
+                authenticated_user_attributes=authenticated_user_attributes,
+                allowed_origins=cors.origins,
+                accept_client_timestamp=accept_client_timestamp,
+                batch_size=batch_size,
+                max_batching_window=max_batching_window,
+                max_concurrency=max_concurrency,
+                memory_size=memory_size,
+                timeout=timeout,
+                log_retention=log_retention,
+            )
+            for scope, each, (queue, dead_letter_queue) in zip(
+                scopes, destinations, queues, strict=True
+            )
+        ]
 
     @property
     def api(self) -> apigateway.RestApi:
@@ -222,24 +270,37 @@ class GtmConnector(Construct):
         return self._collection
 
     @property
+    def topic(self) -> sns.Topic | None:
+        """What passes each event on to the queues; ``None`` with one destination."""
+        return self._topic
+
+    @property
+    def deliveries(self) -> list[EventDelivery]:
+        """The delivering half of each destination, in their order."""
+        return list(self._deliveries)
+
+    @property
     def delivery(self) -> EventDelivery:
-        """The delivering half: the function and its event source."""
-        return self._delivery
+        """The first destination's delivering half: the function and its event source."""
+        return self._deliveries[0]
 
     @property
     def queue(self) -> sqs.Queue:
-        """Where events wait for delivery."""
+        """Where events wait for delivery to the first destination."""
         return self._queue
 
     @property
     def dead_letter_queue(self) -> sqs.Queue:
-        """Where messages end that cannot be delivered, with the reason if rejected."""
+        """Where the first destination's messages end that cannot be delivered.
+
+        Those that were rejected say why.
+        """
         return self._dead_letter_queue
 
     @property
     def function(self) -> lambda_.Function:
-        """The function that delivers."""
-        return self._delivery.function
+        """The function that delivers to the first destination."""
+        return self.delivery.function
 
     @property
     def endpoint_url(self) -> str:
@@ -271,7 +332,75 @@ class GtmConnector(Construct):
         return f"{self.endpoint_url}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}"
 
 
-def _check_names(prop: str, names: Sequence[str] | Literal["*"]) -> None:
+def _checked_destinations(
+    destination: Destination | None, destinations: Sequence[Destination] | None
+) -> Sequence[Destination]:
+    if destination is not None:
+        if destinations is not None:
+            raise ValueError("destinations must not be given with destination, got both")
+        return [destination]
+    if destinations is None:
+        raise ValueError("destination must be given, or destinations, got neither")
+    if not 1 <= len(destinations) <= _MAX_DESTINATIONS:
+        raise ValueError(
+            f"destinations must hold 1 to {_MAX_DESTINATIONS} of them, got {len(destinations)}"
+        )
+    ids = [each.construct_id for each in destinations]
+    for construct_id in ids:
+        if ids.count(construct_id) > 1:
+            raise ValueError(
+                "destinations must each have a construct_id of its own (two of one kind need to be "
+                f"given one), got {construct_id} {ids.count(construct_id)} times"
+            )
+    return destinations
+
+
+def _add_queues(
+    scope: Construct,
+    *,
+    max_receive_count: int,
+    message_retention: cdk.Duration,
+    visibility_timeout: cdk.Duration,
+) -> tuple[sqs.Queue, sqs.Queue]:
+    """Add a queue and its dead-letter queue to ``scope``."""
+    dead_letter_queue = sqs.Queue(
+        scope,
+        "DeadLetterQueue",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=_MAX_SQS_RETENTION,
+        # What is in it was accepted: it is somebody's to look at.
+        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    )
+    queue = sqs.Queue(
+        scope,
+        "Queue",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=message_retention,
+        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+        visibility_timeout=visibility_timeout,
+        dead_letter_queue=sqs.DeadLetterQueue(
+            queue=dead_letter_queue, max_receive_count=max_receive_count
+        ),
+    )
+    return queue, dead_letter_queue
+
+
+def _add_topic(scope: Construct) -> sns.Topic:
+    topic = sns.Topic(scope, "Topic", enforce_ssl=True)
+    resource = topic.node.default_child
+    if not isinstance(resource, sns.CfnTopic):  # aws-cdk-lib's own topic always has one
+        raise TypeError(f"expected the topic's CfnTopic, got {resource!r}")
+    # The topic itself knows neither. SNS's own key, by its alias: its policy lets every principal
+    # of the account use it through SNS that may use SNS, so API Gateway's role needs no grant.
+    resource.kms_master_key_id = "alias/aws/sns"
+    # As much as SQS takes, so that what a body may be does not depend on the destinations.
+    resource.maximum_message_size = _MAX_MESSAGE_SIZE
+    return topic
+
+
+def _check_names(prop: str, names: Sequence[str] | Literal["*"], longest: int | None) -> None:
     if names == "*":
         return
     if isinstance(names, str):  # a sequence too, of one-letter names
@@ -281,10 +410,10 @@ def _check_names(prop: str, names: Sequence[str] | Literal["*"]) -> None:
     for name in names:
         if not isinstance(name, str):
             raise ValueError(f"{prop} must hold names, got {name!r}")  # noqa: TRY004
-        if not 1 <= len(name) <= _MAX_ATTRIBUTE_NAME:
-            raise ValueError(
-                f"{prop} must hold names of 1 to {_MAX_ATTRIBUTE_NAME} characters, got {name!r}"
-            )
+        if not name:
+            raise ValueError(f"{prop} must hold names of at least 1 character, got {name!r}")
+        if longest is not None and len(name) > longest:
+            raise ValueError(f"{prop} must hold names of 1 to {longest} characters, got {name!r}")
         if name == "*":
             raise ValueError(f'{prop} must be "*" itself to allow all names, got {list(names)!r}')
 

@@ -31,7 +31,8 @@ class EventDelivery(Construct):
         queue: Where the events wait. Its visibility timeout must be at least 6 times ``timeout``
             (AWS's recommendation for SQS event sources).
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
-        destination: Where the events go.
+        destination: Where the events go. What it brings along is already there, see
+            :meth:`cdk_gtm_connector.Destination.add_resources`.
         anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -64,6 +65,9 @@ class EventDelivery(Construct):
         log_retention: logs.RetentionDays,
     ) -> None:
         super().__init__(scope, construct_id)
+        self._queue = queue
+        self._dead_letter_queue = dead_letter_queue
+        self._destination = destination
 
         self._log = logs.LogGroup(
             self, "Log", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
@@ -111,6 +115,21 @@ class EventDelivery(Construct):
                 report_batch_item_failures=True,
             )
         )
+
+    @property
+    def queue(self) -> sqs.IQueue:
+        """Where the events wait."""
+        return self._queue
+
+    @property
+    def dead_letter_queue(self) -> sqs.IQueue:
+        """Where messages end that cannot be delivered, with the reason if rejected."""
+        return self._dead_letter_queue
+
+    @property
+    def destination(self) -> Destination:
+        """Where the events go."""
+        return self._destination
 
     @property
     def function(self) -> lambda_.Function:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisfirehose as firehose
 
 from cdk_gtm_connector import (
+    CustomerProfilesDestination,
     Domain,
+    EventBridgeDestination,
+    FirehoseDestination,
     Firewall,
     GtmConnector,
+    KinesisDestination,
     PinpointDestination,
+    ProfileEventTrigger,
     SignedTokenAuthorizer,
 )
 from stacks.settings import SettingError
@@ -19,7 +27,23 @@ from stacks.settings import SettingError
 if TYPE_CHECKING:
     from constructs import Construct
 
+    from cdk_gtm_connector import Destination
     from stacks.settings import Settings
+
+# What the settings are called that are a destination's props.
+_PINPOINT_PROPS: Final = {
+    "application_id": "pinpoint_app_id",
+    "requests_per_second": "pinpoint_requests_per_second",
+}
+_EVENT_BRIDGE_PROPS: Final = {"source": "event_source"}
+_CUSTOMER_PROFILES_PROPS: Final = {
+    "domain_name": "customer_profiles_domain",
+    "object_type_name": "customer_profiles_object_type",
+    "user_attributes": "customer_profiles_attributes",
+    "event_type": "customer_profiles_trigger_event",
+    "event_trigger's name": "customer_profiles_trigger_event",
+    "requests_per_second": "customer_profiles_requests_per_second",
+}
 
 
 class ConnectorStack(cdk.Stack):
@@ -30,11 +54,12 @@ class ConnectorStack(cdk.Stack):
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
         self.token = self._token(settings) if settings.signed_token else None
+        destinations = [self._destination(name, settings) for name in settings.destination]
         try:
             self.connector = GtmConnector(
                 self,
                 "Connector",
-                destination=PinpointDestination(application_id=settings.pinpoint_app_id),
+                destinations=destinations,
                 authorizer=self.token,
                 firewall=self._firewall(settings),
                 domain=self._domain(settings),
@@ -43,6 +68,64 @@ class ConnectorStack(cdk.Stack):
         except ValueError as error:
             raise SettingError.from_prop(error) from error
         self._add_outputs()
+
+    def _destination(self, name: str, settings: Settings) -> Destination:
+        match name:
+            case "pinpoint":
+                return self._pinpoint(settings)
+            case "kinesis":
+                return KinesisDestination(
+                    kinesis.Stream.from_stream_arn(self, "Stream", settings.kinesis_stream_arn)
+                )
+            case "firehose":
+                return self._firehose(settings)
+            case "eventbridge":
+                return self._event_bridge(settings)
+            case _:
+                return self._customer_profiles(settings)
+
+    def _pinpoint(self, settings: Settings) -> PinpointDestination:
+        try:
+            return PinpointDestination(
+                settings.pinpoint_app_id, requests_per_second=settings.pinpoint_requests_per_second
+            )
+        except ValueError as error:
+            raise SettingError.from_prop(error, _PINPOINT_PROPS) from error
+
+    def _firehose(self, settings: Settings) -> FirehoseDestination:
+        stream = firehose.DeliveryStream.from_delivery_stream_name(
+            self, "DeliveryStream", settings.firehose_delivery_stream_name
+        )
+        # aws-cdk-lib adds Firehose's IP ranges to the stack, which nothing here refers to.
+        self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
+        return FirehoseDestination(stream)
+
+    def _event_bridge(self, settings: Settings) -> EventBridgeDestination:
+        bus = events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)
+        props = {} if settings.event_source is None else {"source": settings.event_source}
+        try:
+            return EventBridgeDestination(bus, **props)
+        except ValueError as error:
+            raise SettingError.from_prop(error, _EVENT_BRIDGE_PROPS) from error
+
+    def _customer_profiles(self, settings: Settings) -> CustomerProfilesDestination:
+        props: dict[str, Any] = {
+            "object_type_name": settings.customer_profiles_object_type,
+            "user_attributes": settings.customer_profiles_attributes,
+            "requests_per_second": settings.customer_profiles_requests_per_second,
+        }
+        event_type = settings.customer_profiles_trigger_event
+        try:
+            return CustomerProfilesDestination(
+                domain_name=settings.customer_profiles_domain,
+                create_domain=settings.customer_profiles_create_domain,
+                event_trigger=(
+                    None if event_type is None else ProfileEventTrigger(event_type=event_type)
+                ),
+                **{prop: value for prop, value in props.items() if value is not None},
+            )
+        except ValueError as error:
+            raise SettingError.from_prop(error, _CUSTOMER_PROFILES_PROPS) from error
 
     def _token(self, settings: Settings) -> SignedTokenAuthorizer:
         props: dict[str, Any] = {"audience": settings.token_audience}
@@ -75,6 +158,25 @@ class ConnectorStack(cdk.Stack):
             ),
             "FunctionName": (connector.function.function_name, "The function that delivers"),
         }
+        for delivery in connector.deliveries[1:]:
+            kind = delivery.destination.construct_id
+            outputs[f"{kind}QueueName"] = (
+                delivery.queue.queue_name,
+                f"Where events wait for delivery to {kind}",
+            )
+            outputs[f"{kind}DeadLetterQueueName"] = (
+                delivery.dead_letter_queue.queue_name,
+                f"Where messages end that cannot be delivered to {kind}",
+            )
+            outputs[f"{kind}FunctionName"] = (
+                delivery.function.function_name,
+                f"The function that delivers to {kind}",
+            )
+        if connector.topic is not None:
+            outputs["TopicArn"] = (
+                connector.topic.topic_arn,
+                "What passes each event on to the queues",
+            )
         if self.token is not None:
             outputs["AuthenticatedEndpointUrl"] = (
                 connector.authenticated_endpoint_url,

@@ -41,11 +41,12 @@ def acknowledge(connector: GtmConnector) -> None:
             "Another authorizer guards this route: an image tag cannot send the header in which "
             "Cognito's expects its token.",
         )
-    _acknowledge(
-        connector.delivery.role.node.find_child("DefaultPolicy"),
-        "IAM5[Resource::*]",
-        "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource but *.",
-    )
+    for delivery in connector.deliveries:
+        _acknowledge(
+            delivery.role.node.find_child("DefaultPolicy"),
+            "IAM5[Resource::*]",
+            "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource but *.",
+        )
 
     cloud_watch_role = connector.api.node.try_find_child("CloudWatchRole")
     if cloud_watch_role is not None:

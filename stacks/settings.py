@@ -5,19 +5,20 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 
-from cdk_gtm_connector import PinpointDestination
-
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from constructs import Node
 
 T = TypeVar("T")
+
+DESTINATIONS: Final = ("pinpoint", "kinesis", "firehose", "eventbridge", "customer-profiles")
+"""What the setting ``destination`` may name."""
 
 
 class SettingError(Exception):
@@ -28,13 +29,20 @@ class SettingError(Exception):
         super().__init__(f"setting {name} {problem}, {got}: {_how_to_set(name, example)}")
 
     @classmethod
-    def from_prop(cls, error: ValueError) -> SettingError:
+    def from_prop(cls, error: ValueError, names: Mapping[str, str] | None = None) -> SettingError:
         """Return what a construct said of a prop, with how to set it from here.
 
         The settings carry the props' names, and the constructs' messages begin with them.
+
+        Args:
+            error: What the construct said.
+            names: Settings by prop, where they are called otherwise.
         """
         setting_error = cls.__new__(cls)
         words = str(error)
+        for prop, setting in (names or {}).items():
+            if words.startswith(f"{prop} "):
+                words = words.replace(prop, setting, 1)
         if words.startswith("rate_limit "):
             words = f"firewall_{words}"
         elif words.startswith("domain's name "):
@@ -56,7 +64,20 @@ class Settings:
     at the construct's default.
 
     Attributes:
+        destination: Where the events go, of ``DESTINATIONS``; several for a fan-out.
         pinpoint_app_id: Pinpoint application that receives the events.
+        pinpoint_requests_per_second: The account's quota for Pinpoint.
+        kinesis_stream_arn: Kinesis data stream that receives the events.
+        firehose_delivery_stream_name: Firehose delivery stream that receives the events.
+        event_bus_name: EventBridge bus that receives the events.
+        event_source: The events' source on it.
+        customer_profiles_domain: Customer Profiles domain that receives the events.
+        customer_profiles_create_domain: Whether it is made.
+        customer_profiles_object_type: Name of the object type that is made in it.
+        customer_profiles_attributes: User attributes that become the profile's: names, or the
+            profile's fields by name.
+        customer_profiles_trigger_event: Event type that a trigger is made for.
+        customer_profiles_requests_per_second: The account's quota for Customer Profiles.
         signed_token: Whether there is an authenticated route, behind signed tokens.
         token_audience: What a token's ``aud`` must hold.
         firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
@@ -64,7 +85,19 @@ class Settings:
         certificate_arn: ACM certificate of ``domain_name``.
     """
 
-    pinpoint_app_id: str
+    destination: Sequence[str] = ("pinpoint",)
+    pinpoint_app_id: str = ""
+    pinpoint_requests_per_second: int | None = None
+    kinesis_stream_arn: str = ""
+    firehose_delivery_stream_name: str = ""
+    event_bus_name: str = "default"
+    event_source: str | None = None
+    customer_profiles_domain: str = ""
+    customer_profiles_create_domain: bool = False
+    customer_profiles_object_type: str | None = None
+    customer_profiles_attributes: Sequence[str] | Mapping[str, str] | None = None
+    customer_profiles_trigger_event: str | None = None
+    customer_profiles_requests_per_second: int | None = None
     signed_token: bool = False
     token_audience: str | None = None
     firewall_rate_limit: int | None = None
@@ -112,7 +145,7 @@ class Settings:
         if token_audience and not signed_token:
             raise SettingError("signed_token", "must be true with token_audience", None, "true")
         return cls(
-            pinpoint_app_id=_pinpoint_app_id(node),
+            **_destination(node),
             signed_token=signed_token,
             token_audience=token_audience,
             firewall_rate_limit=_read(node, "firewall_rate_limit", _whole_number, "2000"),
@@ -153,7 +186,19 @@ class Settings:
 
 _OWN = frozenset(
     {
+        "destination",
         "pinpoint_app_id",
+        "pinpoint_requests_per_second",
+        "kinesis_stream_arn",
+        "firehose_delivery_stream_name",
+        "event_bus_name",
+        "event_source",
+        "customer_profiles_domain",
+        "customer_profiles_create_domain",
+        "customer_profiles_object_type",
+        "customer_profiles_attributes",
+        "customer_profiles_trigger_event",
+        "customer_profiles_requests_per_second",
         "signed_token",
         "token_audience",
         "firewall_rate_limit",
@@ -174,20 +219,161 @@ def _refuse_misspelt(node: Node) -> None:
             raise SettingError(match, "seems to be misspelt", key, "…")
 
 
-def _pinpoint_app_id(node: Node) -> str:
-    value = node.try_get_context("pinpoint_app_id")
-    try:
-        if not isinstance(value, str):
-            raise ValueError  # noqa: TRY004, TRY301 - as if it were malformed
-        return PinpointDestination(application_id=value.strip()).application_id
-    except ValueError:
-        raise SettingError(
-            "pinpoint_app_id",
+_APP_ID_EXAMPLE = "0123456789abcdef0123456789abcdef"
+_STREAM_EXAMPLE = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
+_DELIVERY_STREAM_EXAMPLE = "events"
+_DOMAIN_EXAMPLE = "shop"
+
+
+def _destination(node: Node) -> dict[str, Any]:
+    """Read where the events go, and what those destinations need to be told."""
+    settings: dict[str, Any] = {
+        name: value
+        for name, value in {
+            "destination": _read(node, "destination", _destinations, "kinesis"),
+            "pinpoint_app_id": _read(node, "pinpoint_app_id", _app_id, _APP_ID_EXAMPLE),
+            "pinpoint_requests_per_second": _read(
+                node, "pinpoint_requests_per_second", _whole_number, "100"
+            ),
+            "kinesis_stream_arn": _read(node, "kinesis_stream_arn", _stream_arn, _STREAM_EXAMPLE),
+            "firehose_delivery_stream_name": _read(
+                node,
+                "firehose_delivery_stream_name",
+                _delivery_stream_name,
+                _DELIVERY_STREAM_EXAMPLE,
+            ),
+            "event_bus_name": _read(node, "event_bus_name", _event_bus_name, "default"),
+            "event_source": _read(node, "event_source", _text, "shop.example"),
+            "customer_profiles_domain": _read(
+                node, "customer_profiles_domain", _text, _DOMAIN_EXAMPLE
+            ),
+            "customer_profiles_create_domain": _read(
+                node, "customer_profiles_create_domain", _boolean, "true"
+            ),
+            "customer_profiles_object_type": _read(
+                node, "customer_profiles_object_type", _text, "GtmEvent"
+            ),
+            "customer_profiles_attributes": _read(
+                node, "customer_profiles_attributes", _targets, "plan,email=EmailAddress"
+            ),
+            "customer_profiles_trigger_event": _read(
+                node, "customer_profiles_trigger_event", _text, "purchase"
+            ),
+            "customer_profiles_requests_per_second": _read(
+                node, "customer_profiles_requests_per_second", _whole_number, "100"
+            ),
+        }.items()
+        if value is not None
+    }
+    destinations = settings.get("destination", ("pinpoint",))
+    for destination, (name, problem, example) in _REQUIRED.items():
+        if destination in destinations and name not in settings:
+            raise SettingError(name, problem, None, example)
+    if "destination" not in settings:
+        # Else the events would go to Pinpoint, although another destination was meant.
+        for name in settings:
+            destination = _destination_of(name)
+            if destination != "pinpoint":
+                raise SettingError("destination", f"must be set with {name}", None, destination)
+    return settings
+
+
+_REQUIRED: Final = {
+    "pinpoint": (
+        "pinpoint_app_id",
+        (
             "must be the ID of the Pinpoint application that receives the events "
-            "(letters, digits and hyphens)",
-            value,
-            "0123456789abcdef0123456789abcdef",
-        ) from None
+            "(letters, digits and hyphens)"
+        ),
+        _APP_ID_EXAMPLE,
+    ),
+    "kinesis": (
+        "kinesis_stream_arn",
+        "must be the ARN of the Kinesis data stream that receives the events",
+        _STREAM_EXAMPLE,
+    ),
+    "firehose": (
+        "firehose_delivery_stream_name",
+        "must be the name of the Firehose delivery stream that receives the events",
+        _DELIVERY_STREAM_EXAMPLE,
+    ),
+    "customer-profiles": (
+        "customer_profiles_domain",
+        "must be the name of the Customer Profiles domain that receives the events",
+        _DOMAIN_EXAMPLE,
+    ),
+}
+
+
+def _destination_of(setting: str) -> str:
+    """Return the destination that a setting is for."""
+    if setting.startswith("event_"):
+        return "eventbridge"
+    return next(name for name in DESTINATIONS if setting.startswith(name.replace("-", "_")))
+
+
+def _destinations(value: object) -> Sequence[str]:
+    names = value.split(",") if isinstance(value, str) else value
+    problem = f"must be one of {', '.join(DESTINATIONS)}, or several, comma-separated"
+    if not isinstance(names, list) or not names:
+        raise ValueError(problem)
+    names = [name.strip() if isinstance(name, str) else name for name in names]
+    if not all(name in DESTINATIONS for name in names):
+        raise ValueError(problem)
+    if len(set(names)) < len(names):
+        raise ValueError("must name each destination once")
+    return names
+
+
+def _app_id(value: object) -> str:
+    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]{1,64}", value.strip(), re.ASCII):
+        return value.strip()
+    raise ValueError(_REQUIRED["pinpoint"][1])
+
+
+def _stream_arn(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(
+        r"arn:[a-z-]+:kinesis:[a-z0-9-]+:\d{12}:stream/[A-Za-z0-9_.-]{1,128}", text, re.ASCII
+    ):
+        raise ValueError(_REQUIRED["kinesis"][1])
+    return text
+
+
+def _delivery_stream_name(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text, re.ASCII):
+        raise ValueError(_REQUIRED["firehose"][1])
+    return text
+
+
+def _event_bus_name(value: object) -> str:
+    text = value.strip() if isinstance(value, str) else ""
+    if not re.fullmatch(r"[A-Za-z0-9_./-]{1,256}", text, re.ASCII):
+        raise ValueError("must be the name of an EventBridge bus")
+    return text
+
+
+def _targets(value: object) -> Sequence[str] | Mapping[str, str]:
+    """Read ``plan,email=EmailAddress``, or the same as a mapping."""
+    problem = "must be comma-separated names of user attributes, each alone or with =field"
+    if isinstance(value, dict):
+        if not all(isinstance(item, str) for item in (*value, *value.values())):
+            raise ValueError(problem)
+        return value
+    names = _names(value)
+    if names == "*":
+        raise ValueError(problem)
+    if not any("=" in name for name in names):
+        return names
+    pairs = [name.partition("=") for name in names]
+    targets = {
+        name.strip(): target.strip() if equals else f"Attributes.{name}"
+        for name, equals, target in pairs
+    }
+    if len(targets) < len(names):
+        raise ValueError("must name each user attribute once")
+    return targets
 
 
 def _read(node: Node, name: str, convert: Callable[[object], T], example: str) -> T | None:

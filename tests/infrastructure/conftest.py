@@ -17,7 +17,7 @@ import app
 import cdk_gtm_connector
 from cdk_gtm_connector import GtmConnector, SignedTokenAuthorizer
 from stacks import nag
-from tests.infrastructure.options import OPTIONS, SETTINGS
+from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
 from tests.infrastructure.synthesis import APPLICATION_ID, Template, add_connector, synthesize
 
 if TYPE_CHECKING:
@@ -101,12 +101,12 @@ def run_app() -> RunApp:
     return run
 
 
-@pytest.fixture(scope="session")
-def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
-    """Each of ``OPTIONS``, acknowledged as the deployable app is, all of them one app."""
-    outdir = tmp_path_factory.mktemp("options")
+def _check(
+    outdir: Path, builders: Mapping[str, Callable[[cdk.Stack], GtmConnector]]
+) -> dict[str, Deployable]:
+    """Synthesize stacks, acknowledged as the deployable app is, all of them in one app."""
     checked = cdk.App(outdir=str(outdir))
-    for name, build in OPTIONS.items():
+    for name, build in builders.items():
         stack = cdk.Stack(checked, name)
         nag.acknowledge(build(stack))
         token = stack.node.try_find_child("Token")
@@ -114,7 +114,19 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
             nag.acknowledge_token(token)
     cdk.Validations.of(checked).add_plugins(AwsSolutionsChecks(checked))
     error = _synth(checked)
-    return {name: Deployable(outdir, error, name) for name in OPTIONS}
+    return {name: Deployable(outdir, error, name) for name in builders}
+
+
+@pytest.fixture(scope="session")
+def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
+    """Each of ``OPTIONS``."""
+    return _check(tmp_path_factory.mktemp("options"), OPTIONS)
+
+
+@pytest.fixture(scope="session")
+def destinations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
+    """Each of ``DESTINATIONS``."""
+    return _check(tmp_path_factory.mktemp("destinations"), DESTINATIONS)
 
 
 @pytest.fixture(scope="session")

@@ -208,8 +208,40 @@ class Template:
         (role,) = (r for r in self.all("AWS::IAM::Role") if r.arn == function.properties["Role"])
         return role
 
-    def grants(self, role: Resource) -> set[tuple[str, str]]:
-        """Return (action, resource) of all that ``role`` may do, from every policy it has."""
+    @property
+    def deliveries(self) -> dict[str, Delivery]:
+        """What delivers, by the kind of destination."""
+        queues = {queue.arn: queue for queue in self.all("AWS::SQS::Queue")}
+        functions = {function.ref: function for function in self.all("AWS::Lambda::Function")}
+        deliveries = {}
+        for source in self.all("AWS::Lambda::EventSourceMapping"):
+            function = functions[source.properties["FunctionName"]]
+            queue = queues[source.properties["EventSourceArn"]]
+            kind = function.properties["Environment"]["Variables"]["DESTINATION"]
+            assert kind not in deliveries
+            deliveries[kind] = Delivery(
+                function=function,
+                role=self.role_of(function),
+                source=source,
+                queue=queue,
+                dead_letter_queue=queues[queue.properties["RedrivePolicy"]["deadLetterTargetArn"]],
+            )
+        return deliveries
+
+    def statements(self, queue: Resource) -> list[dict[str, Any]]:
+        """Return the statements of a queue's own policy."""
+        policy = self.only("AWS::SQS::QueuePolicy", Queues=[queue.ref])
+        return list(policy.properties["PolicyDocument"]["Statement"])
+
+    def grants(
+        self, role: Resource, *, condition: Mapping[str, Any] | None = None
+    ) -> set[tuple[str, str]]:
+        """Return (action, resource) of all that ``role`` may do, from every policy it has.
+
+        Args:
+            role: The role.
+            condition: The one condition that a statement may have.
+        """
         policies = [
             policy.properties["PolicyDocument"]
             for policy in self.all("AWS::IAM::Policy")
@@ -219,7 +251,8 @@ class Template:
         for policy in policies:
             for statement in policy["Statement"]:
                 # NotAction or NotResource would grant what this does not see.
-                assert statement.keys() <= {"Sid", "Effect", "Action", "Resource"}, statement
+                assert statement.keys() - {"Condition"} <= {"Sid", "Effect", "Action", "Resource"}
+                assert statement.get("Condition", condition) == condition, statement
                 assert statement["Effect"] == "Allow", statement
                 grants |= {
                     (action, resource)
@@ -251,7 +284,10 @@ class Template:
         authenticated = self.routes.get("/events/authenticated", {})
         queued = self.get_method.properties["Integration"]["RequestTemplates"]["application/json"]
         return {
-            "destination": (environment["DESTINATION"], environment["PINPOINT_APPLICATION_ID"]),
+            "destination": (
+                environment["DESTINATION"],
+                environment.get("PINPOINT_APPLICATION_ID"),
+            ),
             "anonymous_user_attributes": json.loads(environment["ANONYMOUS_USER_ATTRIBUTES"]),
             "authenticated_user_attributes": json.loads(
                 environment["AUTHENTICATED_USER_ATTRIBUTES"]
@@ -299,6 +335,30 @@ class Template:
     def log_groups(self) -> list[Resource]:
         """The log groups."""
         return self.all("AWS::Logs::LogGroup")
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What delivers to one destination.
+
+    Attributes:
+        function: The function.
+        role: What it acts as.
+        source: What feeds it.
+        queue: Where the events wait.
+        dead_letter_queue: The queue that the other one drives into.
+    """
+
+    function: Resource
+    role: Resource
+    source: Resource
+    queue: Resource
+    dead_letter_queue: Resource
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The function's environment."""
+        return dict(self.function.properties["Environment"]["Variables"])
 
 
 _DEPLOYMENT_HASH = 32

@@ -107,14 +107,14 @@ class TestQueueing:
         self, template: Template, integration: dict[str, Any]
     ) -> None:
         expected = mapping.message(
-            queue_url=template.queue.ref,
+            call=mapping.send_message(template.queue.ref),
             content="query",
             authorizer=None,
             token_parameter="token",  # noqa: S106 - a parameter's name
             honor_privacy_signals=False,
             max_body_characters=300_000,
         )
-        assert f'{{"QueueUrl":"{template.queue.ref}","MessageBody":"v=1&time=' in expected
+        assert f'{{"QueueUrl":"{template.queue.ref}","MessageBody":"$envelope' in expected
         assert integration["RequestTemplates"]["application/json"] == expected
 
     def test_no_placeholder_is_left(self, options: dict[str, Deployable]) -> None:
@@ -240,7 +240,14 @@ class TestDeployment:
             for kind in ("Method", "Resource", "GatewayResponse", "RequestValidator", "Model")
             for resource in template.all(f"AWS::ApiGateway::{kind}")
         ]
-        assert deployment.depends_on == set(parts)
+        # And for the permission to call the queue.
+        role = template.role("apigateway.amazonaws.com")
+        (policy,) = (
+            policy.logical_id
+            for policy in template.all("AWS::IAM::Policy")
+            if role.ref in policy.properties["Roles"]
+        )
+        assert deployment.depends_on == {*parts, role.logical_id, policy}
 
     @pytest.mark.parametrize(
         ("constant", "value"),

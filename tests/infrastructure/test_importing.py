@@ -52,7 +52,8 @@ class TestStranger:
     def test_the_library_reads_no_context_and_no_environment(self) -> None:
         forbidden_modules = {"os", "sys", "subprocess", "socket", "boto3", "botocore"}
         forbidden_names = {"try_get_context", "get_context", "get_all_context", "cwd", "environ"}
-        constructs = set(Path(cdk_gtm_connector.__file__).parent.glob("*.py"))
+        package = Path(cdk_gtm_connector.__file__).parent
+        constructs = {*package.glob("*.py"), *package.glob("destinations/*.py")}
         # A command-line program, which no construct imports.
         constructs.remove(Path(tokens.__file__))
         forbidden_modules.add(tokens.__name__)
@@ -78,6 +79,7 @@ def built_upon(tmp_path_factory: pytest.TempPathFactory) -> Template:
             "DeadLetterQueue": connector.dead_letter_queue.queue_arn,
             "Function": connector.function.function_arn,
             "FunctionRole": connector.delivery.role.role_arn,
+            "Deliveries": connector.deliveries[0].queue.queue_arn,
             "FunctionLog": connector.delivery.log.log_group_name,
             "IntegrationRole": connector.collection.integration_role.role_arn,
             "AccessLog": connector.collection.access_log.log_group_arn,
@@ -108,6 +110,7 @@ class TestPublicAttributes:
             "DeadLetterQueue": built_upon.dead_letter_queue.arn,
             "Function": built_upon.function.arn,
             "FunctionRole": built_upon.role("lambda.amazonaws.com").arn,
+            "Deliveries": built_upon.queue.arn,
             "FunctionLog": built_upon.function.properties["LoggingConfig"]["LogGroup"],
             "IntegrationRole": built_upon.role("apigateway.amazonaws.com").arn,
             "AccessLog": built_upon.stage.properties["AccessLogSetting"]["DestinationArn"],
@@ -125,14 +128,19 @@ class TestPublicAttributes:
             "CognitoAuthorizer",
             "CollectionApi",
             "Cors",
+            "CustomerProfilesDestination",
             "Destination",
             "Domain",
+            "EventBridgeDestination",
             "EventDelivery",
+            "FirehoseDestination",
             "Firewall",
             "GtmConnector",
             "IamAuthorizer",
+            "KinesisDestination",
             "LambdaAuthorizer",
             "PinpointDestination",
+            "ProfileEventTrigger",
             "SignedTokenAuthorizer",
         ]
         for name in cdk_gtm_connector.__all__:

@@ -13,7 +13,7 @@ import pytest
 
 from stacks import nag
 from tests.infrastructure.conftest import EXAMPLES, README
-from tests.infrastructure.options import OPTIONS, SETTINGS
+from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
 
 if TYPE_CHECKING:
     from constructs import IConstruct
@@ -48,15 +48,16 @@ def lint(*paths: Path) -> dict[Path, list[tuple[str, str]]]:
 
 
 @pytest.fixture(scope="session")
-def linted(
+def linted(  # noqa: PLR0917 - pytest passes fixtures by name
     template: Template,
     with_role: Template,
     options: dict[str, Deployable],
+    destinations: dict[str, Deployable],
     settings: dict[str, Deployable],
     examples: list[Deployable],
 ) -> dict[Path, list[tuple[str, str]]]:
     """Findings on every template that is linted, in one run: starting is what takes long."""
-    deployables = [*options.values(), *settings.values(), *examples]
+    deployables = [*options.values(), *destinations.values(), *settings.values(), *examples]
     return lint(
         template.path, with_role.path, *(deployable.template.path for deployable in deployables)
     )
@@ -82,6 +83,12 @@ class TestCfnLint:
         self, linted: dict[Path, Any], options: dict[str, Deployable], name: str
     ) -> None:
         assert linted[options[name].template.path] == []
+
+    @pytest.mark.parametrize("name", DESTINATIONS)
+    def test_nor_with_other_destinations(
+        self, linted: dict[Path, Any], destinations: dict[str, Deployable], name: str
+    ) -> None:
+        assert linted[destinations[name].template.path] == []
 
     @pytest.mark.parametrize("name", SETTINGS)
     def test_nor_with_other_settings(
@@ -131,6 +138,14 @@ class TestCdkNag:
         assert options[name].acknowledged  # so it was looked at
         assert options[name].violated == set()
         assert options[name].error is None
+
+    @pytest.mark.parametrize("name", DESTINATIONS)
+    def test_no_destination_violates_more(
+        self, destinations: dict[str, Deployable], name: str
+    ) -> None:
+        assert destinations[name].acknowledged  # so it was looked at
+        assert destinations[name].violated == set()
+        assert destinations[name].error is None
 
     @pytest.mark.parametrize("name", SETTINGS)
     def test_no_setting_stops_the_deployment(

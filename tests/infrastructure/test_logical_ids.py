@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 SNAPSHOT = Path(__file__).with_name("logical_ids.json")
 SNAPSHOT_OF_SETTINGS = Path(__file__).with_name("logical_ids_of_settings.json")
+SNAPSHOT_OF_FAN_OUT = Path(__file__).with_name("logical_ids_of_fan_out.json")
 
 
 def test_they_are_those_of_the_stacks_that_are_out_there(template: Template) -> None:
@@ -31,3 +32,12 @@ def test_so_are_those_that_settings_add(
     added = dict(everything.items() - template.logical_ids.items())
     assert template.logical_ids.items() <= everything.items()
     assert added == json.loads(SNAPSHOT_OF_SETTINGS.read_text(encoding="utf-8"))
+
+
+def test_so_are_those_of_several_destinations(
+    template: Template, settings: dict[str, Deployable]
+) -> None:
+    # Another id of a queue would be another queue: events would wait in the one before for ever.
+    several = settings["fan_out"].template.logical_ids
+    added = dict(several.items() - template.logical_ids.items())
+    assert added == json.loads(SNAPSHOT_OF_FAN_OUT.read_text(encoding="utf-8"))

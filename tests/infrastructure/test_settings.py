@@ -9,23 +9,53 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 import pytest
 
 from cdk_gtm_connector import GtmConnector
 from stacks.connector_stack import ConnectorStack
-from stacks.settings import _OWN, SettingError, Settings
+from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings
+from tests.infrastructure.options import STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Deployable
+
 CHECKOUT = Path(__file__).parents[2]
+
+# What a setting is read with: those of the destinations are read with theirs alone.
+DESTINATION_OF = {
+    "kinesis": "kinesis",
+    "firehose": "firehose",
+    "event": "eventbridge",
+    "customer": "customer-profiles",
+}
+NEEDED = {
+    "kinesis": {"kinesis_stream_arn": STREAM_ARN},
+    "firehose": {"firehose_delivery_stream_name": "events"},
+    "eventbridge": {},
+    "customer-profiles": {"customer_profiles_domain": "shop"},
+}
 
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
 
 # Setting, as the command line gives it, as cdk.json gives it, what it becomes in the template.
 TAKEN: list[tuple[str, str, Any, object]] = [
     ("pinpoint_app_id", APPLICATION_ID, APPLICATION_ID, ("pinpoint", APPLICATION_ID)),
+    ("destination", "pinpoint", ["pinpoint"], None),
+    ("pinpoint_requests_per_second", "100", 100, "100"),
+    ("kinesis_stream_arn", STREAM_ARN, STREAM_ARN, None),
+    ("firehose_delivery_stream_name", "events", "events", None),
+    ("event_bus_name", "shop", "shop", None),
+    ("event_source", "shop.example", "shop.example", None),
+    ("customer_profiles_domain", "shop", "shop", None),
+    ("customer_profiles_create_domain", "true", True, None),
+    ("customer_profiles_object_type", "ShopEvent", "ShopEvent", None),
+    ("customer_profiles_attributes", "plan, email=EmailAddress", {"plan": "Attributes.plan"}, None),
+    ("customer_profiles_trigger_event", "purchase", "purchase", None),
+    ("customer_profiles_requests_per_second", "50", 50, None),
     ("anonymous_user_attributes", "plan, city", ["plan", "city"], ["city", "plan"]),
     ("authenticated_user_attributes", "plan", ["plan"], ["plan"]),
     ("signed_token", "true", True, "CUSTOM"),
@@ -67,6 +97,38 @@ MALFORMED: list[tuple[str, Any]] = [
     ("pinpoint_app_id", "a\nb"),
     ("pinpoint_app_id", ["abc"]),
     ("pinpoint_app_id", True),
+    ("destination", ""),
+    ("destination", "s3"),
+    ("destination", "pinpoint,"),
+    ("destination", "Kinesis"),
+    ("destination", "pinpoint,pinpoint"),
+    ("destination", []),
+    ("destination", {"kinesis": True}),
+    ("pinpoint_requests_per_second", "fast"),
+    ("pinpoint_requests_per_second", 0),
+    ("kinesis_stream_arn", None),
+    ("kinesis_stream_arn", "events"),
+    ("kinesis_stream_arn", STREAM_ARN + "/consumer/x"),
+    ("firehose_delivery_stream_name", None),
+    ("firehose_delivery_stream_name", "a/b"),
+    ("event_bus_name", ""),
+    ("event_bus_name", "*"),
+    ("event_source", ""),
+    ("event_source", "aws.shop"),
+    ("event_source", "x" * 257),
+    ("customer_profiles_domain", None),
+    ("customer_profiles_domain", "the shop"),
+    ("customer_profiles_create_domain", "yes"),
+    ("customer_profiles_object_type", "1st"),
+    ("customer_profiles_attributes", "*"),
+    ("customer_profiles_attributes", "plan,,city"),
+    ("customer_profiles_attributes", "plan=Attributes.plan,plan"),
+    ("customer_profiles_attributes", {"plan": 1}),
+    ("customer_profiles_attributes", "email=Email"),
+    ("customer_profiles_attributes", "e.mail"),
+    ("customer_profiles_trigger_event", "add to cart"),
+    ("customer_profiles_trigger_event", ""),
+    ("customer_profiles_requests_per_second", 0),
     ("anonymous_user_attributes", "plan,,city"),
     ("anonymous_user_attributes", ["plan", ""]),
     ("anonymous_user_attributes", ["plan", 1]),
@@ -169,7 +231,7 @@ class TestTaken:
         props = set(inspect.signature(GtmConnector.__init__).parameters)
         props -= {"self", "scope", "construct_id"}
         settings = {field.name for field in fields(Settings)}
-        made = {"destination", "authorizer", "firewall", "domain"}
+        made = {"destination", "destinations", "authorizer", "firewall", "domain"}
         assert props - made == settings - _OWN
         assert made <= props
 
@@ -178,6 +240,11 @@ class TestTaken:
         from_command_line = source == "command line"
         context = {case[0]: case[1] if from_command_line else case[2] for case in TAKEN}
         expected = {case[0]: case[3] for case in TAKEN}
+        # Those of other destinations do nothing beside this one; see TestDestinations.
+        others = [name for name in expected if name.startswith(tuple(DESTINATION_OF))]
+        for name in ("destination", *others):
+            assert expected.pop(name) is None
+        requests_per_second = expected.pop("pinpoint_requests_per_second")
         for setting, prop in {
             "pinpoint_app_id": "destination",
             "signed_token": "authorizer",
@@ -191,6 +258,7 @@ class TestTaken:
         (domain,) = template.all("AWS::ApiGateway::DomainName")
         assert domain.properties["RegionalCertificateArn"] == expected.pop("certificate_arn")
         assert template.props == expected
+        assert template.environment["PINPOINT_REQUESTS_PER_SECOND"] == requests_per_second
 
     def test_readme_tells_every_setting_and_its_default(
         self, tmp_path: Path, imported: Template
@@ -206,7 +274,12 @@ class TestTaken:
         assert told.keys() == {field.name for field in fields(Settings)}
         # What has no value that could be given instead.
         for name, words in {
-            "pinpoint_app_id": "required",
+            "pinpoint_app_id": "required with `pinpoint`",
+            "kinesis_stream_arn": "required with `kinesis`",
+            "firehose_delivery_stream_name": "required with `firehose`",
+            "customer_profiles_domain": "required with `customer-profiles`",
+            "customer_profiles_attributes": "none",
+            "customer_profiles_trigger_event": "none",
             "anonymous_user_attributes": "none",
             "token_audience": "none",
             "allowed_origins": "every site",
@@ -253,6 +326,98 @@ class TestTaken:
         assert read(pinpoint_app_id=" abc ").pinpoint_app_id == "abc"
 
 
+class TestDestinations:
+    """Where the events go."""
+
+    def test_each_is_told_what_its_settings_say(self, settings: dict[str, Deployable]) -> None:
+        told = {
+            kind: delivery.environment
+            for name in ("kinesis", "firehose", "eventbridge", "customer_profiles")
+            for kind, delivery in settings[name].template.deliveries.items()
+        }
+        assert told.keys() == set(DESTINATIONS) - {"pinpoint"}
+        assert told["kinesis"]["KINESIS_STREAM_ARN"] == STREAM_ARN
+        assert told["firehose"]["FIREHOSE_DELIVERY_STREAM_NAME"] == "events"
+        assert told["eventbridge"]["EVENT_BUS_ARN"].endswith(":event-bus/default")
+        assert told["eventbridge"]["EVENT_SOURCE"] == "shop.example"
+        assert told["customer-profiles"]["CUSTOMER_PROFILES_DOMAIN_NAME"] == "shop"
+        assert told["customer-profiles"]["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"] == "GtmEvent"
+
+    def test_customer_profiles_are_made_as_the_settings_say(
+        self, settings: dict[str, Deployable]
+    ) -> None:
+        template = settings["customer_profiles"].template
+        assert template.only("AWS::CustomerProfiles::Domain").properties["DomainName"] == "shop"
+        object_type = template.only("AWS::CustomerProfiles::ObjectType").properties
+        targets = {
+            field["Name"]: field["ObjectTypeField"]["Target"]
+            for field in object_type["Fields"]
+            if "Target" in field["ObjectTypeField"]
+        }
+        assert targets == {
+            "usat_plan": "_profile.Attributes.plan",
+            "usat_email": "_profile.EmailAddress",
+        }
+        trigger = template.only("AWS::CustomerProfiles::EventTrigger").properties
+        assert trigger["EventTriggerName"] == "purchase"
+
+    def test_several_are_a_fan_out_in_their_order(self, settings: dict[str, Deployable]) -> None:
+        template = settings["fan_out"].template
+        assert template.deliveries.keys() == set(DESTINATIONS)
+        first = template.deliveries["pinpoint"]
+        (topic,) = template.all("AWS::SNS::Topic")
+        expected = {
+            "QueueName": first.queue.attribute("QueueName"),
+            "DeadLetterQueueName": first.dead_letter_queue.attribute("QueueName"),
+            "FunctionName": first.function.ref,
+            "TopicArn": topic.ref,
+        }
+        for kind, name in {
+            "kinesis": "Kinesis",
+            "firehose": "Firehose",
+            "eventbridge": "EventBridge",
+            "customer-profiles": "CustomerProfiles",
+        }.items():
+            delivery = template.deliveries[kind]
+            expected |= {
+                f"{name}QueueName": delivery.queue.attribute("QueueName"),
+                f"{name}DeadLetterQueueName": delivery.dead_letter_queue.attribute("QueueName"),
+                f"{name}FunctionName": delivery.function.ref,
+            }
+        outputs = template.outputs
+        assert outputs.keys() == {*expected, "EndpointUrl", "GtmImageUrl"}
+        assert expected.items() <= outputs.items()
+
+    @pytest.mark.parametrize(
+        ("value", "targets"),
+        [
+            ("plan", ["plan"]),
+            ("plan, city", ["plan", "city"]),
+            ("", []),
+            (["plan"], ["plan"]),
+            (
+                "plan,email = EmailAddress",
+                {"plan": "Attributes.plan", "email": "EmailAddress"},
+            ),
+            ({"email": "EmailAddress"}, {"email": "EmailAddress"}),
+        ],
+    )
+    def test_customer_profiles_attributes(self, value: object, targets: object) -> None:
+        assert (
+            read(
+                destination="customer-profiles",
+                customer_profiles_domain="shop",
+                customer_profiles_attributes=value,
+            ).customer_profiles_attributes
+            == targets
+        )
+
+    @pytest.mark.parametrize("destination", ["kinesis", "eventbridge,kinesis"])
+    def test_only_pinpoint_needs_an_application(self, destination: str) -> None:
+        app = cdk.App(context={"destination": destination, **NEEDED["kinesis"]})
+        assert Settings.from_context(app.node).destination == destination.split(",")
+
+
 class TestMalformed:
     """What stops the synthesis, in one sentence that says what to do."""
 
@@ -261,10 +426,15 @@ class TestMalformed:
         self, tmp_path: Path, setting: str, value: object
     ) -> None:
         # Only who names a domain needs a certificate for it.
-        context = {"domain_name": "events.shop.example"} if setting == "certificate_arn" else {}
+        context: dict[str, Any] = (
+            {"domain_name": "events.shop.example"} if setting == "certificate_arn" else {}
+        )
         context |= {"certificate_arn": ARN} if setting == "domain_name" else {}
+        if destination := DESTINATION_OF.get(setting.partition("_")[0]):
+            context |= {"destination": destination, **NEEDED[destination]}
+        context[setting] = value
         with pytest.raises(SettingError) as caught:
-            deploy(tmp_path, **context, **{setting: value})
+            deploy(tmp_path, **context)
         message = str(caught.value)
         assert_tells_what_to_do(message, setting)
         shown = "it is not set" if value is None else f"got {_shown(value)}"
@@ -275,6 +445,12 @@ class TestMalformed:
         [
             ({"domain_name": "events.shop.example"}, "certificate_arn"),
             ({"certificate_arn": ARN}, "domain_name"),
+            ({"kinesis_stream_arn": STREAM_ARN}, "destination"),
+            ({"event_source": "shop.example"}, "destination"),
+            ({"customer_profiles_domain": "shop"}, "destination"),
+            ({"destination": "kinesis"}, "kinesis_stream_arn"),
+            ({"destination": "pinpoint,firehose"}, "firehose_delivery_stream_name"),
+            ({"destination": "customer-profiles"}, "customer_profiles_domain"),
             ({"token_audience": "shop"}, "signed_token"),
             ({"token_audience": "shop", "signed_token": "false"}, "signed_token"),
         ],
@@ -298,6 +474,9 @@ class TestMalformed:
             ("Timeout", "timeout"),
             ("allow_origins", "allowed_origins"),
             ("signed_tokens", "signed_token"),
+            ("destinations", "destination"),
+            ("kinesis_stream_arns", "kinesis_stream_arn"),
+            ("customer_profile_domain", "customer_profiles_domain"),
             ("firewall_rate_limits", "firewall_rate_limit"),
         ],
     )
@@ -342,6 +521,7 @@ def _shown(value: object) -> str:
     """Return how a message shows ``value``, which may be converted when a construct refuses it."""
     return {
         "plan,*": "['plan', '*']",
+        "email=Email": "'Email'",
         "301": "5 minutes 1 second",
         "true": "disable_execute_api_endpoint=True",
     }.get(str(value), repr(value))

@@ -29,6 +29,7 @@ from cdk_gtm_connector.access import (
     SignedTokenAuthorizer,
 )
 from cdk_gtm_connector.collection_api import MAX_BODY_CHARACTERS
+from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
 from gtm_events import message
 from gtm_events.errors import MalformedMessage
 from local.velocity import LOOP_LIMIT, Rendered, Request, TemplateError, render, render_response
@@ -41,9 +42,11 @@ if TYPE_CHECKING:
     from gtm_events.urlencoded import Parameters
 
 Content = Literal["query", "form", "json"]
+Service = Literal["sqs", "sns"]
 
 CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
+TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:events"
 TIME = 1_764_000_000_123
 
 bounded = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -128,6 +131,11 @@ FORGERIES: Final = (
 
 # What is sent, and what must arrive -------------------------------------------------------------
 
+CALLS: Final[Mapping[Service, mapping.Call]] = {
+    "sqs": mapping.send_message(QUEUE_URL),
+    "sns": mapping.publish(TOPIC_ARN),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:
@@ -146,6 +154,7 @@ class Variant:
     content: Content
     caller: Caller
     honors_privacy: bool
+    service: Service = "sqs"
     template: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -153,7 +162,7 @@ class Variant:
 
     def limited_to(self, characters: int) -> str:
         return mapping.message(
-            queue_url=QUEUE_URL,
+            call=CALLS[self.service],
             content=self.content,
             authorizer=self.caller.authorizer,
             token_parameter=TOKEN_PARAMETER,
@@ -206,9 +215,13 @@ class Variant:
 
 CONTENTS: Final[tuple[Content, ...]] = ("query", "form", "json")
 CALLERS: Final = ("anonymous", "token", "cognito", "iam")
-VARIANTS: Final = {
-    f"{content}-{caller}{privacy}": (content, caller, privacy)
-    for content, caller, privacy in product(CONTENTS, CALLERS, ("", "-privacy"))
+VARIANTS: Final[Mapping[str, tuple[Content, str, bool, Service]]] = {
+    **{
+        f"{content}-{caller}{'-privacy' if privacy else ''}": (content, caller, privacy, "sqs")
+        for content, caller, privacy in product(CONTENTS, CALLERS, (False, True))
+    },
+    # What differs is the call, which does not know the caller.
+    **{f"{content}-token-sns": (content, "token", True, "sns") for content in CONTENTS},
 }
 
 
@@ -248,8 +261,8 @@ def variant(request: pytest.FixtureRequest, variants: Mapping[str, Variant]) -> 
 @pytest.fixture(scope="module")
 def variants(callers: Mapping[str, Caller]) -> Mapping[str, Variant]:
     return {
-        name: Variant(content, callers[caller], bool(privacy))
-        for name, (content, caller, privacy) in VARIANTS.items()
+        name: Variant(content, callers[caller], privacy, service)
+        for name, (content, caller, privacy, service) in VARIANTS.items()
     }
 
 
@@ -295,13 +308,21 @@ def rendered(reference: ReferenceEngine, requests: Sequence[Request], template: 
 
 
 def message_body(output: str) -> str:
-    """Check that a rendering is a SendMessage request of two lines, and give the lines."""
-    call = json.loads(output)
-    assert call == {"QueueUrl": QUEUE_URL, "MessageBody": call["MessageBody"]}
-    body = call["MessageBody"]
-    assert isinstance(body, str)
-    assert body.isascii()
-    return body
+    """Check that a rendering is a call with a message of two lines, and give the lines."""
+    assert output.isascii()
+    if output.startswith("{"):
+        call = json.loads(output)
+        assert call == {"QueueUrl": QUEUE_URL, "MessageBody": call["MessageBody"]}
+        body = call["MessageBody"]
+        assert isinstance(body, str)
+        assert body.isascii()
+        return body
+    *others, (name, published) = parse_qsl(output, keep_blank_values=True, strict_parsing=True)
+    assert others == [("Action", "Publish"), ("Version", "2010-03-31"), ("TopicArn", TOPIC_ARN)]
+    assert name == "Message"
+    # Exactly as it was encoded: nothing that a lenient reader would overlook.
+    assert output.endswith(f"&{urlencode({name: published}).replace('%2A', '*')}")
+    return published
 
 
 def parsed(line: str) -> list[tuple[str, str]]:
@@ -398,6 +419,39 @@ def test_any_body_arrives_as_it_is(reference: ReferenceEngine, variant: Variant)
     assert_messages(reference, variant, sent)
 
 
+@pytest.mark.parametrize("caller", CALLERS)
+@pytest.mark.parametrize("content", CONTENTS)
+@pytest.mark.parametrize("honors_privacy", [False, True])
+def test_a_topic_gets_the_same_bytes_as_a_queue(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    content: Content,
+    caller: str,
+    *,
+    honors_privacy: bool,
+) -> None:
+    queue, topic = (Variant(content, callers[caller], honors_privacy, service) for service in CALLS)
+    headers: tuple[dict[str, str], ...] = (
+        {},
+        {"Origin": "https://shop.example", "referer": "https://shop.example/a?b=c&d#e"},
+        {"DNT": "1", "origin": "null"},
+    )
+    sent = [
+        queue.request(parameters, each)
+        for parameters in (
+            {},
+            dict(zip(HOSTILE, reversed(HOSTILE), strict=True)),
+            dict(zip(HOSTILE_NAMES, FORGERIES, strict=False)),
+        )
+        for each in headers
+    ]
+    sent += [replace(one, body=body) for one in sent[:2] for body in ("", *HOSTILE, *FORGERIES)]
+    queued, published = (rendered(reference, sent, variant.template) for variant in (queue, topic))
+    assert [message_body(output) for output in published] == [
+        json.loads(output)["MessageBody"] for output in queued
+    ]
+
+
 def test_parameters_beyond_the_loop_limit_are_left_out(
     reference: ReferenceEngine, callers: Mapping[str, Caller]
 ) -> None:
@@ -409,13 +463,15 @@ def test_parameters_beyond_the_loop_limit_are_left_out(
 
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("content", CONTENTS[1:])
-def test_a_body_that_is_too_long_is_refused_by_sqs(
+@pytest.mark.parametrize("service", CALLS)
+def test_a_body_that_is_too_long_is_made_a_call_that_is_refused(
     reference: ReferenceEngine,
     callers: Mapping[str, Caller],
     content: Content,
     caller: str,
+    service: Service,
 ) -> None:
-    variant = Variant(content, callers[caller], honors_privacy=True)
+    variant = Variant(content, callers[caller], honors_privacy=True, service=service)
     # Java counts UTF-16 units, which no character has more of than bytes in UTF-8 once encoded.
     bodies = {"abcd": False, "abcde": True, "a\n😀": False, "a\n😀\0": True, "😀" * 3: True}
     outputs = rendered(
@@ -424,11 +480,15 @@ def test_a_body_that_is_too_long_is_refused_by_sqs(
         variant.limited_to(4),
     )
     for output, (body, too_long) in zip(outputs, bodies.items(), strict=True):
-        call = json.loads(output)
-        line_2 = call["MessageBody"].split("\n")[1]
+        call = (
+            json.loads(output) if service == "sqs" else dict(parse_qsl(output, strict_parsing=True))
+        )
+        line_2 = call["MessageBody" if service == "sqs" else "Message"].split("\n")[1]
         assert line_2 == ("" if too_long else urlencode({"body": body}))
         # SQS takes at most 900, and answers InvalidParameterValue (400) to more.
-        assert call.get("DelaySeconds") == (901 if too_long else None)
+        assert call.get("DelaySeconds") == (901 if too_long and service == "sqs" else None)
+        # SNS takes a JSON object only then, and answers InvalidParameter (400) to two lines.
+        assert call.get("MessageStructure") == ("json" if too_long and service == "sns" else None)
 
 
 @pytest.mark.parametrize("name", ["origin", "Origin", "ORIGIN", "oRiGiN"])
@@ -969,7 +1029,7 @@ def test_both_override_alike(reference: ReferenceEngine, template: str, expected
 
 def test_the_reference_is_strict(reference: ReferenceEngine, variant: Variant) -> None:
     # Other engines take this for #end and text, and API Gateway refuses to deploy it.
-    template = variant.template.replace('#end"', '#endtext"')
+    template = variant.template.replace("#end\n#end\n", "#endtext\n#end\n", 1)
     assert template != variant.template
     with pytest.raises(ReferenceRefusal, match="EOF"):
         reference.render_many(template, [SUBJECT])
@@ -1098,22 +1158,56 @@ def test_any_template_renders_alike_or_is_refused(reference: ReferenceEngine, bo
 
 
 @pytest.mark.parametrize(
-    ("answer", "status", "words"),
+    ("receiver", "answer", "status", "words"),
     [
         (
+            QueueReceiver,
             '{"__type":"x#InvalidParameterValue","message":"Value 901 for parameter DelaySeconds"}',
             413,
             "too large",
         ),
-        ('{"message":"Reason: Message must be shorter than 1048576 bytes."}', 413, "too large"),
-        ('{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"No queue"}', None, "failed"),
-        ("{}", None, "failed"),
+        (
+            QueueReceiver,
+            '{"message":"Reason: Message must be shorter than 1048576 bytes."}',
+            413,
+            "too large",
+        ),
+        (
+            QueueReceiver,
+            '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"No queue"}',
+            None,
+            "failed",
+        ),
+        (QueueReceiver, "{}", None, "failed"),
+        (
+            TopicReceiver,
+            '{"Error":{"Code":"InvalidParameter","Message":"Message Structure - JSON failed"}}',
+            413,
+            "too large",
+        ),
+        (
+            TopicReceiver,
+            '{"Error":{"Code":"InvalidParameter","Message":"Invalid parameter: Message too long"}}',
+            413,
+            "too large",
+        ),
+        (
+            TopicReceiver,
+            '{"Error":{"Code":"AuthorizationError","Message":"not authorized"}}',
+            None,
+            "failed",
+        ),
+        (TopicReceiver, "{}", None, "failed"),
     ],
 )
-def test_what_sqs_refuses(
-    reference: ReferenceEngine, answer: str, status: int | None, words: str
+def test_what_the_service_refuses(
+    reference: ReferenceEngine,
+    receiver: type[QueueReceiver | TopicReceiver],
+    answer: str,
+    status: int | None,
+    words: str,
 ) -> None:
-    template = mapping.read("refused", TOO_LARGE="too large", FAILED="failed")
+    template = mapping.refusal(refusals=receiver.refusals, too_large="too large", failed="failed")
     [result] = responses(reference, [Request(body=answer)], template)
     assert result.status == status
     assert result.text.strip() == words

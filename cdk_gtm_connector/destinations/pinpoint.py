@@ -1,27 +1,18 @@
-"""Where events go: the infrastructure half of a destination.
-
-The runtime half, which sends the events, is ``gtm_events.destinations`` in the function's source.
-"""
+"""Amazon Pinpoint."""
 
 from __future__ import annotations
 
 import re
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
+from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.validation import check_number
+
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
-
-
-class Destination(ABC):
-    """Where events go. The collector does not know which destination is behind it."""
-
-    @abstractmethod
-    def bind(self, function: lambda_.Function) -> None:
-        """Configure ``function`` for this destination and grant it what it needs, no more."""
 
 
 class PinpointDestination(Destination):
@@ -33,15 +24,26 @@ class PinpointDestination(Destination):
     Args:
         application_id: ID of the Pinpoint application (the console's *Project ID*), in the Region
             and account of the stack.
+        requests_per_second: The account's quota for ``PutEvents`` in the Region, 1 to 100,000.
+            Default: 15, which is AWS's default.
+        construct_id: See :class:`Destination`.
 
     Raises:
-        ValueError: ``application_id`` is not letters, digits and hyphens.
+        ValueError: ``application_id`` is not letters, digits and hyphens, or another prop is out of
+            its range.
     """
 
     # Anything else would widen the IAM resource below: "*" is every application.
     _APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
-    def __init__(self, application_id: str) -> None:
+    def __init__(
+        self,
+        application_id: str,
+        *,
+        requests_per_second: int | None = None,
+        construct_id: str | None = None,
+    ) -> None:
+        super().__init__(construct_id=construct_id)
         if not cdk.Token.is_unresolved(application_id) and not self._APPLICATION_ID.fullmatch(
             application_id
         ):
@@ -49,17 +51,27 @@ class PinpointDestination(Destination):
                 "application_id must be a Pinpoint project ID of 1 to 64 letters, digits and "
                 f"hyphens, got {application_id!r}"
             )
+        if requests_per_second is not None:
+            check_number("requests_per_second", requests_per_second, 1, 100_000)
         self._application_id = application_id
+        self._requests_per_second = requests_per_second
 
     @property
     def application_id(self) -> str:
         """ID of the Pinpoint application that receives the events."""
         return self._application_id
 
+    @property
+    def max_attribute_name(self) -> int:
+        """50: Pinpoint's limit for a user attribute's name."""
+        return 50
+
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
         function.add_environment("DESTINATION", "pinpoint")
         function.add_environment("PINPOINT_APPLICATION_ID", self._application_id)
+        if self._requests_per_second is not None:
+            function.add_environment("PINPOINT_REQUESTS_PER_SECOND", str(self._requests_per_second))
         # Pinpoint has no L2 construct to ask for a grant.
         function.add_to_role_policy(
             iam.PolicyStatement(

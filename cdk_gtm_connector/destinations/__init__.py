@@ -1,0 +1,26 @@
+"""Where events go: the infrastructure half of each destination.
+
+The runtime half, which sends the events, is ``gtm_events.destinations`` in the function's source.
+"""
+
+from __future__ import annotations
+
+from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.customer_profiles import (
+    CustomerProfilesDestination,
+    ProfileEventTrigger,
+)
+from cdk_gtm_connector.destinations.event_bridge import EventBridgeDestination
+from cdk_gtm_connector.destinations.firehose import FirehoseDestination
+from cdk_gtm_connector.destinations.kinesis import KinesisDestination
+from cdk_gtm_connector.destinations.pinpoint import PinpointDestination
+
+__all__ = [
+    "CustomerProfilesDestination",
+    "Destination",
+    "EventBridgeDestination",
+    "FirehoseDestination",
+    "KinesisDestination",
+    "PinpointDestination",
+    "ProfileEventTrigger",
+]

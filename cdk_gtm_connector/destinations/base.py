@@ -1,0 +1,65 @@
+"""What every destination is."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_lambda as lambda_
+    from constructs import Construct
+
+_CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
+
+
+class Destination(ABC):
+    """Where events go. The collector does not know which destination is behind it.
+
+    Args:
+        construct_id: Names what belongs to this destination where there are several, such as its
+            queue. Once deployed, another one is another queue. Default: the kind of destination,
+            for example ``Kinesis``.
+
+    Raises:
+        ValueError: ``construct_id`` is not letters and digits that begin with a capital.
+    """
+
+    # For a subclass that has no use for the argument and does not pass it on.
+    _construct_id: str | None = None
+
+    def __init__(self, *, construct_id: str | None = None) -> None:
+        if construct_id is not None and not _CONSTRUCT_ID.fullmatch(construct_id):
+            raise ValueError(
+                "construct_id must be 1 to 64 letters and digits, the first a capital, got "
+                f"{construct_id!r}"
+            )
+        self._construct_id = construct_id
+
+    @property
+    def construct_id(self) -> str:
+        """Names what belongs to this destination where there are several."""
+        return self._construct_id or type(self).__name__.removesuffix("Destination")
+
+    @property
+    def max_attribute_name(self) -> int | None:
+        """Longest name of a user attribute that the destination takes, in characters.
+
+        ``None``, the default, for any.
+        """
+        return None
+
+    # Not abstract: few destinations bring anything of their own.
+    def add_resources(self, scope: Construct) -> None:  # noqa: B027
+        """Add the resources that the destination brings along. Default: it brings none.
+
+        Called once, before :meth:`bind`.
+
+        Args:
+            scope: Holds them. It is the same whether the destination is the only one, the first or
+                another of several, so that their logical ids stay the same too.
+        """
+
+    @abstractmethod
+    def bind(self, function: lambda_.Function) -> None:
+        """Configure ``function`` for this destination and grant it what it needs, no more."""

@@ -1,0 +1,451 @@
+"""Amazon Connect Customer Profiles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_customerprofiles as customer_profiles
+from aws_cdk import aws_iam as iam
+
+from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.validation import check_duration, check_number
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sqs as sqs
+    from constructs import Construct
+
+ENDPOINT_KEY: Final = "GtmEndpointId"
+"""Name of the key that finds a profile by its endpoint id, the same in every object type."""
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_OBJECT_TYPE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,254}", re.ASCII)
+_MAX_EVENT_TYPE: Final = 255  # of a value that a trigger compares, in characters
+_MAX_PERIOD: Final = 60
+
+# A field's name has at most 64 characters, and the prefix keeps it apart from the fields below.
+_FIELD_PREFIX: Final = "usat_"
+_USER_ATTRIBUTE: Final = re.compile(r"[A-Za-z0-9_-]{1,59}", re.ASCII)
+# What the function puts into each object besides attributes, metrics and user attributes.
+_FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "user_id")
+
+_CONTENT_TYPES: Final = {
+    **dict.fromkeys(("FirstName", "MiddleName", "LastName"), "NAME"),
+    **dict.fromkeys(
+        ("PhoneNumber", "MobilePhoneNumber", "HomePhoneNumber", "BusinessPhoneNumber"),
+        "PHONE_NUMBER",
+    ),
+    **dict.fromkeys(
+        ("EmailAddress", "PersonalEmailAddress", "BusinessEmailAddress"), "EMAIL_ADDRESS"
+    ),
+}
+_ADDRESSES: Final = ("Address", "ShippingAddress", "MailingAddress", "BillingAddress")
+_ADDRESS_FIELDS: Final = (
+    *("Address1", "Address2", "Address3", "Address4"),
+    *("City", "County", "State", "Province", "Country", "PostalCode"),
+)
+PROFILE_FIELDS: Final = (
+    *("AccountNumber", "AdditionalInformation", "BirthDate", "BusinessName"),
+    *("GenderString", "PartyTypeString"),
+    *_CONTENT_TYPES,
+    *(f"{address}.{field}" for address in _ADDRESSES for field in _ADDRESS_FIELDS),
+)
+"""The profile's own fields that hold one text: those of ``UpdateProfile`` in botocore's model."""
+
+_UNITS: Final = (("DAYS", 86_400), ("HOURS", 3_600), ("MINUTES", 60))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfileEventTrigger:
+    """Starts what the domain's owner attaches to it, such as a journey, when an event comes in.
+
+    Args:
+        event_type: The tag's ``event``, exactly: 1 to 255 characters (Customer Profiles' limit).
+        name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. Default:
+            the event type, if it is such a name.
+        segment: Name of a segment definition: the trigger starts for its profiles only. Default:
+            none, for every profile.
+        max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
+            (Customer Profiles' limit). Needs ``period``. Default: no limit.
+        period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
+            Needs ``max_invocations``. Default: none.
+        expiration: An event that is older when it comes in does not start the trigger. At least 1
+            second. Default: none. An event waits in the queue while the destination is down.
+
+    Raises:
+        ValueError: An argument is out of its range; the message names it and the value given.
+    """
+
+    event_type: str
+    name: str | None = None
+    segment: str | None = None
+    max_invocations: int | None = None
+    period: cdk.Duration | None = None
+    expiration: cdk.Duration | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= len(self.event_type) <= _MAX_EVENT_TYPE:
+            raise ValueError(
+                f"event_type must be 1 to {_MAX_EVENT_TYPE} characters, got {self.event_type!r}"
+            )
+        if not _NAME.fullmatch(self.trigger_name):
+            raise ValueError(
+                "event_trigger's name must be 1 to 64 letters, digits, _ and -, got "
+                f"{self.trigger_name!r}"
+            )
+        if self.segment is not None:
+            _check_name("segment", self.segment)
+        if (self.max_invocations is None) != (self.period is None):
+            raise ValueError(
+                "max_invocations and period must be given together, got "
+                f"{self.max_invocations!r} and {_shown(self.period)}"
+            )
+        if self.max_invocations is not None:
+            check_number("max_invocations", self.max_invocations, 1, 1_000)
+        if self.period is not None:
+            self._unit(self.period)
+        if self.expiration is not None:
+            check_duration(
+                "expiration", self.expiration, cdk.Duration.seconds(1), cdk.Duration.days(1_098)
+            )
+
+    @property
+    def trigger_name(self) -> str:
+        """The trigger's name in the domain."""
+        return self.event_type if self.name is None else self.name
+
+    @property
+    def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:
+        """The limits as CloudFormation has them, ``None`` for none."""
+        if self.period is None and self.expiration is None:
+            return None
+        periods = None
+        if self.period is not None:
+            unit, value = self._unit(self.period)
+            periods = [
+                customer_profiles.CfnEventTrigger.PeriodProperty(
+                    unit=unit, value=value, max_invocations_per_profile=self.max_invocations
+                )
+            ]
+        return customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty(
+            event_expiration=(
+                None if self.expiration is None else self.expiration.to_milliseconds()
+            ),
+            periods=periods,
+        )
+
+    @staticmethod
+    def _unit(period: cdk.Duration) -> tuple[str, int]:
+        seconds = period.to_milliseconds() / 1_000
+        for unit, length in _UNITS:
+            if seconds % length == 0 and 1 <= seconds // length <= _MAX_PERIOD:
+                return unit, int(seconds // length)
+        raise ValueError(
+            f"period must be 1 to {_MAX_PERIOD} whole minutes, hours or days, got "
+            f"{period.to_human_string()}"
+        )
+
+
+class CustomerProfilesDestination(Destination):
+    """Amazon Connect Customer Profiles: who the customer is, and triggers for what they do.
+
+    It brings along an object type, which says what becomes of an event: the profile that has the
+    event's endpoint id as its key is found, or made, and the user attributes named here become the
+    profile's. The endpoint id is the object's unique key as well: a profile holds the endpoint's
+    newest event, not all of them, of which Customer Profiles would keep about a thousand. For the
+    record of every event put a :class:`KinesisDestination` or a :class:`FirehoseDestination` beside
+    it.
+
+    A domain, and the object type, stay when they are taken out of the stack: with them would go the
+    profiles, and the events in them. To take one over into a new stack, name it, without creating
+    it.
+
+    Example:
+        >>> CustomerProfilesDestination(
+        ...     domain_name="shop",
+        ...     user_attributes={"plan": "Attributes.plan", "email": "EmailAddress"},
+        ...     event_trigger=ProfileEventTrigger(event_type="purchase"),
+        ... )
+
+    Args:
+        domain_name: The domain, in the Region and account of the stack: 1 to 64 letters, digits,
+            ``_`` and ``-``.
+        create_domain: Whether the domain is made. Default: no, it exists.
+        default_expiration: How long the new domain keeps what comes in, 1 to 1,098 days (Customer
+            Profiles' limit). Default: 366 days.
+        encryption_key: Encrypts the new domain. Default: a key of AWS's.
+        dead_letter_queue: Where the new domain reports what it cannot ingest from *other*
+            applications; what this function puts is answered at once. Default: nowhere.
+        object_type_name: Name of the object type in the domain: 1 to 255 letters, digits, ``_`` and
+            ``-`` that do not begin with a digit or ``-``. Default: ``GtmEvent``.
+        create_object_type: Whether the object type is made. Default: yes.
+        user_attributes: Names of the user attributes (``usat_…``) that become the profile's: a
+            sequence, for custom attributes of the same names, or a mapping to the profile's fields,
+            ``EmailAddress``, ``Address.City`` or ``Attributes.{name}`` for instance. A name has 1
+            to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say.
+            Default: none.
+        event_trigger: A trigger for a named event. Default: none.
+        requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
+        construct_id: See :class:`Destination`.
+
+    Raises:
+        ValueError: A prop is out of its range; the message names it and the value given.
+    """
+
+    def __init__(
+        self,
+        *,
+        domain_name: str,
+        create_domain: bool = False,
+        default_expiration: cdk.Duration | None = None,
+        encryption_key: kms.IKey | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        object_type_name: str = "GtmEvent",
+        create_object_type: bool = True,
+        user_attributes: Sequence[str] | Mapping[str, str] = (),
+        event_trigger: ProfileEventTrigger | None = None,
+        requests_per_second: int | None = None,
+        construct_id: str | None = None,
+    ) -> None:
+        super().__init__(construct_id=construct_id)
+        _check_name("domain_name", domain_name)
+        if not create_domain:
+            _refuse_without(
+                "create_domain",
+                default_expiration=default_expiration,
+                encryption_key=encryption_key,
+                dead_letter_queue=dead_letter_queue,
+            )
+        default_expiration = default_expiration or cdk.Duration.days(366)
+        check_duration(
+            "default_expiration", default_expiration, cdk.Duration.days(1), cdk.Duration.days(1_098)
+        )
+        if not cdk.Token.is_unresolved(object_type_name) and not _OBJECT_TYPE_NAME.fullmatch(
+            object_type_name
+        ):
+            raise ValueError(
+                "object_type_name must be 1 to 255 letters, digits, _ and - that do not begin with "
+                f"a digit or -, got {object_type_name!r}"
+            )
+        if not create_object_type:
+            _refuse_without("create_object_type", user_attributes=user_attributes or None)
+        if requests_per_second is not None:
+            check_number("requests_per_second", requests_per_second, 1, 100_000)
+        self._domain_name = domain_name
+        self._create_domain = create_domain
+        self._default_expiration = default_expiration
+        self._encryption_key = encryption_key
+        self._dead_letter_queue = dead_letter_queue
+        self._object_type_name = object_type_name
+        self._create_object_type = create_object_type
+        self._user_attributes = _targets(user_attributes)
+        self._event_trigger = event_trigger
+        self._requests_per_second = requests_per_second
+        self._domain: customer_profiles.CfnDomain | None = None
+        self._object_type: customer_profiles.CfnObjectType | None = None
+
+    @property
+    def max_attribute_name(self) -> int:
+        """255: Customer Profiles' limit for a custom attribute's name."""
+        return 255
+
+    @property
+    def domain(self) -> customer_profiles.CfnDomain | None:
+        """The new domain, ``None`` if it exists, or before the connector is made."""
+        return self._domain
+
+    @property
+    def object_type(self) -> customer_profiles.CfnObjectType | None:
+        """The new object type, ``None`` if it exists, or before the connector is made."""
+        return self._object_type
+
+    def add_resources(self, scope: Construct) -> None:
+        """See :meth:`Destination.add_resources`."""
+        if self._create_domain:
+            self._domain = self._add_domain(scope)
+        if self._create_object_type:
+            self._object_type = self._add_object_type(scope)
+        if self._event_trigger is not None:
+            self._add_event_trigger(scope, self._event_trigger)
+
+    def bind(self, function: lambda_.Function) -> None:
+        """See :meth:`Destination.bind`."""
+        function.add_environment("DESTINATION", "customer-profiles")
+        function.add_environment("CUSTOMER_PROFILES_DOMAIN_NAME", self._domain_name)
+        function.add_environment("CUSTOMER_PROFILES_OBJECT_TYPE_NAME", self._object_type_name)
+        if self._requests_per_second is not None:
+            function.add_environment(
+                "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", str(self._requests_per_second)
+            )
+        # Customer Profiles has no L2 construct to ask for a grant. It is the permission for
+        # BatchPutProfileObject as well: IAM has no action of that name. The service authorization
+        # reference wants it for the domain and for the object type.
+        stack = cdk.Stack.of(function)
+        function.add_to_role_policy(
+            iam.PolicyStatement(
+                actions=["profile:PutProfileObject"],
+                resources=[
+                    stack.format_arn(service="profile", resource="domains", resource_name=name)
+                    for name in (
+                        self._domain_name,
+                        f"{self._domain_name}/object-types/{self._object_type_name}",
+                    )
+                ],
+            )
+        )
+        if self._object_type is not None:
+            # The first batch would find no such object type, and come back much later.
+            function.node.add_dependency(self._object_type)
+
+    def _add_domain(self, scope: Construct) -> customer_profiles.CfnDomain:
+        domain = customer_profiles.CfnDomain(
+            scope,
+            "Domain",
+            domain_name=self._domain_name,
+            default_expiration_days=self._default_expiration.to_days(),
+            default_encryption_key=(
+                None if self._encryption_key is None else self._encryption_key.key_arn
+            ),
+            dead_letter_queue_url=(
+                None if self._dead_letter_queue is None else self._dead_letter_queue.queue_url
+            ),
+        )
+        domain.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        if self._dead_letter_queue is not None:
+            self._dead_letter_queue.grant(
+                iam.ServicePrincipal(
+                    "profile.amazonaws.com",
+                    conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
+                ),
+                "sqs:SendMessage",
+            )
+        return domain
+
+    def _add_object_type(self, scope: Construct) -> customer_profiles.CfnObjectType:
+        object_type = customer_profiles.CfnObjectType(
+            scope,
+            "ObjectType",
+            domain_name=self._domain_name,
+            object_type_name=self._object_type_name,
+            description="The newest Google Tag Manager event of an endpoint",
+            allow_profile_creation=True,
+            fields=[
+                *(_field(name, f"_source.{name}") for name in _FIELDS),
+                *(
+                    _field(
+                        f"{_FIELD_PREFIX}{name}",
+                        f"_source.user_attributes.{name}",
+                        target=f"_profile.{target}",
+                        content_type=_CONTENT_TYPES.get(target, "STRING"),
+                    )
+                    for name, target in self._user_attributes.items()
+                ),
+            ],
+            keys=[
+                customer_profiles.CfnObjectType.KeyMapProperty(
+                    name=ENDPOINT_KEY,
+                    object_type_key_list=[
+                        customer_profiles.CfnObjectType.ObjectTypeKeyProperty(
+                            field_names=["endpoint_id"], standard_identifiers=["PROFILE", "UNIQUE"]
+                        )
+                    ],
+                )
+            ],
+        )
+        object_type.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
+        if self._domain is not None:
+            object_type.node.add_dependency(self._domain)
+        return object_type
+
+    def _add_event_trigger(self, scope: Construct, trigger: ProfileEventTrigger) -> None:
+        event_trigger = customer_profiles.CfnEventTrigger(
+            scope,
+            "EventTrigger",
+            domain_name=self._domain_name,
+            object_type_name=self._object_type_name,
+            event_trigger_name=trigger.trigger_name,
+            description="A Google Tag Manager event has come in",
+            event_trigger_conditions=[
+                customer_profiles.CfnEventTrigger.EventTriggerConditionProperty(
+                    logical_operator="ALL",
+                    event_trigger_dimensions=[
+                        customer_profiles.CfnEventTrigger.EventTriggerDimensionProperty(
+                            object_attributes=[
+                                customer_profiles.CfnEventTrigger.ObjectAttributeProperty(
+                                    field_name="event_type",
+                                    comparison_operator="INCLUSIVE",
+                                    values=[trigger.event_type],
+                                )
+                            ]
+                        )
+                    ],
+                )
+            ],
+            event_trigger_limits=trigger.limits,
+            segment_filter=trigger.segment,
+        )
+        if self._object_type is not None:
+            event_trigger.node.add_dependency(self._object_type)
+
+
+def _field(
+    name: str, source: str, *, target: str | None = None, content_type: str = "STRING"
+) -> customer_profiles.CfnObjectType.FieldMapProperty:
+    return customer_profiles.CfnObjectType.FieldMapProperty(
+        name=name,
+        object_type_field=customer_profiles.CfnObjectType.ObjectTypeFieldProperty(
+            source=source, target=target, content_type=content_type
+        ),
+    )
+
+
+def _targets(user_attributes: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
+    """Return the profile's field by the name of the user attribute that it is set to."""
+    if isinstance(user_attributes, str):  # a string is a sequence of its letters
+        raise ValueError(  # noqa: TRY004 - like every other prop
+            f"user_attributes must be a list or a mapping of names, got {user_attributes!r}"
+        )
+    names = list(user_attributes)
+    for name in names:
+        if not _USER_ATTRIBUTE.fullmatch(name):
+            raise ValueError(
+                f"user_attributes must hold names of 1 to 59 letters, digits, _ and -, got {name!r}"
+            )
+    if len(set(names)) < len(names):
+        raise ValueError(f"user_attributes must hold each name once, got {names!r}")
+    if not isinstance(user_attributes, Mapping):
+        return {name: f"Attributes.{name}" for name in names}
+    for target in user_attributes.values():
+        custom = target.removeprefix("Attributes.")
+        if target not in PROFILE_FIELDS and (custom == target or not _NAME.fullmatch(custom)):
+            raise ValueError(
+                "user_attributes must map to fields of a profile, such as EmailAddress, "
+                f"Address.City or Attributes.plan, got {target!r}"
+            )
+    if len(set(user_attributes.values())) < len(names):
+        raise ValueError(
+            "user_attributes must map to a field once, got " + ", ".join(user_attributes.values())
+        )
+    return dict(user_attributes)
+
+
+def _check_name(prop: str, value: str) -> None:
+    if not cdk.Token.is_unresolved(value) and not _NAME.fullmatch(value):
+        raise ValueError(f"{prop} must be 1 to 64 letters, digits, _ and -, got {value!r}")
+
+
+def _refuse_without(switch: str, **props: object) -> None:
+    for prop, value in props.items():
+        if value is not None:
+            raise ValueError(f"{prop} must not be given without {switch}, got {switch}=False")
+
+
+def _shown(duration: cdk.Duration | None) -> str:
+    return repr(None) if duration is None else duration.to_human_string()

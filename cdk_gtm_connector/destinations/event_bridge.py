@@ -1,0 +1,77 @@
+"""Amazon EventBridge."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from cdk_gtm_connector.destinations.base import Destination
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_events as events
+    from aws_cdk import aws_lambda as lambda_
+
+DETAIL_TYPE: Final = "GTM Event"
+"""``detail-type`` of every event. The function writes it."""
+
+_MAX_SOURCE: Final = 256  # of an event's ``source``, in characters
+
+
+class EventBridgeDestination(Destination):
+    """An EventBridge event bus, whose rules pass the events on.
+
+    Args:
+        event_bus: Receives the events. Their ``detail-type`` is ``GTM Event``.
+        source: ``source`` of the events, for rules to match: 1 to 256 characters that do not begin
+            with ``aws.`` (EventBridge's limits). The function may put events of this source only.
+            Default: ``cdk-gtm-connector``.
+        construct_id: See :class:`Destination`.
+
+    Raises:
+        ValueError: ``source`` is one that EventBridge refuses.
+    """
+
+    def __init__(
+        self,
+        event_bus: events.IEventBus,
+        *,
+        source: str = "cdk-gtm-connector",
+        construct_id: str | None = None,
+    ) -> None:
+        super().__init__(construct_id=construct_id)
+        if not cdk.Token.is_unresolved(source) and (
+            not source.strip() or len(source) > _MAX_SOURCE or source.lower().startswith("aws.")
+        ):
+            raise ValueError(
+                f"source must be 1 to {_MAX_SOURCE} characters that do not begin with aws., got "
+                f"{source!r}"
+            )
+        self._event_bus = event_bus
+        self._source = source
+
+    @property
+    def event_bus(self) -> events.IEventBus:
+        """The bus that receives the events."""
+        return self._event_bus
+
+    @property
+    def source(self) -> str:
+        """``source`` of the events."""
+        return self._source
+
+    def bind(self, function: lambda_.Function) -> None:
+        """See :meth:`Destination.bind`."""
+        function.add_environment("DESTINATION", "eventbridge")
+        function.add_environment("EVENT_BUS_ARN", self._event_bus.event_bus_arn)
+        function.add_environment("EVENT_SOURCE", self._source)
+        # Not the bus's own grant, which knows no conditions: rules trust what an event says it is.
+        iam.Grant.add_to_principal(
+            grantee=function,
+            actions=["events:PutEvents"],
+            resource_arns=[self._event_bus.event_bus_arn],
+            conditions={
+                "StringEquals": {"events:source": self._source, "events:detail-type": DETAIL_TYPE}
+            },
+        )

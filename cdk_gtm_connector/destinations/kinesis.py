@@ -1,0 +1,40 @@
+"""Amazon Kinesis Data Streams."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from cdk_gtm_connector.destinations.base import Destination
+
+if TYPE_CHECKING:
+    from aws_cdk import aws_kinesis as kinesis
+    from aws_cdk import aws_lambda as lambda_
+
+
+class KinesisDestination(Destination):
+    """A Kinesis data stream: the record of every event, in order for each endpoint.
+
+    Args:
+        stream: Receives the events, one JSON object each. If it is encrypted with a customer's key
+            and is imported, import it with its ``encryption_key``: the function needs the key too.
+        construct_id: See :class:`Destination`.
+    """
+
+    def __init__(self, stream: kinesis.IStream, *, construct_id: str | None = None) -> None:
+        super().__init__(construct_id=construct_id)
+        self._stream = stream
+
+    @property
+    def stream(self) -> kinesis.IStream:
+        """The stream that receives the events."""
+        return self._stream
+
+    def bind(self, function: lambda_.Function) -> None:
+        """See :meth:`Destination.bind`."""
+        function.add_environment("DESTINATION", "kinesis")
+        function.add_environment("KINESIS_STREAM_ARN", self._stream.stream_arn)
+        # Not grant_write(): it would also allow PutRecord and ListShards, and, of the key, Encrypt
+        # and ReEncrypt*. A producer needs GenerateDataKey alone.
+        self._stream.grant(function, "kinesis:PutRecords")
+        if self._stream.encryption_key is not None:
+            self._stream.encryption_key.grant(function, "kms:GenerateDataKey")

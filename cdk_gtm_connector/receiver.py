@@ -1,0 +1,102 @@
+"""What takes the requests over from API Gateway: a queue, or a topic before several queues."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from cdk_gtm_connector import mapping
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_iam as iam
+    from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_sqs as sqs
+
+
+class Receiver(Protocol):
+    """An AWS service that API Gateway calls without code in between."""
+
+    @property
+    def service(self) -> str:
+        """Its name in an integration's URI."""
+        ...
+
+    @property
+    def path(self) -> str:
+        """The rest of that URI."""
+        ...
+
+    @property
+    def region(self) -> str:
+        """Its Region, which may be another stack's."""
+        ...
+
+    @property
+    def role_id(self) -> str:
+        """Construct id of the role with which API Gateway calls it.
+
+        Each kind has its own: while a stack changes from one to the other, the stage that is still
+        deployed goes on with the role that it knows.
+        """
+        ...
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Headers of the call."""
+        ...
+
+    @property
+    def call(self) -> mapping.Call:
+        """The call's body."""
+        ...
+
+    @property
+    def refusals(self) -> Sequence[str]:
+        """What the service says of a message that is too large, or that was marked as such."""
+        ...
+
+    def grant(self, role: iam.Role) -> None:
+        """Allow ``role`` to make the call, and nothing else."""
+
+
+class QueueReceiver:
+    """The queue itself, by SQS's AWS JSON protocol."""
+
+    service = "sqs"
+    role_id = "IntegrationRole"
+    headers: Mapping[str, str] = {
+        "Content-Type": "application/x-amz-json-1.0",
+        "X-Amz-Target": "AmazonSQS.SendMessage",
+    }
+    refusals: Sequence[str] = ("DelaySeconds", "must be shorter")
+
+    def __init__(self, queue: sqs.IQueue) -> None:
+        self._queue = queue
+        self.region = queue.env.region
+        self.path = f"{queue.env.account}/{queue.queue_name}"
+        self.call = mapping.send_message(queue.queue_url)
+
+    def grant(self, role: iam.Role) -> None:
+        """See :meth:`Receiver.grant`."""
+        # Not grant_send_messages(): it would also allow reading the queue's attributes.
+        self._queue.grant(role, "sqs:SendMessage")
+
+
+class TopicReceiver:
+    """A topic, by the query protocol: SNS speaks no other."""
+
+    service = "sns"
+    role_id = "PublishRole"
+    path = "/"
+    headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
+    refusals: Sequence[str] = ("Message Structure", "Message too long")
+
+    def __init__(self, topic: sns.ITopic) -> None:
+        self._topic = topic
+        self.region = topic.env.region
+        self.call = mapping.publish(topic.topic_arn)
+
+    def grant(self, role: iam.Role) -> None:
+        """See :meth:`Receiver.grant`."""
+        self._topic.grant_publish(role)

@@ -1,0 +1,281 @@
+"""Customer Profiles: the domain, the object type and the event trigger."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+import botocore.session
+import pytest
+from aws_cdk import aws_kms as kms
+from botocore.model import StructureShape
+
+from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger
+from cdk_gtm_connector.destinations.customer_profiles import PROFILE_FIELDS
+from tests.infrastructure.options import KEY_ARN
+
+if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Deployable
+    from tests.infrastructure.synthesis import Resource, Template
+
+DOMAIN = "AWS::CustomerProfiles::Domain"
+OBJECT_TYPE = "AWS::CustomerProfiles::ObjectType"
+EVENT_TRIGGER = "AWS::CustomerProfiles::EventTrigger"
+
+# What cannot be mapped to one text.
+STRUCTURES = {"DomainName", "ProfileId", "Attributes", "EngagementPreferences"}
+# An enumeration, which the fields that end in String replace, and one of Customer Profiles' own.
+ENUMERATIONS = {"Gender", "PartyType", "ProfileType"}
+
+
+@pytest.fixture
+def existing(destinations: dict[str, Deployable]) -> Template:
+    """A domain that exists, and nothing more said."""
+    return destinations["CustomerProfiles"].template
+
+
+@pytest.fixture
+def new(destinations: dict[str, Deployable]) -> Template:
+    """A new domain, and all said that can be."""
+    return destinations["NewCustomerProfiles"].template
+
+
+def fields(object_type: Resource) -> dict[str, dict[str, str]]:
+    """Return an object type's fields by name."""
+    return {field["Name"]: field["ObjectTypeField"] for field in object_type.properties["Fields"]}
+
+
+class TestDomain:
+    """The domain."""
+
+    def test_an_existing_one_is_left_alone(self, existing: Template) -> None:
+        assert not existing.all(DOMAIN)
+
+    def test_a_new_one(self, new: Template) -> None:
+        domain = new.only(DOMAIN)
+        (errors,) = (q for q in new.all("AWS::SQS::Queue") if q.logical_id.startswith("Errors"))
+        assert domain.properties == {
+            "DomainName": "shop",
+            "DefaultExpirationDays": 30,
+            "DefaultEncryptionKey": KEY_ARN,
+            "DeadLetterQueueUrl": errors.ref,
+        }
+        _, opened = new.statements(errors)
+        assert opened["Principal"] == {"Service": "profile.amazonaws.com"}
+        assert opened["Action"] == "sqs:SendMessage"
+        assert opened["Condition"] == {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+
+    def test_profiles_outlive_the_stack(self, new: Template) -> None:
+        for kind in (DOMAIN, OBJECT_TYPE):
+            assert new.only(kind).deletion_policy == "RetainExceptOnCreate"
+
+    def test_one_is_made_after_the_other(self, new: Template) -> None:
+        assert new.only(OBJECT_TYPE).depends_on == {new.only(DOMAIN).logical_id}
+        assert new.only(EVENT_TRIGGER).depends_on == {new.only(OBJECT_TYPE).logical_id}
+        assert new.only(OBJECT_TYPE).logical_id in new.function.depends_on
+
+
+class TestObjectType:
+    """What becomes of an event."""
+
+    def test_an_existing_one_is_left_alone(self, destinations: dict[str, Deployable]) -> None:
+        assert not destinations["ExistingCustomerProfiles"].template.all(OBJECT_TYPE)
+
+    def test_an_endpoint_is_one_profile_and_one_object(self, existing: Template) -> None:
+        object_type = existing.only(OBJECT_TYPE).properties
+        assert object_type["DomainName"] == "shop"
+        assert object_type["ObjectTypeName"] == "GtmEvent"
+        assert object_type["AllowProfileCreation"] is True
+        assert object_type["Keys"] == [
+            {
+                "Name": "GtmEndpointId",
+                "ObjectTypeKeyList": [
+                    {
+                        "FieldNames": ["endpoint_id"],
+                        "StandardIdentifiers": ["PROFILE", "UNIQUE"],
+                    }
+                ],
+            }
+        ]
+
+    def test_its_fields_are_what_the_function_puts(self, existing: Template) -> None:
+        names = ("endpoint_id", "event_id", "event_type", "timestamp", "user_id")
+        assert fields(existing.only(OBJECT_TYPE)) == {
+            name: {"Source": f"_source.{name}", "ContentType": "STRING"} for name in names
+        }
+
+    def test_user_attributes_become_the_profiles(self, new: Template) -> None:
+        mapped = {
+            name: (field["Source"], field["Target"], field["ContentType"])
+            for name, field in fields(new.only(OBJECT_TYPE)).items()
+            if "Target" in field
+        }
+        source = "_source.user_attributes"
+        assert mapped == {
+            "usat_plan": (f"{source}.plan", "_profile.Attributes.plan", "STRING"),
+            "usat_email": (f"{source}.email", "_profile.EmailAddress", "EMAIL_ADDRESS"),
+            "usat_city": (f"{source}.city", "_profile.ShippingAddress.City", "STRING"),
+            "usat_phone": (f"{source}.phone", "_profile.PhoneNumber", "PHONE_NUMBER"),
+            "usat_surname": (f"{source}.surname", "_profile.LastName", "NAME"),
+        }
+
+    def test_the_profiles_fields_are_those_of_the_service(self) -> None:
+        model = botocore.session.get_session().get_service_model("customer-profiles")
+        request = model.shape_for("UpdateProfileRequest")
+        assert isinstance(request, StructureShape)
+        known = set()
+        for name, shape in request.members.items():
+            if isinstance(shape, StructureShape) and name not in STRUCTURES:
+                known |= {f"{name}.{field}" for field in shape.members}
+            elif name not in STRUCTURES | ENUMERATIONS:
+                known.add(name)
+        assert set(PROFILE_FIELDS) == known
+        assert len(set(PROFILE_FIELDS)) == len(PROFILE_FIELDS)
+
+
+class TestEventTrigger:
+    """The trigger for a named event."""
+
+    def test_there_is_none_unless_it_is_given(self, existing: Template) -> None:
+        assert not existing.all(EVENT_TRIGGER)
+
+    def test_it_starts_for_the_named_event(self, new: Template) -> None:
+        assert new.only(EVENT_TRIGGER).properties == {
+            "DomainName": "shop",
+            "ObjectTypeName": "ShopEvent",
+            "EventTriggerName": "AddToCart",
+            "Description": "A Google Tag Manager event has come in",
+            "EventTriggerConditions": [
+                {
+                    "LogicalOperator": "ALL",
+                    "EventTriggerDimensions": [
+                        {
+                            "ObjectAttributes": [
+                                {
+                                    "FieldName": "event_type",
+                                    "ComparisonOperator": "INCLUSIVE",
+                                    "Values": ["add to cart"],
+                                }
+                            ]
+                        }
+                    ],
+                }
+            ],
+            "EventTriggerLimits": {
+                "EventExpiration": 3_600_000,
+                "Periods": [{"Unit": "DAYS", "Value": 7, "MaxInvocationsPerProfile": 3}],
+            },
+            "SegmentFilter": "regulars",
+        }
+
+    def test_nothing_limits_it_unless_it_is_said(self, settings: dict[str, Deployable]) -> None:
+        trigger = settings["customer_profiles"].template.only(EVENT_TRIGGER).properties
+        assert not {"EventTriggerLimits", "SegmentFilter"} & trigger.keys()
+
+    @pytest.mark.parametrize(
+        ("period", "unit", "value"),
+        [
+            (cdk.Duration.minutes(1), "MINUTES", 1),
+            (cdk.Duration.minutes(60), "HOURS", 1),
+            (cdk.Duration.minutes(90), None, None),
+            (cdk.Duration.hours(24), "DAYS", 1),
+            (cdk.Duration.hours(25), "HOURS", 25),
+            (cdk.Duration.days(60), "DAYS", 60),
+            (cdk.Duration.days(61), None, None),
+            (cdk.Duration.seconds(30), None, None),
+            (cdk.Duration.seconds(0), None, None),
+        ],
+    )
+    def test_periods(self, period: cdk.Duration, unit: str | None, value: int | None) -> None:
+        if unit is None:
+            with pytest.raises(ValueError, match=r"^period must be 1 to 60 whole minutes, .*, got"):
+                ProfileEventTrigger(event_type="buy", max_invocations=1, period=period)
+            return
+        limits: Any = ProfileEventTrigger(event_type="buy", max_invocations=1, period=period).limits
+        (made,) = limits.periods
+        assert (made.unit, made.value) == (unit, value)
+
+
+def profiles(**props: Any) -> CustomerProfilesDestination:
+    """Return a destination with ``props`` over what it needs."""
+    return CustomerProfilesDestination(**{"domain_name": "shop", **props})
+
+
+def trigger(**props: Any) -> ProfileEventTrigger:
+    """Return a trigger with ``props`` over what it needs."""
+    return ProfileEventTrigger(**{"event_type": "buy", **props})
+
+
+class TestRefusals:
+    """What is refused, in the words of who wrote it."""
+
+    @pytest.mark.parametrize(
+        ("prop", "value", "shown"),
+        [
+            ("domain_name", "", "''"),
+            ("domain_name", "a shop", "'a shop'"),
+            ("domain_name", "shop/object-types/*", "'shop/object-types/*'"),
+            ("domain_name", "x" * 65, repr("x" * 65)),
+            ("object_type_name", "", "''"),
+            ("object_type_name", "*", "'*'"),
+            ("object_type_name", "1st", "'1st'"),
+            ("object_type_name", "x" * 256, repr("x" * 256)),
+            ("default_expiration", cdk.Duration.days(1), "create_domain=False"),
+            ("user_attributes", "plan", "'plan'"),  # else: "p", "l", "a" and "n"
+            ("user_attributes", ["plan", ""], "''"),
+            ("user_attributes", ["e.mail"], "'e.mail'"),
+            ("user_attributes", ["n" * 60], repr("n" * 60)),
+            ("user_attributes", ["plan", "plan"], "['plan', 'plan']"),
+            ("user_attributes", {"email": "Email"}, "'Email'"),
+            ("user_attributes", {"email": "Attributes."}, "'Attributes.'"),
+            ("user_attributes", {"email": "Attributes.a b"}, "'Attributes.a b'"),
+            ("user_attributes", {"a": "LastName", "b": "LastName"}, "LastName, LastName"),
+            ("requests_per_second", 0, "0"),
+        ],
+    )
+    def test_the_message_names_prop_and_value(self, prop: str, value: object, shown: str) -> None:
+        with pytest.raises(ValueError, match=rf"^{prop} must .*, got {re.escape(shown)}$"):
+            profiles(**{prop: value})
+
+    @pytest.mark.parametrize("days", [0, 1_099])
+    def test_the_expiration_has_a_range(self, days: int) -> None:
+        with pytest.raises(ValueError, match=r"^default_expiration must be between"):
+            profiles(create_domain=True, default_expiration=cdk.Duration.days(days))
+
+    def test_what_does_nothing_is_refused(self) -> None:
+        key = kms.Key.from_key_arn(cdk.Stack(), "Key", KEY_ARN)
+        with pytest.raises(ValueError, match=r"^encryption_key must not .*create_domain=False$"):
+            profiles(encryption_key=key)
+        with pytest.raises(ValueError, match=r"^user_attributes must not .*object_type=False$"):
+            profiles(create_object_type=False, user_attributes=["plan"])
+
+    @pytest.mark.parametrize(
+        ("props", "words"),
+        [
+            ({"event_type": ""}, r"event_type must .*, got ''"),
+            ({"event_type": "x" * 256}, r"event_type must .*"),
+            ({"event_type": "add to cart"}, r"event_trigger's name must .*, got 'add to cart'"),
+            ({"name": "a b"}, r"event_trigger's name must .*, got 'a b'"),
+            ({"segment": "a b"}, r"segment must .*, got 'a b'"),
+            ({"max_invocations": 1}, r"max_invocations and period must .*, got 1 and None"),
+            (
+                {"period": cdk.Duration.days(1)},
+                r"max_invocations and period must .*, got None and 1 day",
+            ),
+            (
+                {"max_invocations": 0, "period": cdk.Duration.days(1)},
+                r"max_invocations must .*, got 0",
+            ),
+            ({"expiration": cdk.Duration.millis(1)}, r"expiration must .*, got 1 milli"),
+        ],
+    )
+    def test_a_triggers_message_names_prop_and_value(
+        self, props: dict[str, Any], words: str
+    ) -> None:
+        with pytest.raises(ValueError, match=rf"^{words}$"):
+            trigger(**props)
+
+    def test_a_domain_may_be_known_only_at_deployment(self) -> None:
+        parameter = cdk.CfnParameter(cdk.Stack(), "Domain")
+        profiles(domain_name=parameter.value_as_string)

@@ -1,0 +1,255 @@
+"""Each destination: what the function is told, what it may do, and what is refused."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_events as events
+
+from cdk_gtm_connector import (
+    CustomerProfilesDestination,
+    Destination,
+    EventBridgeDestination,
+    PinpointDestination,
+)
+from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, STREAM_ARN
+from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_cdk import aws_lambda as lambda_
+
+    from tests.infrastructure.conftest import Deployable, Synthesize
+    from tests.infrastructure.synthesis import Template
+
+HERE = "${AWS::Region}:${AWS::AccountId}"
+PROFILES = f"arn:${{AWS::Partition}}:profile:{HERE}:domains"
+FAN_OUTS = ("FanOut", "ReversedFanOut", "FanOutEverything", "TwoOfAKind")
+SINGLE = [name for name in DESTINATIONS if name not in FAN_OUTS]
+
+# What the function is told, besides what every function is.
+TOLD: dict[str, dict[str, str]] = {
+    "Pinpoint": {"DESTINATION": "pinpoint", "PINPOINT_APPLICATION_ID": APPLICATION_ID},
+    "Kinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
+    "EncryptedKinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
+    "Firehose": {"DESTINATION": "firehose", "FIREHOSE_DELIVERY_STREAM_NAME": "events"},
+    "EventBridge": {
+        "DESTINATION": "eventbridge",
+        "EVENT_BUS_ARN": BUS_ARN,
+        "EVENT_SOURCE": "shop.example",
+    },
+    "CustomerProfiles": {
+        "DESTINATION": "customer-profiles",
+        "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
+        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "GtmEvent",
+    },
+    "ExistingCustomerProfiles": {
+        "DESTINATION": "customer-profiles",
+        "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
+        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "Theirs",
+    },
+    "NewCustomerProfiles": {
+        "DESTINATION": "customer-profiles",
+        "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
+        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "ShopEvent",
+        "CUSTOMER_PROFILES_REQUESTS_PER_SECOND": "50",
+    },
+}
+
+# What it may do, besides what every function may.
+MAY: dict[str, set[tuple[str, str]]] = {
+    "Pinpoint": {
+        (
+            "mobiletargeting:PutEvents",
+            f"arn:${{AWS::Partition}}:mobiletargeting:{HERE}:apps/{APPLICATION_ID}/events",
+        )
+    },
+    "Kinesis": {("kinesis:PutRecords", STREAM_ARN)},
+    "EncryptedKinesis": {("kinesis:PutRecords", STREAM_ARN), ("kms:GenerateDataKey", KEY_ARN)},
+    "Firehose": {
+        (
+            "firehose:PutRecordBatch",
+            "arn:aws:firehose:us-east-1:123456789012:deliverystream/events",
+        )
+    },
+    "EventBridge": {("events:PutEvents", BUS_ARN)},
+    **{
+        name: {
+            ("profile:PutProfileObject", f"{PROFILES}/shop"),
+            ("profile:PutProfileObject", f"{PROFILES}/shop/object-types/{object_type}"),
+        }
+        for name, object_type in {
+            "CustomerProfiles": "GtmEvent",
+            "ExistingCustomerProfiles": "Theirs",
+            "NewCustomerProfiles": "ShopEvent",
+        }.items()
+    },
+}
+CONDITION = {"StringEquals": {"events:source": "shop.example", "events:detail-type": "GTM Event"}}
+
+
+class TestEach:
+    """What each brings about."""
+
+    def test_all_are_covered(self) -> None:
+        assert TOLD.keys() == MAY.keys() == set(SINGLE)
+
+    @pytest.mark.parametrize("name", SINGLE)
+    def test_the_function_is_told(self, destinations: dict[str, Deployable], name: str) -> None:
+        environment = destinations[name].template.environment
+        common = {
+            "DEAD_LETTER_QUEUE_URL",
+            "ANONYMOUS_USER_ATTRIBUTES",
+            "AUTHENTICATED_USER_ATTRIBUTES",
+            "ALLOWED_ORIGINS",
+            "ACCEPT_CLIENT_TIMESTAMP",
+        }
+        assert {n: v for n, v in environment.items() if n not in common} == TOLD[name]
+
+    @pytest.mark.parametrize("name", SINGLE)
+    def test_the_function_may_do_its_work_and_nothing_else(
+        self, destinations: dict[str, Deployable], template: Template, name: str
+    ) -> None:
+        tested = destinations[name].template
+        condition = CONDITION if name == "EventBridge" else None
+        grants = tested.grants(tested.role("lambda.amazonaws.com"), condition=condition)
+        own = {g for g in grants if not g[0].startswith(("sqs:", "logs:", "xray:"))}
+        assert own == MAY[name]
+        # The others are read whole in test_permissions.py.
+        common = template.grants(template.role("lambda.amazonaws.com"))
+        assert len(grants - own) == len(common) - 1
+
+    def test_a_bus_is_put_events_of_one_source_only(
+        self, destinations: dict[str, Deployable]
+    ) -> None:
+        template = destinations["EventBridge"].template
+        conditional = [
+            (statement["Action"], statement["Condition"])
+            for policy in template.all("AWS::IAM::Policy")
+            for statement in policy.properties["PolicyDocument"]["Statement"]
+            if "Condition" in statement
+        ]
+        assert conditional == [("events:PutEvents", CONDITION)]
+
+    @pytest.mark.parametrize("name", ["kinesis", "firehose", "eventbridge", "customer_profiles"])
+    def test_moving_there_keeps_all_that_was_there(
+        self, template: Template, settings: dict[str, Deployable], name: str
+    ) -> None:
+        # Above all the queue, with what waits in it, and the API, whose URL is in people's tags.
+        moved = settings[name].template
+        assert template.logical_ids.items() <= moved.logical_ids.items()
+        added = dict(moved.logical_ids.items() - template.logical_ids.items()).values()
+        assert all(kind.startswith("AWS::CustomerProfiles::") for kind in added)
+        assert moved.outputs == template.outputs
+
+    @pytest.mark.parametrize("requests_per_second", [1, 100_000])
+    def test_pinpoints_quota(self, synthesized: Synthesize, requests_per_second: int) -> None:
+        destination = PinpointDestination("a", requests_per_second=requests_per_second)
+        template = synthesized(lambda s: add_connector(s, destination=destination))
+        told = template.environment["PINPOINT_REQUESTS_PER_SECOND"]
+        assert told == str(requests_per_second)
+
+
+def bus(**props: Any) -> EventBridgeDestination:
+    """Return a destination on a bus that nothing is done with."""
+    return EventBridgeDestination(
+        events.EventBus.from_event_bus_name(cdk.Stack(), "Bus", "default"), **props
+    )
+
+
+def profiles(**props: Any) -> CustomerProfilesDestination:
+    """Return a destination in a domain that nothing is done with."""
+    return CustomerProfilesDestination(**{"domain_name": "shop", **props})
+
+
+class TestRefusals:
+    """What is refused, in the words of who wrote it."""
+
+    @pytest.mark.parametrize(
+        ("make", "prop", "value", "shown"),
+        [
+            (
+                lambda v: PinpointDestination("a", requests_per_second=v),
+                "requests_per_second",
+                0,
+                "0",
+            ),
+            (
+                lambda v: PinpointDestination("a", requests_per_second=v),
+                "requests_per_second",
+                100_001,
+                "100,001",
+            ),
+            (lambda v: PinpointDestination("a", construct_id=v), "construct_id", "", "''"),
+            (lambda v: PinpointDestination("a", construct_id=v), "construct_id", "a", "'a'"),
+            (lambda v: PinpointDestination("a", construct_id=v), "construct_id", "A/B", "'A/B'"),
+            (lambda v: bus(source=v), "source", "", "''"),
+            (lambda v: bus(source=v), "source", " ", "' '"),
+            (lambda v: bus(source=v), "source", "aws.s3", "'aws.s3'"),
+            (lambda v: bus(source=v), "source", "AWS.s3", "'AWS.s3'"),
+            (lambda v: bus(source=v), "source", "x" * 257, repr("x" * 257)),
+        ],
+    )
+    def test_the_message_names_prop_and_value(
+        self, make: Callable[[Any], Destination], prop: str, value: object, shown: str
+    ) -> None:
+        with pytest.raises(ValueError, match=rf"^{prop} must .*, got {re.escape(shown)}$"):
+            make(value)
+
+    @pytest.mark.parametrize("source", ["x", "aws", "x" * 256])
+    def test_other_sources_are_taken(self, source: str) -> None:
+        assert bus(source=source).source == source
+
+    def test_a_bus_is_told_who_sends(self) -> None:
+        assert bus().source == "cdk-gtm-connector"
+
+
+class Anything(Destination):
+    """A destination of somebody's own, without any limit."""
+
+    def bind(self, function: lambda_.Function) -> None:
+        """Do nothing."""
+
+
+class TestNames:
+    """How long the name of a user attribute may be is for the destinations to say."""
+
+    @pytest.mark.parametrize(
+        ("given", "longest"),
+        [
+            ([PinpointDestination("a")], 50),
+            ([bus(), PinpointDestination("a")], 50),
+            ([profiles(), bus()], 255),
+            ([profiles(), PinpointDestination("a")], 50),
+        ],
+    )
+    def test_the_strictest_applies(self, given: list[Destination], longest: int) -> None:
+        add_connector(
+            cdk.Stack(),
+            destination=None,
+            destinations=given,
+            anonymous_user_attributes=["n" * longest],
+        )
+        for who in ("anonymous", "authenticated"):
+            prop = f"{who}_user_attributes"
+            props: dict[str, Any] = {prop: ["n" * (longest + 1)]}
+            with pytest.raises(ValueError, match=rf"^{prop} must .* 1 to {longest} characters"):
+                add_connector(cdk.Stack(), destination=None, destinations=given, **props)
+
+    def test_there_may_be_none(self) -> None:
+        add_connector(cdk.Stack(), destination=Anything(), anonymous_user_attributes=["n" * 999])
+        with pytest.raises(ValueError, match=r"^anonymous_user_attributes must .*, got ''$"):
+            add_connector(cdk.Stack(), destination=Anything(), anonymous_user_attributes=[""])
+
+
+class TestOwn:
+    """A destination of the importing app's own."""
+
+    def test_it_is_named_by_its_class(self) -> None:
+        assert Anything().construct_id == "Anything"
+        assert Anything(construct_id="Else").construct_id == "Else"
+        assert PinpointDestination("a").construct_id == "Pinpoint"

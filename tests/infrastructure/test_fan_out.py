@@ -1,0 +1,374 @@
+"""Several destinations: one topic, and a queue, a function and a dead-letter queue for each."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_sns as sns
+
+from cdk_gtm_connector import CollectionApi, PinpointDestination, mapping
+from tests.infrastructure.options import (
+    DESTINATIONS,
+    SEVERAL,
+    add_pinpoint,
+    add_stream,
+)
+from tests.infrastructure.synthesis import add_connector, answer, headers, synthesize
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.infrastructure.conftest import Deployable
+    from tests.infrastructure.synthesis import Delivery, Template
+
+FAN_OUTS = ("FanOut", "ReversedFanOut", "FanOutEverything")
+ALONE = [name for name in DESTINATIONS if name not in {*FAN_OUTS, "TwoOfAKind"}]
+
+
+@pytest.fixture(params=FAN_OUTS)
+def fanned(request: pytest.FixtureRequest, destinations: dict[str, Deployable]) -> Template:
+    """A connector with several destinations."""
+    return destinations[request.param].template
+
+
+@pytest.fixture
+def topic(fanned: Template) -> Any:
+    """Its topic."""
+    return fanned.only("AWS::SNS::Topic")
+
+
+class TestTopic:
+    """What passes each event on."""
+
+    def test_there_is_one_only_where_there_are_several(
+        self, destinations: dict[str, Deployable]
+    ) -> None:
+        for name in ALONE:
+            kinds = {resource.type for resource in destinations[name].template.resources}
+            assert not [kind for kind in kinds if kind.startswith("AWS::SNS::")]
+
+    def test_it_is_encrypted_with_snss_own_key(self, topic: Any) -> None:
+        # Its policy lets API Gateway's role use it through SNS, without a grant.
+        assert topic.properties["KmsMasterKeyId"] == "alias/aws/sns"
+
+    def test_it_takes_as_much_as_a_queue(self, topic: Any) -> None:
+        assert topic.properties["MaximumMessageSize"] == 1_048_576
+
+    def test_it_refuses_what_comes_without_tls_and_opens_nothing(
+        self, fanned: Template, topic: Any
+    ) -> None:
+        policy = fanned.only("AWS::SNS::TopicPolicy")
+        assert policy.properties["Topics"] == [topic.ref]
+        (statement,) = policy.properties["PolicyDocument"]["Statement"]
+        assert statement["Effect"] == "Deny"
+        assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    def test_it_passes_on_to_every_queue_and_nowhere_else(
+        self, fanned: Template, topic: Any
+    ) -> None:
+        subscribed = [subscription.properties for subscription in fanned.all(SUBSCRIPTION)]
+        assert sorted(subscribed, key=str) == sorted(
+            (
+                {
+                    "TopicArn": topic.ref,
+                    "Protocol": "sqs",
+                    "Endpoint": delivery.queue.arn,
+                    # The message as it is, as with one destination.
+                    "RawMessageDelivery": True,
+                    # What SNS cannot deliver is not lost.
+                    "RedrivePolicy": {"deadLetterTargetArn": delivery.dead_letter_queue.arn},
+                }
+                for delivery in fanned.deliveries.values()
+            ),
+            key=str,
+        )
+
+    def test_only_it_may_send_to_the_queues(self, fanned: Template, topic: Any) -> None:
+        for delivery in fanned.deliveries.values():
+            for queue in (delivery.queue, delivery.dead_letter_queue):
+                _, opened = fanned.statements(queue)
+                assert opened == {
+                    "Effect": "Allow",
+                    "Principal": {"Service": "sns.amazonaws.com"},
+                    "Action": "sqs:SendMessage",
+                    "Resource": queue.arn,
+                    "Condition": {"ArnEquals": {"aws:SourceArn": topic.ref}},
+                }
+
+
+class TestPublishing:
+    """How API Gateway publishes."""
+
+    def test_the_api_may_publish_to_it_and_nothing_else(self, fanned: Template, topic: Any) -> None:
+        (credentials,) = {
+            method.properties["Integration"]["Credentials"]
+            for methods in fanned.routes.values()
+            for name, method in methods.items()
+            if name != "OPTIONS"
+        }
+        (role,) = (role for role in fanned.all("AWS::IAM::Role") if role.arn == credentials)
+        assert fanned.grants(role) == {("sns:Publish", topic.ref)}
+
+    def test_it_is_publish_in_the_query_protocol(self, fanned: Template) -> None:
+        for method in integrations(fanned):
+            assert method["Uri"] == ("arn:${AWS::Partition}:apigateway:${AWS::Region}:sns:path//")
+            assert method["IntegrationHttpMethod"] == "POST"
+            assert method["PassthroughBehavior"] == "NEVER"
+            assert method["RequestParameters"] == {
+                "integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"
+            }
+
+    def test_the_template_is_that_of_the_library_with_the_topics_arn(
+        self, destinations: dict[str, Deployable]
+    ) -> None:
+        template = destinations["FanOut"].template
+        (topic,) = template.all("AWS::SNS::Topic")
+        sent = template.get_method.properties["Integration"]["RequestTemplates"]
+        assert sent == {
+            "application/json": mapping.message(
+                call=mapping.publish(topic.ref),
+                content="query",
+                authorizer=None,
+                token_parameter="token",  # noqa: S106 - a parameter's name
+                honor_privacy_signals=False,
+                max_body_characters=300_000,
+            )
+        }
+
+    def test_what_a_body_may_be_does_not_depend_on_the_destinations(self, fanned: Template) -> None:
+        post = fanned.routes["/events"]["POST"].properties["Integration"]
+        for request_template in post["RequestTemplates"].values():
+            assert request_template.endswith(
+                "#if($input.body.length() > 300000)&MessageStructure=json#end"
+            )
+
+    def test_only_a_200_is_success(self, fanned: Template) -> None:
+        for method in integrations(fanned):
+            patterns = [r.get("SelectionPattern") for r in method["IntegrationResponses"]]
+            assert patterns == ["200", None]
+
+    def test_what_sns_refuses_for_its_size_is_413(
+        self, destinations: dict[str, Deployable]
+    ) -> None:
+        template = destinations["FanOut"].template
+        post = template.routes["/events"]["POST"].properties["Integration"]
+        failure = answer(post, "502")
+        condition, _, rest = failure["ResponseTemplates"]["application/json"].partition(
+            "#set($context.responseOverride.status = 413)"
+        )
+        too_large, _, failed = rest.partition("#else")
+        assert '.contains("Message Structure")' in condition
+        assert '.contains("Message too long")' in condition
+        assert "300,000 characters" in too_large
+        assert "could not be queued" in failed
+        assert headers(failure, "method.response")["Cache-Control"] == "no-store"
+
+
+class TestChanging:
+    """Nothing is lost, and nothing refused, while a deployed stack changes."""
+
+    def test_the_stage_waits_for_subscriptions_and_permission(self, fanned: Template) -> None:
+        deployment = fanned.only("AWS::ApiGateway::Deployment")
+        subscriptions = {subscription.logical_id for subscription in fanned.all(SUBSCRIPTION)}
+        assert subscriptions <= deployment.depends_on
+        for subscription in fanned.all(SUBSCRIPTION):
+            # A queue that does not yet let SNS in would refuse.
+            (policy,) = subscription.depends_on
+            assert fanned.document["Resources"][policy]["Type"] == "AWS::SQS::QueuePolicy"
+
+    def test_the_stage_before_keeps_its_role(self, destinations: dict[str, Deployable]) -> None:
+        # CloudFormation deletes it last, when the stage no longer calls with it.
+        roles = [
+            {
+                resource.logical_id.removeprefix("Gtm")
+                for resource in destinations[name].template.all("AWS::IAM::Role")
+                if "CollectionP" in resource.logical_id or "CollectionI" in resource.logical_id
+            }
+            for name in ("Pinpoint", "FanOut")
+        ]
+        assert len(roles[0]) == len(roles[1]) == 1
+        assert not roles[0] & roles[1]
+
+    @pytest.mark.parametrize("name", ALONE)
+    def test_a_queue_lets_the_topic_in_until_the_stage_has_changed(
+        self, destinations: dict[str, Deployable], name: str
+    ) -> None:
+        template = destinations[name].template
+        for queue in (template.deliveries[TOLD[name]].queue,):
+            policy = template.only("AWS::SQS::QueuePolicy", Queues=[queue.ref])
+            assert template.stage.logical_id in policy.depends_on
+
+    def test_the_first_one_has_the_ids_of_the_only_one(
+        self, template: Template, settings: dict[str, Deployable]
+    ) -> None:
+        missing = template.logical_ids.keys() - settings["fan_out"].template.logical_ids.keys()
+        # The API's own, which is not what holds events.
+        assert len(missing) == 2
+        assert all(name.startswith("ConnectorCollectionIntegrationRole") for name in missing)
+
+    def test_another_place_changes_nothing_of_what_it_brings_along(
+        self, destinations: dict[str, Deployable]
+    ) -> None:
+        # A second object type of the same name could not be made.
+        ids = [
+            {r.logical_id for r in destinations[name].template.resources if r.type == OBJECT_TYPE}
+            for name in ("CustomerProfiles", "FanOut", "ReversedFanOut")
+        ]
+        assert ids[0] == ids[1] == ids[2] != set()
+
+    def test_queues_outlive_their_destination(self, fanned: Template) -> None:
+        for queue in fanned.all("AWS::SQS::Queue"):
+            if "Errors" in queue.logical_id:
+                continue  # somebody's own
+            assert queue.deletion_policy == "RetainExceptOnCreate"
+            replaced = fanned.document["Resources"][queue.logical_id]["UpdateReplacePolicy"]
+            assert replaced == "Retain"
+
+    def test_so_does_a_lone_ones(self, template: Template) -> None:
+        for queue in template.all("AWS::SQS::Queue"):
+            assert queue.deletion_policy == "RetainExceptOnCreate"
+
+
+class TestDeliveries:
+    """One outage delays no other destination."""
+
+    def test_they_share_no_queue_function_role_or_log(self, fanned: Template) -> None:
+        deliveries = list(fanned.deliveries.values())
+        assert len(deliveries) > 1
+        for part in ("function", "role", "source", "queue", "dead_letter_queue"):
+            assert len({getattr(d, part).logical_id for d in deliveries}) == len(deliveries)
+        logs = {d.function.properties["LoggingConfig"]["LogGroup"] for d in deliveries}
+        assert len(logs) == len(deliveries)
+
+    def test_each_rejects_into_its_own_dead_letter_queue(self, fanned: Template) -> None:
+        for delivery in fanned.deliveries.values():
+            url = delivery.environment["DEAD_LETTER_QUEUE_URL"]
+            assert url == delivery.dead_letter_queue.ref
+
+    def test_each_may_do_what_it_may_alone(self, destinations: dict[str, Deployable]) -> None:
+        several = destinations["FanOut"].template
+        for name in ("Pinpoint", "Kinesis", "Firehose", "CustomerProfiles"):
+            alone = destinations[name].template
+            (kind,) = alone.deliveries
+            assert own_grants(several, several.deliveries[kind]) == own_grants(
+                alone, alone.deliveries[kind]
+            )
+
+    def test_two_of_a_kind_are_told_apart(self, destinations: dict[str, Deployable]) -> None:
+        functions = {
+            function.logical_id
+            for function in destinations["TwoOfAKind"].template.all("AWS::Lambda::Function")
+        }
+        assert [
+            len([name for name in functions if name.startswith(prefix)])
+            for prefix in ("GtmDelivery", "GtmKinesisDelivery", "GtmArchiveDelivery")
+        ] == [1, 1, 1]
+
+    def test_they_are_public(self) -> None:
+        connector = add_connector(
+            cdk.Stack(),
+            destination=None,
+            destinations=[add(cdk.Stack()) for add in SEVERAL],
+        )
+        assert isinstance(connector.topic, sns.Topic)
+        kinds = [delivery.destination.construct_id for delivery in connector.deliveries]
+        assert kinds == ["Pinpoint", "Kinesis", "Firehose", "EventBridge", "CustomerProfiles"]
+        assert connector.delivery is connector.deliveries[0]
+        assert connector.function is connector.deliveries[0].function
+        assert connector.queue is connector.deliveries[0].queue
+        assert connector.dead_letter_queue is connector.deliveries[0].dead_letter_queue
+
+
+class TestGiving:
+    """How destinations are given."""
+
+    def test_a_list_of_one_is_that_one(self, tmp_path: Path, imported: Template) -> None:
+        template = synthesize(
+            tmp_path,
+            {
+                "Theirs": lambda stack: add_connector(
+                    stack, destination=None, destinations=[add_pinpoint(stack)]
+                )
+            },
+        )["Theirs"]
+        assert template.document == imported.document
+        connector = add_connector(cdk.Stack())
+        assert connector.topic is None
+        assert len(connector.deliveries) == 1
+
+    @pytest.mark.parametrize(
+        ("props", "words"),
+        [
+            ({}, "destination must be given, or destinations, got neither"),
+            (
+                {
+                    "destination": PinpointDestination("a"),
+                    "destinations": [PinpointDestination("b")],
+                },
+                "destinations must not be given with destination, got both",
+            ),
+            ({"destinations": []}, "destinations must hold 1 to 100 of them, got 0"),
+            (
+                {"destinations": [PinpointDestination(f"a{number}") for number in range(101)]},
+                "destinations must hold 1 to 100 of them, got 101",
+            ),
+            (
+                {"destinations": [PinpointDestination("a"), PinpointDestination("b")]},
+                (
+                    "destinations must each have a construct_id of its own (two of one kind need "
+                    "to be given one), got Pinpoint 2 times"
+                ),
+            ),
+        ],
+    )
+    def test_what_is_refused(self, props: dict[str, Any], words: str) -> None:
+        with pytest.raises(ValueError, match=rf"^{re.escape(words)}$"):
+            add_connector(cdk.Stack(), **{"destination": None, **props})
+
+    @pytest.mark.parametrize("given", ["both", "neither"])
+    def test_an_api_has_one_receiver(self, given: str) -> None:
+        stack = cdk.Stack()
+        connector = add_connector(
+            stack, destination=None, destinations=[add_pinpoint(stack), add_stream(stack)]
+        )
+        props: dict[str, Any] = (
+            {"queue": connector.queue, "topic": connector.topic} if given == "both" else {}
+        )
+        with pytest.raises(ValueError, match=rf"^queue or topic must be given.*, got {given}$"):
+            CollectionApi(stack, "Another", **props)
+
+
+def integrations(template: Template) -> list[dict[str, Any]]:
+    """Return what ``GET`` and ``POST`` are integrated with, on every route."""
+    return [
+        dict(method.properties["Integration"])
+        for methods in template.routes.values()
+        for name, method in methods.items()
+        if name != "OPTIONS"
+    ]
+
+
+def own_grants(template: Template, delivery: Delivery) -> set[tuple[str, str]]:
+    """Return what a function may do beyond its own queues and log."""
+    return {
+        grant
+        for grant in template.grants(delivery.role)
+        if not grant[0].startswith(("sqs:", "logs:"))
+    }
+
+
+TOLD = {
+    "Pinpoint": "pinpoint",
+    "Kinesis": "kinesis",
+    "EncryptedKinesis": "kinesis",
+    "Firehose": "firehose",
+    "EventBridge": "eventbridge",
+    "CustomerProfiles": "customer-profiles",
+    "ExistingCustomerProfiles": "customer-profiles",
+    "NewCustomerProfiles": "customer-profiles",
+}
+SUBSCRIPTION = "AWS::SNS::Subscription"
+OBJECT_TYPE = "AWS::CustomerProfiles::ObjectType"
