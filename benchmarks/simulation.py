@@ -1,0 +1,240 @@
+"""Experiments with the model in :mod:`benchmarks.pipeline`.
+
+``python -m benchmarks.simulation`` prints the tables of ``docs/capacity.md`` as Markdown;
+``--plots docs/images`` draws its plots (needs matplotlib, of ``requirements-dev.txt``).
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Final
+
+from benchmarks.costs import MILLION, Settings, markdown
+from benchmarks.pipeline import (
+    SEED,
+    Phase,
+    Result,
+    Setup,
+    bursty,
+    flash_crowd,
+    percentiles,
+    simulate,
+    steady,
+)
+
+RATES: Final = (1, 10, 100, 500, 1_000, 1_400, 1_500, 1_600)
+SECONDS: Final = 600.0
+CASE_SECONDS: Final = 300.0
+
+WINDOWS: Final = (1, 2, 5, 10, 20, 60)
+BATCH_SIZES: Final = (10, 100, 1_000, 10_000)
+SWEEP_RATE: Final = 100
+SWEEP_SECONDS: Final = 200.0
+
+CROWD: Final = 3_000
+CROWD_SECONDS: Final = 60.0
+CROWD_RATE: Final = 100
+CROWD_BEFORE: Final = 30.0
+
+
+@cache
+def at_rate(rate: float, *, bursts: bool) -> Result:
+    """Return what the construct's defaults make of ``rate`` events a second."""
+    phases = bursty(rate, SECONDS, Random(SEED)) if bursts else steady(rate, SECONDS)  # noqa: S311 - not for cryptography
+    return simulate(Setup(), phases)
+
+
+@cache
+def at_settings(batch_size: int, window: float) -> Result:
+    """Return what a batch size and a window make of 100 events a second."""
+    settings = Settings(batch_size=batch_size, batching_window=window)
+    return simulate(Setup(settings=settings), steady(SWEEP_RATE, SWEEP_SECONDS))
+
+
+@cache
+def crowd() -> Result:
+    """Return what a crowd of twice the quota does that comes for a minute."""
+    phases = [
+        *flash_crowd(CROWD_RATE, CROWD, before=CROWD_BEFORE, during=CROWD_SECONDS),
+        Phase(120.0, CROWD_RATE),
+    ]
+    return simulate(EVEN, phases)
+
+
+DEFAULT: Final = Setup()
+# Two functions, each told half of the quota.
+EVEN: Final = Setup(settings=Settings(requests_per_second=7.5))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A change of the defaults.
+
+    Attributes:
+        name: What is changed.
+        setup: The whole of it.
+        rate: Events a second, without bursts.
+    """
+
+    name: str
+    setup: Setup
+    rate: float
+
+
+def cases() -> list[Case]:
+    """Return the changes that are worth a look."""
+    two = Settings()
+    each = replace(two, batch_size=10, batching_window=0.0, events_per_request=1)
+    return [
+        Case("defaults: two functions, each told the whole quota", DEFAULT, 1_600),
+        Case("each told half of the quota", EVEN, 1_600),
+        Case("20 attempts a request instead of 4", Setup(max_attempts=20), 1_600),
+        Case("five functions, each told the whole quota", _with(max_concurrency=5), 1_600),
+        Case(
+            "five functions, each told a fifth",
+            _with(max_concurrency=5, requests_per_second=3.0),
+            1_600,
+        ),
+        Case(
+            "the account's quota raised to 100 a second, each told half",
+            Setup(settings=replace(two, requests_per_second=50.0), quota=100.0),
+            3_000,
+        ),
+        Case("reading limited to 500 messages a second a batch", _reading(500), 800),
+        Case("reading limited to 500 messages a second a batch", _reading(500), 1_200),
+        Case("one by one: 10 a batch, no window, a request an event", Setup(settings=each), 10),
+        Case("one by one: 10 a batch, no window, a request an event", Setup(settings=each), 20),
+    ]
+
+
+def _with(*, max_concurrency: int, requests_per_second: float = 15.0) -> Setup:
+    return Setup(
+        settings=Settings(max_concurrency=max_concurrency, requests_per_second=requests_per_second)
+    )
+
+
+def _reading(rate: float) -> Setup:
+    return replace(EVEN, receive_rate=rate)
+
+
+@cache
+def of_case(case: Case) -> Result:
+    """Return what comes of a case."""
+    return simulate(case.setup, steady(case.rate, CASE_SECONDS))
+
+
+def seconds(value: float) -> str:
+    """Return a time as a table shows it."""
+    if math.isnan(value):
+        return ""
+    return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s"  # noqa: PLR2004 - enough digits
+
+
+def share(part: float, whole: float) -> str:
+    """Return a share as a table shows it."""
+    if not part:
+        return "0"
+    percent = 100 * part / whole
+    return f"{percent:.2f} %" if percent < 1 else f"{percent:.0f} %"
+
+
+def _row(name: str, result: Result) -> list[str]:
+    waited = percentiles(result.waits, 0.5, 0.99)
+    delivered = percentiles(result.latencies, 0.5, 0.99, 1.0)
+    return [
+        name,
+        *(seconds(value) for value in (*waited, *delivered)),
+        f"{result.delivered / (result.requests - result.throttled):.0f}",
+        share(result.throttled, result.requests),
+        share(result.returned, result.arrived),
+    ]
+
+
+_HEADER = [
+    "queue age p50",
+    "p99",
+    "delivered after p50",
+    "p99",
+    "longest",
+    "events a request",
+    "requests refused",
+    "events returned",
+]
+
+
+def rates_table() -> str:
+    """Return queue age and time to deliver against the arrival rate."""
+    rows = [
+        _row(f"{rate:,}/s{', bursts' if bursts else ''}", at_rate(rate, bursts=bursts))
+        for bursts in (False, True)
+        for rate in RATES
+    ]
+    return markdown(["arriving", *_HEADER], rows)
+
+
+def cases_table() -> str:
+    """Return what changes of the defaults do."""
+    rows = [_row(f"{case.rate:,}/s, {case.name}", of_case(case)) for case in cases()]
+    return markdown(["arriving, with", *_HEADER], rows)
+
+
+def settings_table() -> str:
+    """Return latency, invocations and requests against batch size and window."""
+    rows = []
+    for batch_size, window in [
+        *((10_000, window) for window in WINDOWS),
+        *((size, 5) for size in BATCH_SIZES[:-1]),
+        (10, 0),
+    ]:
+        result = at_settings(batch_size, window)
+        delivered = percentiles(result.latencies, 0.5, 0.99, 1.0)
+        rows.append(
+            [
+                f"{batch_size:,}, {window} s",
+                *(seconds(value) for value in delivered),
+                f"{result.arrived / result.invocations:.0f}",
+                f"{result.invocations / result.arrived * MILLION:,.0f}",
+                f"{result.requests / result.arrived * MILLION:,.0f}",
+            ]
+        )
+    header = [
+        "batch size, window",
+        "delivered after p50",
+        "p99",
+        "longest",
+        "events a batch",
+        "invocations a million",
+        "requests a million",
+    ]
+    return markdown(header, rows)
+
+
+TABLES: Final = {
+    "rates": rates_table,
+    "settings": settings_table,
+    "cases": cases_table,
+}
+
+
+def main() -> None:
+    """Print every table, or draw every plot."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulation", description=__doc__)
+    parser.add_argument("--plots", type=Path, metavar="DIRECTORY", help="draw the plots there")
+    arguments = parser.parse_args()
+    if arguments.plots:
+        from benchmarks import plots  # noqa: PLC0415 - matplotlib is only for this
+
+        for path in plots.draw(arguments.plots):
+            print(path)
+        return
+    for name, table in TABLES.items():
+        print(f"## {name}\n\n{table()}\n")
+
+
+if __name__ == "__main__":
+    main()

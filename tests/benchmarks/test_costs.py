@@ -1,0 +1,248 @@
+"""The bill, by hand."""
+
+from __future__ import annotations
+
+import ast
+import math
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks import costs, quotas
+from benchmarks.costs import (
+    API_GATEWAY,
+    LAMBDA_ARM64,
+    LAMBDA_INVOCATIONS,
+    LAMBDA_LOGS,
+    MILLION,
+    PINPOINT,
+    PRICES,
+    SECONDS_A_MONTH,
+    SQS,
+    XRAY,
+    Bill,
+    Price,
+    Settings,
+    Timing,
+    Traffic,
+    batching,
+    behind_api_gateway,
+    one_by_one,
+)
+
+DESIGNS = (batching, one_by_one, behind_api_gateway)
+
+# Round numbers, so that a bill can be added up by hand.
+PLAIN = Timing(invocation_cpu=0.0, event_cpu=0.0, request_cpu=0.0, request_latency=0.1)
+
+
+def units(bill: Bill, price: Price) -> float:
+    return sum(item.units for item in bill.items if item.price is price)
+
+
+@pytest.mark.parametrize(
+    ("price", "amount", "dollars"),
+    [
+        (API_GATEWAY, 1e6, 3.50),
+        (API_GATEWAY, 333e6, 1_165.50),
+        (API_GATEWAY, 334e6, 1_165.50 + 2.80),
+        (API_GATEWAY, 1e9, 1_165.50 + 667 * 2.80),
+        (API_GATEWAY, 20e9, 1_165.50 + 667 * 2.80 + 19_000 * 2.38),
+        (API_GATEWAY, 21e9, 1_165.50 + 667 * 2.80 + 19_000 * 2.38 + 1_000 * 1.51),
+        # AWS's own example for 60 TB of a function's logs, as duckbillgroup.com tells it.
+        (LAMBDA_LOGS, 60e3, 12_500.0),
+        (SQS, 101e9, 40_000 + 300),
+        (PINPOINT, 100e6, 0.0),
+        (PINPOINT, 101e6, 1.0),
+        (LAMBDA_ARM64, 7.5e9 + 1e6, 100_000.5 + 12.0001),
+    ],
+)
+def test_tiers(price: Price, amount: float, dollars: float) -> None:
+    assert price.cost(amount) == pytest.approx(dollars)
+
+
+@pytest.mark.parametrize("price", PRICES, ids=lambda price: price.name)
+def test_a_price_has_rising_tiers_to_infinity_and_never_falls(price: Price) -> None:
+    limits = [limit for limit, _ in price.tiers]
+    assert limits == sorted(set(limits))
+    assert limits[-1] == math.inf
+    amounts = [0.0, *(limit * share for limit in limits[:-1] for share in (0.5, 1, 1.5)), 1e13]
+    bills = [price.cost(amount) for amount in sorted(amounts)]
+    assert bills == sorted(bills)
+    assert bills[0] == 0
+
+
+def test_the_bill_of_a_busy_month_by_hand() -> None:
+    # 100 events a second: windows of 5 s in two batches, so 250 events and 3 requests each.
+    events = 100 * SECONDS_A_MONTH
+    settings = Settings(batching_window=4.9)
+    bill = batching(events, settings, Traffic(), PLAIN)
+    invocations = units(bill, LAMBDA_INVOCATIONS)
+    assert invocations == pytest.approx(2 * SECONDS_A_MONTH / (4.9 + 0.1))
+    assert units(bill, LAMBDA_ARM64) == pytest.approx(invocations * 0.1 * 0.5)
+    assert bill.requests == pytest.approx(3 * invocations)
+    # Sent one by one; received and deleted by tens, 25 of each a batch.
+    assert units(bill, SQS) == pytest.approx(events + 2 * 25 * invocations)
+    # 0.4 invocations a second: each is the first of its second.
+    assert units(bill, XRAY) == pytest.approx(invocations)
+    gigabytes = events * 426 / 1e9
+    assert bill.of(costs.ACCESS_LOGS) == pytest.approx(gigabytes * 0.50)
+    assert bill.of(costs.DATA_OUT) == pytest.approx(events * 800 / 1e9 * 0.09)
+    assert bill.dollars == pytest.approx(sum(item.dollars for item in bill.items))
+
+
+def test_a_quiet_queue_is_polled_all_the_same() -> None:
+    # Five polls of 20 seconds, day and night.
+    assert units(batching(1.0), SQS) == pytest.approx(5 * SECONDS_A_MONTH / 20, rel=1e-4)
+
+
+def test_traces_are_one_a_second_and_a_twentieth_of_the_rest() -> None:
+    bill = behind_api_gateway(21 * SECONDS_A_MONTH)
+    assert units(bill, XRAY) == pytest.approx(2 * SECONDS_A_MONTH)
+
+
+def test_lambda_behind_api_gateway_by_hand() -> None:
+    bill = behind_api_gateway(MILLION, timing=PLAIN)
+    assert bill.of(LAMBDA_INVOCATIONS) == pytest.approx(0.20)
+    assert bill.of(LAMBDA_ARM64) == pytest.approx(1e6 * 0.1 * 0.5 * 0.0000133334)
+    assert bill.of(SQS) == 0
+    assert bill.requests == MILLION
+
+
+def test_one_by_one_fills_its_batches_when_it_is_busy() -> None:
+    for rate, size in ((0.1, 1), (1_000, 10)):
+        events = rate * SECONDS_A_MONTH
+        invocations = units(one_by_one(events, timing=PLAIN), LAMBDA_INVOCATIONS)
+        assert events / invocations == pytest.approx(size)
+
+
+@pytest.mark.parametrize("design", DESIGNS)
+def test_more_events_cost_more_and_each_costs_no_more(design: Any) -> None:
+    bills = [design(10.0**exponent) for exponent in range(4, 13)]
+    totals = [bill.dollars for bill in bills]
+    each = [bill.dollars_per_million for bill in bills]
+    assert totals == sorted(totals)
+    assert all(later <= earlier * (1 + 1e-9) for earlier, later in pairwise(each))
+
+
+def test_what_the_document_says_of_the_designs() -> None:
+    for events in (100 * MILLION, 10_000 * MILLION):
+        ours, *others = (design(events) for design in DESIGNS)
+        assert all(ours.dollars < other.dollars for other in others)
+        assert ours.of(API_GATEWAY) > 0.75 * ours.dollars
+    month = batching(100 * MILLION)
+    assert month.dollars_per_million == pytest.approx(4.34, abs=0.05)
+    assert batching(MILLION).dollars_per_million > 1.8 * month.dollars_per_million
+    assert batching(MILLION).of(XRAY) > 0.8 * batching(MILLION).of(API_GATEWAY)
+    longer = batching(MILLION, Settings(batching_window=60))
+    fewer = units(batching(MILLION), LAMBDA_INVOCATIONS) / units(longer, LAMBDA_INVOCATIONS)
+    assert fewer == pytest.approx(7, abs=0.5)
+    # 15 events a second is where the others end.
+    assert one_by_one(15 * SECONDS_A_MONTH).requests_per_second == pytest.approx(15)
+
+
+def test_requests_are_what_packing_makes() -> None:
+    assert costs.requests_for(0, Settings()) == 0
+    assert costs.requests_for(1, Settings()) == 1
+    assert costs.requests_for(100, Settings()) == 1
+    assert costs.requests_for(101, Settings()) == 2
+    assert costs.requests_for(10_000, Settings()) == 100
+
+
+def test_a_batch_ends_at_its_size_or_at_6_megabytes() -> None:
+    traffic = Traffic(message=100, record_overhead=500)
+    assert costs.messages_in_batch(Settings(), traffic) == 10_000
+    assert costs.messages_in_batch(Settings(batch_size=100), traffic) == 100
+    assert costs.messages_in_batch(Settings(), replace(traffic, message=101)) == 9_983
+
+
+def test_an_invocation_waits_for_its_turns() -> None:
+    # 100 requests: 15 at once, the others a fifteenth of a second apart.
+    assert costs.billed_seconds(10_000, Settings(), PLAIN) == pytest.approx(85 / 15 + 0.1)
+    # With a quota that does not bind, seven rounds of 16 calls.
+    free = Settings(requests_per_second=1_000)
+    assert costs.billed_seconds(10_000, free, PLAIN) == pytest.approx(0.7)
+
+
+def test_cpu_grows_with_memory_up_to_one_core() -> None:
+    timing = replace(PLAIN, event_cpu=0.001, request_latency=0.0)
+    seconds = [step.seconds for step in costs.memory_sweep(100, timing, (885, 1_769, 3_538))]
+    assert seconds == pytest.approx([0.1 * 1_769 / 885, 0.1, 0.1])
+
+
+def test_waiting_costs_memory_times_time() -> None:
+    small, large = costs.memory_sweep(100, PLAIN, (512, 1_024))
+    requests = 10_000 * 0.20 / 1e6
+    assert large.dollars_per_million - requests == pytest.approx(
+        2 * (small.dollars_per_million - requests)
+    )
+
+
+def test_firehose_rounds_each_record_and_packing_avoids_it() -> None:
+    assert costs.firehose_bytes(1, 600, 1) == 5_120
+    lines = costs.firehose_lines(600)
+    assert lines == 1_706
+    assert costs.firehose_bytes(lines, 600, lines) == pytest.approx(lines * 600, rel=0.005)
+
+
+def test_destinations_by_hand() -> None:
+    charged = costs.destinations(MILLION)
+    assert charged["EventBridge"] == pytest.approx(1)
+    assert charged["SNS, to queues or functions"] == pytest.approx(0.5)
+    # A record of 600 bytes is billed as 1,024.
+    assert charged["Kinesis on-demand"] == pytest.approx(1.024 * 0.08 + 730 * 0.04)
+    assert charged["Kinesis provisioned"] == pytest.approx(730 * 0.015 + 0.014)
+    assert charged["Firehose, a record an event"] == pytest.approx(5.12 * 0.029)
+    assert charged["Customer Profiles"] is None
+
+
+def test_the_first_quota_to_bind() -> None:
+    assert quotas.stage(1_499, timing=PLAIN).binding == ()
+    assert quotas.stage(1_500, timing=PLAIN).binding == ("Pinpoint `PutEvents`",)
+    assert "API Gateway requests" not in quotas.stage(9_999, timing=PLAIN).binding
+    assert "API Gateway requests" in quotas.stage(10_000, timing=PLAIN).binding
+
+
+def test_messages_in_flight_by_hand() -> None:
+    small = Traffic(message=100, record_overhead=500)
+    assert quotas.in_flight_concurrency(Settings(), small) == 12
+    assert quotas.outage_rate(360) == pytest.approx(333, abs=0.5)
+    for rate in quotas.STAGES[:-2]:
+        assert quotas.stage(rate, timing=PLAIN).in_flight < quotas.IN_FLIGHT
+
+
+def test_numbers_in_tables() -> None:
+    assert [quotas.count(value) for value in (0.123, 1, 15.2, 2_890, 249_000)] == [
+        "0.12",
+        "1",
+        "15",
+        "2,900",
+        "250,000",
+    ]
+    assert [costs.dollars(value) for value in (None, 0, 4.336, 1_234.5)] == [
+        "not found",
+        "$0",
+        "$4.34",
+        "$1,234",
+    ]
+
+
+def test_the_defaults_are_the_constructs() -> None:
+    source = Path(__file__).parents[2] / "cdk_gtm_connector" / "connector.py"
+    arguments = next(
+        node.args
+        for node in ast.walk(ast.parse(source.read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    )
+    defaults = {
+        argument.arg: default.value
+        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
+        if isinstance(default, ast.Constant)
+    }
+    settings = Settings()
+    for name in ("batch_size", "max_concurrency", "memory_size"):
+        assert defaults[name] == getattr(settings, name)
+    assert defaults["max_receive_count"] == 10

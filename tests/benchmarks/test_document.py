@@ -1,0 +1,50 @@
+"""docs/capacity.md says what the code says now."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from benchmarks import document, plots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HINT = "run: python -m benchmarks.document"
+
+
+@pytest.fixture(scope="module")
+def text() -> str:
+    return document.DOCUMENT.read_text("utf-8")
+
+
+def test_every_table_is_in_the_document_once(text: str) -> None:
+    assert sorted(document.names(text)) == sorted(document.TABLES)
+
+
+@pytest.mark.parametrize("name", document.TABLES)
+def test_a_table_is_what_the_code_prints(text: str, name: str) -> None:
+    start, end = f"<!-- table: {name} -->\n\n", "\n\n<!-- end -->"
+    written = text.partition(start)[2].partition(end)[0]
+    assert written == document.TABLES[name](), HINT
+
+
+def test_the_plots_are_what_the_code_draws(text: str, tmp_path: Path) -> None:
+    drawn = plots.draw(tmp_path)
+    assert sorted(path.name for path in drawn) == sorted(re.findall(r"images/(\S+\.svg)", text))
+    for path in drawn:
+        committed = document.IMAGES / path.name
+        assert path.read_bytes() == committed.read_bytes(), HINT
+        assert len(path.read_bytes()) < 60_000
+
+
+def test_a_table_is_rewritten_in_place() -> None:
+    stale = "before\n<!-- table: in-flight -->\nold\n<!-- end -->\nafter"
+    fresh = document.rewritten(stale)
+    assert fresh.startswith("before\n<!-- table: in-flight -->\n\n| batch size")
+    assert fresh.endswith("|\n\n<!-- end -->\nafter")
+    assert "old" not in fresh
+    with pytest.raises(KeyError):
+        document.rewritten("<!-- table: unheard-of -->\n<!-- end -->")
