@@ -23,11 +23,11 @@ from botocore.credentials import Credentials
 from botocore.exceptions import (
     BotoCoreError,
     ConnectTimeoutError,
-    EndpointConnectionError,
     HTTPClientError,
     NoCredentialsError,
     ReadTimeoutError,
 )
+from botocore.exceptions import ConnectionError as NotConnectedError
 from botocore.httpsession import URLLib3Session
 from botocore.loaders import create_loader
 from botocore.utils import get_environ_proxies
@@ -41,26 +41,50 @@ if TYPE_CHECKING:
 
     from botocore.awsrequest import AWSPreparedRequest
 
+_BAD_REQUEST: Final = 400
+_REQUEST_TIMEOUT: Final = 408
+_PAYLOAD_TOO_LARGE: Final = 413
+_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "cdk-gtm-connector"}
+
 _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
-_PAYLOAD_TOO_LARGE: Final = 413
 
-NOT_LET_IN: Final = frozenset({401, 403, 404, 405})
-"""HTTP statuses that blame no event: the owner has something to mend."""
+REFUSING: Final = frozenset({_BAD_REQUEST, _PAYLOAD_TOO_LARGE})
+"""HTTP statuses that blame what was sent. Of all others, those that do not pass by themselves are
+the owner's to mend: a proxy's 407 says nothing of an event, nor does a 302."""
 
-# The JSON protocols answer 400 to everything that is not their own failure; these are the codes
-# of "common errors" in the services' API references, and what their models say.
-_THROTTLED: Final = frozenset(
-    {
-        "LimitExceededException",
-        "ProvisionedThroughputExceededException",
-        "RequestLimitExceeded",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
-    }
-)
+# The JSON protocols answer 400 to everything that is not their own failure; these are the codes of
+# "common errors" in the services' API references, what their models say, and those that the SDK
+# itself retries (botocore.retries.standard).
+_PASSING: Final = {
+    "BandwidthLimitExceeded": RetryReason.THROTTLED,
+    "EC2ThrottledException": RetryReason.THROTTLED,
+    "KMSThrottlingException": RetryReason.THROTTLED,
+    "LimitExceededException": RetryReason.THROTTLED,
+    "PriorRequestNotComplete": RetryReason.THROTTLED,
+    "ProvisionedThroughputExceededException": RetryReason.THROTTLED,
+    "RequestLimitExceeded": RetryReason.THROTTLED,
+    "RequestThrottled": RetryReason.THROTTLED,
+    "RequestThrottledException": RetryReason.THROTTLED,
+    "SlowDown": RetryReason.THROTTLED,
+    "ThrottledException": RetryReason.THROTTLED,
+    "Throttling": RetryReason.THROTTLED,
+    "ThrottlingException": RetryReason.THROTTLED,
+    "TooManyRequestsException": RetryReason.THROTTLED,
+    "TransactionInProgressException": RetryReason.THROTTLED,
+    "RequestTimeout": RetryReason.TIMED_OUT,
+    "RequestTimeoutException": RetryReason.TIMED_OUT,
+    # "a request is aborted before a reply is sent back"
+    "RequestAbortedException": RetryReason.UNREACHABLE,
+    # The models of the services whose protocol is AWS JSON give their own failures no status.
+    "InternalException": RetryReason.UNAVAILABLE,
+    "InternalFailure": RetryReason.UNAVAILABLE,
+    "InternalFailureException": RetryReason.UNAVAILABLE,
+    "ServiceUnavailableException": RetryReason.UNAVAILABLE,
+}
+# GovCloud's endpoints of these are FIPS endpoints as they are, and have no others.
+_FIPS_IN_GOVCLOUD: Final = frozenset({"events", "kinesis", "sqs"})
+
 _NOT_LET_IN_CODES: Final = frozenset(
     {
         "AccessDenied",
@@ -71,6 +95,7 @@ _NOT_LET_IN_CODES: Final = frozenset(
         "InvalidClientTokenId",
         "InvalidKMSResourceException",
         "InvalidSignatureException",
+        "InvalidSourceException",  # a Firehose stream that takes CloudWatch Logs only
         "KMSAccessDeniedException",
         "KMSDisabledException",
         "KMSInvalidStateException",
@@ -80,6 +105,7 @@ _NOT_LET_IN_CODES: Final = frozenset(
         "MissingAuthenticationTokenException",
         "NotAuthorized",
         "OptInRequired",
+        "RequestExpired",  # signed by a clock that is wrong
         "ResourceNotFoundException",
         "UnrecognizedClientException",
     }
@@ -182,7 +208,9 @@ class Endpoint:
         variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
         url = environment.get(variable) or environment.get("AWS_ENDPOINT_URL")
         if not url:
-            fips = environment.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true"
+            fips = environment.get("AWS_USE_FIPS_ENDPOINT", "").lower() == "true" and not (
+                region.startswith("us-gov-") and host in _FIPS_IN_GOVCLOUD
+            )
             url = f"https://{host}{'-fips' if fips else ''}.{region}.{_dns_suffix(region)}"
         return cls(signing_name or host, region, url.rstrip("/"))
 
@@ -238,7 +266,7 @@ class Client:
             response = self.session.send(self._signed(call))
         except (ReadTimeoutError, ConnectTimeoutError) as error:
             raise TryAgain(RetryReason.TIMED_OUT) from error
-        except (HTTPClientError, EndpointConnectionError) as error:
+        except (HTTPClientError, NotConnectedError) as error:
             raise TryAgain(RetryReason.UNREACHABLE) from error
         except BotoCoreError as error:  # credentials on their way out
             raise TryAgain(RetryReason.UNAVAILABLE) from error
@@ -251,7 +279,7 @@ class Client:
         request = AWSRequest(
             method=call.method,
             url=self.endpoint.url + call.path,
-            headers={"Content-Type": "application/json", **call.headers},
+            headers={**_HEADERS, **_trace(), **call.headers},
             data=call.body,
         )
         SigV4Auth(_credentials(), self.endpoint.signing_name, self.endpoint.region).add_auth(
@@ -260,10 +288,24 @@ class Client:
         return request.prepare()
 
 
+def _trace() -> dict[str, str]:
+    """Return the header that the SDK's clients send for Lambda and X-Ray.
+
+    By it the one notices that a function calls itself again and again, and the other joins what
+    belongs together.
+    """
+    trace_id = os.environ.get("_X_AMZN_TRACE_ID")
+    if trace_id is None or "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
+        return {}
+    return {"X-Amzn-Trace-Id": trace_id}
+
+
 def problem_of(status: int) -> RetryReason | None:
     """Return why what was answered with ``status`` may be tried again; ``None`` if it may not."""
     if status == _TOO_MANY_REQUESTS:
         return RetryReason.THROTTLED
+    if status == _REQUEST_TIMEOUT:
+        return RetryReason.TIMED_OUT
     return RetryReason.UNAVAILABLE if status >= _SERVER_ERROR else None
 
 
@@ -278,13 +320,11 @@ def _object(body: bytes) -> dict[str, Any] | None:
 def _failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
     document = _object(body) or {}
     # "TooManyRequestsException:http://…" in a header, "com.amazonaws…#Name" in a body
-    named = headers.get("x-amzn-ErrorType") or document.get("__type") or ""
+    named = headers.get("x-amzn-ErrorType") or document.get("__type") or document.get("code") or ""
     code = str(named).partition(":")[0].rpartition("#")[2]
-    if status == _TOO_MANY_REQUESTS or code in _THROTTLED:
-        return TryAgain(RetryReason.THROTTLED)
-    if status >= _SERVER_ERROR:
-        return TryAgain(RetryReason.UNAVAILABLE)
-    if status in NOT_LET_IN or code in _NOT_LET_IN_CODES:
+    if passing := _PASSING.get(code) or problem_of(status):
+        return TryAgain(passing)
+    if status not in REFUSING or code in _NOT_LET_IN_CODES:
         return Denied(f"{status} {code}".rstrip())
     words = document.get("Message") or document.get("message") or "no message"
     reason = Reason.TOO_LARGE if status == _PAYLOAD_TOO_LARGE else Reason.REFUSED

@@ -73,9 +73,15 @@ class OptedOut(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Retry(Outcome):
-    """The event may be delivered later; it goes back to the queue."""
+    """The event may be delivered later; it goes back to the queue.
+
+    Attributes:
+        reason: Why.
+        code: The destination's error code, fit for a log; empty if it names none.
+    """
 
     reason: RetryReason
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

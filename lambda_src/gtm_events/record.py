@@ -22,9 +22,17 @@ to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=
 """Return a value as JSON, on one line and without needless bytes."""
 
 
+# What JSON leaves as it is and some readers of lines take for an end: Python's splitlines(), say.
+_LINE_ENDS: Final = ("\x85", "\u2028", "\u2029")
+
+
 def encode(event: Event) -> str:
-    """Return ``event``'s record as JSON, on one line."""
-    return to_json(members(event, event.user_id, event.user_attributes))
+    """Return ``event``'s record as JSON, on one line, whatever a reader takes for a line's end."""
+    text = to_json(members(event, event.user_id, event.user_attributes))
+    if not text.isascii():
+        for character in _LINE_ENDS:
+            text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
 
 
 def members(event: Event, user_id: str, user_attributes: Mapping[str, object]) -> dict[str, Any]:

@@ -22,7 +22,11 @@ REQUESTS: Final = "requests"
 THROTTLES: Final = "throttles"
 
 _MAX_ATTEMPTS: Final = 4
+# The quota that somebody else is using a part of is free again in a moment, and the queue hides a
+# message for minutes. The simulation shows what it is worth: docs/capacity.md.
+_MAX_THROTTLED_ATTEMPTS: Final = 20
 _BACKOFF_SECONDS: Final = 0.2  # before the second attempt; doubled each time, with full jitter
+_MAX_DOUBLINGS: Final = 2
 
 
 class CallFailed(GtmEventsError):
@@ -79,7 +83,8 @@ class BatchCall(Protocol[E_contra]):
         """Send one request; yield what the destination says of each entry.
 
         An entry that the answer says nothing of may be left out. A :class:`Retry` that is yielded
-        is tried again while there is time.
+        is tried again while there is time, unless it says :attr:`RetryReason.DENIED`; if all of
+        them say that, it is as good as :class:`Denied`.
 
         Raises:
             CallFailed: The request failed as a whole.
@@ -94,8 +99,8 @@ class Sender(Generic[E]):
     Attributes:
         call: Sends one batch.
         pacer: The destination's quota.
-        call_seconds: How long one call may take at the most. None is started later than that
-            before the deadline.
+        call_seconds: How long to wait for one call: the sum of its time-outs. None is started later
+            than that before the deadline.
         max_workers: Calls under way at once.
     """
 
@@ -112,8 +117,8 @@ class Sender(Generic[E]):
         Requests and throttles are added to ``counts``.
 
         Raises:
-            Denied: The destination does not let the function in. Entries without an outcome by then
-                were not delivered.
+            Denied: The destination does not let the function in.
+            Exception: A defect. Whatever is raised, every entry has its outcome by then.
         """
         run = _Run(self, deadline.earlier(self.call_seconds))
         if len(batches) == 1:  # no need for a thread
@@ -125,8 +130,8 @@ class Sender(Generic[E]):
                     outcomes, counted = future.result()
                     counts.update(counted)
                     yield from outcomes
-        if run.denied:
-            raise run.denied[0]
+        for error in (*run.denied, *run.defects):
+            raise error
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +141,7 @@ class _Run(Generic[E]):
     sender: Sender[E]
     last_start: Deadline
     denied: list[Denied] = field(default_factory=list)
+    defects: list[Exception] = field(default_factory=list)
 
     def settled(self, batch: Sequence[E]) -> tuple[list[Outcome], Counter[str]]:
         counts: Counter[str] = Counter()
@@ -164,7 +170,7 @@ class _Run(Generic[E]):
             again = []
             for entry in entries:
                 outcome = outcomes[entry.event_id]
-                if isinstance(outcome, Retry) and attempt < _MAX_ATTEMPTS:
+                if isinstance(outcome, Retry) and attempt < _most_attempts(outcome):
                     again.append(entry)
                 else:
                     yield outcome
@@ -187,8 +193,20 @@ class _Run(Generic[E]):
         except Denied as error:
             reason = RetryReason.DENIED
             self.denied.append(error)
-        if reason is RetryReason.THROTTLED:
+        except RefusedWhole:
+            raise
+        except Exception as error:  # noqa: BLE001 - what the other requests delivered must be known
+            reason = RetryReason.INTERNAL_ERROR
+            self.defects.append(error)
+        retries = [answer for answer in answers if isinstance(answer, Retry)]
+        denials = [answer.code for answer in retries if answer.reason is RetryReason.DENIED]
+        if denials and len(denials) == len(answers):
+            self.denied.append(Denied(denials[0]))
+        throttled = sum(answer.reason is RetryReason.THROTTLED for answer in retries)
+        if reason is RetryReason.THROTTLED or throttled:
             counts[THROTTLES] += 1
+        # Of a stream one shard may be throttling: the others need not go slower for it.
+        if reason is RetryReason.THROTTLED or (throttled and throttled == len(answers)):
             self.sender.pacer.throttled()
         elif reason is RetryReason.UNANSWERED:
             self.sender.pacer.answered()
@@ -201,12 +219,23 @@ class _Run(Generic[E]):
     def _turn(self, attempt: int) -> bool:
         """Wait until the next call may start; ``False`` if that is too late."""
         if attempt > 1:
+            doublings = min(attempt - 2, _MAX_DOUBLINGS)
             # Not for cryptography: jitter keeps parallel workers from coming back together.
-            backoff = random.uniform(0, _BACKOFF_SECONDS * 2 ** (attempt - 2))  # noqa: S311
+            backoff = random.uniform(0, _BACKOFF_SECONDS * 2**doublings)  # noqa: S311
             if backoff >= self.last_start.remaining():
                 return False
             time.sleep(backoff)
         return self.sender.pacer.acquire(self.last_start)
+
+
+def _most_attempts(outcome: Retry) -> int:
+    match outcome.reason:
+        case RetryReason.THROTTLED:
+            return _MAX_THROTTLED_ATTEMPTS
+        case RetryReason.DENIED | RetryReason.INTERNAL_ERROR:
+            return 1  # nobody mends that in seconds
+        case _:
+            return _MAX_ATTEMPTS
 
 
 def _retry(entries: Sequence[E], reason: RetryReason) -> Iterator[Outcome]:

@@ -15,7 +15,7 @@ from gtm_events.aws import Client, Endpoint
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Batch, Delivery
 from gtm_events.destinations.batching import BatchDestination
-from gtm_events.destinations.pinpoint import Entry, Pinpoint
+from gtm_events.destinations.pinpoint import Pinpoint
 from gtm_events.policy import AccessPolicy
 
 if TYPE_CHECKING:
@@ -24,9 +24,11 @@ if TYPE_CHECKING:
     from botocore.awsrequest import AWSPreparedRequest
 
     from gtm_events.dead_letters import DeadLetter
+    from gtm_events.destinations import Destination
 
 REQUEST_TIME = 1_795_000_000_000  # 2026-11-18T11:06:40Z
 SHARED_CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
+OWN_CASES = Path(__file__).parents[1] / "cases" / "urls.jsonl"
 
 
 def envelope(*, time: int | str = REQUEST_TIME, **fields: str) -> str:
@@ -48,6 +50,14 @@ def body(
 def posted(content: str, text: str, **fields: str) -> str:
     """Return a message body as the endpoint's template writes it after a POST."""
     return f"{envelope(content=content, **fields)}\n{urlencode({'body': text})}"
+
+
+def cases(path: Path) -> list[dict[str, Any]]:
+    """Return the cases of a file, none if it is not here."""
+    if not path.exists():
+        return []
+    with path.open(encoding="utf-8") as lines:  # splitlines() would split at more than \n
+        return [json.loads(line) for line in lines]
 
 
 def message_id(number: int) -> str:
@@ -88,11 +98,17 @@ class FakeService(ABC):
     """A service in memory, in place of the network: below what signs and reads answers.
 
     It may raise what the SDK's connection pool raises.
+
+    Attributes:
+        requests: The bodies that were sent.
+        urls: Where to.
+        last: The last request, signed.
     """
 
     def __init__(self) -> None:
         self.requests: list[bytes] = []
         self.urls: set[str] = set()
+        self.last: AWSPreparedRequest
         self._lock = threading.Lock()
 
     def send(self, request: AWSPreparedRequest) -> Response:
@@ -102,6 +118,7 @@ class FakeService(ABC):
         with self._lock:
             self.requests.append(body)
             self.urls.add(request.url)
+            self.last = request
         assert "AWS4-HMAC-SHA256 Credential=test/" in str(request.headers["Authorization"])
         try:
             return self.answer(body)
@@ -113,12 +130,20 @@ class FakeService(ABC):
         """Answer one request's body."""
 
 
+class FakeDestination(FakeService):
+    """A service that events go to."""
+
+    @abstractmethod
+    def destination(self, *, requests_per_second: float = 1_000_000) -> Destination:
+        """Return the destination that sends to this service."""
+
+
 def accept_all(_endpoint_id: str, _event_id: str, _event: dict[str, Any]) -> tuple[int, str]:
     """Accept every event."""
     return 202, "Accepted"
 
 
-class FakePinpoint(FakeService):
+class FakePinpoint(FakeDestination):
     """``PutEvents`` in memory.
 
     Args:
@@ -138,6 +163,13 @@ class FakePinpoint(FakeService):
         super().__init__()
         self.respond = respond
         self.respond_endpoint = respond_endpoint
+
+    def destination(self, *, requests_per_second: float = 1_000_000) -> Destination:
+        """See :meth:`FakeDestination.destination`."""
+        endpoint = Endpoint("mobiletargeting", "us-east-1", "https://pinpoint")
+        return BatchDestination(
+            Pinpoint("app"), Client(endpoint, self), requests_per_second=requests_per_second
+        )
 
     def answer(self, body: bytes) -> Response:
         """Answer one ``PutEvents``."""
@@ -202,33 +234,23 @@ class FakeDeadLetters:
         return {letter.message_id: letter.reason.value for letter in self.letters}
 
 
-def pinpoint_destination(
-    service: FakeService, *, requests_per_second: float = 1_000_000
-) -> BatchDestination[Entry]:
-    """Return Pinpoint as destination, with ``service`` in place of the network."""
-    endpoint = Endpoint("mobiletargeting", "us-east-1", "https://pinpoint")
-    return BatchDestination(
-        Pinpoint("app"), Client(endpoint, service), requests_per_second=requests_per_second
-    )
-
-
 def deliver(
     bodies: Sequence[str],
     *,
-    pinpoint: FakePinpoint | None = None,
+    service: FakeDestination | None = None,
     dead_letters: FakeDeadLetters | None = None,
     policy: AccessPolicy | None = None,
     accept_client_timestamp: bool = False,
     seconds: float = 60,
     requests_per_second: float = 1_000_000,
 ) -> Batch:
-    """Deliver one batch of message bodies to an in-memory Pinpoint.
+    """Deliver one batch of message bodies to a service in memory, which is Pinpoint by default.
 
     All user attributes may change unless ``policy`` says otherwise.
     """
     delivery = Delivery(
-        destination=pinpoint_destination(
-            pinpoint or FakePinpoint(), requests_per_second=requests_per_second
+        destination=(service or FakePinpoint()).destination(
+            requests_per_second=requests_per_second
         ),
         dead_letters=dead_letters or FakeDeadLetters(),
         policy=policy or AccessPolicy(anonymous=None),

@@ -20,7 +20,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gtm_events import sending
+from gtm_events.destinations.batching import BatchService
 from gtm_events.destinations.pinpoint import Pinpoint
+from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
 from tests.unit.builders import (
     Answered,
@@ -34,9 +36,12 @@ from tests.unit.builders import (
     message_id,
     records,
 )
+from tests.unit.services import SERVICES, BatchFake, FakeKinesis, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from gtm_events.event import Event
 
 
 @pytest.fixture(autouse=True)
@@ -82,7 +87,7 @@ TRANSIENT = {
 @pytest.mark.parametrize("exception", TRANSIENT.values(), ids=TRANSIENT)
 def test_a_passing_failure_is_tried_again(exception: Exception) -> None:
     pinpoint = FakePinpoint(respond=Raising(exception, times=2))
-    batch = deliver(events("a", "b"), pinpoint=pinpoint)
+    batch = deliver(events("a", "b"), service=pinpoint)
     assert (batch.delivered, batch.failures) == (2, [])
     assert batch.counts["requests"] == len(pinpoint.requests) == 3
     assert batch.counts["throttles"] == (2 if exception is TRANSIENT["throttled"] else 0)
@@ -93,10 +98,10 @@ def test_a_lasting_failure_sends_records_back_to_the_queue(
     reason: str, exception: Exception
 ) -> None:
     pinpoint, letters = FakePinpoint(respond=Raising(exception)), FakeDeadLetters()
-    batch = deliver(events("a", "b"), pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver(events("a", "b"), service=pinpoint, dead_letters=letters)
     assert batch.failures == [message_id(0), message_id(1)]
     assert batch.retried == {reason.strip(): 2}
-    assert len(pinpoint.requests) == 4
+    assert len(pinpoint.requests) == (20 if reason == "throttled" else 4)
     check_books(batch, letters)
 
 
@@ -105,10 +110,10 @@ def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
     """A wrong application id or policy is the owner's to mend, not the events' fault."""
     pinpoint = FakePinpoint(respond=Raising(Answered(status, "TheCode", "secret words")))
     letters = FakeDeadLetters()
-    batch = deliver(events(*["e"] * 5_000), pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver(events(*["e"] * 5_000), service=pinpoint, dead_letters=letters)
     assert batch.retried == {"denied": 5_000}
     assert batch.problems == [f"the destination does not let the function in: {status} TheCode"]
-    assert len(pinpoint.requests) <= Pinpoint.max_calls  # those already under way
+    assert len(pinpoint.requests) <= BatchService.max_calls  # those already under way
     check_books(batch, letters)
 
 
@@ -121,7 +126,7 @@ def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
     pinpoint, letters = FakePinpoint(respond=refuse_whole), FakeDeadLetters()
     batch = deliver(
         events(*["e"] * 41, "poison", *["e"] * 57, "poison"),
-        pinpoint=pinpoint,
+        service=pinpoint,
         dead_letters=letters,
     )
     assert letters.reasons() == {message_id(41): "refused", message_id(99): "refused"}
@@ -139,7 +144,7 @@ def test_a_request_that_is_too_large_after_all_is_split() -> None:
             return super().answer(body)
 
     pinpoint, letters = Smaller(), FakeDeadLetters()
-    batch = deliver(events(*["e"] * 50, "e" * 2_000), pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver(events(*["e"] * 50, "e" * 2_000), service=pinpoint, dead_letters=letters)
     assert letters.reasons() == {message_id(50): "too_large"}
     assert batch.delivered == 50
     check_books(batch, letters)
@@ -154,15 +159,16 @@ def test_each_events_own_status_is_read() -> None:
     pinpoint, letters = FakePinpoint(respond=respond), FakeDeadLetters()
     batch = deliver(
         events("ok", "refused", "throttled", "failed", "unmentioned"),
-        pinpoint=pinpoint,
+        service=pinpoint,
         dead_letters=letters,
     )
     assert batch.delivered == 1
     assert letters.reasons() == {message_id(1): "refused"}
     assert letters.letters[0].detail == "400 it is refused"
     assert batch.retried == {"throttled": 1, "unavailable": 1, "unanswered": 1}
-    # Only what may be retried is sent again.
-    assert [len(json.loads(request)["BatchItem"]) for request in pinpoint.requests] == [5, 3, 3, 3]
+    # Only what may be retried is sent again; what is throttled more often than the others.
+    sent = [len(json.loads(request)["BatchItem"]) for request in pinpoint.requests]
+    assert sent == [5, 3, 3, 3] + [1] * 16
     check_books(batch, letters)
 
 
@@ -185,7 +191,7 @@ def test_the_endpoints_status_counts_for_events_with_user_attributes(
             body({"event": "e", "endpoint_id": "ep", "usat_plan": "gold"}),
             body({"event": "e", "endpoint_id": "ep"}),
         ],
-        pinpoint=pinpoint,
+        service=pinpoint,
         dead_letters=letters,
     )
     assert batch.delivered == delivered
@@ -202,7 +208,7 @@ def test_an_answer_that_cannot_be_read_delivers_nothing(content: bytes) -> None:
             return Response(202, content)
 
     pinpoint, letters = Unreadable(), FakeDeadLetters()
-    batch = deliver(events("a", "b"), pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver(events("a", "b"), service=pinpoint, dead_letters=letters)
     assert batch.retried == {"unavailable": 2}
     assert len(pinpoint.requests) == 4
     check_books(batch, letters)
@@ -218,7 +224,7 @@ def test_an_answer_that_says_nothing_delivers_nothing(content: bytes) -> None:
             return Response(202, content)
 
     letters = FakeDeadLetters()
-    batch = deliver(events("a", "b"), pinpoint=Silent(), dead_letters=letters)
+    batch = deliver(events("a", "b"), service=Silent(), dead_letters=letters)
     assert batch.retried == {"unanswered": 2}
     check_books(batch, letters)
 
@@ -250,7 +256,7 @@ def test_a_malformed_message_never_stops_its_neighbours(malformed: str) -> None:
 
 def test_a_batch_of_nothing_but_malformed_messages_asks_nothing_of_the_destination() -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
-    batch = deliver(MALFORMED, pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver(MALFORMED, service=pinpoint, dead_letters=letters)
     assert batch.rejected == {"malformed": len(MALFORMED)}
     assert pinpoint.requests == []
     check_books(batch, letters)
@@ -285,11 +291,48 @@ def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
 
     letters = FakeDeadLetters()
     with one_at_a_time():
-        batch = deliver(events(*["e"] * 150), pinpoint=Defective(), dead_letters=letters)
+        batch = deliver(events(*["e"] * 150), service=Defective(), dead_letters=letters)
     assert batch.delivered == 100
     assert batch.retried == {"internal_error": 50}
     assert batch.problems == ["defect while delivering: KeyError"]
     check_books(batch, letters)
+
+
+def test_a_defect_takes_nothing_away_from_the_requests_beside_it() -> None:
+    class Defective(FakePinpoint):
+        def answer(self, body: bytes) -> Response:
+            if b'"poison"' in body:
+                raise KeyError("secret words")
+            return super().answer(body)
+
+    letters = FakeDeadLetters()
+    kinds = ["e"] * 50 + ["poison"] + ["e"] * 3_000
+    batch = deliver(events(*kinds), service=Defective(), dead_letters=letters)
+    assert batch.retried == {"internal_error": 100}
+    assert batch.delivered == 2_951
+    assert batch.problems == ["defect while delivering: KeyError"]
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize(("throttled", "slower"), [("ab", 1), ("a", 0)])
+def test_a_request_whose_every_entry_is_throttled_slows_the_sender_down(
+    monkeypatch: pytest.MonkeyPatch, throttled: str, slower: int
+) -> None:
+    """A hot shard does not: its entries are throttled beside others that are taken."""
+    noted: list[Pacer] = []
+    monkeypatch.setattr(Pacer, "throttled", lambda pacer: noted.append(pacer))  # noqa: PLW0108 - bound
+    still = set(throttled)
+
+    def decide(event: Event) -> Verdict:
+        if event.event_type in still:
+            still.remove(event.event_type)
+            return "throttled"
+        return "ok"
+
+    batch = deliver(events("a", "b"), service=FakeKinesis(decide))
+    assert batch.delivered == 2
+    assert batch.counts["throttles"] == 1
+    assert len(noted) == slower
 
 
 @contextmanager
@@ -301,7 +344,7 @@ def one_at_a_time() -> Iterator[None]:
 @pytest.mark.parametrize("seconds", [0.0, 5.0, 13.9])
 def test_near_the_deadline_nothing_is_sent_and_everything_comes_back(seconds: float) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
-    batch = deliver(events("a", "b"), pinpoint=pinpoint, dead_letters=letters, seconds=seconds)
+    batch = deliver(events("a", "b"), service=pinpoint, dead_letters=letters, seconds=seconds)
     assert pinpoint.requests == []
     assert batch.retried == {"out_of_time": 2}
     check_books(batch, letters)
@@ -317,7 +360,7 @@ def test_it_stops_before_its_deadline_when_the_destination_is_slow() -> None:
     with one_at_a_time():
         batch = deliver(
             events(*["e"] * 2_000),
-            pinpoint=FakePinpoint(respond=slow),
+            service=FakePinpoint(respond=slow),
             dead_letters=letters,
             seconds=16,  # 14 of them are the margin for one call and for settling
         )
@@ -330,7 +373,7 @@ def test_it_stops_before_its_deadline_when_the_destination_is_slow() -> None:
 def test_the_quota_is_kept() -> None:
     pinpoint = FakePinpoint()
     started = time.monotonic()
-    batch = deliver(events(*["e"] * 2_000), pinpoint=pinpoint, requests_per_second=10)
+    batch = deliver(events(*["e"] * 2_000), service=pinpoint, requests_per_second=10)
     assert batch.delivered == 2_000
     # 20 requests: a burst of 10, then 10 a second.
     assert 0.9 <= time.monotonic() - started < 3
@@ -339,68 +382,80 @@ def test_the_quota_is_kept() -> None:
 def test_throttling_slows_the_sender_down() -> None:
     pinpoint = FakePinpoint(respond=Raising(Answered(429, "TooManyRequestsException"), times=1))
     started = time.monotonic()
-    batch = deliver(events("a"), pinpoint=pinpoint, requests_per_second=4)
+    batch = deliver(events("a"), service=pinpoint, requests_per_second=4)
     assert batch.delivered == 1
     assert time.monotonic() - started >= 0.45  # half of 4 a second
 
 
-MIXTURE = st.lists(
-    st.sampled_from(
+KINDS = (
+    "ok",
+    "refused",
+    "throttled",
+    "failed",
+    "unmentioned",
+    "recovers",
+    "malformed",
+    "_reserved",
+    "poison",
+    "times out",
+    "cut off",
+    "raises",
+)
+# Of all kinds in a long list, one takes every neighbour along: some lists have few kinds.
+MIXTURE = st.sets(st.sampled_from(KINDS), min_size=1).flatmap(
+    lambda kinds: st.one_of(
         [
-            "ok",
-            "refused",
-            "throttled",
-            "failed",
-            "unmentioned",
-            "recovers",
-            "malformed",
-            "_reserved",
-            "poison",
-            "times out",
-            "cut off",
-            "raises",
+            st.lists(st.sampled_from(sorted(kinds)), min_size=least, max_size=230)
+            for least in (1, 80)
         ]
-    ),
-    min_size=1,
-    max_size=230,
+    )
 )
 
 
-@settings(max_examples=60, deadline=None)
-@given(MIXTURE, st.sets(st.integers(0, 229)), st.booleans())
-def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901 - a table
-    kinds: list[str],
-    unlucky: set[int],
-    one_endpoint: bool,  # noqa: FBT001
-) -> None:
-    """Whole-request failures take neighbours along into a retry, never into loss or rejection."""
+def deciding(kinds: type[BatchFake]) -> BatchFake:
+    """Return a service to which an event's type says what becomes of the event."""
     seen: set[str] = set()
     whole = {
-        "poison": Answered(400, "BadRequestException"),
-        "times out": ReadTimeoutError(endpoint_url="https://pinpoint"),
-        "cut off": ConnectionClosedError(endpoint_url="https://pinpoint"),
-        "raises": Answered(429, "TooManyRequestsException"),
+        "poison": kinds.whole["refused"],
+        "times out": ReadTimeoutError(endpoint_url="https://service"),
+        "cut off": ConnectionClosedError(endpoint_url="https://service"),
+        "raises": kinds.whole["throttled"],
     }
-    own: dict[str, tuple[int, str] | None] = {
-        "ok": (202, "Accepted"),
-        "refused": (400, "refused"),
-        "throttled": (429, "throttled"),
-        "failed": (503, "failed"),
-        "unmentioned": None,
+    own: dict[str, Verdict] = {
+        "refused": "refused",
+        "throttled": "throttled",
+        "failed": "failed",
+        "unmentioned": "unmentioned",
     }
 
-    def respond(_endpoint_id: str, event_id: str, event: dict[str, Any]) -> tuple[int, str] | None:
-        kind = event["EventType"]
+    def decide(event: Event) -> Verdict:
+        kind = event.event_type
         if kind in whole:
             raise whole[kind]
         if kind == "recovers":
-            first = event_id not in seen
-            seen.add(event_id)
-            return (500, "once") if first else (202, "Accepted")
-        return own[kind]
+            first = event.id not in seen
+            seen.add(event.id)
+            return "failed" if first else "ok"
+        return own.get(kind, "ok")
 
+    return kinds(decide)
+
+
+@pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
+@settings(max_examples=60, deadline=None)
+@given(kinds=MIXTURE, unlucky=st.sets(st.integers(0, 229)), one_endpoint=st.booleans())
+def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, PLR0912 - a table
+    *,
+    kind_of_service: type[BatchFake],
+    kinds: list[str],
+    unlucky: set[int],
+    one_endpoint: bool,
+) -> None:
+    """Whole-request failures take neighbours along into a retry, never into loss or rejection."""
+    service = deciding(kind_of_service)
     letters = FakeDeadLetters(refuse=frozenset(map(message_id, unlucky)))
-    pinpoint = FakePinpoint(respond=respond)
+    if "refused" not in service.verdicts:  # it refuses whole requests only
+        kinds = ["poison" if kind == "refused" else kind for kind in kinds]
     batch = deliver(
         [
             "not ours"
@@ -408,16 +463,17 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901 -
             else body({"event": kind, "endpoint_id": "ep" if one_endpoint else f"ep-{number}"})
             for number, kind in enumerate(kinds)
         ],
-        pinpoint=pinpoint,
+        service=service,
         dead_letters=letters,
     )
     check_books(batch, letters)
-    rejections = {
-        "refused": "refused",
-        "malformed": "malformed",
-        "_reserved": "reserved_event_type",
-        "poison": "refused",
-    }
+    assert batch.problems == []
+    rejections = {"refused": "refused", "malformed": "malformed", "poison": "refused"}
+    delivered = {"ok", "recovers"}
+    if service.name == "pinpoint":
+        rejections["_reserved"] = "reserved_event_type"
+    else:
+        delivered.add("_reserved")
     always_retried = {"throttled", "failed", "unmentioned", "times out", "cut off", "raises"}
     failures = set(batch.failures)
     for number, kind in enumerate(kinds):
@@ -426,21 +482,54 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901 -
         if reason:
             assert reason == rejections[kind]
             assert number not in unlucky
+            assert record not in service.accepted
         elif record in failures:
+            # What is known to be wrong before anything is sent is in the dead-letter queue.
             assert kind != "malformed" or number in unlucky
-            assert kind != "_reserved" or number in unlucky
+            assert rejections.get(kind) != "reserved_event_type" or number in unlucky
         else:
-            assert kind in {"ok", "recovers"}
+            assert kind in delivered
+            assert record in service.accepted
         if kind in always_retried:
             assert record in failures
-    if not set(kinds) & {"times out", "cut off", "raises"}:
+    if "unmentioned" not in service.shares_fate or "unmentioned" not in kinds:
+        # Nothing was accepted without a word of it: nothing is delivered twice.
+        assert set(service.accepted.values()) <= {1}
+        assert not failures & set(service.accepted)
+    if not set(kinds) & ({"times out", "cut off", "raises"} | service.shares_fate):
         # Nothing held a neighbour back, so each place is known to the letter.
         for number, kind in enumerate(kinds):
             record = message_id(number)
-            if kind in {"ok", "recovers"}:
+            if kind in delivered:
                 assert record not in failures
             if kind in rejections:
                 assert (record in letters.reasons()) == (number not in unlucky)
+
+
+DENYING = [service for service in SERVICES if "denied" in service.verdicts]
+
+
+@pytest.mark.parametrize("kind_of_service", DENYING, ids=lambda service: service.name)
+def test_when_every_entry_is_denied_it_stops_and_says_so(kind_of_service: type[BatchFake]) -> None:
+    service, letters = kind_of_service(lambda _: "denied"), FakeDeadLetters()
+    batch = deliver(events(*["e"] * 1_000), service=service, dead_letters=letters)
+    code = {"eventbridge": "NotAuthorizedForDetailTypeException", "customer-profiles": "403"}
+    assert batch.retried == {"denied": 1_000}
+    assert batch.problems == [f"the destination does not let the function in: {code[service.name]}"]
+    assert len(service.requests) <= BatchService.max_calls  # those already under way
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize("kind_of_service", DENYING, ids=lambda service: service.name)
+def test_a_denied_entry_goes_back_without_its_neighbours(kind_of_service: type[BatchFake]) -> None:
+    service = kind_of_service(lambda event: "denied" if event.event_type == "no" else "ok")
+    letters = FakeDeadLetters()
+    batch = deliver(events("a", "no", "b"), service=service, dead_letters=letters)
+    assert batch.delivered == 2
+    assert batch.failures == [message_id(1)]
+    assert batch.retried == {"denied": 1}
+    assert batch.problems == []  # the function is let in
+    check_books(batch, letters)
 
 
 def test_the_summary_holds_numbers_and_reasons_only() -> None:
@@ -477,7 +566,7 @@ def test_the_summary_holds_numbers_and_reasons_only() -> None:
 
 def test_an_answer_may_arrive_in_parts_of_a_large_batch() -> None:
     pinpoint = FakePinpoint(respond=accept_all)
-    batch = deliver(events(*["e"] * 1_001), pinpoint=pinpoint)
+    batch = deliver(events(*["e"] * 1_001), service=pinpoint)
     assert batch.delivered == 1_001
     assert {message_id(i) for i in range(1_001)} == set(pinpoint.events())
     assert len(records(["x"])) == 1

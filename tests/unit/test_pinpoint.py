@@ -57,7 +57,7 @@ def test_an_event_as_pinpoint_gets_it() -> None:
         "evmt_price": "19.99",
         "usat_plan": "gold",
     }
-    deliver([body(query)], pinpoint=pinpoint)
+    deliver([body(query)], service=pinpoint)
     assert [json.loads(request) for request in pinpoint.requests] == [
         {
             "BatchItem": {
@@ -86,7 +86,7 @@ def test_10_000_distinct_events_make_exactly_100_requests() -> None:
             body({"event": "e", "endpoint_id": f"ep-{i}", "evat_n": str(i), "usat_n": str(i)})
             for i in range(10_000)
         ],
-        pinpoint=pinpoint,
+        service=pinpoint,
     )
     assert batch.delivered == 10_000
     assert batch.counts["requests"] == len(pinpoint.requests) == 100
@@ -100,7 +100,7 @@ def test_the_number_of_requests_does_not_depend_on_the_endpoints(events_per_endp
     bodies = [
         body({"event": "e", "endpoint_id": f"ep-{i // events_per_endpoint}"}) for i in range(10_000)
     ]
-    assert deliver(bodies, pinpoint=pinpoint).delivered == 10_000
+    assert deliver(bodies, service=pinpoint).delivered == 10_000
     assert len(pinpoint.requests) == 100
     assert len(pinpoint.events()) == 10_000
 
@@ -109,7 +109,7 @@ def test_large_events_make_as_many_requests_as_4_mb_need() -> None:
     pinpoint = FakePinpoint()
     query = {"event": "e" * 20_000} | {f"evat_{i}": "\u0001" * 200 for i in range(40)}
     bodies = [body({"endpoint_id": str(i)} | query) for i in range(150)]
-    assert deliver(bodies, pinpoint=pinpoint).delivered == 150
+    assert deliver(bodies, service=pinpoint).delivered == 150
     check_requests(pinpoint)
     # A control character is six bytes as JSON, so 100 of these do not fit into one request.
     assert len(pinpoint.requests) == -(-sum(map(len, pinpoint.requests)) // MAX_REQUEST_BYTES) == 3
@@ -120,7 +120,7 @@ def test_small_and_large_events_share_requests_without_gaps() -> None:
     pinpoint = FakePinpoint()
     sizes = [900_000, 700_000, 2_000, 950_000, 300_000, 100_000] * 6
     bodies = [body({"event": "e" * size, "endpoint_id": str(i)}) for i, size in enumerate(sizes)]
-    assert deliver(bodies, pinpoint=pinpoint).delivered == len(sizes)
+    assert deliver(bodies, service=pinpoint).delivered == len(sizes)
     check_requests(pinpoint)
     assert len(pinpoint.requests) == -(-sum(sizes) // MAX_REQUEST_BYTES)
 
@@ -128,7 +128,7 @@ def test_small_and_large_events_share_requests_without_gaps() -> None:
 def test_two_events_of_one_endpoint_both_arrive() -> None:
     pinpoint = FakePinpoint()
     query = {"event": "same", "endpoint_id": "ep", "evat_a": "same"}
-    assert deliver([body(query), body(query)], pinpoint=pinpoint).delivered == 2
+    assert deliver([body(query), body(query)], service=pinpoint).delivered == 2
     assert pinpoint.events().keys() == {message_id(0), message_id(1)}
     assert len(pinpoint.requests) == 1
 
@@ -136,8 +136,8 @@ def test_two_events_of_one_endpoint_both_arrive() -> None:
 def test_a_redelivered_batch_sends_the_same_event_ids() -> None:
     bodies = [body({"event": "e", "endpoint_id": f"ep-{i % 7}"}) for i in range(250)]
     first, second = FakePinpoint(), FakePinpoint()
-    deliver(bodies, pinpoint=first)
-    deliver(bodies, pinpoint=second)
+    deliver(bodies, service=first)
+    deliver(bodies, service=second)
     assert first.events() == second.events()
 
 
@@ -145,11 +145,11 @@ def test_a_message_that_is_twice_in_a_batch_is_one_event() -> None:
     from gtm_events.deadline import Deadline  # noqa: PLC0415
     from gtm_events.delivery import Delivery  # noqa: PLC0415
     from gtm_events.policy import AccessPolicy  # noqa: PLC0415
-    from tests.unit.builders import pinpoint_destination, records  # noqa: PLC0415
+    from tests.unit.builders import records  # noqa: PLC0415
 
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     delivery = Delivery(
-        pinpoint_destination(pinpoint),
+        pinpoint.destination(),
         letters,
         AccessPolicy(),
         accept_client_timestamp=False,
@@ -173,7 +173,7 @@ def test_of_one_endpoints_user_attributes_the_newest_win() -> None:
             body({"event": "c", "endpoint_id": "ep"}, time=3 * minute),
             body({"event": "d", "endpoint_id": "other", "usat_plan": "other"}),
         ],
-        pinpoint=pinpoint,
+        service=pinpoint,
     )
     assert pinpoint.user_attributes("ep") == [{"plan": ["new"], "x": ["kept"]}]
     assert pinpoint.user_attributes("other") == [{"plan": ["other"]}]
@@ -186,7 +186,7 @@ def test_no_request_carries_an_older_value_than_another() -> None:
         body({"event": "e", "endpoint_id": "ep", "usat_n": str(i)}, time=REQUEST_TIME + i)
         for i in range(250)
     ]
-    deliver(bodies, pinpoint=pinpoint)
+    deliver(bodies, service=pinpoint)
     assert pinpoint.user_attributes("ep") == [{"n": ["249"]}] * 3
 
 
@@ -207,7 +207,7 @@ def test_an_older_value_is_not_sent_again_by_a_retry() -> None:
             body({"event": "older", "endpoint_id": "ep", "usat_n": "1"}, time=REQUEST_TIME),
             body({"event": "newer", "endpoint_id": "ep", "usat_n": "2"}, time=REQUEST_TIME + 1),
         ],
-        pinpoint=pinpoint,
+        service=pinpoint,
     )
     assert pinpoint.user_attributes("ep") == [{"n": ["2"]}, {"n": ["2"]}]
 
@@ -218,7 +218,7 @@ def test_an_endpoint_over_15_kb_is_spread_over_requests() -> None:
         body({"event": "e", "endpoint_id": "ep", f"usat_{i:03}": "\U0001f600" * 100})
         for i in range(100)
     ]
-    assert deliver(bodies, pinpoint=pinpoint).delivered == 100
+    assert deliver(bodies, service=pinpoint).delivered == 100
     check_requests(pinpoint)
     merged = Counter(name for names in pinpoint.user_attributes("ep") for name in names)
     assert merged == {f"{i:03}": 1 for i in range(100)}
@@ -228,7 +228,7 @@ def test_an_endpoint_over_15_kb_is_spread_over_requests() -> None:
 def test_user_attributes_of_one_event_over_15_kb_are_cut_and_counted() -> None:
     pinpoint = FakePinpoint()
     query = {f"usat_{i:03}": "\U0001f600" * 100 for i in range(100)}
-    batch = deliver([body({"event": "e", "endpoint_id": "ep"} | query)], pinpoint=pinpoint)
+    batch = deliver([body({"event": "e", "endpoint_id": "ep"} | query)], service=pinpoint)
     assert batch.delivered == 1
     check_requests(pinpoint)
     [kept] = pinpoint.user_attributes("ep")
@@ -241,7 +241,7 @@ def test_user_attributes_of_one_event_over_15_kb_are_cut_and_counted() -> None:
 def test_pinpoints_own_event_types_are_rejected(event_type: str) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     bodies = [body({"event": name, "endpoint_id": "ep"}) for name in ("a", event_type, "b_")]
-    batch = deliver(bodies, pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver(bodies, service=pinpoint, dead_letters=letters)
     assert letters.reasons() == {message_id(1): "reserved_event_type"}
     assert pinpoint.events().keys() == {message_id(0), message_id(2)}
     check_books(batch, letters)
@@ -268,7 +268,7 @@ def test_any_text_arrives_byte_for_byte(triples: list[tuple[str, str, str]]) -> 
             body({"event": f"x{name}", "endpoint_id": endpoint, f"evat_{name}": value})
             for endpoint, name, value in triples
         ],
-        pinpoint=pinpoint,
+        service=pinpoint,
         dead_letters=letters,
     )
     check_books(batch, letters)

@@ -55,7 +55,7 @@ def test_who_may_change_what(caller: str, permitted: str, endpoint_id: str) -> N
     )
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     query = {"event": "e", "endpoint_id": endpoint_id} | ATTRIBUTES
-    batch = deliver([body(query, **fields)], pinpoint=pinpoint, dead_letters=letters, policy=policy)
+    batch = deliver([body(query, **fields)], service=pinpoint, dead_letters=letters, policy=policy)
     check_books(batch, letters)
 
     if fields.get("endpoint", endpoint_id) != endpoint_id:
@@ -88,7 +88,7 @@ def test_of_one_endpoints_users_the_newest_wins() -> None:
             body(query, time=1, subject="older"),
             body(query, time=3),
         ],
-        pinpoint=pinpoint,
+        service=pinpoint,
     )
     [(_, item)] = pinpoint.items()
     assert item["Endpoint"] == {"User": {"UserId": "newer"}}
@@ -165,7 +165,7 @@ def test_an_event_of_another_site_is_rejected(
     query = {"event": "e", "endpoint_id": "own"}
     batch = deliver(
         [body(query, **CALLERS[caller], **headers)],
-        pinpoint=pinpoint,
+        service=pinpoint,
         dead_letters=letters,
         policy=AccessPolicy(origins=SHOP),
     )
@@ -183,7 +183,7 @@ def test_who_opts_out_is_counted_and_nothing_else() -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     batch = deliver(
         [body({}, privacy="1"), body({"event": "e", "endpoint_id": "ep"})],
-        pinpoint=pinpoint,
+        service=pinpoint,
         dead_letters=letters,
     )
     check_books(batch, letters)
@@ -199,7 +199,7 @@ LIST = (
 
 def test_a_posted_lists_events_each_have_their_own_outcome() -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
-    batch = deliver([posted("json", LIST)], pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver([posted("json", LIST)], service=pinpoint, dead_letters=letters)
     check_books(batch, letters)
     assert list(pinpoint.events()) == [f"{message_id(0)}-0", f"{message_id(0)}-3"]
     assert pinpoint.user_attributes("own") == [{"x": ["1", "2"]}]
@@ -210,7 +210,7 @@ def test_a_posted_lists_events_each_have_their_own_outcome() -> None:
     assert letter.reason.value == "reserved_event_type"
     assert letter.detail.startswith("2 of 4 events: ")
     again, again_letters = FakePinpoint(), FakeDeadLetters()
-    deliver([letter.body], pinpoint=again, dead_letters=again_letters)
+    deliver([letter.body], service=again, dead_letters=again_letters)
     assert again.requests == []
     assert len(again_letters.letters) == 1
 
@@ -220,7 +220,7 @@ def test_a_posted_list_goes_back_if_one_of_its_events_has_to() -> None:
     pinpoint.respond = lambda _endpoint, _id, event: (
         (500, "later") if event["EventType"] == "d" else (202, "Accepted")
     )
-    batch = deliver([posted("json", LIST)], pinpoint=pinpoint, dead_letters=letters)
+    batch = deliver([posted("json", LIST)], service=pinpoint, dead_letters=letters)
     check_books(batch, letters)
     assert batch.failures == [message_id(0)]
     assert letters.letters == []

@@ -1,4 +1,4 @@
-"""Where events go. Adding a destination is one file here and one line in :func:`create`."""
+"""Where events go. Adding a destination is one file here and one line in ``_MODULES``."""
 
 from __future__ import annotations
 

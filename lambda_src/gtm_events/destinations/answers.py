@@ -23,8 +23,8 @@ def in_order(
     Args:
         event_ids: The events of each entry, in the request's order.
         results: The answer's list. Nothing is yielded if it is not as long as the request's.
-        problem: Returns why an entry with that ``ErrorCode`` may be tried again, ``None`` if it is
-            refused for good.
+        problem: Returns why an entry with that ``ErrorCode`` goes back, ``None`` if it is refused
+            for good.
     """
     if not isinstance(results, list) or len(results) != len(event_ids):
         return
@@ -40,6 +40,6 @@ def _outcome(
     if not code:
         return Delivered(event_id)
     if passing := problem(code):
-        return Retry(event_id, passing)
+        return Retry(event_id, passing, code)
     words = f"{code}: {result.get('ErrorMessage') or 'no message'}"
     return Rejected(event_id, Reason.REFUSED, words)

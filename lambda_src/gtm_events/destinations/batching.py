@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from gtm_events.aws import Client
 from gtm_events.errors import SettingsError
-from gtm_events.outcome import Outcome, Reason, Rejected
+from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.packing import pack
-from gtm_events.sending import Sender
+from gtm_events.sending import Denied, Sender
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -74,6 +74,10 @@ class BatchService(ABC, Generic[E]):
     def pack(self, entries: Sequence[E]) -> list[list[E]]:
         """Return the entries of each request: as few requests as the limits allow."""
         return pack(entries, max_entries=self.max_entries, max_bytes=self.max_bytes)
+
+    def rounds(self, entries: Sequence[E]) -> list[list[list[E]]]:
+        """Return the requests that may be under way at once, round by round: by default all."""
+        return [self.pack(entries)]
 
     @abstractmethod
     def call(self, entries: Sequence[E]) -> Call:
@@ -144,8 +148,19 @@ class BatchDestination(Generic[E]):
                 )
             else:
                 entries.append(encoded)
-        if entries:
-            yield from self._sender.send(service.pack(entries), deadline, counts)
+        denied: Denied | None = None
+        for requests in service.rounds(entries) if entries else ():
+            if denied is None:
+                try:
+                    yield from self._sender.send(requests, deadline, counts)
+                except Denied as error:
+                    denied = error
+            else:
+                for request in requests:
+                    for entry in request:
+                        yield Retry(entry.event_id, RetryReason.DENIED)
+        if denied is not None:
+            raise denied
 
     def _call(self, entries: Sequence[E]) -> Iterator[Outcome]:
         return self._service.outcomes(entries, self._client.send(self._service.call(entries)))

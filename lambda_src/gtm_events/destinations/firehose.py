@@ -3,8 +3,12 @@
 Firehose bills each record in steps of 5 KB and takes 500 of them in a request, so events share
 records. What it delivers is the same, for it concatenates records: one line an event.
 
-Limits are from the API reference of ``PutRecordBatch``. It does not say whether the 4 MB of a
-request are counted before or after base64; counted after, they are inside both.
+Limits are from the API reference of ``PutRecordBatch``: 500 records, "each … as large as 1,000 KB
+(before base64 encoding), up to a limit of 4 MB for the entire request". It does not say whether the
+4 MB are counted before or after base64. AWS's own producers disagree too: the Kinesis Agent counts
+before, Fluent Bit's plugin after. Counted after, requests are inside both, and cost nothing: Amazon
+bills bytes, and the quota of bytes is reached long before that of requests. Sizes are read as
+decimal: under the other reading they are merely safe.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
 """Amazon Kinesis Data Streams' ``PutRecords``: one record an event.
 
-Limits are from the API reference of ``PutRecords``. A stream's own limit for a record may be lower
-(1 MiB unless it was raised); what it refuses is rejected in its own words.
+Limits are from the API reference of ``PutRecords``: 500 records, each "as large as 10 MiB, up to a
+limit of 10 MiB for the entire request, including partition keys", before base64. A stream's own
+limit for a record may be lower (1 MiB unless it was raised); what it refuses is rejected in its own
+words.
 """
 
 from __future__ import annotations

@@ -1,0 +1,601 @@
+"""Signed requests without service clients: what the SDK's own clients do is the measure."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+import socket
+import threading
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import botocore.auth
+import botocore.session
+import pytest
+import urllib3.util.connection
+from botocore.awsrequest import HeadersDict
+from botocore.credentials import RefreshableCredentials
+from botocore.endpoint_provider import EndpointProvider
+from botocore.exceptions import (
+    ConnectionClosedError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    ProxyConnectionError,
+    ReadTimeoutError,
+    SSLError,
+)
+from botocore.handlers import add_recursion_detection_header
+from botocore.parsers import create_parser
+from botocore.retries import standard
+
+from gtm_events import sdk_credentials
+from gtm_events.aws import Answer, Call, Client, Endpoint, problem_of
+from gtm_events.errors import SettingsError
+from gtm_events.log import quiet_the_sdk
+from gtm_events.outcome import Reason, RetryReason
+from gtm_events.sending import CallFailed, Denied, RefusedWhole, TryAgain
+from tests.unit.builders import Response
+from tests.unit.services import sdk_request
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+# The SDK's name of a client: our name of the service, its host's first label, its signing name.
+SERVICES = {
+    "customer-profiles": ("customer-profiles", "profile", None),
+    "events": ("eventbridge", "events", None),
+    "firehose": ("firehose", "firehose", None),
+    "kinesis": ("kinesis", "kinesis", None),
+    "pinpoint": ("pinpoint", "pinpoint", "mobiletargeting"),
+    "sqs": ("sqs", "sqs", None),
+}
+every_service = pytest.mark.parametrize("service", SERVICES)
+SESSION = botocore.session.get_session()
+PARTITIONS = SESSION.get_component("data_loader").load_data("partitions")
+
+
+def endpoint_of(service: str, environment: dict[str, str], arn: str = "") -> Endpoint:
+    name, host, signing_name = SERVICES[service]
+    return Endpoint.of(name, environment, host=host, signing_name=signing_name, arn=arn)
+
+
+class Session:
+    """A connection pool in memory."""
+
+    def __init__(self, answer: Callable[[], Response] = lambda: Response(200, b"{}")) -> None:
+        self.answer = answer
+        self.requests: list[AWSPreparedRequest] = []
+
+    def send(self, request: AWSPreparedRequest) -> Response:
+        self.requests.append(request)
+        return self.answer()
+
+
+ENDPOINT = Endpoint("kinesis", "us-east-1", "https://kinesis.us-east-1.amazonaws.com")
+
+
+def failure(status: int, content: bytes = b"", headers: dict[str, str] | None = None) -> CallFailed:
+    received: Any = HeadersDict(headers or {})  # as the SDK's pool has them: of any case
+    session = Session(lambda: Response(status, content, received))
+    with pytest.raises(CallFailed) as raised:
+        Client(ENDPOINT, session).send(Call(b"{}"))
+    assert len(session.requests) == 1  # sent once
+    return raised.value
+
+
+@every_service
+def test_endpoints_are_those_of_the_sdk_in_every_region(service: str) -> None:
+    rules = SESSION.get_component("data_loader").load_service_model(service, "endpoint-rule-set-1")
+    provider = EndpointProvider(rules, PARTITIONS)
+    regions = [region for partition in PARTITIONS["partitions"] for region in partition["regions"]]
+    assert len(regions) > 30
+    for region in regions:
+        if region.endswith("-global"):
+            continue
+        for fips in (False, True):
+            expected = provider.resolve_endpoint(Region=region, UseFIPS=fips, UseDualStack=False)
+            environment = {"AWS_REGION": region, "AWS_USE_FIPS_ENDPOINT": str(fips).lower()}
+            assert endpoint_of(service, environment).url == expected.url
+
+
+@every_service
+def test_it_signs_for_the_service(service: str) -> None:
+    model = SESSION.get_service_model(service)
+    endpoint = endpoint_of(service, {"AWS_REGION": "eu-west-1"})
+    assert (endpoint.signing_name, endpoint.region) == (model.signing_name, "eu-west-1")
+
+
+@every_service
+def test_configured_endpoints_are_the_sdks_variables(
+    service: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = f"AWS_ENDPOINT_URL_{SERVICES[service][0].upper().replace('-', '_')}"
+    every = "AWS_ENDPOINT_URL"
+    for environment in (
+        {own: "http://localhost:1/own"},
+        {every: "http://localhost:1"},
+        {own: "http://localhost:1/own", every: "http://localhost:2"},
+    ):
+        with monkeypatch.context() as patched:
+            for variable, value in environment.items():
+                patched.setenv(variable, value)
+            client = botocore.session.get_session().create_client(service, "us-east-1")
+        expected = client.meta.endpoint_url
+        assert endpoint_of(service, {"AWS_REGION": "us-east-1", **environment}).url == expected
+
+
+def test_a_configured_endpoint_keeps_the_region_and_loses_its_last_slash() -> None:
+    environment = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://localhost:4566/"}
+    endpoint = endpoint_of("sqs", environment)
+    assert endpoint == Endpoint("sqs", "eu-west-1", "http://localhost:4566")
+
+
+def test_a_resource_elsewhere_is_reached_where_it_is() -> None:
+    arn = "arn:aws:kinesis:eu-central-1:123456789012:stream/s"
+    endpoint = endpoint_of("kinesis", {"AWS_REGION": "us-east-1"}, arn)
+    assert endpoint.region == "eu-central-1"
+    assert endpoint.url == "https://kinesis.eu-central-1.amazonaws.com"
+
+
+def test_the_default_region_is_lambdas_then_the_sdks() -> None:
+    both = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    assert endpoint_of("sqs", both).region == "eu-west-1"
+    assert endpoint_of("sqs", {"AWS_DEFAULT_REGION": "us-east-1"}).region == "us-east-1"
+    with pytest.raises(SettingsError, match="AWS_REGION must be set, it is not set"):
+        endpoint_of("sqs", {})
+
+
+def test_a_region_newer_than_the_sdk_is_in_the_largest_partition() -> None:
+    url = endpoint_of("sqs", {"AWS_REGION": "xx-new-1"}).url
+    assert url == "https://sqs.xx-new-1.amazonaws.com"
+
+
+@every_service
+@pytest.mark.parametrize("token", [None, "the/session+token=="])
+def test_the_signature_is_the_sdks(
+    service: str, token: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    moment = datetime(2026, 11, 25, 12, 0, 0)  # noqa: DTZ001 - as the SDK has it: UTC
+    monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: moment)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
+    if token:
+        monkeypatch.setenv("AWS_SESSION_TOKEN", token)
+    endpoint = endpoint_of(service, {"AWS_REGION": "eu-west-1"})
+    operation, arguments = OPERATIONS[service]
+    expected = sdk_request(service, operation, arguments, url=endpoint.url, region="eu-west-1")
+
+    signed = re.findall(r"SignedHeaders=(\S+),", expected.headers["Authorization"])[0]
+    others = {*signed.split(";")} - {"host", "x-amz-date", "x-amz-security-token"}
+    headers = {n: value for n, value in expected.headers.items() if n.lower() in others}
+    assert "Content-Type" in headers
+    session = Session()
+    path = expected.url.removeprefix(endpoint.url)
+    body = expected.body.encode() if isinstance(expected.body, str) else expected.body
+    Client(endpoint, session).send(Call(body, path, expected.method, headers))
+    [got] = session.requests
+    assert got.url == expected.url
+    for header in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
+        assert got.headers.get(header) == expected.headers.get(header)
+    assert "Signature=" in str(got.headers["Authorization"])
+
+
+OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "customer-profiles": (
+        "batch_put_profile_object",
+        {
+            "DomainName": "the-domain",
+            "ObjectTypeName": "t",
+            "Items": [{"Id": "1", "Object": '{"é":1}'}],
+        },
+    ),
+    "events": ("put_events", {"Entries": [{"Source": "s", "DetailType": "d", "Detail": "{}"}]}),
+    "firehose": ("put_record_batch", {"DeliveryStreamName": "d", "Records": [{"Data": b"\xff"}]}),
+    "kinesis": (
+        "put_records",
+        {"StreamName": "s", "Records": [{"Data": b"\xff", "PartitionKey": "é"}]},
+    ),
+    "pinpoint": ("put_events", {"ApplicationId": "app é", "EventsRequest": {"BatchItem": {}}}),
+    "sqs": (
+        "send_message_batch",
+        {"QueueUrl": "https://sqs/1/q", "Entries": [{"Id": "0", "MessageBody": "é"}]},
+    ),
+}
+
+
+def test_a_request_says_what_its_body_is() -> None:
+    session = Session()
+    Client(ENDPOINT, session).send(Call(b"{}"))
+    Client(ENDPOINT, session).send(Call(b"[]", "/p", "PUT", {"Content-Type": "x", "X-Y": "z"}))
+    plain, other = session.requests
+    assert (plain.method, plain.url, plain.body) == ("POST", f"{ENDPOINT.url}/", b"{}")
+    assert plain.headers["Content-Type"] == "application/json"
+    assert (other.method, other.url, other.body) == ("PUT", f"{ENDPOINT.url}/p", b"[]")
+    assert (other.headers["Content-Type"], other.headers["X-Y"]) == ("x", "z")
+
+
+def test_lambda_and_x_ray_see_what_belongs_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session()
+    monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
+    Client(ENDPOINT, session).send(Call(b"{}"))
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
+    Client(ENDPOINT, session).send(Call(b"{}"))
+    elsewhere, on_lambda = session.requests
+    assert "X-Amzn-Trace-Id" not in elsewhere.headers
+    of_the_sdk: dict[str, str] = {}
+    add_recursion_detection_header({"headers": of_the_sdk})
+    assert of_the_sdk
+    assert of_the_sdk.items() <= dict(on_lambda.headers.items()).items()
+
+
+@pytest.fixture
+def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """No keys in the environment, and an empty home; yields where the SDK looks for keys."""
+    for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(variable, raising=False)
+    keys = tmp_path / "credentials"
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(keys))
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    sdk_credentials._session.cache_clear()
+    yield keys
+    sdk_credentials._session.cache_clear()
+
+
+def signed_by() -> str:
+    session = Session()
+    Client(ENDPOINT, session).send(Call(b"{}"))
+    authorization = str(session.requests[0].headers["Authorization"])
+    return authorization.partition("Credential=")[2].partition("/")[0]
+
+
+def test_the_environments_keys_sign_and_the_sdk_is_not_asked(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sdk_credentials, "find", lambda: pytest.fail("asked"))
+    assert signed_by() == "test"
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")  # what Lambda gives, when it gives it
+    assert signed_by() == "another"
+
+
+def test_without_them_it_is_the_sdks_to_find_keys(no_environment: Path) -> None:
+    no_environment.write_text("[default]\naws_access_key_id=filed\naws_secret_access_key=x\n")
+    assert signed_by() == "filed"
+
+
+def test_keys_that_end_are_renewed_between_requests(
+    no_environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not no_environment.exists()
+    given = iter(["second", "third"])
+
+    def keys(name: str, seconds: int) -> dict[str, str]:
+        ends = datetime.now(UTC) + timedelta(seconds=seconds)
+        return {
+            "access_key": name,
+            "secret_key": "x",
+            "token": "t",
+            "expiry_time": ends.isoformat(),
+        }
+
+    credentials: Any = RefreshableCredentials.create_from_metadata(
+        keys("first", 3_600), lambda: keys(next(given), 3_600), "test"
+    )
+    monkeypatch.setattr(sdk_credentials._session(), "get_credentials", lambda: credentials)
+    assert [signed_by(), signed_by()] == ["first", "first"]
+    while_signing = sdk_credentials.find()
+    credentials._expiry_time = datetime.now(UTC) + timedelta(seconds=1)
+    assert [signed_by(), signed_by()] == ["second", "second"]
+    assert while_signing.access_key == "first"  # never half of one and half of the other
+
+
+def test_without_any_keys_nothing_is_sent_and_it_is_tried_again(no_environment: Path) -> None:
+    assert not no_environment.exists()
+    session = Session()
+    with pytest.raises(TryAgain) as raised:
+        Client(ENDPOINT, session).send(Call(b"{}"))
+    assert raised.value.reason is RetryReason.UNAVAILABLE
+    assert session.requests == []
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ReadTimeoutError(endpoint_url="u"), RetryReason.TIMED_OUT),
+        (ConnectTimeoutError(endpoint_url="u"), RetryReason.TIMED_OUT),
+        (EndpointConnectionError(endpoint_url="u"), RetryReason.UNREACHABLE),
+        (ConnectionClosedError(endpoint_url="u"), RetryReason.UNREACHABLE),
+        (ProxyConnectionError(proxy_url="u"), RetryReason.UNREACHABLE),
+        (SSLError(endpoint_url="u", error=ValueError("e")), RetryReason.UNREACHABLE),
+        (HTTPClientError(error="e"), RetryReason.UNREACHABLE),
+        (NoCredentialsError(), RetryReason.UNAVAILABLE),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_was_not_answered_is_tried_again(error: Exception, reason: RetryReason) -> None:
+    def raising() -> Response:
+        raise error
+
+    with pytest.raises(TryAgain) as raised:
+        Client(ENDPOINT, Session(raising)).send(Call(b"{}"))
+    assert raised.value.reason is reason
+
+
+@pytest.mark.parametrize("status", [200, 202, 204])
+def test_a_success_is_an_answer(status: int) -> None:
+    client = Client(ENDPOINT, Session(lambda: Response(status, b'{"a": 1}')))
+    answer = client.send(Call(b"{}"))
+    assert (answer.status, answer.json()) == (status, {"a": 1})
+
+
+@pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"a', b"\xff", b"null"])
+def test_an_answer_that_is_no_object_is_tried_again(content: bytes) -> None:
+    with pytest.raises(TryAgain) as raised:
+        Answer(200, content).json()
+    assert raised.value.reason is RetryReason.UNAVAILABLE
+
+
+CODE_FORMS: list[tuple[dict[str, str], dict[str, str]]] = [
+    ({"x-amzn-ErrorType": "TheCode"}, {}),
+    ({"X-Amzn-Errortype": "TheCode:http://internal.amazon.com/coral/x/"}, {}),
+    ({"x-amzn-errortype": "com.amazonaws.x#TheCode"}, {}),
+    ({"x-amzn-errortype": "TheCode"}, {"__type": "Other"}),
+    ({}, {"__type": "TheCode"}),
+    ({}, {"__type": "com.amazonaws.kinesis.v20131202#TheCode"}),
+    ({}, {"__type": "com.amazon.coral.service#TheCode:http://internal.amazon.com/"}),
+    ({}, {"code": "TheCode"}),
+]
+
+
+@pytest.mark.parametrize(("headers", "members"), CODE_FORMS)
+def test_an_error_code_is_read_where_the_sdk_reads_it(
+    headers: dict[str, str], members: dict[str, str]
+) -> None:
+    content = json.dumps({"message": "why", **members}).encode()
+    raw = {"headers": HeadersDict(headers), "body": content, "status_code": 400}
+    parsers: Any = create_parser  # the stubs want a shape, errors have none
+    read = {
+        parsers(protocol).parse(raw, None)["Error"]["Code"].partition(":")[0]
+        for protocol in ("json", "rest-json")
+    }
+    assert "TheCode" in read
+    refused = failure(400, content, headers)
+    assert isinstance(refused, RefusedWhole)
+    assert refused.detail == "400 TheCode: why"
+
+
+@pytest.mark.parametrize(
+    ("content", "detail"),
+    [
+        (b'{"Message": "A", "message": "b"}', "400 no code: A"),
+        (b'{"message": "b"}', "400 no code: b"),
+        (b"{}", "400 no code: no message"),
+        (b"<html>", "400 no code: no message"),
+        (b'["x"]', "400 no code: no message"),
+    ],
+)
+def test_the_services_words_are_kept(content: bytes, detail: str) -> None:
+    refused = failure(400, content)
+    assert isinstance(refused, RefusedWhole)
+    assert (refused.reason, refused.detail) == (Reason.REFUSED, detail)
+
+
+def test_a_request_that_is_too_large_says_so() -> None:
+    """EventBridge does, without a word: https://github.com/boto/boto3/issues/3411."""
+    refused = failure(413)
+    assert isinstance(refused, RefusedWhole)
+    assert refused.reason is Reason.TOO_LARGE
+
+
+def coded(code: str, status: int = 400) -> CallFailed:
+    return failure(status, json.dumps({"__type": f"x#{code}"}).encode())
+
+
+SDK_RETRIES: Any = standard  # the stubs know nothing of its lists
+
+
+@pytest.mark.parametrize("code", SDK_RETRIES.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
+def test_what_the_sdk_takes_for_throttling_is(code: str) -> None:
+    error = coded(code)
+    assert isinstance(error, TryAgain)
+    assert error.reason is RetryReason.THROTTLED
+
+
+@pytest.mark.parametrize("code", SDK_RETRIES.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
+def test_what_the_sdk_takes_for_passing_is(code: str) -> None:
+    assert isinstance(coded(code), TryAgain)
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [
+        (408, RetryReason.TIMED_OUT),
+        (429, RetryReason.THROTTLED),
+        (500, RetryReason.UNAVAILABLE),
+        (502, RetryReason.UNAVAILABLE),
+        (503, RetryReason.UNAVAILABLE),
+        (504, RetryReason.UNAVAILABLE),
+        (599, RetryReason.UNAVAILABLE),
+    ],
+)
+def test_a_passing_status_is_tried_again(status: int, reason: RetryReason) -> None:
+    error = failure(status, b"<html>")
+    assert isinstance(error, TryAgain)
+    assert error.reason is problem_of(status) is reason
+
+
+@pytest.mark.parametrize("status", sorted({*range(300, 600)} - {400, 413}))
+def test_no_other_status_blames_the_events(status: int) -> None:
+    """A proxy that asks for a password, or sends elsewhere, says nothing of an event."""
+    assert isinstance(failure(status), TryAgain | Denied)
+
+
+# "Common errors" of the API references, and what becomes of a request that they answer.
+COMMON = {
+    "AccessDeniedException": (403, Denied),
+    "ExpiredTokenException": (403, Denied),
+    "IncompleteSignature": (403, Denied),
+    "InternalFailure": (500, TryAgain),
+    "MalformedHttpRequestException": (400, RefusedWhole),
+    "NotAuthorized": (401, Denied),
+    "OptInRequired": (403, Denied),
+    "RequestAbortedException": (400, TryAgain),
+    "RequestEntityTooLargeException": (413, RefusedWhole),
+    "RequestExpired": (400, Denied),
+    "RequestTimeoutException": (408, TryAgain),
+    "ServiceUnavailable": (503, TryAgain),
+    "ThrottlingException": (400, TryAgain),
+    "UnrecognizedClientException": (403, Denied),
+    "UnknownOperationException": (404, Denied),
+    "ValidationError": (400, RefusedWhole),
+}
+
+
+@pytest.mark.parametrize(("code", "status", "kind"), [(c, *rest) for c, rest in COMMON.items()])
+def test_common_errors(code: str, status: int, kind: type[CallFailed]) -> None:
+    assert type(coded(code, status)) is kind
+
+
+BLAMES_THE_REQUEST = {"BadRequestException", "InvalidArgumentException", "PayloadTooLargeException"}
+CALLED = {
+    "customer-profiles": "BatchPutProfileObject",
+    "events": "PutEvents",
+    "firehose": "PutRecordBatch",
+    "kinesis": "PutRecords",
+    "pinpoint": "PutEvents",
+}
+
+
+@pytest.mark.parametrize("service", CALLED)
+def test_of_the_errors_in_a_services_model_few_blame_the_request(service: str) -> None:
+    model = SESSION.get_service_model(service).operation_model(CALLED[service])
+    assert model.error_shapes
+    for shape in model.error_shapes:
+        if shape.name == "DryRunOperationException":  # asked for by nobody
+            continue
+        error = coded(shape.name, shape.metadata.get("error", {}).get("httpStatusCode", 400))
+        assert isinstance(error, RefusedWhole) == (shape.name in BLAMES_THE_REQUEST), shape.name
+
+
+def test_a_denial_says_nothing_of_what_was_sent() -> None:
+    denied = failure(403, b'{"__type": "x#AccessDeniedException", "Message": "secret words"}')
+    assert isinstance(denied, Denied)
+    assert str(denied) == "403 AccessDeniedException"
+
+
+def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    quiet_the_sdk()
+    with caplog.at_level(logging.DEBUG):
+        Client(ENDPOINT, Session()).send(Call(b'{"secret": 1}'))
+        coded("ThrottlingException")
+        coded("ValidationError")
+        coded("AccessDenied", 403)
+    assert caplog.records == []
+
+
+@contextmanager
+def listening(*answers: bytes) -> Iterator[tuple[str, list[int]]]:
+    """Yield the URL of a server that answers each request in turn, and its requests a connection.
+
+    An empty answer closes the connection; after the last, nothing is answered any more.
+    """
+    remaining = list(answers)
+    connections: list[int] = []
+    done = threading.Event()
+    server = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        while remaining:
+            connection, _ = server.accept()
+            connections.append(0)
+            with connection, connection.makefile("rb") as reader:
+                while remaining:
+                    length = 0
+                    while (line := reader.readline().strip()) != b"":
+                        if line.lower().startswith(b"content-length:"):
+                            length = int(line.partition(b":")[2])
+                    if not length:
+                        break  # closed by the client
+                    reader.read(length)
+                    connections[-1] += 1
+                    answer = remaining.pop(0)
+                    connection.sendall(answer)
+                    if not answer:
+                        break
+                else:
+                    done.wait(5)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.getsockname()[1]}", connections
+    finally:
+        done.set()
+        thread.join()
+        server.close()
+
+
+def over_the_network(url: str, read_seconds: float = 5) -> Client:
+    endpoint = Endpoint("kinesis", "us-east-1", url)
+    return Client.to(endpoint, connect_seconds=1, read_seconds=read_seconds, max_connections=2)
+
+
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
+
+
+def test_a_connection_is_kept() -> None:
+    with listening(OK, OK, OK) as (url, connections):
+        client = over_the_network(url)
+        assert [client.send(Call(b"{}")).body for _ in range(3)] == [b"{}"] * 3
+    assert connections == [3]
+
+
+def test_a_body_does_not_wait_for_an_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It follows the headers in a packet of its own: with Nagle's algorithm 40 ms later."""
+    made: list[socket.socket] = []
+    connect = urllib3.util.connection.create_connection
+
+    def remember(*args: Any, **kwargs: Any) -> socket.socket:
+        made.append(connect(*args, **kwargs))
+        return made[-1]
+
+    monkeypatch.setattr(urllib3.util.connection, "create_connection", remember)
+    with listening(OK) as (url, _):
+        client = over_the_network(url)
+        client.send(Call(b"{}"))
+        [connection] = made
+        assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+@pytest.mark.parametrize(
+    ("answers", "reason"),
+    [
+        ((b"",), RetryReason.UNREACHABLE),
+        ((b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{}", b""), RetryReason.TIMED_OUT),
+        ((b"HTTP/1.1 200", b""), RetryReason.TIMED_OUT),
+        ((b"no HTTP\r\n\r\n",), RetryReason.UNREACHABLE),
+    ],
+    ids=["closed", "half a body", "half a status", "another protocol"],
+)
+def test_an_answer_that_does_not_come_whole_is_tried_again(
+    answers: tuple[bytes, ...], reason: RetryReason
+) -> None:
+    with listening(*answers[:1]) as (url, connections):
+        with pytest.raises(TryAgain) as raised:
+            over_the_network(url, read_seconds=0.2).send(Call(b"{}"))
+        assert raised.value.reason is reason
+    assert connections == [1]
+
+
+def test_a_closed_port_is_tried_again() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    with pytest.raises(TryAgain) as raised:
+        over_the_network(f"http://127.0.0.1:{port}").send(Call(b"{}"))
+    assert raised.value.reason is RetryReason.UNREACHABLE

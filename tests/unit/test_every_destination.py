@@ -1,0 +1,505 @@
+"""What holds for every destination alike: events arrive whole, in as few requests as can be."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64encode
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gtm_events import sending
+from gtm_events.aws import Client
+from gtm_events.deadline import Deadline
+from gtm_events.destinations import create
+from gtm_events.errors import SettingsError
+from gtm_events.event import Event, Limits, interpret
+from gtm_events.outcome import Delivered
+from tests.unit.builders import (
+    OWN_CASES,
+    REQUEST_TIME,
+    SHARED_CASES,
+    FakeDeadLetters,
+    body,
+    cases,
+    check_books,
+    counted,
+    deliver,
+    envelope,
+    message_id,
+)
+from tests.unit.services import (
+    BUS_ARN,
+    DELIVERY_STREAM,
+    SERVICES,
+    STREAM_ARN,
+    BatchFake,
+    FakeCustomerProfiles,
+    FakeEventBridge,
+    FakeFirehose,
+    FakeKinesis,
+    FakePinpointEvents,
+    event_of,
+    sdk_request,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.unit.services import Verdict
+
+every_service = pytest.mark.parametrize(
+    "kind_of_service", SERVICES, ids=lambda service: service.name
+)
+ONE_VALUE = 255  # characters of a profile attribute
+
+
+@pytest.fixture(autouse=True)
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+
+
+@every_service
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param(OWN_CASES, id="own"),
+        pytest.param(
+            SHARED_CASES,
+            id="shared",
+            marks=pytest.mark.skipif(
+                not SHARED_CASES.exists(), reason="the shared request cases are not here"
+            ),
+        ),
+    ],
+)
+def test_requests_arrive_whole(kind_of_service: type[BatchFake], path: Path) -> None:
+    own = cases(path)
+    assert len(own) >= (400 if path == SHARED_CASES else 20)
+    service, letters = kind_of_service(), FakeDeadLetters()
+    bodies = [f"{envelope()}\n{case['query']}" for case in own]
+    batch = deliver(bodies, service=service, dead_letters=letters)
+    check_books(batch, letters)
+    assert batch.delivered == len(own)
+    newest: dict[tuple[str, str], list[str]] = {}
+    for case in own:
+        for name, values in case["user_attributes"].items():
+            newest[case["endpoint_id"], name] = values
+    for number, case in enumerate(own):
+        expected = as_sent(case) if kind_of_service.cuts else uncut(case)
+        got = service.events.pop(message_id(number))
+        if kind_of_service is FakePinpointEvents:
+            # A request says everything of an endpoint's user at once.
+            got.user_attributes = {
+                name: got.user_attributes[name] for name in expected.user_attributes
+            }
+        if kind_of_service in (FakePinpointEvents, FakeCustomerProfiles):
+            expected.user_attributes = {
+                name: newest[case["endpoint_id"], name] for name in expected.user_attributes
+            }
+        if kind_of_service is FakeCustomerProfiles:
+            one: Any = {
+                name: ", ".join(values)[:ONE_VALUE]
+                for name, values in expected.user_attributes.items()
+            }
+            expected.user_attributes = one
+        expected.id = got.id
+        assert got == expected
+    assert not service.events
+
+
+def as_sent(case: dict[str, Any]) -> Event:
+    """Return the event that a case says itself: inside Pinpoint's limits."""
+    return Event(
+        id="",
+        endpoint_id=case["endpoint_id"],
+        event_type=case["event_type"],
+        time=REQUEST_TIME,
+        attributes=case["attributes"],
+        metrics=case["metrics"],
+        user_attributes=case["user_attributes"],
+    )
+
+
+def uncut(case: dict[str, Any]) -> Event:
+    """Return the event of a case where nothing is limited, from the query itself."""
+    pairs = parse_qsl(case["query"], keep_blank_values=True)
+    event = as_sent(case)
+    event.attributes = {n[5:]: v for n, v in pairs if n[:5] == "evat_" and n[5:] and v}
+    event.user_attributes = {}
+    for name, value in pairs:
+        if name[:5] == "usat_" and name[5:] and value:
+            event.user_attributes.setdefault(name[5:], []).append(value)
+    unlimited = interpret(
+        pairs, event_id="", request_time=1, limits=Limits(), accept_client_timestamp=False
+    )
+    assert unlimited.truncated_values == 0
+    event.metrics = unlimited.metrics
+    assert case["metrics"].items() <= event.metrics.items()
+    assert (event.attributes, event.user_attributes) == (
+        unlimited.attributes,
+        unlimited.user_attributes,
+    )
+    return event
+
+
+LONG = {
+    "event": "e" * 5_000,
+    "endpoint_id": "\U0001f600" * 300,
+    f"evat_{'n' * 300}": "v" * 9_000,
+    **{f"evat_{i:03}": str(i) for i in range(60)},
+    **{f"evmt_{i:03}": str(i) for i in range(60)},
+}
+
+
+@pytest.mark.parametrize(
+    "kind_of_service",
+    [service for service in SERVICES if not service.cuts],
+    ids=lambda service: service.name,
+)
+def test_what_has_no_limit_is_not_cut(kind_of_service: type[BatchFake]) -> None:
+    service = kind_of_service()
+    batch = deliver([body(LONG)], service=service)
+    [event] = service.events.values()
+    assert (event.event_type, event.endpoint_id) == (LONG["event"], LONG["endpoint_id"])
+    assert len(event.attributes) == 61
+    assert event.attributes["n" * 300] == "v" * 9_000
+    assert len(event.metrics) == 60
+    assert not counted(batch)
+
+
+FEWEST = {
+    FakeCustomerProfiles: 1_000,
+    FakeEventBridge: 1_000,
+    FakeKinesis: 20,
+    FakePinpointEvents: 100,
+}
+
+
+@every_service
+def test_10_000_events_make_the_fewest_requests(kind_of_service: type[BatchFake]) -> None:
+    service = kind_of_service()
+    batch = deliver(
+        [
+            body({"event": "e", "endpoint_id": f"ep-{i}", "evat_n": f"{i}" * 80, "usat_n": "x"})
+            for i in range(10_000)
+        ],
+        service=service,
+    )
+    assert batch.delivered == len(service.accepted) == 10_000
+    assert set(service.accepted.values()) == {1}
+    assert batch.counts["requests"] == len(service.requests)
+    if kind_of_service is FakeFirehose:  # bytes alone are what it limits
+        assert len(service.requests) == service.fewest_requests(500) > 1
+    else:
+        assert len(service.requests) == FEWEST[kind_of_service]
+
+
+BY_BYTES: dict[type[BatchFake], tuple[int, list[int]]] = {
+    FakeEventBridge: (10, [90_000, 600_000, 300_000] * 8),
+    FakeFirehose: (500, [90_000, 600_000, 300_000] * 9),
+    FakeKinesis: (500, [20_000] * 50 + [400_000] * 10 + [1_000_000] * 25),
+    FakePinpointEvents: (100, [2_000] * 100 + [900_000, 700_000, 300_000, 100_000] * 6),
+}
+
+
+@pytest.mark.parametrize("kind_of_service", BY_BYTES, ids=lambda service: service.name)
+def test_where_bytes_are_the_limit_requests_are_the_fewest_too(
+    kind_of_service: type[BatchFake],
+) -> None:
+    max_entries, sizes = BY_BYTES[kind_of_service]
+    service = kind_of_service()
+    bodies = [body({"event": "e" * size, "endpoint_id": str(i)}) for i, size in enumerate(sizes)]
+    assert deliver(bodies, service=service).delivered == len(sizes)
+    assert len(service.requests) == service.fewest_requests(max_entries)
+    assert service.bytes > (len(service.requests) - 1) * service.max_bytes  # bytes it was
+
+
+TOO_LARGE = {
+    FakeCustomerProfiles: 256_000,
+    FakeEventBridge: 1_000_000,
+    FakeFirehose: 1_000_000,
+    FakeKinesis: 10 * 1024 * 1024,
+    FakePinpointEvents: 1_000_000,
+}
+
+
+@every_service
+def test_an_event_that_is_too_large_is_rejected_unsent(kind_of_service: type[BatchFake]) -> None:
+    service, letters = kind_of_service(), FakeDeadLetters()
+    limit = TOO_LARGE[kind_of_service]
+    sizes = [limit, 1, limit - 500]
+    batch = deliver(
+        [body({"event": "e" * size, "endpoint_id": "ep"}) for size in sizes],
+        service=service,
+        dead_letters=letters,
+    )
+    assert letters.reasons() == {message_id(0): "too_large"}
+    assert set(service.accepted) == {message_id(1), message_id(2)}
+    check_books(batch, letters)
+
+
+EXACTLY = {
+    FakeCustomerProfiles: 256_000,
+    FakeEventBridge: 999_999,
+    FakeFirehose: 1_000_000,
+    FakeKinesis: 10 * 1024 * 1024,
+}
+
+
+@pytest.mark.parametrize("kind_of_service", EXACTLY, ids=lambda service: service.name)
+def test_an_event_of_exactly_the_limit_is_sent(kind_of_service: type[BatchFake]) -> None:
+    def sent(event_type: str) -> tuple[BatchFake, FakeDeadLetters]:
+        service, letters = kind_of_service(), FakeDeadLetters()
+        deliver(
+            [body({"event": event_type, "endpoint_id": "ep"})],
+            service=service,
+            dead_letters=letters,
+        )
+        return service, letters
+
+    limit = EXACTLY[kind_of_service]
+    service, _ = sent("e")
+    rest = counted_by_the_service(service) - 1
+    service, _ = sent("e" * (limit - rest))
+    assert counted_by_the_service(service) == limit
+    service, letters = sent("e" * (limit - rest + 1))
+    assert letters.reasons() == {message_id(0): "too_large"}
+    assert service.requests == []
+
+
+def counted_by_the_service(service: BatchFake) -> int:
+    """Return the bytes, or the characters, of a service's only entry."""
+    [request] = map(service.parsed, service.requests)
+    if isinstance(service, FakeFirehose):
+        return len(request["Records"][0]["Data"])
+    if isinstance(service, FakeCustomerProfiles):
+        return len(request["Items"][0]["Object"])
+    return service.bytes
+
+
+ANSWERS = [
+    {},
+    {"Records": None, "RequestResponses": None, "Entries": None, "Results": None},
+    {"Records": [], "RequestResponses": [], "Entries": [], "Successful": [], "Failed": []},
+    {"Records": [{}] * 3, "RequestResponses": [{}] * 3, "Entries": [{}] * 3},
+    {"Records": {}, "RequestResponses": "x", "Entries": 1},
+]
+
+
+@every_service
+@pytest.mark.parametrize("answer", ANSWERS, ids=["none", "null", "short", "long", "other types"])
+def test_an_answer_that_says_nothing_of_an_event_delivers_nothing(
+    kind_of_service: type[BatchFake], answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(kind_of_service, "written", lambda *_: answer)
+    service, letters = kind_of_service(), FakeDeadLetters()
+    bodies = [body({"event": "e", "endpoint_id": f"ep-{i}"}) for i in range(2)]
+    batch = deliver(bodies, service=service, dead_letters=letters)
+    assert batch.retried == {"unanswered": 2}
+    assert batch.problems == []
+    assert len(service.requests) == 4
+    check_books(batch, letters)
+
+
+text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+
+
+@every_service
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.tuples(text, text, text), min_size=1, max_size=25))
+def test_any_text_arrives_as_it_is(
+    kind_of_service: type[BatchFake], triples: list[tuple[str, str, str]]
+) -> None:
+    service = kind_of_service()
+    bodies = [
+        body({"event": f"x{name}", "endpoint_id": endpoint, f"evat_{name}": value})
+        for endpoint, name, value in triples
+    ]
+    assert deliver(bodies, service=service).delivered == len(bodies)
+    got = {e.id: (e.endpoint_id, e.event_type, e.attributes) for e in service.events.values()}
+    assert got == {
+        message_id(i): (endpoint, f"x{name}", {name: value})
+        for i, (endpoint, name, value) in enumerate(triples)
+    }
+
+
+ENVIRONMENTS = {
+    FakeCustomerProfiles: {
+        "CUSTOMER_PROFILES_DOMAIN_NAME": "the-domain",
+        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "the-object-type",
+    },
+    FakeEventBridge: {"EVENT_BUS_ARN": BUS_ARN, "EVENT_SOURCE": "example.shop"},
+    FakeFirehose: {"FIREHOSE_DELIVERY_STREAM_NAME": DELIVERY_STREAM},
+    FakeKinesis: {"KINESIS_STREAM_ARN": STREAM_ARN},
+    FakePinpointEvents: {"PINPOINT_APPLICATION_ID": "the-app"},
+}
+# The stream and the bus are in us-east-1, whichever Region the function is in.
+URLS = {
+    FakeCustomerProfiles: "https://profile.eu-west-1.amazonaws.com"
+    "/domains/the-domain/profiles/objects/batch-put-profile-object",
+    FakeEventBridge: "https://events.us-east-1.amazonaws.com/",
+    FakeFirehose: "https://firehose.eu-west-1.amazonaws.com/",
+    FakeKinesis: "https://kinesis.us-east-1.amazonaws.com/",
+    FakePinpointEvents: "https://pinpoint.eu-west-1.amazonaws.com/v1/apps/the-app/events",
+}
+
+
+@every_service
+def test_each_is_made_from_its_environment(
+    kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service, counts = kind_of_service(), Counter[str]()
+    monkeypatch.setattr(Client, "to", lambda endpoint, **_: Client(endpoint, service))
+    environment = {"AWS_REGION": "eu-west-1"} | ENVIRONMENTS[kind_of_service]
+    destination = create(kind_of_service.name, environment)
+    [outcome] = destination.deliver(
+        [Event("id", "ep", "e", REQUEST_TIME, {}, {}, {})], Deadline.after(60), counts
+    )
+    assert outcome == Delivered("id")
+    assert service.urls == {URLS[kind_of_service]}
+    for variable in ENVIRONMENTS[kind_of_service]:
+        with pytest.raises(SettingsError, match=f"{variable} must be set"):
+            create(kind_of_service.name, environment | {variable: ""})
+
+
+def test_customer_profiles_quota_is_read() -> None:
+    environment = {"AWS_REGION": "eu-west-1"} | ENVIRONMENTS[FakeCustomerProfiles]
+    for quota in ("0", "many"):
+        with pytest.raises(SettingsError, match="CUSTOMER_PROFILES_REQUESTS_PER_SECOND"):
+            create(
+                "customer-profiles", environment | {"CUSTOMER_PROFILES_REQUESTS_PER_SECOND": quota}
+            )
+
+
+@every_service
+def test_only_what_failed_is_sent_again_and_with_the_same_id(
+    kind_of_service: type[BatchFake],
+) -> None:
+    seen: set[str] = set()
+
+    def fail_every_third_once(event: Event) -> Verdict:
+        first = event.id not in seen
+        seen.add(event.id)
+        return "throttled" if first and int(event.event_type) % 3 == 0 else "ok"
+
+    service = kind_of_service(fail_every_third_once)
+    bodies = [body({"event": str(i), "endpoint_id": f"ep-{i}"}) for i in range(9)]
+    assert deliver(bodies, service=service).delivered == 9
+    assert set(service.accepted) == {message_id(i) for i in range(9)}
+    assert set(service.accepted.values()) == {1}
+    # All of Firehose's nine are one record.
+    again = range(9) if "throttled" in service.shares_fate else (0, 3, 6)
+    sent = [{e.id for entry in entries for e in entry} for entries in service.entries]
+    assert sent == [{message_id(i) for i in range(9)}, {message_id(i) for i in again}]
+
+
+def test_a_retried_profile_object_does_not_bring_an_older_value_back() -> None:
+    throttled: set[str] = set()
+
+    def throttle_the_older_once(event: Event) -> Verdict:
+        first = event.event_type == "older" and event.id not in throttled
+        throttled.add(event.id)
+        return "throttled" if first else "ok"
+
+    service = FakeCustomerProfiles(throttle_the_older_once)
+    deliver(
+        [
+            body({"event": "older", "endpoint_id": "ep", "usat_n": "1"}, subject="old"),
+            body({"event": "newer", "endpoint_id": "ep", "usat_n": "2"}, subject="new"),
+            body({"event": "other", "endpoint_id": "other", "usat_n": "3"}),
+        ],
+        service=service,
+    )
+    said: dict[str, Any] = {
+        e.event_type: (e.user_id, e.user_attributes) for e in service.events.values()
+    }
+    assert said == {
+        "older": ("new", {"n": "2"}),
+        "newer": ("new", {"n": "2"}),
+        "other": ("", {"n": "3"}),
+    }
+
+
+def test_a_profile_attribute_is_one_value_that_is_cut_and_counted() -> None:
+    service = FakeCustomerProfiles()
+    parameters = [
+        ("event", "e"),
+        ("endpoint_id", "ep"),
+        ("usat_a", "x" * 250),
+        ("usat_a", "yz" * 9),
+    ]
+    batch = deliver([body([*parameters, (f"usat_{'n' * 256}", "1")])], service=service)
+    [event] = service.events.values()
+    attributes: Any = event.user_attributes
+    assert attributes == {"a": "x" * 250 + ", yzy"}
+    assert counted(batch) == {"truncated_values": 1, "ignored_parameters": 1}
+
+
+SDK_CALLS: dict[type[BatchFake], tuple[str, str, str]] = {
+    FakeCustomerProfiles: ("customer-profiles", "batch_put_profile_object", "https://profile"),
+    FakeEventBridge: ("events", "put_events", "https://events"),
+    FakeFirehose: ("firehose", "put_record_batch", "https://firehose"),
+    FakeKinesis: ("kinesis", "put_records", "https://kinesis"),
+    FakePinpointEvents: ("pinpoint", "put_events", "https://pinpoint"),
+}
+
+
+@every_service
+def test_a_request_is_what_the_sdk_would_send(kind_of_service: type[BatchFake]) -> None:
+    """The operation, its path, its headers and its members are those of the SDK's own client."""
+    service = kind_of_service()
+    query = {"event": "é", "endpoint_id": "ep", "evat_a": "1", "evmt_b": "2", "usat_c": "3"}
+    deliver([body(query)], service=service)
+    name, operation, url = SDK_CALLS[kind_of_service]
+    expected = sdk_request(name, operation, service.parsed(service.requests[0]), url=url)
+    got = service.last
+    assert (got.method, urlsplit(got.url)) == (expected.method, urlsplit(expected.url))
+    for header in ("Content-Type", "X-Amz-Target"):
+        assert got.headers.get(header) == expected.headers.get(header)
+    assert isinstance(got.body, bytes)
+    assert json.loads(got.body) == json.loads(expected.body)
+
+
+def test_the_partition_key_is_the_endpoint_cut_to_256_characters() -> None:
+    service = FakeKinesis()
+    ids = ["ep", "\U0001f600" * 256, "\U0001f600" * 257]
+    deliver([body({"event": "e", "endpoint_id": i}) for i in ids], service=service)
+    [request] = service.requests
+    document = json.loads(request)
+    assert document["StreamARN"] == STREAM_ARN
+    keys = [record["PartitionKey"] for record in document["Records"]]
+    assert keys == ["ep", "\U0001f600" * 256, "\U0001f600" * 256]
+    assert [event.endpoint_id for event in service.events.values()] == ids
+
+
+def test_an_event_as_eventbridge_gets_it() -> None:
+    service = FakeEventBridge()
+    deliver([body({"event": "buy", "endpoint_id": "ep"}, time=1_795_000_000_123)], service=service)
+    [entry] = json.loads(service.requests[0])["Entries"]
+    detail = event_of(entry.pop("Detail"))
+    assert (detail.event_type, detail.time) == ("buy", 1_795_000_000_123)
+    assert entry == {
+        "Time": 1_795_000_000.123,
+        "Source": "example.shop",
+        "DetailType": "GTM Event",
+        "EventBusName": BUS_ARN,
+    }
+
+
+def test_firehose_gets_lines() -> None:
+    service = FakeFirehose()
+    query = {"event": "two\nlines", "endpoint_id": "ep"}
+    deliver([body(query), body(query)], service=service)
+    document = json.loads(service.requests[0])
+    assert document["DeliveryStreamName"] == DELIVERY_STREAM
+    line = (
+        '{"schema_version":"1","event_id":"%s","event_type":"two\\nlines","endpoint_id":"ep",'
+        '"timestamp":"2026-11-18T11:06:40.000Z","attributes":{},"metrics":{},"user_attributes":{}}\n'
+    )
+    data = "".join(line % message_id(i) for i in range(2)).encode()
+    assert document["Records"] == [{"Data": b64encode(data).decode()}]
