@@ -9,6 +9,8 @@ CDK := npx --yes aws-cdk@2.1148.1
 # What `make synth`, `make diff` and `make deploy` pass on: CONTEXT="pinpoint_app_id=… timeout=120"
 CONTEXT ?=
 CONTEXT_ARGS := $(foreach setting,$(CONTEXT),-c $(setting))
+# What `make run` delivers to: kinesis, firehose, eventbridge, customer-profiles, pinpoint, or several.
+DESTINATION ?=
 ARGS ?=
 
 # jsii greets Node 20 with a banner in every process that synthesizes. The value is Node's major.
@@ -19,14 +21,19 @@ help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
 
 .PHONY: run
-run: ## Run the whole pipeline on this machine: no AWS account, no Docker
+run: ## Run the whole pipeline on this machine: make run DESTINATION=customer-profiles,firehose
 	@scripts/setup.sh run
-	@exec $(PY) -m local $(ARGS)
+	@exec $(PY) -m local $(if $(DESTINATION),--destination "$(DESTINATION)") $(ARGS)
 
 .PHONY: test
 test: ## Run all tests
 	@scripts/setup.sh test
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
+
+.PHONY: bench
+bench: ## Measure the function, the endpoint and the app: make bench ARGS=--quick
+	@scripts/setup.sh test
+	$(PY) -m benchmarks $(ARGS)
 
 .PHONY: lint
 lint: ## Check format, style and types

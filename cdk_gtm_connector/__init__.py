@@ -1,8 +1,8 @@
 """A Google Tag Manager image endpoint on AWS whose hits become customer-engagement events.
 
-from cdk_gtm_connector import GtmConnector, PinpointDestination
+from cdk_gtm_connector import FirehoseDestination, GtmConnector
 
-GtmConnector(self, "Gtm", destination=PinpointDestination(application_id="…"))
+GtmConnector(self, "Gtm", destination=FirehoseDestination(delivery_stream))
 """
 
 from __future__ import annotations

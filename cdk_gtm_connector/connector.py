@@ -27,6 +27,11 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
 
+# What else is in the connector's scope.
+_OWN_IDS = (
+    *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
+    *("Queue", "Topic", "WebAcl", "WebAclAssociation"),
+)
 _MAX_SQS_RETENTION = cdk.Duration.days(14)
 _MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
 _MAX_DESTINATIONS = 100  # subscriptions of a topic that takes as much
@@ -95,7 +100,7 @@ class GtmConnector(Construct):
             (Lambda's limit), at least 1 second with a ``batch_size`` over 10. Default: 5 seconds.
         max_concurrency: Invocations at once, 2 to 1,000 (Lambda's limits for SQS). Default: 2; one
             alone fills Pinpoint's default quota of 15 requests a second.
-        memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 512.
+        memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 256.
         timeout: Of one invocation, 30 to 900 seconds. Default: 60 seconds. A message that has to
             be tried again comes back after 6 times this. It cannot be an unresolved token.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
@@ -136,7 +141,7 @@ class GtmConnector(Construct):
         batch_size: int = 10_000,
         max_batching_window: cdk.Duration | None = None,
         max_concurrency: int = 2,
-        memory_size: int = 512,
+        memory_size: int = 256,
         timeout: cdk.Duration | None = None,
         max_receive_count: int = 10,
         message_retention: cdk.Duration | None = None,
@@ -347,6 +352,11 @@ def _checked_destinations(
         )
     ids = [each.construct_id for each in destinations]
     for construct_id in ids:
+        if construct_id in _OWN_IDS:
+            raise ValueError(
+                f"construct_id must not be one of the connector's own, {', '.join(_OWN_IDS)}, got "
+                f"{construct_id!r}"
+            )
         if ids.count(construct_id) > 1:
             raise ValueError(
                 "destinations must each have a construct_id of its own (two of one kind need to be "

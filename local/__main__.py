@@ -13,32 +13,46 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from local.deploy import AssemblyError, DeploymentError
+from local.destinations import KINDS
 from local.journal import Journal
 from local.pipeline import EmulatorError, Pipeline, SynthesisError, running
-from local.putevents import PutEventsServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 _DEFAULT_PORT: Final = 8765
-_KEPT_EVENTS: Final = 10_000  # by the destination; it may run for days
+_KEPT_EVENTS: Final = 10_000  # by each destination; it may run for days
 _CHECK_SECONDS: Final = 0.5
+_PINPOINT_ENDED: Final = (
+    "AWS ended Pinpoint's engagement features on 2026-10-30: "
+    "DESTINATION=customer-profiles|firehose|kinesis|eventbridge runs another"
+)
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the pipeline; return the process's exit status."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    context = dict(options.context)
+    if options.destination is not None:
+        if context.setdefault("destination", options.destination) != options.destination:
+            parser.error(
+                f"--destination {options.destination} and -c destination={context['destination']} "
+                "contradict each other"
+            )
+        if options.assembly is not None:
+            parser.error("--destination and --assembly exclude each other: it has destinations")
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     journal = Journal()
     try:
         with running(
-            context=dict(options.context),
+            context=context,
             assembly_directory=options.assembly,
             port=_choose_port(options.port),
             journal=journal,
-            putevents=PutEventsServer(observer=journal, keep=_KEPT_EVENTS),
+            keep=_KEPT_EVENTS,
             step=_step,
             say=_say,
         ) as pipeline:
@@ -57,7 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description="Run the connector on this machine: the synthesized stack in an AWS emulator, "
-        "a local destination and a page that shows each event. No AWS account, no Docker.",
+        "local destinations and a page that shows each event. No AWS account, no Docker.",
+    )
+    parser.add_argument(
+        "--destination",
+        type=_destinations,
+        metavar="KIND[,KIND…]",
+        help=f"where events go, one or several of {', '.join(KINDS)} (default: pinpoint)",
     )
     parser.add_argument(
         "--port",
@@ -87,6 +107,16 @@ def _parser() -> argparse.ArgumentParser:
         help="run this cloud assembly (cdk.out) instead of synthesizing app.py",
     )
     return parser
+
+
+def _destinations(text: str) -> str:
+    kinds = [kind.strip() for kind in text.split(",")]
+    for kind in kinds:
+        if kind not in KINDS:
+            raise argparse.ArgumentTypeError(
+                f"must be one of {', '.join(KINDS)}, or several, comma-separated, got {text!r}"
+            )
+    return ",".join(kinds)
 
 
 def _port(text: str) -> int:
@@ -127,8 +157,12 @@ def _introduce(pipeline: Pipeline, duration: float | None) -> None:
     end = "Ctrl-C stops it." if duration is None else f"Stops by itself after {duration:g} seconds."
     signed = pipeline.authenticated_endpoint_url
     authenticated = f"\n  Signed in  {signed}?token=…" if signed else ""
+    titles = ", ".join(server.title for server in pipeline.servers.values())
+    ended = f"\n  {_PINPOINT_ENDED}" if "pinpoint" in pipeline.servers else ""
     _say(
         f"""
+  Events go to {titles}{ended}
+
   Console    {pipeline.console_url}/
   Demo page  {pipeline.console_url}/demo
   Endpoint   {pipeline.endpoint_url}{authenticated}

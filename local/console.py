@@ -1,6 +1,6 @@
-"""The console: a page that shows every hit as it happens, and the destination that answers them.
+"""The console: a page that shows every hit as it happens, and the destinations that answer them.
 
-One application serves the console, the demo page and the destination, so that one loopback port
+One application serves the console, the demo page and the destinations, so that one loopback port
 carries them all.
 """
 
@@ -26,16 +26,18 @@ from starlette.responses import FileResponse, RedirectResponse, Response, Stream
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from local.putevents import EscapedJSONResponse
+from local.destination import EscapedJSONResponse
+from local.streams import StreamServer, json_route
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from starlette.requests import Request
+    from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+    from local.destination import DestinationServer
     from local.journal import Journal
-    from local.putevents import PutEventsServer
 
 __all__ = ["MintRequest", "create_app", "image_url", "stream"]
 
@@ -96,17 +98,18 @@ class MintRequest:
 
 def create_app(
     journal: Journal,
-    putevents: PutEventsServer,
+    servers: Sequence[DestinationServer],
     *,
     endpoint_url: str | None = None,
     authenticated_endpoint_url: str | None = None,
     mint: Callable[[MintRequest], str] | None = None,
 ) -> Starlette:
-    """Return the application: console at ``/``, demo page at ``/demo``, and ``putevents``.
+    """Return the application: console at ``/``, demo page at ``/demo``, and ``servers``.
 
     Args:
         journal: What the console shows.
-        putevents: The destination; its observer should be ``journal``.
+        servers: The destinations, the first first; their observer should be ``journal``. Each is
+            directed at ``/control/{kind}``.
         endpoint_url: Where the pipeline answers. Left out, the console waits for
             :meth:`~local.journal.Journal.endpoint_ready`.
         authenticated_endpoint_url: Where its authenticated route does, if it has one.
@@ -115,7 +118,8 @@ def create_app(
     """
     if endpoint_url is not None:
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
-    putevents.watch(journal.touch)
+    for server in servers:
+        server.watch(journal.touch)
 
     async def console(_: Request) -> Response:
         return FileResponse(
@@ -141,7 +145,7 @@ def create_app(
         stopping = getattr(request.app.state, "stopping", None) or threading.Event()
         messages = stream(
             journal,
-            putevents,
+            servers,
             last_event_id=request.headers.get("last-event-id", ""),
             stopping=stopping,
         )
@@ -158,7 +162,7 @@ def create_app(
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),
             _token_route(journal, mint),
-            *putevents.routes,
+            *_routes(servers),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False)],
     )
@@ -177,7 +181,7 @@ def image_url(endpoint_url: str, *, signed: bool = False) -> str:
 
 async def stream(
     journal: Journal,
-    putevents: PutEventsServer,
+    servers: Sequence[DestinationServer],
     *,
     last_event_id: str = "",
     stopping: threading.Event,
@@ -186,12 +190,13 @@ async def stream(
 
     Each carries ``reset`` (forget what you show), ``endpoint_url``, ``image_url``,
     ``authenticated`` (the same of the authenticated route, or ``None``), ``counters``,
-    ``behaviour`` (the destination's) and ``hits`` (summaries that changed, newest hit first).
-    Changes that come close together share one event, so a slow reader gets fewer, not older ones.
+    ``destinations`` (each with its own counters and ``behaviour``), ``hits`` (summaries that
+    changed, newest hit first) and ``gone`` (hits that are part of others). Changes that come close
+    together share one event, so a slow reader gets fewer, not older ones.
 
     Args:
         journal: Its hits and counters.
-        putevents: Its behaviour.
+        servers: Their behaviour.
         last_event_id: The ``Last-Event-ID`` of a page that reconnects.
         stopping: Ends the stream.
     """
@@ -216,7 +221,7 @@ async def stream(
             since = document["revision"]
             yield _message(
                 f"{journal.session}-{since}",
-                _state(document, putevents, reset=not known),
+                _state(document, servers, reset=not known),
             )
             known = True
             await asyncio.sleep(_COALESCE_SECONDS)
@@ -228,7 +233,21 @@ async def stream(
         unsubscribe()
 
 
-def _state(document: dict[str, Any], putevents: PutEventsServer, *, reset: bool) -> dict[str, Any]:
+def _routes(servers: Sequence[DestinationServer]) -> list[BaseRoute]:
+    streams = [server for server in servers if isinstance(server, StreamServer)]
+    routes = [server.control_route(f"/control/{server.kind}") for server in servers]
+    own = [
+        route
+        for server in servers
+        if not isinstance(server, StreamServer)
+        for route in server.routes
+    ]
+    return [*routes, *own, *([json_route(streams)] if streams else [])]
+
+
+def _state(
+    document: dict[str, Any], servers: Sequence[DestinationServer], *, reset: bool
+) -> dict[str, Any]:
     url = document["endpoint_url"]
     signed_url = document.pop("authenticated_endpoint_url")
     return document | {
@@ -240,8 +259,25 @@ def _state(document: dict[str, Any], putevents: PutEventsServer, *, reset: bool)
         }
         if signed_url
         else None,
-        "behaviour": putevents.behaviour.to_json(),
+        "destinations": [
+            destination | _told(servers, destination["kind"])
+            for destination in document["destinations"]
+        ],
     }
+
+
+def _told(servers: Sequence[DestinationServer], kind: str) -> dict[str, Any]:
+    """Return what a destination serves, can be told and was told."""
+    for server in servers:
+        if server.kind == kind:
+            return {
+                "operation": server.operation,
+                "stand_in": not isinstance(server, StreamServer),
+                "words": server.words(),
+                "impossible": list(server.impossible),
+                "behaviour": server.behaviour.to_json(),
+            }
+    return {}
 
 
 def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) -> Route:

@@ -7,6 +7,12 @@ that works on one release only, so any other is refused at start. What is mended
 - An SQS integration may speak the AWS JSON protocol, and may set headers
   (``integration.request.header.*``). MiniStack understands only the query protocol's form body. Its
   queue service still decides what happens to the message and with which status.
+- An integration may publish to SNS, by the query protocol, whose answer API Gateway gets as JSON.
+  MiniStack takes every AWS integration that is not SQS's for a function.
+- SNS holds a message to the topic's ``MaximumMessageSize``, which MiniStack's CloudFormation drops,
+  and to being JSON if it is said to be structured, which is how a request template refuses a body
+  that is too large here. A message whose queue is gone goes to its subscription's redrive queue.
+- EventBridge gives an event the time of its entry; MiniStack gives it the present time.
 - Mapping templates are rendered by :mod:`local.velocity`; MiniStack's own renderer knows no
   ``#foreach``. A template that fails answers 500 through the gateway response, as API Gateway does.
 - Response templates, those of MOCK integrations included, see the request that they answer, and
@@ -52,13 +58,17 @@ Known differences that are left:
   answers under its path. ``disable_execute_api_endpoint`` has no effect.
 - A generated secret holds punctuation even where the template excludes it, and a template's
   reference to a secret is its name instead of its ARN. Both serve as well.
+- SNS delivers at once, once and in order, and never fails to while the queue exists. Its encryption
+  and its topic policy have no effect.
+- Kinesis, Firehose and EventBridge keep to few of their limits and to none of their quotas:
+  :mod:`local.streams` stands before them. EventBridge takes events for a bus that does not exist.
 - A function runs on this machine's Python and boto3, whatever runtime the template names.
 - IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect.
 
-The process reports each request that an API answered, a signed token masked, as a line of JSON to
-the file descriptor ``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are
-placeholders only. It ends when its standard input does, so that it never outlives the process that
-started it.
+The process reports each request that an API answered, a signed token masked, with the ID of its
+message in each queue, as a line of JSON to the file descriptor ``LOCAL_EMULATOR_REPORT_FD``; the
+first line names the resource types that are placeholders only. It ends when its standard input
+does, so that it never outlives the process that started it.
 """
 
 # Replacing private functions is what this module is for; check_ministack() keeps it honest.
@@ -84,12 +94,13 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl, unquote_plus
+from xml.etree import ElementTree as ET
 
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import request_scope
-from ministack.services import apigateway_v1, lambda_svc, sqs
+from ministack.services import apigateway_v1, eventbridge, lambda_svc, sns, sqs
 from ministack.services.cloudformation import provisioners
 
 from local import velocity
@@ -116,6 +127,10 @@ _MASK: Final = "***"
 _PARAMETER: Final = re.compile("(?P<name>[^&;=]+)=[^&;]*")
 _MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
 _MAX_DELAY_SECONDS: Final = 900  # SQS's limit
+_MAX_MESSAGE_BYTES: Final = 1_048_576  # the most that SNS lets a topic take
+_DEFAULT_MESSAGE_BYTES: Final = 262_144
+_SIZE: Final = "MaximumMessageSize"  # a topic's attribute
+_MAX_ENTRIES: Final = 10  # of a PutEvents request
 _SHUTDOWN_SECONDS: Final = 3.0
 _MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation's event
 # A record without its body, as MiniStack writes it. On AWS it is larger, for the receipt handle is.
@@ -129,6 +144,10 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (apigateway_v1, "_invoke_sqs_v1"): "(integration, api_id, stage_name, stage, resource, "
     "request_path, method, headers, body, query_params, path_params, *, owner_account_id=None, "
     "owner_region=None, binary_media_types=None, authorizer_context=None, caller_identity=None)",
+    (apigateway_v1, "_invoke_lambda_custom_v1"): "(integration, api_id, stage_name, stage, "
+    "resource, request_path, method, headers, body, query_params, path_params, *, "
+    "owner_account_id=None, owner_region=None, binary_media_types=None, authorizer_context=None, "
+    "caller_identity=None)",
     (apigateway_v1, "_invoke_mock_v1"): "(integration)",
     (apigateway_v1, "_execute_in_scope"): "(request, api_id, stage_name, method, path, headers, "
     "body, query_params, owner_account_id, owner_region)",
@@ -146,12 +165,27 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (apigateway_v1, "_header_ci"): "(headers, name)",
     (sqs, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
     "query_params: dict) -> tuple",
+    (sqs, "_ensure_msg_fields"): "(m: dict) -> None",
+    (sqs, "_queue_by_arn"): "(arn: str) -> dict | None",
+    (sns, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
+    "query_params: dict) -> tuple",
+    (sns, "publish_internal"): "(topic_arn: str, message, subject: str = '', *, "
+    "message_structure: str = '', message_attributes: dict | None = None, "
+    "message_group_id: str = '', message_deduplication_id: str = '') -> dict | None",
+    (sns, "_deliver_to_sqs"): "(endpoint: str, envelope: str, raw: bool, raw_message: str, "
+    "message_group_id: str = '', message_dedup_id: str = '', "
+    "message_attributes: dict | None = None, topic_arn: str = '')",
+    (sns, "_topic_by_arn_any_scope"): "(topic_arn: str) -> dict | None",
+    (sns, "_message_payload_size"): "(message: str, attrs: dict) -> int",
+    (eventbridge, "_put_events"): "(data, allow_aws_source=False)",
+    (eventbridge, "_now_ts"): "() -> float",
     (sqs, "_receive_messages_for_esm"): "(queue_url: str, max_number: int) -> list[dict]",
     (sqs, "_act_send_message"): "(data: dict, qurl: str) -> dict",
     (sqs, "_get_q"): "(url: str, action: str | None = None) -> dict",
     (sqs, "_collect_msgs"): "(q: dict, max_n: int, vis_timeout: int) -> list",
     (sqs, "_dlq_sweep"): "(q: dict) -> None",
     (sqs, "_expire_retained"): "(q: dict) -> None",
+    (provisioners, "_sns_create"): "(logical_id, props, stack_name)",
     (provisioners, "_apigw_method_create"): "(logical_id, props, stack_name)",
     (provisioners, "_apigw_request_validator_create"): "(logical_id, props, stack_name)",
     (lambda_svc, "_iter_all_esms"): "()",
@@ -224,8 +258,18 @@ class _Exchange:
     message_id: str | None = None
     opted_out: bool = False
 
+    def __init__(self) -> None:
+        self.messages: dict[str, str] = {}
+        """The ID of the request's message in each queue, by the queue's name."""
+
 
 _exchange: contextvars.ContextVar[_Exchange] = contextvars.ContextVar("exchange")
+_delivering_to: contextvars.ContextVar[str | None] = contextvars.ContextVar(
+    "delivering_to", default=None
+)
+_entry_time: contextvars.ContextVar[float | None] = contextvars.ContextVar(
+    "entry_time", default=None
+)
 
 
 def check_ministack() -> None:
@@ -252,7 +296,8 @@ def check_ministack() -> None:
 
 def patch() -> None:
     """Put the replacements in place. Call :func:`check_ministack` first."""
-    apigateway_v1._invoke_sqs_v1 = _invoke_sqs
+    apigateway_v1._invoke_sqs_v1 = _invoke_service
+    apigateway_v1._invoke_lambda_custom_v1 = _reaching_sns(apigateway_v1._invoke_lambda_custom_v1)
     apigateway_v1._render_request_template_v1 = _render_response
     apigateway_v1._invoke_mock_v1 = _rendering(apigateway_v1._invoke_mock_v1)
     apigateway_v1._execute_in_scope = _remembering(apigateway_v1._execute_in_scope)
@@ -264,10 +309,19 @@ def patch() -> None:
     )
     sqs._HANDLERS["SendMessage"] = _checking_delay(sqs._HANDLERS["SendMessage"])
     sqs._receive_messages_for_esm = BatchingWindow().receive
+    sqs._ensure_msg_fields = _noting_id(sqs._ensure_msg_fields)
+    sns._SNS_MAX_PAYLOAD_BYTES = _MAX_MESSAGE_BYTES
+    sns.publish_internal = _checking_message(sns.publish_internal)
+    sns._deliver_to_sqs = _noting_queue(sns._deliver_to_sqs)
+    eventbridge._now_ts = _of_the_entry(eventbridge._now_ts)
+    eventbridge._put_events = _one_by_one(eventbridge._put_events)
     handlers = provisioners._RESOURCE_HANDLERS
     handlers["AWS::ApiGateway::RequestValidator"]["create"] = _create_request_validator
     handlers["AWS::ApiGateway::Method"]["create"] = _keeping_validator(
         handlers["AWS::ApiGateway::Method"]["create"]
+    )
+    handlers["AWS::SNS::Topic"]["create"] = _keeping_message_size(
+        handlers["AWS::SNS::Topic"]["create"]
     )
 
 
@@ -457,7 +511,18 @@ def _integration_headers(
     return headers
 
 
-async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
+def _reaching_sns(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
+    """Wrap the way to a function, which MiniStack takes for every service but SQS."""
+
+    async def invoke_custom(integration: Mapping[str, Any], *args: Any, **options: Any) -> Any:
+        uri = apigateway_v1._parse_service_integration_uri(integration.get("uri", ""))
+        reach = _invoke_service if uri is not None and uri[1] == "sns" else invoke
+        return await reach(integration, *args, **options)
+
+    return invoke_custom
+
+
+async def _invoke_service(  # noqa: PLR0917 - MiniStack's signature
     integration: Mapping[str, Any],
     api_id: str,  # noqa: ARG001 - MiniStack passes it, as it does others
     stage_name: str,  # noqa: ARG001
@@ -476,13 +541,14 @@ async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
     authorizer_context: Mapping[str, Any] | None = None,
     caller_identity: Mapping[str, Any] | None = None,
 ) -> Any:
-    """Send what an SQS integration's template makes of a request to MiniStack's queue service."""
+    """Send what an integration's template makes of a request to MiniStack's SQS or SNS."""
     uri = apigateway_v1._parse_service_integration_uri(integration.get("uri", ""))
-    region, account, queue_path = owner_region, owner_account_id, ""
+    service, region, account, path = sqs, owner_region, owner_account_id, ""
     if uri is not None:
-        region, queue_path = uri[0] or owner_region, f"/{uri[3].strip('/')}"
-        if queue_path.count("/") == 2:  # noqa: PLR2004 - /{account}/{queue}
-            account = queue_path.split("/")[1]
+        service = sns if uri[1] == "sns" else sqs
+        region, path = uri[0] or owner_region, f"/{uri[3].strip('/')}"
+        if path.count("/") == 2:  # noqa: PLR2004 - /{account}/{queue}
+            account = path.split("/")[1]
 
     request = _exchange.get().call.template_request(
         authorizer=authorizer_context, caller=caller_identity
@@ -496,9 +562,9 @@ async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
         return _template_failure("request", error)
 
     with request_scope(account, region):
-        status, _, answer = await sqs.handle_request(
+        status, _, answer = await service.handle_request(
             integration.get("httpMethod") or "POST",
-            queue_path,
+            path,
             _integration_headers(
                 integration,
                 {
@@ -512,24 +578,59 @@ async def _invoke_sqs(  # noqa: PLR0917 - MiniStack's signature
             message.encode(),
             {},
         )
-    if status == HTTPStatus.OK:  # what SQS answers for a message that it has
-        exchange = _exchange.get()
-        exchange.message_id = json.loads(answer).get("MessageId")
-        exchange.opted_out = _opted_out(message)
-    answering = _Answering(replace(request, body=answer.decode()))
+    text = _json_of(answer) if service is sns else answer.decode()
+    if status == HTTPStatus.OK:  # what the service answers for a message that it has
+        _remember(service, message, json.loads(text))
+    answering = _Answering(replace(request, body=text))
     try:
         return answering.override(
             apigateway_v1._service_integration_response(
-                integration, status, answer.decode(), _media_type(headers, "accept"), answering
+                integration, status, text, _media_type(headers, "accept"), answering
             )
         )
     except velocity.TemplateError as error:
         return _template_failure("response", error)
 
 
-def _opted_out(message: str) -> bool:
-    """Return whether a SendMessage request's envelope says that nothing of the visitor is kept."""
-    envelope = json.loads(message)["MessageBody"].partition("\n")[0]
+def _json_of(answer: bytes) -> str:
+    """Return an answer of SNS as API Gateway gets it, which asks for JSON."""
+    root = ET.fromstring(answer)  # noqa: S314 - MiniStack's own words
+    children = {_name(child): child for child in root}
+    if "Error" in children:
+        return json.dumps(
+            {
+                "Error": {_name(each): each.text for each in children["Error"]},
+                "RequestId": children["RequestId"].text,
+            }
+        )
+    return json.dumps(
+        {
+            _name(root): {
+                name: {_name(each): each.text for each in child} for name, child in children.items()
+            }
+        }
+    )
+
+
+def _name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _remember(service: ModuleType, message: str, answer: Mapping[str, Any]) -> None:
+    """Note what is reported of a message that has been taken over."""
+    exchange = _exchange.get()
+    if service is sns:
+        body = dict(parse_qsl(message, keep_blank_values=True))["Message"]
+        exchange.message_id = answer["PublishResponse"]["PublishResult"]["MessageId"]
+    else:
+        body = json.loads(message)["MessageBody"]
+        exchange.message_id = answer.get("MessageId")
+    exchange.opted_out = _opted_out(body)
+
+
+def _opted_out(message_body: str) -> bool:
+    """Return whether a message's envelope says that nothing of the visitor is kept."""
+    envelope = message_body.partition("\n")[0]
     return dict(parse_qsl(envelope)).get("privacy") == "1"
 
 
@@ -560,6 +661,147 @@ def _checking_delay(send: Callable[..., Any]) -> Callable[..., Any]:
         return send(data, qurl)
 
     return send_message
+
+
+def _noting_id(complete: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    """Wrap what completes every new message, before it is put into its queue."""
+
+    def ensure_fields(message: dict[str, Any]) -> None:
+        complete(message)
+        queue, exchange = _delivering_to.get(), _exchange.get(None)
+        if queue is not None and exchange is not None:
+            exchange.messages[queue.rpartition(":")[2]] = message["id"]
+
+    return ensure_fields
+
+
+# --- SNS ------------------------------------------------------------------------------------------
+
+
+def _checking_message(publish: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap publishing: MiniStack knows one size for all topics, and takes any text for JSON."""
+
+    def publish_internal(
+        topic_arn: str,
+        message: Any,
+        subject: str = "",
+        *,
+        message_structure: str = "",
+        message_attributes: Mapping[str, Any] | None = None,
+        **options: str,
+    ) -> Any:
+        topic = sns._topic_by_arn_any_scope(topic_arn)
+        most = int((topic or {"attributes": {}})["attributes"].get(_SIZE, _DEFAULT_MESSAGE_BYTES))
+        if message_structure == "json" and not _is_structured(message):
+            raise sns.SnsPublishError(
+                "InvalidParameter",
+                "Invalid parameter: Message Structure - JSON message body failed to parse",
+            )
+        if sns._message_payload_size(message, message_attributes or {}) > most:
+            raise sns.SnsPublishError("InvalidParameter", "Invalid parameter: Message too long")
+        return publish(
+            topic_arn,
+            message,
+            subject,
+            message_structure=message_structure,
+            message_attributes=message_attributes,
+            **options,
+        )
+
+    return publish_internal
+
+
+def _is_structured(message: str) -> bool:
+    try:
+        document = json.loads(message)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and "default" in document
+
+
+def _noting_queue(deliver: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a delivery to a queue: the message's ID there is reported with the request.
+
+    A queue that is gone is the one failure for which SNS uses the subscription's dead-letter queue
+    here.
+    """
+
+    def deliver_to_sqs(  # noqa: PLR0917 - MiniStack's signature
+        endpoint: str,
+        envelope: str,
+        raw: bool,  # noqa: FBT001
+        raw_message: str,
+        message_group_id: str = "",
+        message_dedup_id: str = "",
+        message_attributes: Mapping[str, Any] | None = None,
+        topic_arn: str = "",
+    ) -> None:
+        queue = endpoint
+        if sqs._queue_by_arn(endpoint) is None:
+            queue = _dead_letter_queue(topic_arn, endpoint) or endpoint
+        token = _delivering_to.set(endpoint)
+        try:
+            deliver(
+                queue,
+                envelope,
+                raw,
+                raw_message,
+                message_group_id=message_group_id,
+                message_dedup_id=message_dedup_id,
+                message_attributes=message_attributes,
+                topic_arn=topic_arn,
+            )
+        finally:
+            _delivering_to.reset(token)
+
+    return deliver_to_sqs
+
+
+def _dead_letter_queue(topic_arn: str, endpoint: str) -> str | None:
+    topic = sns._topic_by_arn_any_scope(topic_arn) or {"subscriptions": []}
+    for subscription in topic["subscriptions"]:
+        policy = subscription.get("attributes", {}).get("RedrivePolicy")
+        if subscription.get("endpoint") == endpoint and policy:
+            arn: str = json.loads(policy)["deadLetterTargetArn"]
+            return arn
+    return None
+
+
+# --- EventBridge ----------------------------------------------------------------------------------
+
+
+def _of_the_entry(now: Callable[[], float]) -> Callable[[], float]:
+    """Wrap EventBridge's clock: within an entry that names a time, it is that time."""
+
+    def now_or_then() -> float:
+        then = _entry_time.get()
+        return now() if then is None else then
+
+    return now_or_then
+
+
+def _one_by_one(put: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap PutEvents, so that each entry is put at its own time."""
+
+    def put_events(data: Mapping[str, Any], allow_aws_source: bool = False) -> Any:  # noqa: FBT001, FBT002
+        entries = data.get("Entries", [])
+        if len(entries) > _MAX_ENTRIES:
+            return put(data, allow_aws_source)
+        results: list[Any] = []
+        failed = 0
+        headers: Mapping[str, str] = {}
+        for entry in entries:
+            token = _entry_time.set(entry.get("Time"))
+            try:
+                _, headers, body = put({**data, "Entries": [entry]}, allow_aws_source)
+            finally:
+                _entry_time.reset(token)
+            answer = json.loads(body)
+            results += answer["Entries"]
+            failed += answer["FailedEntryCount"]
+        return 200, headers, json.dumps({"FailedEntryCount": failed, "Entries": results}).encode()
+
+    return put_events
 
 
 # --- CloudFormation -------------------------------------------------------------------------------
@@ -597,6 +839,18 @@ def _keeping_validator(create: Callable[..., tuple[str, Any]]) -> Callable[..., 
         return created
 
     return create_method
+
+
+def _keeping_message_size(create: Callable[..., tuple[str, Any]]) -> Callable[..., tuple[str, Any]]:
+    """Wrap the creation of a topic: MiniStack drops the size of its messages."""
+
+    def create_topic(logical_id: str, properties: Mapping[str, Any], stack: str) -> tuple[str, Any]:
+        arn, attributes = create(logical_id, properties, stack)
+        if _SIZE in properties:
+            sns._topics[arn]["attributes"][_SIZE] = str(properties[_SIZE])
+        return arn, attributes
+
+    return create_topic
 
 
 def _is_true(value: object) -> bool:
@@ -730,6 +984,7 @@ class Reporter:
                         "query": mask_token(query),
                         "status": status,
                         "message_id": exchange.message_id,
+                        "messages": exchange.messages,
                         "opted_out": exchange.opted_out,
                         "detail": answer_body.decode(errors="replace") if failed else "",
                     }

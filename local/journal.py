@@ -1,8 +1,10 @@
 """What has happened on this machine's pipeline: one hit for each request that the API answered.
 
-Three parties report, in no fixed order: the gateway (what the tag sent), the destination (what it
-was given and what it answered) and the dead-letter queue. Their reports are joined on the SQS
-message ID, which is the event's ID at the destination.
+Four parties report, in no fixed order: the gateway (what the tag sent), each destination (what it
+was given and what it answered), what reads the destination (what arrived there) and the
+dead-letter queues. Their reports are joined on the SQS message ID, which is the event's ID at the
+destination. With several destinations a hit is one message for each of them, with an ID of its own:
+the gateway's report names them all.
 """
 
 from __future__ import annotations
@@ -16,16 +18,32 @@ from collections import Counter, OrderedDict, deque
 from dataclasses import dataclass, field
 from enum import StrEnum
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
-__all__ = ["Access", "Attempt", "Hit", "Journal", "SentEvent", "Status", "decode_query"]
+    from local.destination import Answered, Event, Exposition, Outcome
+
+__all__ = [
+    "PINPOINT",
+    "Access",
+    "Attempt",
+    "Delivery",
+    "Hit",
+    "Journal",
+    "SentEvent",
+    "Status",
+    "decode_query",
+]
+
+PINPOINT: Final = {"pinpoint": "Amazon Pinpoint"}
+"""The destinations of a journal that is not told any."""
 
 _HITS_KEPT: Final = 1_000
 _ATTEMPTS_KEPT: Final = 20
+_GONE_KEPT: Final = 1_000
 _PREVIEWED_PARAMETERS: Final = 4
 _PREVIEWED_CHARACTERS: Final = 60
 # Parameters of every hit, or that nobody looks for. A token's value does not get this far.
@@ -61,30 +79,44 @@ class Access(StrEnum):
     AUTHENTICATED = "authenticated"
 
 
+# The worst first: what a hit shows of several events, or of several destinations.
+_WORST_FIRST: Final = (
+    Status.DROPPED,
+    Status.REJECTED,
+    Status.RETRYING,
+    Status.WAITING,
+    Status.DELIVERED,
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One answer of the destination about an event."""
 
     time: int
     """Milliseconds since the epoch."""
-    status: int
+    outcome: Outcome
+    status: str
+    """The answer in short."""
     message: str
 
 
 @dataclass(slots=True)
 class SentEvent:
-    """One event, as the destination last got it, and what it answered."""
+    """One event, as the destination last got it, what it answered and what is there now."""
 
-    endpoint_id: str
-    event: Mapping[str, Any]
-    endpoint: Mapping[str, Any]
+    endpoint_id: str = ""
+    event_type: str = ""
+    got: tuple[Exposition, ...] = ()
     attempts: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
     """The newest; the counts below are of all."""
+    arrived: deque[Exposition] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
+    """What was read at the destination: more than one if the event is there more than once."""
     delivered: int = 0
     dropped: int = 0
     throttled: int = 0
     failed: int = 0
-    """Answered with a 5xx, or not at all."""
+    """Answered with an error of the service, or not at all."""
     refused: int = 0
     """Answered with any other error: for good."""
 
@@ -97,33 +129,95 @@ class SentEvent:
             return Status.DELIVERED
         if self.refused:
             return Status.REJECTED
-        return Status.RETRYING
+        return Status.RETRYING if self.attempts else Status.WAITING
 
-    def answered(self, attempt: Attempt, *, dropped: bool) -> None:
+    def answered(self, attempt: Attempt) -> None:
         """Take note of one more answer."""
         self.attempts.append(attempt)
-        if dropped:
-            self.dropped += 1
-        elif attempt.status == HTTPStatus.ACCEPTED:
-            self.delivered += 1
-        elif attempt.status == HTTPStatus.TOO_MANY_REQUESTS:
-            self.throttled += 1
-        elif attempt.status >= HTTPStatus.INTERNAL_SERVER_ERROR or attempt.status == 0:
-            self.failed += 1
-        else:
-            self.refused += 1
+        setattr(self, attempt.outcome, getattr(self, attempt.outcome) + 1)
 
     def details(self) -> dict[str, Any]:
         """Return everything known, as JSON values."""
         return {
             "endpoint_id": self.endpoint_id,
-            "endpoint": self.endpoint,
-            "event": self.event,
+            "event_type": self.event_type,
+            "got": _expositions(self.got),
+            "arrived": _expositions(self.arrived),
             "status": self.status,
             "attempts": [
-                {"time": attempt.time, "status": attempt.status, "message": attempt.message}
+                {
+                    "time": attempt.time,
+                    "outcome": attempt.outcome,
+                    "status": attempt.status,
+                    "message": attempt.message,
+                }
                 for attempt in self.attempts
             ],
+        }
+
+
+@dataclass(slots=True)
+class Delivery:
+    """What became of a hit at one destination."""
+
+    message_id: str | None = None
+    """Of the message in the destination's queue; ``None`` if it is not known."""
+    events: dict[str, SentEvent] = field(default_factory=dict)
+    """By event ID; more than one only if a list was posted."""
+    dead_lettered: bool = False
+    reason: str = ""
+    """Why it is in the dead-letter queue, and in what words."""
+    detail: str = ""
+    body: str = ""
+    """The message in the dead-letter queue."""
+
+    @property
+    def status(self) -> Status:
+        """Where the events are, from everything reported so far. Of a list, where the worst is."""
+        statuses = {event.status for event in self.events.values()}
+        listed = self.events.keys() != {self.message_id}
+        if Status.DROPPED in statuses:
+            return Status.DROPPED
+        # An event that is delivered after all counts as such. Of a list, the queue has the others.
+        if self.dead_lettered and (listed or Status.DELIVERED not in statuses):
+            return Status.REJECTED
+        return _worst(statuses)
+
+    def reason_of(self, status: Status) -> str:
+        """Return why the delivery has this status, in words."""
+        if status is Status.REJECTED and self.dead_lettered:
+            return ": ".join(part for part in (self.reason, self.detail) if part)
+        if status in {Status.REJECTED, Status.RETRYING, Status.DROPPED}:
+            return next(
+                event.attempts[-1].message
+                for event in self.events.values()
+                if event.status is status
+            )
+        return ""
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a list shows, as JSON values."""
+        events = self.events.values()
+        status = self.status
+        return {
+            "status": status,
+            "events": len(events),
+            # The least and the most of any event: a list comes and goes as one.
+            "delivered": min((event.delivered for event in events), default=0),
+            "throttled": max((event.throttled for event in events), default=0),
+            "failed": max((event.failed for event in events), default=0),
+            "reason": self.reason_of(status),
+        }
+
+    def details(self) -> dict[str, Any]:
+        """Return everything known, as JSON values."""
+        return self.summary() | {
+            "sent": [
+                {"event_id": event_id, **event.details()} for event_id, event in self.events.items()
+            ],
+            "dead_letter": {"reason": self.reason, "detail": self.detail, "body": self.body}
+            if self.dead_lettered
+            else None,
         }
 
 
@@ -136,7 +230,6 @@ class Hit:
     time: int
     revision: int = 0
     """The journal's revision when the hit last changed."""
-    message_id: str | None = None
     method: str = "GET"
     path: str = ""
     query: str | None = None
@@ -144,14 +237,8 @@ class Hit:
     gateway_status: int | None = None
     gateway_detail: str = ""
     opted_out: bool = False
-    events: dict[str, SentEvent] = field(default_factory=dict)
-    """By event ID; more than one only if a list was posted."""
-    reason: str = ""
-    """Why it is in the dead-letter queue, and in what words."""
-    detail: str = ""
-    body: str = ""
-    """The message in the dead-letter queue."""
-    dead_lettered: bool = False
+    deliveries: dict[str, Delivery] = field(default_factory=dict)
+    """By destination."""
 
     @property
     def access(self) -> Access | None:
@@ -162,39 +249,48 @@ class Hit:
 
     @property
     def status(self) -> Status:
-        """Where the event is, from everything reported so far. Of a list, where the worst is."""
-        statuses = {event.status for event in self.events.values()}
-        listed = self.events.keys() != {self.message_id}
-        if Status.DROPPED in statuses:
-            return Status.DROPPED
-        # An event that is delivered after all counts as such. Of a list, the queue has the others.
-        if Status.REJECTED in statuses or (
-            self.dead_lettered and (listed or Status.DELIVERED not in statuses)
-        ):
-            return Status.REJECTED
+        """Where the event is. With several destinations, the worst of them."""
+        worst = _worst({delivery.status for delivery in self.deliveries.values()})
+        if worst in {Status.DROPPED, Status.REJECTED}:
+            return worst
         if self.gateway_status is not None and self.gateway_status >= HTTPStatus.BAD_REQUEST:
             return Status.REFUSED
-        if Status.RETRYING in statuses:
-            return Status.RETRYING
-        if Status.DELIVERED in statuses:
-            return Status.DELIVERED
-        return Status.OPTED_OUT if self.opted_out else Status.WAITING
+        if worst is Status.WAITING and self.opted_out:
+            return Status.OPTED_OUT
+        return worst
 
-    def summary(self) -> dict[str, Any]:
-        """Return what a list of hits shows, as JSON values."""
+    @property
+    def statuses(self) -> dict[str, Status]:
+        """Where the event is at each destination that it is meant for."""
+        if self.opted_out or self.status is Status.REFUSED:
+            return {}
+        return {name: delivery.status for name, delivery in self.deliveries.items()}
+
+    def summary(self, destinations: Iterable[str]) -> dict[str, Any]:
+        """Return what a list of hits shows, as JSON values.
+
+        Args:
+            destinations: In the order to show them in.
+        """
         parameters = decode_query(self.query or "")
         sent = dict(parameters)
-        events = self.events.values()
-        first = next(iter(events), None)
+        deliveries = {
+            name: self.deliveries[name].summary()
+            for name in destinations
+            if name in self.deliveries
+        }
+        first = next(
+            (event for each in self.deliveries.values() for event in each.events.values()), None
+        )
         return {
             "number": self.number,
             "revision": self.revision,
             "time": self.time,
             "method": self.method,
             "access": self.access,
-            "event": sent.get("event") or (first and first.event.get("EventType")) or "",
+            "event": sent.get("event") or (first and first.event_type) or "",
             "endpoint_id": sent.get("endpoint_id") or (first and first.endpoint_id) or "",
-            "events": len(events),
+            "events": max((each["events"] for each in deliveries.values()), default=0),
             "preview": [
                 [_shorten(name), _shorten(value)]
                 for name, value in parameters
@@ -202,59 +298,58 @@ class Hit:
             ][:_PREVIEWED_PARAMETERS],
             "status": self.status,
             "gateway_status": self.gateway_status,
-            # The least and the most of any event: a list comes and goes as one.
-            "delivered": min((event.delivered for event in events), default=0),
-            "throttled": max((event.throttled for event in events), default=0),
-            "failed": max((event.failed for event in events), default=0),
+            "deliveries": deliveries,
             "reason": self._reason(),
         }
 
-    def details(self) -> dict[str, Any]:
+    def details(self, destinations: Iterable[str]) -> dict[str, Any]:
         """Return everything known, as JSON values."""
-        return self.summary() | {
+        summary = self.summary(destinations)
+        return summary | {
             "path": self.path,
             "query": self.query,
             "parameters": decode_query(self.query or ""),
             "gateway_detail": self.gateway_detail,
-            "sent": [
-                {"event_id": event_id, **event.details()} for event_id, event in self.events.items()
-            ],
-            "dead_letter": {"reason": self.reason, "detail": self.detail, "body": self.body}
-            if self.dead_lettered
-            else None,
+            "deliveries": {name: self.deliveries[name].details() for name in summary["deliveries"]},
         }
 
     def _reason(self) -> str:
         status = self.status
-        match status:
-            case Status.REFUSED:
-                return _error_message(self.gateway_detail)
-            case Status.OPTED_OUT:
-                return "The browser asked not to be tracked"
-            case Status.REJECTED if self.dead_lettered:
-                return ": ".join(part for part in (self.reason, self.detail) if part)
-            case Status.REJECTED | Status.RETRYING | Status.DROPPED:
-                return next(
-                    event.attempts[-1].message
-                    for event in self.events.values()
-                    if event.status is status
-                )
-            case _:
-                return ""
+        if status is Status.REFUSED:
+            return _error_message(self.gateway_detail)
+        if status is Status.OPTED_OUT:
+            return "The browser asked not to be tracked"
+        return next(
+            (each.reason_of(status) for each in self.deliveries.values() if each.status is status),
+            "",
+        )
+
+
+class _Before(NamedTuple):
+    """What a hit was before a report; nothing if it is new."""
+
+    status: Status | None
+    statuses: Mapping[str, Status]
 
 
 class Journal:
     """The newest hits and running totals, in memory. Safe to use from every thread.
 
     Args:
+        destinations: The destinations' kinds and titles, the first first. Default: Pinpoint.
         hits_kept: How many hits to keep; older ones are forgotten, and a late report about one of
             them shows as a hit of its own.
         clock: Seconds since the epoch.
     """
 
     def __init__(
-        self, *, hits_kept: int = _HITS_KEPT, clock: Callable[[], float] = time.time
+        self,
+        destinations: Mapping[str, str] = PINPOINT,
+        *,
+        hits_kept: int = _HITS_KEPT,
+        clock: Callable[[], float] = time.time,
     ) -> None:
+        self._destinations = dict(destinations)
         self._hits_kept = hits_kept
         self._clock = clock
         self._lock = threading.Lock()
@@ -265,12 +360,33 @@ class Journal:
         self._received = 0
         # By number, in the order in which they last changed.
         self._hits: OrderedDict[int, Hit] = OrderedDict()
+        self._oldest = 1
+        # Numbers of hits that turned out to be part of another, each with the revision when.
+        self._gone: deque[tuple[int, int]] = deque(maxlen=_GONE_KEPT)
         self._by_message_id: dict[str, Hit] = {}
         self._statuses: Counter[Status] = Counter()
-        self._queues: dict[str, int] | None = None
+        self._statuses_at: Counter[tuple[str, Status]] = Counter()
+        self._queues: dict[str, dict[str, int]] = {}
         self._endpoint_url: str | None = None
         self._authenticated_endpoint_url: str | None = None
         self._subscribers: dict[object, Callable[[], None]] = {}
+
+    @property
+    def destinations(self) -> dict[str, str]:
+        """The destinations' kinds and titles, the first first."""
+        with self._lock:
+            return dict(self._destinations)
+
+    def destinations_known(self, destinations: Mapping[str, str]) -> None:
+        """Take note of where the pipeline delivers to.
+
+        Args:
+            destinations: The destinations' kinds and titles, the first first.
+        """
+        with self._lock:
+            self._destinations = dict(destinations)
+            self._revision += 1
+        self._notify()
 
     def gateway_answered(self, report: Mapping[str, Any]) -> None:
         """Take note of a request that the API answered.
@@ -279,14 +395,18 @@ class Journal:
             report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
                 ``status``, ``message_id`` (SQS's, or ``None``), ``detail`` (the answer's body when
                 the status is an error) and, optionally, ``opted_out`` (whether nothing of it is
-                kept, for the browser asked not to be tracked). A CORS preflight that was answered
-                well is no hit.
+                kept, for the browser asked not to be tracked) and ``messages`` (with several
+                destinations: the ID of the message in the queue of each). A CORS preflight that was
+                answered well is no hit.
         """
         status = int(report["status"])
         if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
             return
         with self._lock:
-            hit, before = self._hit(report["message_id"], int(report["time"]))
+            messages: Mapping[str, str] = report.get("messages") or {}
+            if not messages and report["message_id"] is not None:
+                messages = {next(iter(self._destinations)): report["message_id"]}
+            hit, before = self._hit(messages, int(report["time"]))
             self._received += 1
             hit.time = int(report["time"])
             hit.method = report["method"]
@@ -298,30 +418,39 @@ class Journal:
             self._changed(hit, before)
         self._notify()
 
-    def destination_answered(
-        self,
-        *,
-        event_id: str,
-        endpoint_id: str,
-        event: Mapping[str, Any],
-        endpoint: Mapping[str, Any],
-        status: int,
-        message: str,
-        dropped: bool = False,
-    ) -> None:
-        """Take note of the destination's answer about one event; see ``putevents.Observer``."""
+    def destination_answered(self, destination: str, answered: Answered) -> None:
+        """Take note of a destination's answer about one event; see ``destination.Observer``."""
         with self._lock:
             now = int(self._clock() * 1000)
-            listed = _LISTED_EVENT_ID.fullmatch(event_id)
-            hit, before = self._hit(listed[1] if listed else event_id, now)
-            sent = hit.events.setdefault(event_id, SentEvent(endpoint_id, event, endpoint))
-            sent.endpoint_id, sent.event, sent.endpoint = endpoint_id, event, endpoint
-            sent.answered(Attempt(now, status, message), dropped=dropped)
+            hit, before, sent = self._sent(destination, answered.event, now)
+            sent.got = answered.event.got
+            sent.answered(Attempt(now, answered.outcome, answered.status, answered.message))
             self._changed(hit, before)
         self._notify()
 
-    def dead_lettered(self, *, message_id: str | None, reason: str, detail: str, body: str) -> None:
-        """Take note of a message in the dead-letter queue.
+    def destination_has(self, destination: str, event: Event) -> None:
+        """Take note of an event that was read at its destination.
+
+        Args:
+            destination: Which.
+            event: What is there, in the destination's own terms as :attr:`Event.got`.
+        """
+        with self._lock:
+            hit, before, sent = self._sent(destination, event, int(self._clock() * 1000))
+            sent.arrived.extend(event.got)
+            self._changed(hit, before)
+        self._notify()
+
+    def dead_lettered(
+        self,
+        *,
+        message_id: str | None,
+        reason: str,
+        detail: str,
+        body: str,
+        destination: str | None = None,
+    ) -> None:
+        """Take note of a message in a dead-letter queue.
 
         Args:
             message_id: ID of the original message; ``None`` when it is not known, which makes it a
@@ -329,29 +458,37 @@ class Journal:
             reason: Why it is there, in short.
             detail: The same in the destination's own words, or empty.
             body: The message's body.
+            destination: Whose queue it is. Default: the first destination's.
         """
         with self._lock:
-            hit, before = self._hit(message_id, int(self._clock() * 1000))
-            hit.dead_lettered = True
-            hit.reason = reason
-            hit.detail = detail
-            hit.body = body
+            name = destination or next(iter(self._destinations))
+            messages = {} if message_id is None else {name: message_id}
+            hit, before = self._hit(messages, int(self._clock() * 1000))
+            delivery = hit.deliveries.setdefault(name, Delivery())
+            delivery.dead_lettered = True
+            delivery.reason = reason
+            delivery.detail = detail
+            delivery.body = body
             self._changed(hit, before)
         self._notify()
 
-    def queues_counted(self, *, waiting: int, in_flight: int, dead_letters: int) -> None:
-        """Take note of how many messages the queues hold, as SQS counts them.
+    def queues_counted(
+        self, *, waiting: int, in_flight: int, dead_letters: int, destination: str | None = None
+    ) -> None:
+        """Take note of how many messages a destination's queues hold, as SQS counts them.
 
         Args:
             waiting: Messages in the queue that can be received.
             in_flight: Messages received and not yet deleted.
             dead_letters: Messages in the dead-letter queue.
+            destination: Whose queues. Default: the first destination's.
         """
-        queues = {"waiting": waiting, "in_flight": in_flight, "dead_letters": dead_letters}
+        queues = {"waiting": waiting + in_flight, "dead_letters": dead_letters}
         with self._lock:
-            if queues == self._queues:
+            name = destination or next(iter(self._destinations))
+            if queues == self._queues.get(name):
                 return
-            self._queues = queues
+            self._queues[name] = queues
             self._revision += 1
         self._notify()
 
@@ -402,8 +539,9 @@ class Journal:
         """Return what changed after revision ``since``, as JSON values.
 
         Returns:
-            ``revision``, ``endpoint_url``, ``authenticated_endpoint_url``, ``counters`` and
-            ``hits``: summaries of the hits that changed, newest hit first.
+            ``revision``, ``endpoint_url``, ``authenticated_endpoint_url``, ``counters``,
+            ``destinations`` (their own counters), ``hits`` (summaries of the hits that changed,
+            newest hit first) and ``gone`` (numbers of hits that turned out to be part of others).
         """
         with self._lock:
             hits: list[Hit] = []
@@ -417,14 +555,18 @@ class Journal:
                 "endpoint_url": self._endpoint_url,
                 "authenticated_endpoint_url": self._authenticated_endpoint_url,
                 "counters": self._counters(),
-                "hits": [hit.summary() for hit in hits],
+                "destinations": [
+                    self._counters_at(kind, title) for kind, title in self._destinations.items()
+                ],
+                "hits": [hit.summary(self._destinations) for hit in hits],
+                "gone": [number for number, revision in self._gone if revision > since],
             }
 
     def details(self, number: int) -> dict[str, Any] | None:
         """Return everything known about hit ``number``, or ``None`` if it is not kept."""
         with self._lock:
             hit = self._hits.get(number)
-            return hit.details() if hit else None
+            return hit.details(self._destinations) if hit else None
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call ``callback`` after every change, on the thread that made it.
@@ -443,48 +585,98 @@ class Journal:
         return unsubscribe
 
     def _counters(self) -> dict[str, int | None]:
-        queues = self._queues or {}
+        queues = self._queues.values()
         return {
             "received": self._received,
-            "waiting": queues["waiting"] + queues["in_flight"] if queues else None,
+            "waiting": sum(each["waiting"] for each in queues) if queues else None,
             "delivered": self._statuses[Status.DELIVERED],
             "rejected": self._statuses[Status.REJECTED],
-            "dead_letters": queues.get("dead_letters"),
+            "dead_letters": sum(each["dead_letters"] for each in queues) if queues else None,
             "refused": self._statuses[Status.REFUSED],
             "dropped": self._statuses[Status.DROPPED],
             "opted_out": self._statuses[Status.OPTED_OUT],
         }
 
-    def _hit(self, message_id: str | None, now: int) -> tuple[Hit, Status | None]:
-        """Return the hit of ``message_id``, new if need be, and its status before this report."""
-        hit = self._by_message_id.get(message_id) if message_id is not None else None
-        if hit is not None:
-            return hit, hit.status
-        self._numbered += 1
-        hit = Hit(self._numbered, now, message_id=message_id)
-        self._hits[hit.number] = hit
-        if message_id is not None:
+    def _counters_at(self, kind: str, title: str) -> dict[str, Any]:
+        """Return what a destination is called and its counters."""
+        queues = self._queues.get(kind, {})
+        counted = (Status.DELIVERED, Status.RETRYING, Status.REJECTED, Status.DROPPED)
+        return {
+            "kind": kind,
+            "title": title,
+            "waiting": queues.get("waiting"),
+            "dead_letters": queues.get("dead_letters"),
+            **{str(status): self._statuses_at[kind, status] for status in counted},
+        }
+
+    def _sent(self, destination: str, event: Event, now: int) -> tuple[Hit, _Before, SentEvent]:
+        """Return an event of a hit, both new if need be, and what the hit was before."""
+        listed = _LISTED_EVENT_ID.fullmatch(event.event_id)
+        message_id = listed[1] if listed else event.event_id
+        hit, before = self._hit({destination: message_id}, now)
+        sent = hit.deliveries[destination].events.setdefault(event.event_id, SentEvent())
+        sent.endpoint_id, sent.event_type = event.endpoint_id, event.event_type
+        return hit, before, sent
+
+    def _hit(self, messages: Mapping[str, str], now: int) -> tuple[Hit, _Before]:
+        """Return the hit that the messages belong to, new if need be, and what it was before.
+
+        Args:
+            messages: IDs of its messages, by destination.
+            now: Milliseconds since the epoch.
+        """
+        found = {
+            hit.number: hit
+            for message_id in messages.values()
+            if (hit := self._by_message_id.get(message_id)) is not None
+        }
+        if found:
+            hit, *others = (found[number] for number in sorted(found))
+            before = _Before(hit.status, hit.statuses)
+            for other in others:
+                self._merge(other, hit)
+        else:
+            self._numbered += 1
+            hit, before = Hit(self._numbered, now), _Before(None, {})
+            self._hits[hit.number] = hit
+        for destination, message_id in messages.items():
+            delivery = hit.deliveries.setdefault(destination, Delivery())
+            delivery.message_id = message_id
             self._by_message_id[message_id] = hit
         if len(self._hits) > self._hits_kept:
-            # Numbers are consecutive and only the oldest are ever forgotten.
-            self._forget(self._hits[self._numbered - self._hits_kept])
-        return hit, None
+            self._forget_oldest()
+        return hit, before
 
-    def _forget(self, hit: Hit) -> None:
-        del self._hits[hit.number]
-        if hit.message_id is not None:
-            del self._by_message_id[hit.message_id]
+    def _merge(self, part: Hit, whole: Hit) -> None:
+        """Make one hit of two: a destination can be faster than the gateway's report of both."""
+        self._count(_Before(part.status, part.statuses), None)
+        del self._hits[part.number]
+        whole.deliveries |= part.deliveries
+        # What was counted of the part is counted again with the whole, which then has changed.
+        self._gone.append((part.number, self._revision + 1))
 
-    def _changed(self, hit: Hit, before: Status | None) -> None:
+    def _forget_oldest(self) -> None:
+        while self._oldest not in self._hits:  # it has become part of another
+            self._oldest += 1
+        hit = self._hits.pop(self._oldest)
+        for delivery in hit.deliveries.values():
+            if delivery.message_id is not None:
+                del self._by_message_id[delivery.message_id]
+
+    def _changed(self, hit: Hit, before: _Before) -> None:
         self._revision += 1
         hit.revision = self._revision
         self._hits.move_to_end(hit.number)
-        # Running totals, so that they outlive the hits that are forgotten.
-        after = hit.status
-        if after is not before:
-            self._statuses[after] += 1
-            if before is not None:
-                self._statuses[before] -= 1
+        self._count(before, _Before(hit.status, hit.statuses))
+
+    def _count(self, before: _Before, after: _Before | None) -> None:
+        """Keep the running totals, so that they outlive the hits that are forgotten."""
+        for change, counted in ((-1, before), (1, after)):
+            if counted is None or counted.status is None:
+                continue
+            self._statuses[counted.status] += change
+            for destination, status in counted.statuses.items():
+                self._statuses_at[destination, status] += change
 
     def _notify(self) -> None:
         with self._lock:
@@ -509,6 +701,14 @@ def _error_message(body: str) -> str:
         return body
     message = document.get("message") if isinstance(document, dict) else None
     return message if isinstance(message, str) else body
+
+
+def _worst(statuses: Collection[Status]) -> Status:
+    return next((status for status in _WORST_FIRST if status in statuses), Status.WAITING)
+
+
+def _expositions(expositions: Iterable[Exposition]) -> list[dict[str, Any]]:
+    return [{"title": each.title, "document": each.document} for each in expositions]
 
 
 def _shorten(text: str) -> str:

@@ -12,11 +12,11 @@ import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final
 
-from botocore.loaders import create_loader
-from botocore.model import ServiceModel
 from botocore.validate import ParamValidator
+
+from local.model import RequestRefused, error_names, operation, parse_json
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,9 +31,7 @@ __all__ = [
     "parse",
 ]
 
-_OPERATION = ServiceModel(
-    create_loader().load_service_model("pinpoint", "service-2"), "pinpoint"
-).operation_model("PutEvents")
+_OPERATION = operation("pinpoint", "PutEvents")
 _INPUT: Final[Any] = _OPERATION.input_shape
 _CHANNEL_TYPES: Final = frozenset(
     _INPUT.members["EventsRequest"]
@@ -43,15 +41,12 @@ _CHANNEL_TYPES: Final = frozenset(
     .enum
 )
 
-ERROR_NAMES: Final[Mapping[int, str]] = {
-    shape.metadata["error"]["httpStatusCode"]: shape.name for shape in _OPERATION.error_shapes
-}
+ERROR_NAMES: Final[Mapping[int, str]] = error_names(_OPERATION)
 """HTTP status to the modelled exception: ``{429: "TooManyRequestsException", …}``."""
 
 _ISO_8601 = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII
 )
-_LONGEST_MESSAGE = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,20 +73,6 @@ class Limits:
     user_attribute_name_characters: int = 50
     user_attribute_value_characters: int = 100
     user_attribute_values: int = 50
-
-
-class RequestRefused(Exception):
-    """The request as a whole is refused: no event of it was looked at.
-
-    Args:
-        status: HTTP status, one of :data:`ERROR_NAMES`.
-        message: What was wrong, for the ``Message`` of the answer.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = _shorten(message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +107,7 @@ def parse(body: bytes, application_id: str, limits: Limits) -> dict[str, Any]:
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
             f"The request has {len(body):,} bytes, over the limit of {limits.request_bytes:,}",
         )
-    try:
-        request: dict[str, Any] = json.loads(body, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from error
+    request: dict[str, Any] = parse_json(body)
     report = ParamValidator().validate(
         {"ApplicationId": application_id, "EventsRequest": request}, _INPUT
     )
@@ -314,13 +292,3 @@ def _member(value: object, name: str) -> object:
 def _items(value: object) -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         yield from value.items()
-
-
-def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
-def _shorten(message: str) -> str:
-    if len(message) <= _LONGEST_MESSAGE:
-        return message
-    return f"{message[:_LONGEST_MESSAGE]}… ({len(message):,} characters in all)"

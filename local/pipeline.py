@@ -21,6 +21,7 @@ from collections import deque
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.error import URLError
@@ -32,13 +33,19 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cdk_gtm_connector import tokens
 from local import deploy
 from local.console import MintRequest, create_app
+from local.destinations import ENDPOINT_VARIABLES, context_for, deployed_in, serve, simulated
 from local.journal import Journal
 from local.putevents import PutEventsServer
 from local.serve import serving
+from local.streams import StreamServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from types import TracebackType
+
+    from local.arrivals import Arrivals
+    from local.destination import DestinationServer
+    from local.destinations import Deployed
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
@@ -47,6 +54,8 @@ _STOP_SECONDS: Final = 3.0
 _SYNTHESIS_SECONDS: Final = 180.0
 _OBSERVE_SECONDS: Final = 1.0
 _LOG_LINES: Final = 60
+# What the emulator gives its functions to sign requests with; the destinations check it.
+_SIGNING_SECRET: Final = "local-secret"  # noqa: S105 - opens nothing
 
 # What the emulator and the functions in it get of this process's environment. Above all none of its
 # AWS settings: nothing here may reach an account.
@@ -249,6 +258,7 @@ class Emulator:
             "IOT_MTLS_ENABLED": "0",  # these two listen on ports of their own
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": f"unix://{temporary / 'no-docker'}",  # it would tidy up containers
+            "AWS_SECRET_ACCESS_KEY": _SIGNING_SECRET,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -298,12 +308,14 @@ class Pipeline:
         authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if the stack
             has no such route.
         console_url: Base URL of the console page, of the demo page (``/demo``) and of the
-            destination.
+            destinations.
         emulator: The emulator.
         assembly: What is deployed in it.
         outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
         journal: What happened so far.
-        putevents: The destination, to be told how to behave.
+        deployed: The stack's destinations, the first first.
+        servers: What they call, by kind, to be told how to behave.
+        arrivals: What arrived at those that the emulator keeps, by kind.
     """
 
     endpoint_url: str
@@ -313,7 +325,21 @@ class Pipeline:
     assembly: deploy.Assembly
     outputs: Mapping[str, str]
     journal: Journal
-    putevents: PutEventsServer
+    deployed: Sequence[Deployed]
+    servers: Mapping[str, DestinationServer]
+    arrivals: Mapping[str, Arrivals]
+
+    @property
+    def putevents(self) -> PutEventsServer:
+        """Pinpoint's server, if Pinpoint is a destination."""
+        server = self.servers["pinpoint"]
+        if not isinstance(server, PutEventsServer):  # there is no other of that kind
+            raise TypeError(f"expected Pinpoint's server, got {server!r}")
+        return server
+
+    def output(self, kind: str, name: str) -> str:
+        """Return the name of a destination's own output, such as ``QueueName``."""
+        return next(each for each in self.deployed if each.kind == kind).output(name)
 
     def client(self, service: str) -> Any:
         """Return a boto3 client for the stack's account and Region in the emulator."""
@@ -348,7 +374,7 @@ def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
     return [
         f"Not simulated: {name}, MiniStack has no {resource_type}"
         for name, resource_type in assembly.resources().items()
-        if resource_type in emulator.placeholders
+        if resource_type in emulator.placeholders and not simulated(resource_type)
     ] + [
         f"Not simulated: {name}, MiniStack keeps an {resource_type} and filters nothing"
         for name, resource_type in assembly.resources().items()
@@ -415,6 +441,7 @@ def running(
     port: int = 0,
     journal: Journal | None = None,
     putevents: PutEventsServer | None = None,
+    keep: int | None = None,
     step: Callable[[str], AbstractContextManager[None]] = _no_step,
     say: Callable[[str], None] = print,
 ) -> Iterator[Pipeline]:
@@ -423,10 +450,11 @@ def running(
     Args:
         context: CDK context, as ``-c name=value`` would give it.
         assembly_directory: A cloud assembly to deploy instead of synthesizing one.
-        port: Of the console and the destination; 0 takes a free one.
+        port: Of the console and the destinations; 0 takes a free one.
         journal: Is told what happens; a new one by default.
-        putevents: The destination, ``journal`` its observer; by default one that remembers
-            everything.
+        putevents: Pinpoint's server if Pinpoint is a destination, ``journal`` its observer; a new
+            one by default.
+        keep: How many requests and events the destinations keep each; by default all.
         step: Called with what begins, returns a context manager around it.
         say: Called with lines for the user: what is not simulated, what the emulator says.
 
@@ -442,26 +470,34 @@ def running(
         if assembly_directory is None:
             assembly_directory = run_directory / "cdk.out"
             with step("Synthesizing app.py"):
-                synthesize(assembly_directory, {"pinpoint_app_id": "local", **(context or {})})
+                synthesize(assembly_directory, context_for(context or {}))
         assembly = deploy.Assembly.read(assembly_directory)
+        deployed = deployed_in(assembly)
         journal = journal or Journal()
-        putevents = putevents or PutEventsServer(observer=journal)
+        servers = serve(deployed, assembly, journal, putevents=putevents, keep=keep)
+        journal.destinations_known({kind: server.title for kind, server in servers.items()})
+        reports = _Reports(journal)
         with step("Starting the console"):
             mint = _Minter()
-            app = create_app(journal, putevents, mint=mint)
+            app = create_app(journal, list(servers.values()), mint=mint)
             console_url = stack.enter_context(serving(app, port=port))
         with step("Starting the emulator"):
             emulator = stack.enter_context(
                 Emulator(
                     run_directory,
                     sorted(set(assembly.resources().values())),
-                    {"AWS_ENDPOINT_URL_PINPOINT": console_url},
-                    journal.gateway_answered,
+                    {ENDPOINT_VARIABLES[kind]: console_url for kind in servers},
+                    reports,
                     lambda line: say(f"emulator: {line}"),
                 )
             )
+        for server in servers.values():
+            server.signing_secret = _SIGNING_SECRET
+            if isinstance(server, StreamServer):
+                server.upstream = emulator.url
         with step(f"Deploying stack {assembly.stack}, {len(assembly.resources())} resources"):
             try:
+                arrivals = _prepare(deployed, assembly, emulator.url, keep)
                 outputs = deploy.deploy(assembly, emulator.url)
             except (BotoCoreError, ClientError) as error:
                 emulator.check()
@@ -485,12 +521,49 @@ def running(
             assembly=assembly,
             outputs=outputs,
             journal=journal,
-            putevents=putevents,
+            deployed=deployed,
+            servers=servers,
+            arrivals=arrivals,
         )
+        reports.queues |= {outputs[each.output("QueueName")]: each.kind for each in deployed}
         stack.enter_context(_observing(pipeline))
         mint.pipeline = pipeline
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
         yield pipeline
+
+
+def _prepare(
+    deployed: Sequence[Deployed], assembly: deploy.Assembly, emulator_url: str, keep: int | None
+) -> dict[str, Arrivals]:
+    """Make what the destinations refer to; return what reads it, by kind."""
+
+    def client(service: str) -> Any:
+        return deploy.client(service, emulator_url, assembly.account, assembly.region)
+
+    found = {}
+    for each in deployed:
+        arrivals = each.prepare(client)
+        if arrivals is not None:
+            arrivals.keep = keep
+            found[each.kind] = arrivals
+    return found
+
+
+@dataclass
+class _Reports:
+    """Passes the emulator's reports on to the journal, destinations in place of queues."""
+
+    journal: Journal
+    queues: dict[str, str] = field(default_factory=dict)
+    """The destination's kind by the name of its queue."""
+
+    def __call__(self, report: Mapping[str, Any]) -> None:
+        messages = {
+            self.queues[queue]: message_id
+            for queue, message_id in report["messages"].items()
+            if queue in self.queues
+        }
+        self.journal.gateway_answered({**report, "messages": messages})
 
 
 @dataclass
@@ -531,17 +604,24 @@ class _Minter:
 
 @contextmanager
 def _observing(pipeline: Pipeline) -> Iterator[None]:
-    """Tell the journal how many messages wait, and which end in the dead-letter queue."""
+    """Tell the journal what is in the queues and at the destinations."""
     stop = threading.Event()
-    observer = _QueueObserver(pipeline)
+    observers: list[Callable[[], None]] = [
+        *(_QueueObserver(pipeline, each).observe for each in pipeline.deployed),
+        *(
+            partial(_observe_arrivals, pipeline.journal, arrivals)
+            for arrivals in pipeline.arrivals.values()
+        ),
+    ]
 
     def observe() -> None:
         while not stop.wait(_OBSERVE_SECONDS):
-            # The queue may be gone for a moment, in tests for good: the page keeps the last count.
-            with contextlib.suppress(BotoCoreError, ClientError, URLError, OSError):
-                observer.observe()
+            for each in observers:
+                # It may be gone for a moment, in tests for good: the page keeps what it knows.
+                with contextlib.suppress(BotoCoreError, ClientError, URLError, OSError):
+                    each()
 
-    thread = threading.Thread(target=observe, name="queues", daemon=True)
+    thread = threading.Thread(target=observe, name="observers", daemon=True)
     thread.start()
     try:
         yield
@@ -550,13 +630,22 @@ def _observing(pipeline: Pipeline) -> Iterator[None]:
         thread.join(_STOP_SECONDS)
 
 
+def _observe_arrivals(journal: Journal, arrivals: Arrivals) -> None:
+    for event in arrivals.read():
+        journal.destination_has(arrivals.kind, event)
+
+
 class _QueueObserver:
-    def __init__(self, pipeline: Pipeline) -> None:
+    """Looks at a destination's queue and dead-letter queue."""
+
+    def __init__(self, pipeline: Pipeline, deployed: Deployed) -> None:
         self._journal = pipeline.journal
         self._pipeline = pipeline
+        self._kind = deployed.kind
+        self._dead_letter_output = deployed.output("DeadLetterQueueName")
         self._sqs = pipeline.client("sqs")
-        self._queue_url = pipeline.queue_url("QueueName")
-        self._dead_letter_queue_url = pipeline.queue_url("DeadLetterQueueName")
+        self._queue_url = pipeline.queue_url(deployed.output("QueueName"))
+        self._dead_letter_queue_url = pipeline.queue_url(self._dead_letter_output)
         self._seen: set[str] = set()
         self._dead_letters = 0
 
@@ -564,11 +653,14 @@ class _QueueObserver:
         waiting, in_flight = self._count(self._queue_url)
         dead_letters = sum(self._count(self._dead_letter_queue_url))
         self._journal.queues_counted(
-            waiting=waiting, in_flight=in_flight, dead_letters=dead_letters
+            destination=self._kind,
+            waiting=waiting,
+            in_flight=in_flight,
+            dead_letters=dead_letters,
         )
         if dead_letters != self._dead_letters:
             self._dead_letters = dead_letters
-            for message in self._pipeline.peek("DeadLetterQueueName"):
+            for message in self._pipeline.peek(self._dead_letter_output):
                 self._report(message)
 
     def _count(self, queue_url: str) -> tuple[int, int]:
@@ -587,13 +679,23 @@ class _QueueObserver:
         }
         if "Reason" in attributes:
             self._journal.dead_lettered(
+                destination=self._kind,
                 message_id=attributes.get("MessageId"),
                 reason=attributes["Reason"],
                 detail=attributes.get("Detail", ""),
                 body=message["Body"],
             )
+        elif message["ReceiveCount"] == 0:  # by the topic's subscription
+            self._journal.dead_lettered(
+                destination=self._kind,
+                message_id=message["MessageId"],
+                reason="queue_gone",
+                detail="The topic could not deliver it to its queue",
+                body=message["Body"],
+            )
         else:  # the queue itself moved it here, as it was
             self._journal.dead_lettered(
+                destination=self._kind,
                 message_id=message["MessageId"],
                 reason="too_many_receives",
                 detail=f"Received {message['ReceiveCount']} times without being delivered",

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+# Both packages import a module when it is asked for: Pinpoint's owner does not wait for Kinesis.
 import aws_cdk as cdk
-from aws_cdk import aws_certificatemanager as acm
-from aws_cdk import aws_events as events
-from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kinesisfirehose as firehose
 
-from cdk_gtm_connector import (
-    CustomerProfilesDestination,
-    Domain,
-    EventBridgeDestination,
-    FirehoseDestination,
-    Firewall,
-    GtmConnector,
-    KinesisDestination,
-    PinpointDestination,
-    ProfileEventTrigger,
-    SignedTokenAuthorizer,
-)
+import cdk_gtm_connector as gtm
 from stacks.settings import SettingError
 
 if TYPE_CHECKING:
     from constructs import Construct
 
-    from cdk_gtm_connector import Destination
     from stacks.settings import Settings
 
 # What the settings are called that are a destination's props.
@@ -56,7 +41,7 @@ class ConnectorStack(cdk.Stack):
         self.token = self._token(settings) if settings.signed_token else None
         destinations = [self._destination(name, settings) for name in settings.destination]
         try:
-            self.connector = GtmConnector(
+            self.connector = gtm.GtmConnector(
                 self,
                 "Connector",
                 destinations=destinations,
@@ -69,13 +54,15 @@ class ConnectorStack(cdk.Stack):
             raise SettingError.from_prop(error) from error
         self._add_outputs()
 
-    def _destination(self, name: str, settings: Settings) -> Destination:
+    def _destination(self, name: str, settings: Settings) -> gtm.Destination:
         match name:
             case "pinpoint":
                 return self._pinpoint(settings)
             case "kinesis":
-                return KinesisDestination(
-                    kinesis.Stream.from_stream_arn(self, "Stream", settings.kinesis_stream_arn)
+                return gtm.KinesisDestination(
+                    cdk.aws_kinesis.Stream.from_stream_arn(
+                        self, "Stream", settings.kinesis_stream_arn
+                    )
                 )
             case "firehose":
                 return self._firehose(settings)
@@ -84,31 +71,31 @@ class ConnectorStack(cdk.Stack):
             case _:
                 return self._customer_profiles(settings)
 
-    def _pinpoint(self, settings: Settings) -> PinpointDestination:
+    def _pinpoint(self, settings: Settings) -> gtm.PinpointDestination:
         try:
-            return PinpointDestination(
+            return gtm.PinpointDestination(
                 settings.pinpoint_app_id, requests_per_second=settings.pinpoint_requests_per_second
             )
         except ValueError as error:
             raise SettingError.from_prop(error, _PINPOINT_PROPS) from error
 
-    def _firehose(self, settings: Settings) -> FirehoseDestination:
-        stream = firehose.DeliveryStream.from_delivery_stream_name(
+    def _firehose(self, settings: Settings) -> gtm.FirehoseDestination:
+        stream = cdk.aws_kinesisfirehose.DeliveryStream.from_delivery_stream_name(
             self, "DeliveryStream", settings.firehose_delivery_stream_name
         )
         # aws-cdk-lib adds Firehose's IP ranges to the stack, which nothing here refers to.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
-        return FirehoseDestination(stream)
+        return gtm.FirehoseDestination(stream)
 
-    def _event_bridge(self, settings: Settings) -> EventBridgeDestination:
-        bus = events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)
+    def _event_bridge(self, settings: Settings) -> gtm.EventBridgeDestination:
+        bus = cdk.aws_events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)
         props = {} if settings.event_source is None else {"source": settings.event_source}
         try:
-            return EventBridgeDestination(bus, **props)
+            return gtm.EventBridgeDestination(bus, **props)
         except ValueError as error:
             raise SettingError.from_prop(error, _EVENT_BRIDGE_PROPS) from error
 
-    def _customer_profiles(self, settings: Settings) -> CustomerProfilesDestination:
+    def _customer_profiles(self, settings: Settings) -> gtm.CustomerProfilesDestination:
         props: dict[str, Any] = {
             "object_type_name": settings.customer_profiles_object_type,
             "user_attributes": settings.customer_profiles_attributes,
@@ -116,35 +103,35 @@ class ConnectorStack(cdk.Stack):
         }
         event_type = settings.customer_profiles_trigger_event
         try:
-            return CustomerProfilesDestination(
+            return gtm.CustomerProfilesDestination(
                 domain_name=settings.customer_profiles_domain,
                 create_domain=settings.customer_profiles_create_domain,
                 event_trigger=(
-                    None if event_type is None else ProfileEventTrigger(event_type=event_type)
+                    None if event_type is None else gtm.ProfileEventTrigger(event_type=event_type)
                 ),
                 **{prop: value for prop, value in props.items() if value is not None},
             )
         except ValueError as error:
             raise SettingError.from_prop(error, _CUSTOMER_PROFILES_PROPS) from error
 
-    def _token(self, settings: Settings) -> SignedTokenAuthorizer:
+    def _token(self, settings: Settings) -> gtm.SignedTokenAuthorizer:
         props: dict[str, Any] = {"audience": settings.token_audience}
         if settings.log_retention is not None:
             props["log_retention"] = settings.log_retention
-        return SignedTokenAuthorizer(self, "Token", **props)
+        return gtm.SignedTokenAuthorizer(self, "Token", **props)
 
-    def _firewall(self, settings: Settings) -> Firewall | None:
+    def _firewall(self, settings: Settings) -> gtm.Firewall | None:
         if settings.firewall_rate_limit is None:
             return None
-        return Firewall(rate_limit=settings.firewall_rate_limit)
+        return gtm.Firewall(rate_limit=settings.firewall_rate_limit)
 
-    def _domain(self, settings: Settings) -> Domain | None:
+    def _domain(self, settings: Settings) -> gtm.Domain | None:
         if settings.domain_name is None or settings.certificate_arn is None:
             return None
-        certificate = acm.Certificate.from_certificate_arn(
+        certificate = cdk.aws_certificatemanager.Certificate.from_certificate_arn(
             self, "Certificate", settings.certificate_arn
         )
-        return Domain(name=settings.domain_name, certificate=certificate)
+        return gtm.Domain(name=settings.domain_name, certificate=certificate)
 
     def _add_outputs(self) -> None:
         connector = self.connector

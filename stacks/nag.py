@@ -4,12 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from aws_cdk import Acknowledgment, Validations
+import aws_cdk as cdk
+from cdk_nag import AwsSolutionsChecks
 
 if TYPE_CHECKING:
     from constructs import IConstruct
 
     from cdk_gtm_connector import GtmConnector, SignedTokenAuthorizer
+    from stacks.connector_stack import ConnectorStack
+
+
+def check(app: cdk.App, stack: ConnectorStack) -> None:
+    """Let the synthesis of ``app`` fail for what cdk-nag's AwsSolutions pack finds in ``stack``."""
+    acknowledge(stack.connector)
+    if stack.token is not None:
+        acknowledge_token(stack.token)
+    cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
 
 
 def acknowledge(connector: GtmConnector) -> None:
@@ -69,6 +79,6 @@ def acknowledge_token(token: SignedTokenAuthorizer) -> None:
 
 
 def _acknowledge(construct: IConstruct, rule: str, reason: str) -> None:
-    Validations.of(construct).acknowledge(
-        Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+    cdk.Validations.of(construct).acknowledge(
+        cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
     )

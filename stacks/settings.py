@@ -83,6 +83,7 @@ class Settings:
         firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
         domain_name: Domain name for the endpoint.
         certificate_arn: ACM certificate of ``domain_name``.
+        cdk_nag: Whether synthesis stops for what cdk-nag's AwsSolutions pack finds.
     """
 
     destination: Sequence[str] = ("pinpoint",)
@@ -103,6 +104,7 @@ class Settings:
     firewall_rate_limit: int | None = None
     domain_name: str | None = None
     certificate_arn: str | None = None
+    cdk_nag: bool = False
     anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
     authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
     allowed_origins: Sequence[str] | None = None
@@ -167,12 +169,13 @@ class Settings:
             batch_size=_read(node, "batch_size", _whole_number, "1000"),
             max_batching_window=_read(node, "max_batching_window", _seconds, "5"),
             max_concurrency=_read(node, "max_concurrency", _whole_number, "2"),
-            memory_size=_read(node, "memory_size", _whole_number, "512"),
+            memory_size=_read(node, "memory_size", _whole_number, "256"),
             timeout=_read(node, "timeout", _seconds, "60"),
             max_receive_count=_read(node, "max_receive_count", _whole_number, "10"),
             message_retention=_read(node, "message_retention", _days, "4"),
             log_retention=_read(node, "log_retention", _retention, "90"),
             cloud_watch_role=_read(node, "cloud_watch_role", _boolean, "true"),
+            cdk_nag=_read(node, "cdk_nag", _boolean, "true") or False,
         )
 
     def props(self) -> dict[str, Any]:
@@ -204,6 +207,7 @@ _OWN = frozenset(
         "firewall_rate_limit",
         "domain_name",
         "certificate_arn",
+        "cdk_nag",
     }
 )
 _CERTIFICATE_EXAMPLE = "arn:aws:acm:us-east-1:123456789012:certificate/…"
@@ -265,16 +269,16 @@ def _destination(node: Node) -> dict[str, Any]:
         }.items()
         if value is not None
     }
-    destinations = settings.get("destination", ("pinpoint",))
-    for destination, (name, problem, example) in _REQUIRED.items():
-        if destination in destinations and name not in settings:
-            raise SettingError(name, problem, None, example)
     if "destination" not in settings:
         # Else the events would go to Pinpoint, although another destination was meant.
         for name in settings:
             destination = _destination_of(name)
             if destination != "pinpoint":
                 raise SettingError("destination", f"must be set with {name}", None, destination)
+    destinations = settings.get("destination", ("pinpoint",))
+    for destination, (name, problem, example) in _REQUIRED.items():
+        if destination in destinations and name not in settings:
+            raise SettingError(name, problem, None, example)
     return settings
 
 

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
+
+import pytest
+
+_TESTS = Path(__file__).parent
 
 # jsii prints a banner on Node 20 into the output of every process that synthesizes.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
@@ -14,3 +19,13 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
+
+
+# A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay
+# together on one of pytest-xdist's workers. The unit tests share nothing but a file's fixtures.
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests `make test` has to run on the same worker."""
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        group = item.path.stem if folder == "unit" else folder
+        item.add_marker(pytest.mark.xdist_group(group))

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type."""
 
-_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+_MAX_NAME: Final = 64
+_NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_NAME}}}", re.ASCII)
 _OBJECT_TYPE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,254}", re.ASCII)
 _MAX_EVENT_TYPE: Final = 255  # of a value that a trigger compares, in characters
 _MAX_PERIOD: Final = 60
@@ -69,7 +70,7 @@ class ProfileEventTrigger:
     Args:
         event_type: The tag's ``event``, exactly: 1 to 255 characters (Customer Profiles' limit).
         name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. Default:
-            the event type, if it is such a name.
+            the event type, with ``_`` for every other character, cut to 64: ``gtm_click``.
         segment: Name of a segment definition: the trigger starts for its profiles only. Default:
             none, for every profile.
         max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
@@ -119,7 +120,9 @@ class ProfileEventTrigger:
     @property
     def trigger_name(self) -> str:
         """The trigger's name in the domain."""
-        return self.event_type if self.name is None else self.name
+        if self.name is not None:
+            return self.name
+        return re.sub(r"[^A-Za-z0-9_-]", "_", self.event_type, flags=re.ASCII)[:_MAX_NAME]
 
     @property
     def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:
@@ -236,6 +239,11 @@ class CustomerProfilesDestination(Destination):
             )
         if not create_object_type:
             _refuse_without("create_object_type", user_attributes=user_attributes or None)
+            if create_domain:
+                raise ValueError(
+                    "create_object_type must not be False with create_domain, got both: a new "
+                    "domain has no object types"
+                )
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
         self._domain_name = domain_name
@@ -326,6 +334,10 @@ class CustomerProfilesDestination(Destination):
                 ),
                 "sqs:SendMessage",
             )
+            # Customer Profiles may try the queue when it makes the domain.
+            policy = self._dead_letter_queue.node.try_find_child("Policy")
+            if policy is not None:
+                domain.node.add_dependency(policy)
         return domain
 
     def _add_object_type(self, scope: Construct) -> customer_profiles.CfnObjectType:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class KinesisDestination(Destination):
-    """A Kinesis data stream: the record of every event, in order for each endpoint.
+    """A Kinesis data stream: the record of every event, an endpoint's on one shard.
 
     Args:
         stream: Receives the events, one JSON object each. If it is encrypted with a customer's key

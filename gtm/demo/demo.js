@@ -6,6 +6,7 @@
   const LONGEST_BODY = 300000;
   const LONGEST_BEACON_BYTES = 65536; // the Fetch standard's limit for what outlives a page
   const LONGEST_TOKEN = 4096;
+  // Amazon Pinpoint's; what other destinations take is in README.
   const LONGEST_NAME = 50;
   const LONGEST_VALUES = { evat_: 200, usat_: 100 };
   const MOST_ATTRIBUTES_AND_METRICS = 40;
@@ -42,7 +43,7 @@
     );
   }
 
-  // Pinpoint counts characters, not UTF-16 units.
+  // The destinations count characters, not UTF-16 units.
   const length = (text) => [...text].length;
 
   function endpointFault(text) {
@@ -90,9 +91,6 @@
   function rowFault({ prefix, kind, name, value }, seen) {
     const key = prefix + name.value;
     if (!name.value) return [name, `Give the ${kind} a name, or remove the row.`];
-    if (length(name.value) > LONGEST_NAME) {
-      return [name, `The name has ${length(name.value)} characters; at most ${LONGEST_NAME} are allowed.`];
-    }
     if (seen.has(key)) {
       return [name, `There is another ${kind} with this name; the endpoint keeps only one.`];
     }
@@ -211,17 +209,20 @@
       );
     }
     if (event.value.startsWith("_")) {
-      found.push("Event names that begin with “_” are Pinpoint's own: the event will be rejected.");
+      found.push("Event names that begin with “_” are Pinpoint's own: Pinpoint will not get the event.");
     }
     const all = rows();
     for (const { prefix, name, value } of all) {
       const most = LONGEST_VALUES[prefix];
       if (length(value.value) > most) {
-        found.push(`The value of “${name.value}” will be cut to ${most} characters.`);
+        found.push(`Pinpoint will get the value of “${name.value}” cut to ${most} characters.`);
+      }
+      if (length(name.value) > LONGEST_NAME) {
+        found.push(`Pinpoint will not get “${name.value}”: it takes names of up to ${LONGEST_NAME} characters.`);
       }
     }
     if (all.filter(({ prefix }) => prefix !== "usat_").length > MOST_ATTRIBUTES_AND_METRICS) {
-      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics only the first by name are kept.`);
+      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics Pinpoint will get the first by name only.`);
     }
     if (location.protocol === "https:" && url.startsWith("http:")) {
       found.push("This page was loaded over https; the browser may refuse to call an http endpoint from it.");

@@ -36,7 +36,21 @@
     });
   }
 
-  // --- Totals, endpoint, destination ---------------------------------------------------------
+  // --- The destinations ----------------------------------------------------------------------
+
+  const SHORT_NAMES = {
+    pinpoint: "Pinpoint",
+    kinesis: "Kinesis",
+    firehose: "Firehose",
+    eventbridge: "EventBridge",
+    "customer-profiles": "Customer Profiles",
+  };
+  let destinations = []; // as the server lists them, the first first
+
+  const shortName = (kind) => SHORT_NAMES[kind] ?? kind;
+  const titleOf = (kind) => destinations.find((each) => each.kind === kind)?.title ?? kind;
+
+  // --- Totals, endpoint ----------------------------------------------------------------------
 
   function showCounters(counters) {
     for (const cell of document.querySelectorAll("[data-counter]")) {
@@ -97,6 +111,7 @@
     ]) {
       if (told[`${action}_next`] || told[`${action}_share`]) return `${verb} ${extent(action)}`;
     }
+    if (told.fail_records_share) return `Failing ${Math.round(told.fail_records_share * 100)} % of records`;
     if (told.slow_next) return `Slow for the next ${number(told.slow_next)}`;
     const refused = told.refuse_event_types;
     if (refused.length) return refused.includes("*") ? "Refusing all" : `Refusing ${refused.join(", ")}`;
@@ -105,17 +120,86 @@
     return "Normal";
   }
 
-  function showBehaviour(told) {
-    const words = behaviourWords(told);
-    const pill = byId("behaviour");
-    pill.textContent = words;
+  /** Show the destinations: their counters and what they are told. */
+  function showDestinations(latest) {
+    const changed = latest.map(({ kind }) => kind).join() !== destinations.map(({ kind }) => kind).join();
+    destinations = latest;
+    const several = latest.length > 1;
+    if (changed) {
+      for (const label of document.querySelectorAll("[data-several]")) {
+        label.dataset.one ??= label.textContent;
+        label.textContent = several ? label.dataset.several : label.dataset.one;
+      }
+      const told = byId("told");
+      told.replaceChildren(...latest.map(({ kind, title }) => element("option", { value: kind, text: title })));
+      byId("told-choice").hidden = !several;
+      showControls();
+    }
+    byId("places").hidden = !several;
+    document.querySelector(".places-table tbody").replaceChildren(...latest.map(placeRow));
+    showBehaviour();
+  }
+
+  function behaviourPill(destination) {
+    const words = behaviourWords(destination.behaviour);
+    const pill = element("span", { className: "pill", text: words });
     pill.dataset.state = words === "Normal" ? "good" : "warn";
+    return pill;
+  }
+
+  function placeRow(destination) {
+    const cell = (label, value, tone) => {
+      const made = element("td", { text: value === null ? "–" : number(value) });
+      made.dataset.label = label;
+      if (value && tone) made.dataset.tone = tone;
+      return made;
+    };
+    const told = element("td", {}, behaviourPill(destination));
+    told.dataset.label = "Behaviour";
+    told.toggleAttribute("data-told", behaviourWords(destination.behaviour) !== "Normal");
+    const row = element(
+      "tr",
+      {},
+      element("th", { scope: "row", text: destination.title }),
+      cell("Waiting", destination.waiting),
+      cell("Retrying", destination.retrying, "warn"),
+      cell("Delivered", destination.delivered, "good"),
+      cell("Rejected", destination.rejected, "bad"),
+      cell("Dead letters", destination.dead_letters, "bad"),
+      told,
+    );
+    row.dataset.kind = destination.kind;
+    return row;
+  }
+
+  function showBehaviour() {
+    const pill = byId("behaviour");
+    const told = destinations
+      .map(({ kind, behaviour }) => [kind, behaviourWords(behaviour)])
+      .filter(([, words]) => words !== "Normal");
+    pill.dataset.state = told.length ? "warn" : "good";
+    if (!told.length) pill.textContent = "Normal";
+    else if (destinations.length === 1) pill.textContent = told[0][1];
+    else pill.textContent = `${number(told.length)} ${told.length === 1 ? "misbehaves" : "misbehave"}`;
   }
 
   const mode = byId("mode");
   const extent = byId("extent");
 
+  const chosen = () => destinations.find(({ kind }) => kind === byId("told").value) ?? destinations[0];
+
   function showControls() {
+    const destination = chosen();
+    if (destination) {
+      const { title, operation, stand_in, words, impossible } = destination;
+      byId("destination-words").textContent = stand_in
+        ? `A stand-in for ${title}: ${operation}. Tell it to misbehave and watch what becomes of the events.`
+        : `${title} as the emulator has it, behind a server for ${operation}. Tell it to misbehave and watch what becomes of the events.`;
+      const records = document.querySelector("#mode option[value=records]");
+      records.disabled = records.hidden = impossible.includes("fail_records_share");
+      if (records.disabled && mode.value === "records") mode.value = "normal";
+      byId("mode-words").textContent = words[mode.value] ?? "";
+    }
     for (const part of document.querySelectorAll("#control [data-for]")) {
       const concerned = part.dataset.for.split(" ").includes(mode.value);
       const counts = mode.value === "slow" || extent.value === "next";
@@ -134,6 +218,8 @@
           : { [`${mode.value}_share`]: extent.value === "half" ? 0.5 : 1 };
       case "slow":
         return { slow_next: count, slow_seconds: Number(byId("seconds").value) };
+      case "records":
+        return { fail_records_share: Number(byId("failed-share").value) / 100 };
       case "refuse": {
         const types = byId("refused-types")
           .value.split(",")
@@ -149,9 +235,11 @@
   async function tell(behaviour) {
     const result = byId("control-result");
     try {
-      const answer = await fetch("/control", { method: "PUT", body: JSON.stringify(behaviour) });
+      const destination = chosen();
+      const answer = await fetch(`/control/${destination.kind}`, { method: "PUT", body: JSON.stringify(behaviour) });
       if (!answer.ok) throw new Error(await answer.text());
-      showBehaviour(await answer.json());
+      destination.behaviour = await answer.json();
+      showDestinations(destinations);
       result.textContent = "";
     } catch (error) {
       result.textContent = `Not applied: ${error.message}`;
@@ -159,6 +247,7 @@
   }
 
   mode.addEventListener("change", showControls);
+  byId("told").addEventListener("change", showControls);
   extent.addEventListener("change", showControls);
   byId("control").addEventListener("submit", (submission) => {
     submission.preventDefault();
@@ -204,9 +293,11 @@
   const tokenButton = byId("show-token");
   let tokenShown = false;
 
-  function showSigned() {
+  /** Show the signed URL; nothing if it is empty, as without a token. */
+  function showSigned(full = byId("signed-url").dataset.copyText) {
     const url = byId("signed-url");
-    const full = url.dataset.copyText;
+    url.dataset.copyText = full;
+    byId("signed").hidden = !full;
     url.textContent = tokenShown ? full : full.replace(/([?&]token=)[^&]*/, "$1•••");
     tokenButton.textContent = tokenShown ? "Hide" : "Show";
     tokenButton.setAttribute("aria-label", `${tokenButton.textContent} token`);
@@ -238,9 +329,7 @@
       }
       if (token) query.set("token", token);
       url = `${endpoint.authenticated.endpoint_url}?${query}`;
-      byId("signed-url").dataset.copyText = url;
-      showSigned();
-      byId("signed").hidden = false;
+      showSigned(token ? url : "");
     }
     const started = performance.now();
     const image = new Image(1, 1);
@@ -266,33 +355,67 @@
   const rows = new Map(); // number → {hit, row, revision of the details shown}
   let forgotten = false;
 
-  function statusWords(hit) {
-    const retries = hit.throttled + hit.failed;
-    switch (hit.status) {
+  const NOT_SENT = { status: "waiting", delivered: 0, throttled: 0, failed: 0 };
+
+  /** Say what became of a hit at one destination. */
+  function deliveryWords({ status, delivered, throttled, failed }) {
+    const retries = throttled + failed;
+    switch (status) {
       case "waiting":
         return "Waiting in queue";
       case "retrying":
-        return `${[
-          hit.throttled && `throttled ${number(hit.throttled)}×`,
-          hit.failed && `failed ${number(hit.failed)}×`,
-        ]
+        return `${[throttled && `throttled ${number(throttled)}×`, failed && `failed ${number(failed)}×`]
           .filter(Boolean)
           .join(", ")
           .replace(/^./, (letter) => letter.toUpperCase())}, retrying`;
       case "delivered":
-        if (hit.delivered > 1) return `Delivered ${number(hit.delivered)}×`;
+        if (delivered > 1) return `Delivered ${number(delivered)}×`;
         return retries ? `Delivered after ${plural(retries, "retry", "retries")}` : "Delivered";
       case "rejected":
         return "Rejected";
+      default:
+        return "Dropped in silence";
+    }
+  }
+
+  function statusWords(hit) {
+    if (hit.status === "opted_out") return "Not delivered";
+    if (hit.status === "refused") {
+      return hit.gateway_status < 500
+        ? `Refused at the door (${hit.gateway_status})`
+        : `Not queued (${hit.gateway_status})`;
+    }
+    const all = Object.values(hit.deliveries);
+    if (all.length <= 1) return deliveryWords({ ...NOT_SENT, ...all[0], status: hit.status });
+    const are = (status) => all.filter((each) => each.status === status).length;
+    switch (hit.status) {
+      case "delivered":
+        return `Delivered to all ${all.length}`;
+      case "retrying":
+        return `Retrying at ${are("retrying")} of ${all.length}`;
+      case "rejected":
+        return `Rejected by ${are("rejected")} of ${all.length}`;
       case "dropped":
         return "Dropped in silence";
-      case "opted_out":
-        return "Not delivered";
       default:
-        return hit.gateway_status < 500
-          ? `Refused at the door (${hit.gateway_status})`
-          : `Not queued (${hit.gateway_status})`;
+        return are("delivered") ? `Delivered to ${are("delivered")} of ${all.length}` : "Waiting in queues";
     }
+  }
+
+  /** Return a mark for each destination of a hit that has several. */
+  function places(hit) {
+    const all = Object.entries(hit.deliveries);
+    if (all.length <= 1 || hit.status === "opted_out") return null;
+    return element(
+      "span",
+      { className: "places" },
+      ...all.map(([kind, delivery]) => {
+        const place = element("span", { className: "place", title: deliveryWords(delivery) }, shortName(kind));
+        place.append(element("span", { className: "visually-hidden", text: `: ${deliveryWords(delivery)}` }));
+        place.dataset.state = delivery.status;
+        return place;
+      }),
+    );
   }
 
   function makeRow(hit) {
@@ -334,6 +457,7 @@
       element("span", { className: "endpoint mono", text: hit.endpoint_id || missing || "(no endpoint ID)" }),
       status,
       element("span", { className: "preview mono", text: preview || (missing ? "" : "no further parameters") }),
+      ...[places(hit)].filter(Boolean),
       ...(hit.reason ? [element("span", { className: "reason", text: hit.reason })] : []),
     );
   }
@@ -360,7 +484,11 @@
     byId("more").hidden = !forgotten;
   }
 
-  function update(hits, { fresh }) {
+  function update(hits, gone, { fresh }) {
+    for (const number of gone) {
+      rows.get(number)?.row.remove();
+      rows.delete(number);
+    }
     // Newest first in the message; each goes to the top, so the oldest must go first.
     for (const hit of [...hits].reverse()) {
       let entry = rows.get(hit.number);
@@ -414,18 +542,90 @@
 
   function makeSheet(hit) {
     const sheet = element("div", { className: "sheet" });
-    const explanation = explain(hit);
+    const deliveries = Object.entries(hit.deliveries);
+    const several = deliveries.length > 1;
+    const explanation = explain(hit, deliveries[0]?.[1], several);
     if (explanation) sheet.append(element("p", { className: "explanation wide", text: explanation }));
-    sheet.append(sentByTag(hit), gotByDestination(hit));
+    sheet.append(sentByTag(hit));
+    if (several && hit.status !== "opted_out") {
+      sheet.append(
+        block("What each destination got", ...deliveries.map(([kind, delivery]) => atPlace(kind, delivery))),
+      );
+    } else {
+      sheet.append(block("What the destination got", ...gotByDestination(hit, deliveries[0]?.[1])));
+    }
     if (hit.gateway_detail) {
       sheet.append(block("What the endpoint answered", element("pre", { text: hit.gateway_detail })));
     }
-    if (hit.dead_letter) sheet.append(deadLetter(hit.dead_letter));
+    const letter = several ? null : deliveries[0]?.[1].dead_letter;
+    if (letter) {
+      const made = block("In the dead-letter queue", ...deadLetter(letter));
+      made.className = "wide";
+      sheet.append(made);
+    }
     return sheet;
+  }
+
+  // Which are open outlives the sheet: it is made anew with each change.
+  const opened = new Map(); // kind → whether it is open
+
+  /** Return what happened to a hit at one of several destinations. */
+  function atPlace(kind, delivery) {
+    const words = deliveryWords(delivery);
+    const status = element("span", { className: "pill", text: words });
+    status.dataset.state = delivery.status;
+    const made = element(
+      "details",
+      { className: "place-details", open: opened.get(kind) ?? kind === destinations[0]?.kind },
+      element("summary", {}, element("span", { className: "place-name", text: titleOf(kind) }), status),
+    );
+    made.dataset.kind = kind;
+    made.addEventListener("toggle", () => opened.set(kind, made.open));
+    const why = delivery.dead_letter && REASONS[delivery.dead_letter.reason];
+    if (why) made.append(element("p", { className: "explanation", text: why }));
+    made.append(...gotByDestination({ status: delivery.status }, delivery));
+    if (delivery.dead_letter) {
+      made.append(element("h4", { text: "In its dead-letter queue" }), ...deadLetter(delivery.dead_letter));
+    }
+    return made;
   }
 
   function block(title, ...children) {
     return element("section", {}, element("h3", { text: title }), ...children);
+  }
+
+  const LEFT_OUT = {
+    evat_: "over the destination's limits",
+    evmt_: "not a number, or over the destination's limits",
+    usat_: "not permitted, or over the destination's limits",
+  };
+  const NOT_OF_THE_EVENT = ["event", "endpoint_id", "timestamp", "gtmcb", "token"];
+
+  /** Return the names of the parameters that a destination got; null if none has got the event. */
+  function deliveredNames(hit) {
+    const documents = Object.values(hit.deliveries)
+      .flatMap(({ sent }) => sent.flatMap(({ got }) => got))
+      // A record of a stream, or an entry of a bus, has the event's record inside.
+      .map(({ document: shown }) => shown?.Data ?? shown?.Detail ?? shown ?? {});
+    const events = documents.filter((each) => "EventType" in Object(each) || "event_type" in Object(each));
+    if (!events.length) return null;
+    const named = (prefix, members) => Object.keys(members ?? {}).map((name) => prefix + name);
+    return new Set([
+      ...events.flatMap((each) => [
+        ...named("evat_", each.Attributes ?? each.attributes),
+        ...named("evmt_", each.Metrics ?? each.metrics),
+        ...named("usat_", each.user_attributes),
+      ]),
+      ...documents.flatMap((each) => named("usat_", each.User?.UserAttributes)),
+    ]);
+  }
+
+  /** Return why a parameter is not part of what the destinations got, in words; or nothing. */
+  function leftOut(name, value, delivered) {
+    if (!delivered || delivered.has(name) || NOT_OF_THE_EVENT.includes(name)) return "";
+    const why = LEFT_OUT[name.slice(0, 5)];
+    if (!why) return "not a parameter that the endpoint knows";
+    return value && name.length > 5 ? why : "empty";
   }
 
   function sentByTag(hit) {
@@ -437,9 +637,12 @@
     }
     const table = element("table");
     const body = element("tbody");
+    const delivered = hit.method === "GET" ? deliveredNames(hit) : null;
     for (const [name, value] of hit.parameters) {
+      const why = leftOut(name, value, delivered);
+      const mark = why && element("span", { className: "left-out", text: `Not delivered: ${why}` });
       body.append(
-        element("tr", {}, element("th", { scope: "row", text: name }), element("td", { text: value })),
+        element("tr", {}, element("th", { scope: "row", text: name }), element("td", { text: value }, mark)),
       );
     }
     table.append(body);
@@ -452,33 +655,34 @@
     );
   }
 
-  function gotByDestination(hit) {
+  function gotByDestination(hit, delivery) {
     const nothing = {
       refused: "Nothing: the request was never queued.",
       rejected: "Nothing: the message was rejected before it was sent.",
       opted_out: "Nothing, and nothing of the visitor was stored.",
     };
-    if (!hit.sent.length) {
-      return block(
-        "What the destination got",
-        element("p", { className: "soft small", text: nothing[hit.status] ?? "Nothing yet: the message waits for the next batch." }),
-      );
+    const sent = delivery?.sent ?? [];
+    if (!sent.length) {
+      const words = nothing[hit.status] ?? "Nothing yet: the message waits for the next batch.";
+      return [element("p", { className: "soft small", text: words })];
     }
-    if (hit.sent.length === 1) return block("What the destination got", ...sentEvent(hit.sent[0]));
-    return block(
-      "What the destination got",
-      ...hit.sent.map((sent) =>
-        element(
-          "details",
-          { className: "listed" },
-          element("summary", { text: `${sent.event.EventType} · ${sent.endpoint_id} · ${sent.status}` }),
-          ...sentEvent(sent),
-        ),
+    if (sent.length === 1) return sentEvent(sent[0]);
+    return sent.map((each) =>
+      element(
+        "details",
+        { className: "listed" },
+        element("summary", { text: `${each.event_type} · ${each.endpoint_id} · ${each.status}` }),
+        ...sentEvent(each),
       ),
     );
   }
 
-  function sentEvent({ event_id, endpoint_id, endpoint, event, attempts }) {
+  const exposition = ({ title, document: shown }) => [
+    element("h4", { text: title }),
+    element("pre", { text: JSON.stringify(shown, null, 2) }),
+  ];
+
+  function sentEvent({ got, arrived, attempts }) {
     const answers = element("ol", { className: "attempts" });
     for (const { time, status, message } of attempts) {
       answers.append(
@@ -486,18 +690,18 @@
           "li",
           {},
           timeElement(time),
-          element("strong", { text: status ? String(status) : "none" }),
+          element("strong", { text: status }),
           element("span", { text: message }),
         ),
       );
     }
     return [
-      element("h4", { text: `Endpoint ${endpoint_id}` }),
-      element("pre", { text: JSON.stringify(endpoint, null, 2) }),
-      element("h4", { text: `Event ${event_id}` }),
-      element("pre", { text: JSON.stringify(event, null, 2) }),
-      element("h4", { text: "Its answers" }),
-      answers,
+      ...got.flatMap(exposition),
+      ...(attempts.length ? [element("h4", { text: "Its answers" }), answers] : []),
+      ...(arrived.length > 1
+        ? [element("p", { className: "small twice", text: `It is there ${number(arrived.length)} times.` })]
+        : []),
+      ...arrived.flatMap(exposition),
     ];
   }
 
@@ -511,6 +715,7 @@
     too_large: "The event alone is larger than the destination takes.",
     refused: "The destination refused the event for good.",
     user_attributes_refused: "The destination took the event and refused its user attributes.",
+    queue_gone: "The topic could not put it into the destination's queue.",
     too_many_receives: "It failed so often that the queue gave it up.",
   };
   const STATUSES = {
@@ -521,12 +726,12 @@
   };
 
   /** Return why a hit was refused, in a sentence for whoever has to mend it; or nothing. */
-  function explain(hit) {
+  function explain(hit, delivery, several) {
     if (hit.status === "opted_out") {
       return "The browser asked not to be tracked (Sec-GPC: 1 or DNT: 1), and honor_privacy_signals is set. The tag got its image; the event is not kept.";
     }
-    if (hit.status === "rejected" && hit.dead_letter) {
-      const { reason, body } = hit.dead_letter;
+    if (hit.status === "rejected" && delivery?.dead_letter && !several) {
+      const { reason, body } = delivery.dead_letter;
       // What this page sends comes from a site too.
       const own = reason === "origin" && body.includes(encodeURIComponent(location.origin));
       const words = REASONS[reason];
@@ -542,14 +747,11 @@
   }
 
   function deadLetter({ reason, detail, body }) {
-    const made = block(
-      "In the dead-letter queue",
+    return [
       element("p", { text: [reason, detail].filter(Boolean).join(": ") || "No reason is recorded." }),
       element("h4", { text: "Message" }),
       element("pre", { text: body }),
-    );
-    made.className = "wide";
-    return made;
+    ];
   }
 
   // --- Live updates --------------------------------------------------------------------------
@@ -570,10 +772,10 @@
         list.replaceChildren();
         forgotten = false;
       }
+      showDestinations(state.destinations);
       showCounters(state.counters);
       showEndpoint(state);
-      showBehaviour(state.behaviour);
-      update(state.hits, { fresh: !state.reset });
+      update(state.hits, state.gone, { fresh: !state.reset });
       if (!state.reset) announce(state.hits);
     };
     source.onerror = () => {

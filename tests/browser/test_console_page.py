@@ -11,24 +11,37 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from local.console import MintRequest, create_app
+from local.destination import Answered, Behaviour, Event, Exposition, Outcome
 from local.journal import Journal
-from local.putevents import Behaviour, PutEventsServer
+from local.profiles import ObjectType, ProfilesServer
+from local.putevents import PutEventsServer
 from local.serve import serving
+from local.streams import KinesisServer
 from tests.browser.endpoint import TOKEN, Endpoint, standing_in
+from tests.unit.test_profiles import PROPERTIES, batch, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from local.destination import DestinationServer
 
 TIME = "2026-11-23T22:11:00.000Z"
 
 
 class Pipeline:
-    """The console's surroundings: reports as the emulator makes them, a real destination."""
+    """The console's surroundings: reports as the emulator makes them, real destinations."""
 
-    def __init__(self, url: str, journal: Journal, putevents: PutEventsServer) -> None:
+    def __init__(
+        self,
+        url: str,
+        journal: Journal,
+        putevents: PutEventsServer,
+        others: list[DestinationServer],
+    ) -> None:
         self.url = url
         self.journal = journal
         self.putevents = putevents
+        self.servers = {server.kind: server for server in (*others, putevents)}
 
     def request(
         self, query: str, *, message_id: str | None, status: int = 200, **changes: Any
@@ -63,18 +76,24 @@ def console(
     *,
     authenticated_endpoint_url: str | None = None,
     mint: Callable[[MintRequest], str] | None = None,
+    fanned_out: bool = False,
 ) -> Iterator[Pipeline]:
     journal = Journal()
     putevents = PutEventsServer(observer=journal)
+    others: list[DestinationServer] = []
+    if fanned_out:
+        object_types = [ObjectType.from_properties(PROPERTIES)]
+        others = [KinesisServer(observer=journal), ProfilesServer(object_types, observer=journal)]
+        journal.destinations_known({server.kind: server.title for server in (*others, putevents)})
     app = create_app(
         journal,
-        putevents,
+        [*others, putevents],
         endpoint_url=endpoint_url,
         authenticated_endpoint_url=authenticated_endpoint_url,
         mint=mint,
     )
     with serving(app, port=port) as url:
-        yield Pipeline(url, journal, putevents)
+        yield Pipeline(url, journal, putevents, others)
 
 
 @pytest.fixture
@@ -372,6 +391,7 @@ def test_tokens_that_are_refused_can_be_tried(
             signing.get_by_label("Token", exact=True).select_option(validity)
             expect(send_test_event(signing)).to_contain_text("The tag failed")
             assert dict(endpoint.parameters()).get("token") == sent
+            expect(signing.locator("#signed")).to_be_visible(visible=sent is not None)
     assert [wanted.expired for wanted in minted] == [True, False]
 
     before = len(endpoint.queries)
@@ -451,6 +471,210 @@ def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
     expect(listed.last).to_contain_text(f"Event {message_id}-1")
 
 
+SENT = (
+    "event=purchase&endpoint_id=ep-1&evat_cup=Espresso&evat_empty=&evmt_price=abc&evmt_n=3"
+    "&usat_plan=gold&usat_city=Graz&utm_source=x&gtmcb=1&timestamp=2"
+)
+LEFT_OUT = {
+    "evat_empty": "empty",
+    "evmt_price": "not a number",
+    "usat_city": "not permitted",
+    "utm_source": "not a parameter",
+}
+
+
+def expect_left_out(row: Any) -> None:
+    marked = row.locator("tr:has(.left-out)")
+    expect(marked.locator("th")).to_have_text(list(LEFT_OUT))
+    expect(marked.locator(".left-out")).to_contain_text(
+        [f"Not delivered: {why}" for why in LEFT_OUT.values()]
+    )
+
+
+def test_what_was_left_out_is_marked_once_the_destination_has_the_event(
+    shown: Page, pipeline: Pipeline
+) -> None:
+    pipeline.request(SENT, message_id="m-1")
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".sheet")).to_contain_text("Nothing yet")
+    expect(row.locator(".left-out")).to_have_count(0)
+    endpoint = {"User": {"UserAttributes": {"plan": ["gold"]}}}
+    event = {"EventType": "purchase", "Timestamp": TIME, "Attributes": {"cup": "Espresso"}}
+    events = {"m-1": event | {"Metrics": {"n": 3}}}
+    httpx.post(
+        f"{pipeline.url}/v1/apps/local/events",
+        json={"BatchItem": {"ep-1": {"Endpoint": endpoint, "Events": events}}},
+    )
+    expect_left_out(row)
+
+
+# Several destinations ---------------------------------------------------------------------------
+
+MESSAGES = {"kinesis": "k-1", "customer-profiles": "c-1", "pinpoint": "p-1"}
+EVERYWHERE = [
+    "Amazon Kinesis Data Streams",
+    "Amazon Connect Customer Profiles",
+    "Amazon Pinpoint",
+]
+
+
+@pytest.fixture
+def fanned(endpoint: Endpoint) -> Iterator[Pipeline]:
+    with console(endpoint.url, fanned_out=True) as pipeline:
+        yield pipeline
+
+
+@pytest.fixture
+def fan(page: Page, fanned: Pipeline) -> Page:
+    page.goto(fanned.url)
+    expect(page.locator("#connection")).to_have_text("Live")
+    return page
+
+
+def put_profile_object(pipeline: Pipeline, document: dict[str, Any]) -> None:
+    path = "/domains/shop/profiles/objects/batch-put-profile-object"
+    httpx.put(pipeline.url + path, json=batch(document))
+
+
+def place(page: Page, kind: str) -> Any:
+    """Return the cells of a destination's row: its name, its counters, what it is told."""
+    return page.locator(f".places-table tr[data-kind={kind}]").locator("th, td")
+
+
+def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> None:
+    expect(fan.locator(".places-table tbody th")).to_have_text(EVERYWHERE)
+    expect(fan.locator("dt").nth(2)).to_have_text("Delivered everywhere")
+    query = "event=purchase&endpoint_id=ep-1&usat_plan=gold"
+    fanned.request(query, message_id="sns-1", messages=MESSAGES)
+    row = fan.locator(".hit")
+    expect(row.locator(".status")).to_have_text("Waiting in queues")
+    expect(row.locator(".place")).to_have_count(3)
+
+    gold = record("c-1", event_type="purchase", user_attributes={"plan": "gold"})
+    put_profile_object(fanned, gold)
+    expect(row.locator(".status")).to_have_text("Delivered to 1 of 3")
+    fanned.putevents.behaviour = Behaviour(throttle_next=1)
+    fanned.deliver("p-1")
+    expect(row.locator(".status")).to_have_text("Retrying at 1 of 3")
+    expect(row.locator(".place")).to_have_text(
+        [
+            "Kinesis: Waiting in queue",
+            "Customer Profiles: Delivered",
+            "Pinpoint: Throttled 1\N{MULTIPLICATION SIGN}, retrying",
+        ]
+    )
+    fanned.journal.dead_lettered(
+        destination="kinesis", message_id="k-1", reason="refused", detail="so", body="v=1\nx"
+    )
+    fanned.journal.queues_counted(destination="kinesis", waiting=2, in_flight=1, dead_letters=1)
+    expect(row.locator(".status")).to_have_text("Rejected by 1 of 3")
+    expect(row.locator(".reason")).to_have_text("refused: so")
+    expect(place(fan, "kinesis")).to_have_text([EVERYWHERE[0], "3", "0", "0", "1", "1", "Normal"])
+    expect(place(fan, "pinpoint")).to_have_text(
+        [EVERYWHERE[2], "\N{EN DASH}", "1", "0", "0", "\N{EN DASH}", "Normal"]
+    )
+    expect(counter(fan, "delivered")).to_have_text("0")
+
+    row.locator("> summary").click()
+    places = row.locator(".place-details")
+    expect(places.locator(".place-name")).to_have_text(EVERYWHERE)
+    # The first is open, and another one stays as it was left when the hit changes.
+    expect(places.nth(0)).to_contain_text("In its dead-letter queue")
+    expect(places.nth(1).locator("pre").first).to_be_hidden()
+    places.nth(1).locator("summary").click()
+    fanned.deliver("p-1")
+    expect(places.nth(2).locator("summary")).to_contain_text("Delivered after 1 retry")
+    expect(places.nth(1)).to_contain_text("The profile that resulted")
+    expect(places.nth(1).locator("pre").nth(1)).to_contain_text('"plan": "gold"')
+    assert fan.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def test_what_was_read_at_a_destination_is_shown(fan: Page, fanned: Pipeline) -> None:
+    fanned.request("event=e&endpoint_id=ep-1", message_id="sns-1", messages=MESSAGES)
+    for number in range(2):
+        fanned.journal.destination_has(
+            "kinesis",
+            Event("k-1", "ep-1", "e", {}, {}, (Exposition("In the stream", {"Copy": number}),)),
+        )
+    row = fan.locator(".hit")
+    row.locator("> summary").click()
+    there = row.locator(".place-details[data-kind=kinesis]")
+    expect(there).to_contain_text("It is there 2 times.")
+    expect(there.locator("h4")).to_have_text(["In the stream", "In the stream"])
+
+
+@pytest.mark.parametrize("inside", [None, "Data", "Detail"])
+def test_what_was_left_out_of_a_record_is_marked(
+    fan: Page, fanned: Pipeline, inside: str | None
+) -> None:
+    fanned.request(SENT, message_id="sns-1", messages=MESSAGES)
+    document = record(
+        "k-1",
+        attributes={"cup": "Espresso"},
+        metrics={"n": 3},
+        user_attributes={"plan": ["gold"]},
+    )
+    got = Exposition("Record", {inside: document} if inside else document)
+    event = Event("k-1", "ep-1", "purchase", document, {}, (got,))
+    fanned.journal.destination_answered(
+        "kinesis", Answered(event, Outcome.DELIVERED, "200", "Accepted")
+    )
+    row = fan.locator(".hit")
+    row.locator("> summary").click()
+    expect_left_out(row)
+
+
+def test_hits_that_are_one_become_one(fan: Page, fanned: Pipeline) -> None:
+    put_profile_object(fanned, record("c-1"))
+    fanned.deliver("p-1")
+    expect(fan.locator(".hit")).to_have_count(2)
+    fanned.request("event=late&endpoint_id=ep-1", message_id="sns-1", messages=MESSAGES)
+    expect(fan.locator(".hit")).to_have_count(1)
+    expect(fan.locator(".hit .status")).to_have_text("Delivered to 2 of 3")
+
+
+def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> None:
+    mode, which = fan.get_by_label("What it does"), fan.get_by_label("Which")
+    expect(fan.locator("#destination-words")).to_contain_text("as the emulator has it")
+    mode.select_option("records")
+    expect(fan.locator("#mode-words")).to_contain_text("ProvisionedThroughputExceededException")
+    fan.get_by_label("Share of the records").fill("30")
+    fan.get_by_role("button", name="Apply").click()
+    expect(place(fan, "kinesis").last).to_have_text("Failing 30 % of records")
+    assert fanned.servers["kinesis"].behaviour == Behaviour(fail_records_share=0.3)
+
+    # Pinpoint has no way to say that: the page does not offer it.
+    which.select_option("pinpoint")
+    expect(mode).to_have_value("normal")
+    expect(mode.locator("option[value=records]")).to_be_disabled()
+    mode.select_option("throttle")
+    expect(fan.locator("#mode-words")).to_have_text("Answers 429 TooManyRequestsException.")
+    fan.get_by_label("For", exact=True).select_option("all")
+    fan.get_by_role("button", name="Apply").click()
+    expect(fan.locator("#behaviour")).to_have_text("2 misbehave")
+    assert fanned.putevents.behaviour == Behaviour(throttle_share=1)
+    assert fanned.servers["customer-profiles"].behaviour == Behaviour()
+
+    which.select_option("kinesis")
+    fan.get_by_role("button", name="Back to normal").click()
+    expect(place(fan, "kinesis").last).to_have_text("Normal")
+
+
+def test_several_destinations_fit_a_phone(fan: Page, fanned: Pipeline) -> None:
+    fan.set_viewport_size({"width": 360, "height": 740})
+    long = "x" * 300
+    fanned.request(f"event={long}&endpoint_id={long}", message_id="sns-1", messages=MESSAGES)
+    fanned.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset({long}))
+    put_profile_object(fanned, record("c-1", long))
+    row = fan.locator(".hit")
+    expect(row.locator(".status")).to_have_text("Rejected by 1 of 3")
+    row.locator("> summary").click()
+    for details in row.locator(".place-details").all()[1:]:
+        details.locator("summary").click()
+    assert fan.evaluate("document.documentElement.scrollWidth") == 360
+
+
 def test_the_demo_page_opens_with_the_endpoint(shown: Page, endpoint: Endpoint) -> None:
     shown.get_by_role("navigation").get_by_role("link", name="Demo page").click()
     expect(shown.get_by_label("Endpoint URL")).to_have_value(endpoint.url)
@@ -500,6 +724,29 @@ def test_a_thousand_hits_and_more_stay_usable(shown: Page, pipeline: Pipeline) -
     expect(counter(shown, "received")).to_have_text("1,100")
     expect(shown.locator(".hit")).to_have_count(1_000)
     expect(shown.locator(".hit .event").first).to_have_text("e-1099")
+
+
+def test_a_row_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
+    message_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    pipeline.request("", message_id=message_id, method="POST")
+    for number in range(2):
+        pipeline.deliver(f"{message_id}-{number}", EventType="add_to_cart")
+    pipeline.request("endpoint_id=ep-1", message_id=None, status=400)
+    refused, listed = shown.locator(".hit").nth(0), shown.locator(".hit").nth(1)
+    expect(listed).to_contain_text("2 events")
+    name = listed.locator(".event")
+    expect(name).to_have_text("add_to_cart")
+    for width in (1280, 375):
+        shown.set_viewport_size({"width": width, "height": 740})
+        assert name.evaluate("it => it.scrollWidth <= it.clientWidth")
+    pill, time = (refused.locator(part).bounding_box() for part in (".status", ".time"))
+    assert pill
+    assert time
+    assert pill["x"] + pill["width"] < time["x"]
+    refused.locator("summary").click()
+    names = refused.locator(".sheet th")
+    expect(names).to_have_text(["endpoint_id"])
+    assert names.evaluate("it => it.offsetHeight < 40")
 
 
 def test_it_fits_a_phone(shown: Page, pipeline: Pipeline) -> None:

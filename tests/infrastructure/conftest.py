@@ -23,9 +23,13 @@ from tests.infrastructure.synthesis import APPLICATION_ID, Template, add_connect
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+_CHECKOUT = Path(__file__).parents[2]
+GUIDES = "\n".join(
+    _CHECKOUT.joinpath(path).read_text(encoding="utf-8")
+    for path in ("README.md", "docs/migrating-from-pinpoint.md")
+)
 EXAMPLES = re.findall(
-    r"^<!-- example\b.*?-->\n```python\n(.*?)^```$", README, re.DOTALL | re.MULTILINE
+    r"^<!-- example\b.*?-->\n```python\n(.*?)^```$", GUIDES, re.DOTALL | re.MULTILINE
 )
 
 
@@ -88,7 +92,7 @@ def run_app() -> RunApp:
     """``app.py`` itself, without a process of its own, which would start another Node."""
 
     def run(outdir: Path, **context: Any) -> Deployable:
-        context = {"pinpoint_app_id": APPLICATION_ID, **context}
+        context = {"pinpoint_app_id": APPLICATION_ID, "cdk_nag": "true", **context}
         prepared = cdk.App(outdir=str(outdir), context=context)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cdk, "App", lambda: prepared)
@@ -139,7 +143,7 @@ def settings(run_app: RunApp, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 class RunExample(Protocol):
-    """Runs an app out of README, with cdk-nag added to it."""
+    """Runs an app out of the guides, with cdk-nag added to it."""
 
     def __call__(self, outdir: Path, code: str) -> Deployable:
         """Return what became of its stack ``Shop``, acknowledged as the deployable app is."""
@@ -148,7 +152,7 @@ class RunExample(Protocol):
 
 @pytest.fixture(scope="session")
 def run_example() -> RunExample:
-    """README's apps themselves."""
+    """The guides' apps themselves."""
 
     def run(outdir: Path, code: str) -> Deployable:
         prepared = cdk.App(outdir=str(outdir))
@@ -169,7 +173,7 @@ def run_example() -> RunExample:
             patch.setattr(cdk_gtm_connector, "SignedTokenAuthorizer", token)
             synthesized = []
             patch.setattr(prepared, "synth", lambda: synthesized.append(prepared), raising=True)
-            exec(compile(code, "README.md", "exec"), {"__name__": "__main__"})  # noqa: S102 - ours
+            exec(compile(code, "example", "exec"), {"__name__": "__main__"})  # noqa: S102 - ours
             assert synthesized == [prepared]
         assert connectors
         for made in connectors:
@@ -184,7 +188,7 @@ def run_example() -> RunExample:
 
 @pytest.fixture(scope="session")
 def examples(run_example: RunExample, tmp_path_factory: pytest.TempPathFactory) -> list[Deployable]:
-    """Each of README's apps, in its order."""
+    """Each of the guides' apps, in their order."""
     return [run_example(tmp_path_factory.mktemp("example"), code) for code in EXAMPLES]
 
 

@@ -197,6 +197,14 @@ class TestEventTrigger:
         assert (made.unit, made.value) == (unit, value)
 
 
+@pytest.mark.parametrize(
+    ("event_type", "name"),
+    [("purchase", "purchase"), ("gtm.click", "gtm_click"), ("ä b", "__b"), ("x" * 65, "x" * 64)],
+)
+def test_a_trigger_is_named_after_its_event(event_type: str, name: str) -> None:
+    assert ProfileEventTrigger(event_type=event_type).trigger_name == name
+
+
 def profiles(**props: Any) -> CustomerProfilesDestination:
     """Return a destination with ``props`` over what it needs."""
     return CustomerProfilesDestination(**{"domain_name": "shop", **props})
@@ -249,13 +257,14 @@ class TestRefusals:
             profiles(encryption_key=key)
         with pytest.raises(ValueError, match=r"^user_attributes must not .*object_type=False$"):
             profiles(create_object_type=False, user_attributes=["plan"])
+        with pytest.raises(ValueError, match=r"^create_object_type must not be False with create"):
+            profiles(create_object_type=False, create_domain=True)
 
     @pytest.mark.parametrize(
         ("props", "words"),
         [
             ({"event_type": ""}, r"event_type must .*, got ''"),
             ({"event_type": "x" * 256}, r"event_type must .*"),
-            ({"event_type": "add to cart"}, r"event_trigger's name must .*, got 'add to cart'"),
             ({"name": "a b"}, r"event_trigger's name must .*, got 'a b'"),
             ({"segment": "a b"}, r"segment must .*, got 'a b'"),
             ({"max_invocations": 1}, r"max_invocations and period must .*, got 1 and None"),

@@ -310,6 +310,14 @@ class TestGiving:
                 },
                 "destinations must not be given with destination, got both",
             ),
+            (
+                {"destinations": [PinpointDestination("a", construct_id="Topic")]},
+                (
+                    "construct_id must not be one of the connector's own, ARecord, AaaaRecord, "
+                    "Collection, DeadLetterQueue, Delivery, DomainName, Queue, Topic, WebAcl, "
+                    "WebAclAssociation, got 'Topic'"
+                ),
+            ),
             ({"destinations": []}, "destinations must hold 1 to 100 of them, got 0"),
             (
                 {"destinations": [PinpointDestination(f"a{number}") for number in range(101)]},

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stacks import nag
-from tests.infrastructure.conftest import EXAMPLES, README
+from tests.infrastructure.conftest import EXAMPLES, GUIDES
 from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
 
 if TYPE_CHECKING:
@@ -114,11 +114,20 @@ class TestCfnLint:
 
 
 class TestCdkNag:
-    """cdk-nag's AwsSolutions pack, which ``app.py`` itself runs."""
+    """cdk-nag's AwsSolutions pack, which ``app.py`` itself runs with the setting ``cdk_nag``."""
 
     def test_nothing_is_violated_that_is_not_acknowledged(self, deployable: Deployable) -> None:
         assert deployable.violated == set()
         assert deployable.error is None
+
+    def test_it_is_run_only_when_it_is_asked_for(
+        self, run_app: RunApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(nag, "acknowledge", lambda _connector: None)
+        unchecked = run_app(tmp_path, cdk_nag="false")
+        assert unchecked.error is None
+        report = json.loads(tmp_path.joinpath("validation-report.json").read_text("utf-8"))
+        assert "AwsSolutions" not in {plugin["pluginName"] for plugin in report["pluginReports"]}
 
     def test_it_would_stop_the_synthesis(
         self, run_app: RunApp, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -196,9 +205,9 @@ class TestCdkNag:
 
 
 class TestExamples:
-    """README's apps."""
+    """The apps in README and in the guide to migrating."""
 
     def test_all_that_are_complete_are_run(self) -> None:
-        # What synthesizes is an app; other Python in README is a server's, which mints tokens.
-        complete = re.findall(r"^app\.synth\(\)$", README, re.MULTILINE)
-        assert len(EXAMPLES) == len(complete) == 4
+        # What synthesizes is an app; other Python there is a server's, which mints tokens.
+        complete = re.findall(r"^app\.synth\(\)$", GUIDES, re.MULTILINE)
+        assert len(EXAMPLES) == len(complete) == 6

@@ -40,7 +40,7 @@ DEFAULTS: dict[str, object] = {
     "batch_size": 10_000,
     "max_batching_window": 5,
     "max_concurrency": 2,
-    "memory_size": 512,
+    "memory_size": 256,
     "timeout": 60,
     "max_receive_count": 10,
     "message_retention": 4 * DAY,

@@ -84,6 +84,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("message_retention", "2", 2, 2 * 24 * 60 * 60),
     ("log_retention", "365", 365, 365),
     ("cloud_watch_role", "true", True, True),
+    ("cdk_nag", "true", True, True),
 ]
 
 MALFORMED: list[tuple[str, Any]] = [
@@ -126,7 +127,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("customer_profiles_attributes", {"plan": 1}),
     ("customer_profiles_attributes", "email=Email"),
     ("customer_profiles_attributes", "e.mail"),
-    ("customer_profiles_trigger_event", "add to cart"),
+    ("customer_profiles_trigger_event", "x" * 256),
     ("customer_profiles_trigger_event", ""),
     ("customer_profiles_requests_per_second", 0),
     ("anonymous_user_attributes", "plan,,city"),
@@ -194,6 +195,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("log_retention", "one week"),
     ("log_retention", 8),
     ("cloud_watch_role", "maybe"),
+    ("cdk_nag", "maybe"),
 ]
 
 
@@ -244,6 +246,7 @@ class TestTaken:
         others = [name for name in expected if name.startswith(tuple(DESTINATION_OF))]
         for name in ("destination", *others):
             assert expected.pop(name) is None
+        assert expected.pop("cdk_nag")  # it changes nothing; see TestCdkNag
         requests_per_second = expected.pop("pinpoint_requests_per_second")
         for setting, prop in {
             "pinpoint_app_id": "destination",

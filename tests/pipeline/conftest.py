@@ -12,11 +12,12 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from local.destination import Behaviour, Delivered
 from local.emulator import mask_token
 from local.journal import Journal
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running
-from local.putevents import Behaviour, Delivered, PutEventsServer
+from local.putevents import PutEventsServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -49,6 +50,8 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     message_id: str | None
+    messages: Mapping[str, str]
+    """With several destinations: the id of the message in the queue of each, by its kind."""
     time: int
     """When the request arrived, in epoch milliseconds."""
 
@@ -92,9 +95,10 @@ def _running_pipeline(journal: RecordingJournal) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
-    """Return the pipeline, whose destination behaves."""
+    """Return the pipeline, whose destinations behave."""
     yield _running_pipeline
-    _running_pipeline.putevents.behaviour = Behaviour()
+    for server in _running_pipeline.servers.values():
+        server.behaviour = Behaviour()
     _running_pipeline.emulator.check()
 
 
@@ -126,6 +130,7 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
             {name.lower(): value for name, value in response.getheaders()},
             content,
             report["message_id"],
+            report["messages"],
             report["time"],
         )
 
@@ -162,11 +167,19 @@ def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -
     return wait_for(f"event {event_id} at the destination", arrived)
 
 
-def dead_letter(pipeline: Pipeline, message_id: str | None) -> dict[str, Any]:
-    """Return the dead letter of a message: its body and attributes."""
+def dead_letter(
+    pipeline: Pipeline, message_id: str | None, *, output: str = "DeadLetterQueueName"
+) -> dict[str, Any]:
+    """Return the dead letter of a message: its body and attributes.
+
+    Args:
+        pipeline: Where it was sent.
+        message_id: The message's id.
+        output: The stack's output that names the dead-letter queue.
+    """
 
     def arrived() -> dict[str, Any] | None:
-        for message in pipeline.peek("DeadLetterQueueName"):
+        for message in pipeline.peek(output):
             attributes = {
                 name: value["StringValue"] for name, value in message["MessageAttributes"].items()
             }

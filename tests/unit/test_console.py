@@ -13,8 +13,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pytest
 
 from local.console import MintRequest, create_app, image_url, stream
+from local.destination import Answered, Behaviour, Event, Exposition, Outcome
 from local.journal import Journal, decode_query
-from local.putevents import Behaviour, PutEventsServer
+from local.putevents import PutEventsServer
+from local.streams import EventBridgeServer, KinesisServer
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -40,16 +42,39 @@ def report(**changes: Any) -> dict[str, Any]:
     } | changes
 
 
-def answered(journal: Journal, status: int = 202, **changes: Any) -> None:
-    answer: dict[str, Any] = {
-        "event_id": "m-1",
-        "endpoint_id": "ep-1",
-        "event": {"EventType": "page_view"},
-        "endpoint": {},
-        "status": status,
-        "message": f"answer {status}",
-    }
-    journal.destination_answered(**answer | changes)
+OUTCOMES = {
+    202: Outcome.DELIVERED,
+    429: Outcome.THROTTLED,
+    500: Outcome.FAILED,
+    0: Outcome.FAILED,
+    400: Outcome.REFUSED,
+}
+
+
+def answered(
+    journal: Journal,
+    status: int = 202,
+    *,
+    event_id: str = "m-1",
+    endpoint_id: str = "ep-1",
+    message: str | None = None,
+    dropped: bool = False,
+    destination: str = "pinpoint",
+) -> None:
+    journal.destination_answered(
+        destination,
+        Answered(
+            event(event_id, endpoint_id, "Event"),
+            Outcome.DROPPED if dropped else OUTCOMES[status],
+            str(status),
+            message or f"answer {status}",
+        ),
+    )
+
+
+def event(event_id: str, endpoint_id: str, title: str) -> Event:
+    sent = {"EventType": "page_view"}
+    return Event(event_id, endpoint_id, "page_view", sent, {}, (Exposition(title, sent),))
 
 
 def dead_lettered(journal: Journal, **changes: Any) -> None:
@@ -91,9 +116,16 @@ def test_a_hit_waits_and_is_delivered(journal: Journal) -> None:
         "preview": [["evat_plan", "gold"]],
         "status": "waiting",
         "gateway_status": 200,
-        "delivered": 0,
-        "throttled": 0,
-        "failed": 0,
+        "deliveries": {
+            "pinpoint": {
+                "status": "waiting",
+                "events": 0,
+                "delivered": 0,
+                "throttled": 0,
+                "failed": 0,
+                "reason": "",
+            }
+        },
         "reason": "",
     }
 
@@ -135,17 +167,26 @@ def test_reports_are_joined_in_whatever_order_they_come(journal: Journal) -> Non
     assert details is not None
     assert details["query"] == report()["query"]
     assert details["parameters"][0] == ("event", "page_view")
-    assert details["sent"] == [
+    delivery = details["deliveries"]["pinpoint"]
+    assert delivery["sent"] == [
         {
             "event_id": "m-1",
             "endpoint_id": "ep-1",
-            "endpoint": {},
-            "event": {"EventType": "page_view"},
+            "event_type": "page_view",
+            "got": [{"title": "Event", "document": {"EventType": "page_view"}}],
+            "arrived": [],
             "status": "rejected",
-            "attempts": [{"time": 1_795_471_861_000, "status": 400, "message": "answer 400"}],
+            "attempts": [
+                {
+                    "time": 1_795_471_861_000,
+                    "outcome": "refused",
+                    "status": "400",
+                    "message": "answer 400",
+                }
+            ],
         }
     ]
-    assert details["dead_letter"] == {"reason": "REFUSED", "detail": "its words", "body": "v=1"}
+    assert delivery["dead_letter"] == {"reason": "REFUSED", "detail": "its words", "body": "v=1"}
 
 
 def test_a_refused_request_is_a_hit_of_its_own(journal: Journal) -> None:
@@ -246,6 +287,110 @@ def test_an_unchanged_count_is_no_change(journal: Journal) -> None:
     assert len(calls) == 1
 
 
+# Several destinations ---------------------------------------------------------------------------
+
+SEVERAL = {"kinesis": "Amazon Kinesis Data Streams", "pinpoint": "Amazon Pinpoint"}
+MESSAGES = {"kinesis": "k-1", "pinpoint": "p-1"}
+
+
+@pytest.fixture
+def fanned() -> Journal:
+    return Journal(SEVERAL, clock=lambda: 1_795_471_861)
+
+
+def at(journal: Journal, kind: str) -> dict[str, Any]:
+    found: list[dict[str, Any]] = journal.snapshot()["destinations"]
+    return next(each for each in found if each["kind"] == kind)
+
+
+def statuses(journal: Journal) -> dict[str, str]:
+    return {kind: each["status"] for kind, each in hit(journal)["deliveries"].items()}
+
+
+def test_a_hit_is_where_it_is_at_each_destination(fanned: Journal) -> None:
+    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
+    assert statuses(fanned) == {"kinesis": "waiting", "pinpoint": "waiting"}
+
+    answered(fanned, event_id="k-1", destination="kinesis")
+    assert statuses(fanned) == {"kinesis": "delivered", "pinpoint": "waiting"}
+    assert (hit(fanned)["status"], counters(fanned)["delivered"]) == ("waiting", 0)
+    assert (at(fanned, "kinesis")["delivered"], at(fanned, "pinpoint")["delivered"]) == (1, 0)
+
+    answered(fanned, 429, event_id="p-1")
+    assert (hit(fanned)["status"], at(fanned, "pinpoint")["retrying"]) == ("retrying", 1)
+    dead_lettered(fanned, message_id="p-1", destination="pinpoint")
+    assert (hit(fanned)["status"], hit(fanned)["reason"]) == ("rejected", "REFUSED: its words")
+    assert at(fanned, "pinpoint") == {
+        "kind": "pinpoint",
+        "title": "Amazon Pinpoint",
+        "waiting": None,
+        "dead_letters": None,
+        "delivered": 0,
+        "retrying": 0,
+        "rejected": 1,
+        "dropped": 0,
+    }
+    answered(fanned, event_id="p-1")
+    assert (hit(fanned)["status"], counters(fanned)["delivered"]) == ("delivered", 1)
+
+
+@pytest.mark.parametrize("first", ["kinesis", "pinpoint"])
+def test_destinations_may_be_faster_than_the_gateways_report(fanned: Journal, first: str) -> None:
+    for kind in sorted(MESSAGES, key=lambda kind: kind != first):
+        answered(fanned, event_id=MESSAGES[kind], destination=kind)
+    fanned.gateway_answered(report(message_id=None, status=400, query="event=another"))
+    revision = fanned.snapshot()["revision"]
+    assert counters(fanned)["delivered"] == 2
+
+    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
+    changes = fanned.changes(revision)
+    assert [each["number"] for each in changes["hits"]] == [1]
+    assert changes["gone"] == [2]
+    assert [each["number"] for each in fanned.snapshot()["hits"]] == [3, 1]
+    assert fanned.details(2) is None
+    assert counters(fanned)["delivered"] == 1
+    assert (at(fanned, "kinesis")["delivered"], at(fanned, "pinpoint")["delivered"]) == (1, 1)
+    # What comes later finds the one hit that is left.
+    answered(fanned, event_id="p-1")
+    assert len(fanned.snapshot()["hits"]) == 2
+
+
+def test_hits_that_became_part_of_others_are_no_longer_the_oldest() -> None:
+    journal = Journal(SEVERAL, hits_kept=2)
+    answered(journal, event_id="k-1", destination="kinesis")
+    answered(journal, event_id="p-1")
+    journal.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
+    for number in range(3):
+        journal.gateway_answered(report(message_id=None, status=400, time=number))
+    assert [each["number"] for each in journal.snapshot()["hits"]] == [5, 4]
+
+
+def test_queues_are_counted_for_each_destination_and_together(fanned: Journal) -> None:
+    fanned.queues_counted(destination="kinesis", waiting=1, in_flight=2, dead_letters=4)
+    fanned.queues_counted(destination="pinpoint", waiting=8, in_flight=0, dead_letters=16)
+    assert (at(fanned, "kinesis")["waiting"], at(fanned, "pinpoint")["dead_letters"]) == (3, 16)
+    assert (counters(fanned)["waiting"], counters(fanned)["dead_letters"]) == (11, 20)
+
+
+def test_nothing_waits_anywhere_for_a_browser_that_opted_out(fanned: Journal) -> None:
+    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES, opted_out=True))
+    assert (hit(fanned)["status"], at(fanned, "kinesis")["delivered"]) == ("opted_out", 0)
+
+
+def test_what_was_read_at_the_destination_is_shown_as_often_as_it_is_there(
+    fanned: Journal,
+) -> None:
+    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
+    for title in ("first copy", "second copy"):
+        fanned.destination_has("kinesis", event("k-1", "ep-1", title))
+    details = fanned.details(1)
+    assert details is not None
+    [sent] = details["deliveries"]["kinesis"]["sent"]
+    assert [each["title"] for each in sent["arrived"]] == ["first copy", "second copy"]
+    # What it was answered says whether it is delivered: the function may not have heard.
+    assert sent["status"] == "waiting"
+
+
 LISTED = "0a1b2c3d-0000-4000-8000-000000000001"
 
 
@@ -263,7 +408,10 @@ def test_the_events_of_a_list_are_one_hit(journal: Journal) -> None:
     assert (hit(journal)["status"], hit(journal)["reason"]) == ("rejected", "answer 400")
     details = journal.details(1)
     assert details is not None
-    assert [(sent["event_id"][-2:], sent["status"]) for sent in details["sent"]] == [
+    assert [
+        (sent["event_id"][-2:], sent["status"])
+        for sent in details["deliveries"]["pinpoint"]["sent"]
+    ] == [
         ("-0", "delivered"),
         ("-1", "delivered"),
         ("-2", "rejected"),
@@ -361,10 +509,10 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
     journal.endpoint_ready(ENDPOINT_URL)
     journal.gateway_answered(report())
     server = PutEventsServer(observer=journal)
-    create_app(journal, server)
+    create_app(journal, [server])
 
     async def read() -> None:
-        messages = stream(journal, server, stopping=threading.Event())
+        messages = stream(journal, [server], stopping=threading.Event())
         _, first = await next_state(messages)
         assert first["reset"] is True
         assert first["authenticated"] is None
@@ -373,7 +521,9 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
             f"{ENDPOINT_URL}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}",
         )
         assert [each["status"] for each in first["hits"]] == ["waiting"]
-        assert first["behaviour"] == Behaviour().to_json()
+        [pinpoint] = first["destinations"]
+        assert (pinpoint["title"], pinpoint["operation"]) == ("Amazon Pinpoint", "PutEvents")
+        assert pinpoint["behaviour"] == Behaviour().to_json()
 
         await asyncio.to_thread(answered, journal)
         _, second = await next_state(messages)
@@ -382,7 +532,8 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
 
         server.behaviour = Behaviour(fail_next=3)
         _, third = await next_state(messages)
-        assert (third["hits"], third["behaviour"]["fail_next"]) == ([], 3)
+        assert third["hits"] == []
+        assert third["destinations"][0]["behaviour"]["fail_next"] == 3
 
         journal.endpoint_ready(ENDPOINT_URL, AUTHENTICATED_URL)
         _, fourth = await next_state(messages)
@@ -400,7 +551,9 @@ def test_a_page_that_reconnects_gets_only_what_it_lacks(journal: Journal) -> Non
     journal.gateway_answered(report())
 
     async def states(last_event_id: str) -> tuple[str, dict[str, Any]]:
-        messages = stream(journal, server, last_event_id=last_event_id, stopping=threading.Event())
+        messages = stream(
+            journal, [server], last_event_id=last_event_id, stopping=threading.Event()
+        )
         return await next_state(messages)
 
     async def read() -> None:
@@ -418,7 +571,7 @@ def test_a_page_that_reconnects_gets_only_what_it_lacks(journal: Journal) -> Non
 def test_the_stream_ends_when_the_server_stops(journal: Journal) -> None:
     async def read() -> list[str]:
         stopping = threading.Event()
-        messages = stream(journal, PutEventsServer(), stopping=stopping)
+        messages = stream(journal, [PutEventsServer()], stopping=stopping)
         await next_state(messages)
         stopping.set()
         return [message async for message in messages]
@@ -432,7 +585,7 @@ def test_nothing_sent_can_break_out_of_a_message(journal: Journal) -> None:
     answered(journal, 400, message=HOSTILE, endpoint_id="\ud800")
 
     async def read() -> dict[str, Any]:
-        messages = stream(journal, PutEventsServer(), stopping=threading.Event())
+        messages = stream(journal, [PutEventsServer()], stopping=threading.Event())
         return (await next_state(messages))[1]
 
     [shown] = asyncio.run(read())["hits"]
@@ -448,7 +601,7 @@ def test_nothing_sent_can_break_out_of_a_message(journal: Journal) -> None:
 
 @pytest.fixture
 def app(journal: Journal) -> Starlette:
-    return create_app(journal, PutEventsServer(observer=journal), endpoint_url=ENDPOINT_URL)
+    return create_app(journal, [PutEventsServer(observer=journal)], endpoint_url=ENDPOINT_URL)
 
 
 def test_the_console_page_runs_nothing_but_its_own_scripts(app: Starlette) -> None:
@@ -463,7 +616,7 @@ def test_a_hit_in_full_and_one_that_is_gone(app: Starlette, journal: Journal) ->
     answered(journal, 400, message="\ud800")
     details = send(app, "GET", "/api/hits/1")
     assert details.headers["content-type"] == "application/json"
-    assert details.json()["sent"][0]["attempts"][0]["message"] == "\ud800"
+    assert details.json()["deliveries"]["pinpoint"]["sent"][0]["attempts"][0]["message"] == "\ud800"
     assert send(app, "GET", "/api/hits/2").status_code == 404
 
 
@@ -482,7 +635,7 @@ def test_the_demo_page_is_served_with_its_files(app: Starlette) -> None:
 
 
 def test_before_the_endpoint_is_known_the_demo_page_is_served_empty(journal: Journal) -> None:
-    app = create_app(journal, PutEventsServer())
+    app = create_app(journal, [PutEventsServer()])
     assert send(app, "GET", "/demo").headers["location"] == "/demo/"
     assert send(app, "GET", "/demo/").status_code == 200
 
@@ -492,6 +645,31 @@ def test_the_destination_is_part_of_the_application(app: Starlette, journal: Jou
     batch = {"BatchItem": {"ep-1": {"Endpoint": {}, "Events": {"m-1": event}}}}
     assert send(app, "POST", "/v1/apps/local/events", json=batch).status_code == 202
     assert hit(journal)["status"] == "delivered"
+
+
+def test_destinations_of_one_protocol_share_an_address(journal: Journal) -> None:
+    servers = [KinesisServer(observer=journal), EventBridgeServer(observer=journal)]
+    app = create_app(journal, servers)
+    headers = {"Content-Type": "application/x-amz-json-1.1"}
+    for server in servers:
+        server.behaviour = Behaviour(fail_next=1)
+        answer = send(app, "POST", "/", headers=headers | {"X-Amz-Target": server.header})
+        assert (answer.status_code, answer.json()["__type"]) == server.failed
+    unknown = send(app, "POST", "/", headers=headers | {"X-Amz-Target": "Kinesis_20131202.Get"})
+    assert (unknown.status_code, unknown.json()["__type"]) == (404, "UnknownOperationException")
+    assert send(app, "GET", "/").headers["content-type"].startswith("text/html")
+
+
+def test_each_destination_is_told_on_its_own(journal: Journal) -> None:
+    servers = [KinesisServer(), PutEventsServer()]
+    app = create_app(journal, servers)
+    told = send(app, "PUT", "/control/kinesis", json={"fail_records_share": 0.5})
+    assert told.status_code == 200
+    assert servers[0].behaviour == Behaviour(fail_records_share=0.5)
+    assert servers[1].behaviour == Behaviour()
+    refused = send(app, "PUT", "/control/pinpoint", json={"fail_records_share": 0.5})
+    assert (refused.status_code, "has no meaning" in refused.text) == (400, True)
+    assert send(app, "GET", "/control/firehose").status_code == 404
 
 
 def test_another_host_name_is_refused(app: Starlette) -> None:
@@ -518,7 +696,7 @@ def minting(journal: Journal, minted: list[MintRequest]) -> Starlette:
 
     return create_app(
         journal,
-        PutEventsServer(),
+        [PutEventsServer()],
         endpoint_url=ENDPOINT_URL,
         authenticated_endpoint_url=AUTHENTICATED_URL,
         mint=mint,

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from ministack.core.responses import request_scope  # type: ignore[import-untyped]
-from ministack.services import apigateway_v1, lambda_svc, sqs  # type: ignore[import-untyped]
+from ministack.services import (  # type: ignore[import-untyped]
+    apigateway_v1,
+    eventbridge,
+    lambda_svc,
+    sns,
+    sqs,
+)
+from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
 
 from local import emulator
 
@@ -101,6 +109,170 @@ def test_types_that_ministack_lacks_become_placeholders() -> None:
 
     assert emulator.add_placeholders(types) == ["AWS::Pinpoint::App"]
     assert emulator.add_placeholders(["AWS::SQS::Queue"]) == []
+
+
+# Topics -------------------------------------------------------------------------------------------
+
+TOPIC = f"arn:aws:sns:{REGION}:{ACCOUNT}:topic"
+
+
+class Topic:
+    """A topic in MiniStack with queues, each subscribed with raw delivery and a redrive queue."""
+
+    def __init__(self, *queues: str, size: int | None = None) -> None:
+        properties = {"TopicName": "topic"} | ({"MaximumMessageSize": size} if size else {})
+        create = emulator._keeping_message_size(provisioners._sns_create)
+        self.arn, _ = create("Topic", properties, "Stack")
+        self._publish = emulator._checking_message(sns.publish_internal)
+        for queue in (*queues, "letters"):
+            sqs._act_create_queue({"QueueName": queue}, "")
+        for queue in queues:
+            self.subscribe(queue)
+
+    def subscribe(self, queue: str) -> None:
+        redrive = {"deadLetterTargetArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:letters"}
+        properties = {
+            "TopicArn": self.arn,
+            "Protocol": "sqs",
+            "Endpoint": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}",
+            "RawMessageDelivery": True,
+            "RedrivePolicy": redrive,
+        }
+        provisioners._sns_sub_create("Subscription", properties, "Stack")
+
+    def publish(self, message: str, **options: str) -> dict[str, str]:
+        """Publish, as for a request; return what is reported of its messages."""
+        exchange = emulator._Exchange()
+        token = emulator._exchange.set(exchange)
+        try:
+            self._publish(self.arn, message, **options)
+        finally:
+            emulator._exchange.reset(token)
+        return exchange.messages
+
+    @staticmethod
+    def messages(queue: str) -> dict[str, str]:
+        found = sqs._queue_by_arn(f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}")
+        return {message["id"]: message["body"] for message in found["messages"]}
+
+
+@pytest.fixture
+def _scope(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(sns, "_deliver_to_sqs", emulator._noting_queue(sns._deliver_to_sqs))
+    monkeypatch.setattr(sqs, "_ensure_msg_fields", emulator._noting_id(sqs._ensure_msg_fields))
+    monkeypatch.setattr(sns, "_SNS_MAX_PAYLOAD_BYTES", 1_048_576)
+    with request_scope(ACCOUNT, REGION):
+        yield
+        sqs.reset()
+        sns.reset()
+        eventbridge.reset()
+
+
+@pytest.mark.usefixtures("_scope")
+def test_a_publish_is_reported_with_its_message_in_each_queue() -> None:
+    topic = Topic("a", "b")
+    reported = topic.publish("v=1\nevent=e")
+    assert reported.keys() == {"a", "b"}
+    assert reported["a"] != reported["b"]
+    for queue, message_id in reported.items():
+        assert topic.messages(queue) == {message_id: "v=1\nevent=e"}
+
+
+@pytest.mark.usefixtures("_scope")
+def test_what_is_sent_otherwise_is_reported_of_no_request() -> None:
+    Topic("a")
+    exchange = emulator._Exchange()
+    token = emulator._exchange.set(exchange)
+    url = sqs._act_create_queue({"QueueName": "other"}, "")["QueueUrl"]
+    sqs._act_send_message({"QueueUrl": url, "MessageBody": "x"}, url)
+    emulator._exchange.reset(token)
+    assert exchange.messages == {}
+
+
+@pytest.mark.usefixtures("_scope")
+def test_a_message_whose_queue_is_gone_is_redriven() -> None:
+    topic = Topic("a")
+    topic.subscribe("gone")
+    reported = topic.publish("message")
+    assert reported.keys() == {"a", "gone"}
+    assert topic.messages("letters") == {reported["gone"]: "message"}
+
+
+@pytest.mark.usefixtures("_scope")
+@pytest.mark.parametrize(
+    ("size", "most"), [(None, 262_144), (1_048_576, 1_048_576), (1_024, 1_024)]
+)
+def test_a_message_is_as_long_as_the_topic_takes(size: int | None, most: int) -> None:
+    topic = Topic("a", size=size)
+    assert topic.publish("x" * most)
+    with pytest.raises(sns.SnsPublishError, match="Message too long"):
+        topic.publish("x" * (most + 1))
+    assert len(topic.messages("a")) == 1
+
+
+@pytest.mark.usefixtures("_scope")
+@pytest.mark.parametrize("message", ["v=1\nevent=e", "[]", "1", '{"sqs": "x"}'])
+def test_a_structured_message_must_be_json(message: str) -> None:
+    topic = Topic("a")
+    with pytest.raises(sns.SnsPublishError, match="Message Structure - JSON message body failed"):
+        topic.publish(message, message_structure="json")
+    assert topic.messages("a") == {}
+    assert topic.publish(json.dumps({"default": "x"}), message_structure="json")
+
+
+@pytest.mark.parametrize(
+    ("answer", "document"),
+    [
+        (
+            sns._xml(
+                200, "PublishResponse", "<PublishResult><MessageId>m</MessageId></PublishResult>"
+            ),
+            {"PublishResponse": {"PublishResult": {"MessageId": "m"}}},
+        ),
+        (
+            sns._error("InvalidParameter", 'Message <too> "long"', 400),
+            {
+                "Error": {
+                    "Type": "Sender",
+                    "Code": "InvalidParameter",
+                    "Message": 'Message <too> "long"',
+                }
+            },
+        ),
+    ],
+)
+def test_api_gateway_gets_what_sns_answers_as_json(
+    answer: tuple[int, object, bytes], document: dict[str, Any]
+) -> None:
+    found = json.loads(emulator._json_of(answer[2]))
+    if "Error" in document:
+        assert found.pop("RequestId")
+    else:
+        assert found["PublishResponse"].pop("ResponseMetadata")["RequestId"]
+    assert found == document
+
+
+# Buses --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("_scope")
+def test_an_event_has_its_entrys_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eventbridge, "_now_ts", emulator._of_the_entry(lambda: 9.0))
+    put = emulator._one_by_one(eventbridge._put_events)
+    eventbridge._ensure_default_bus()
+    entry = {"Source": "shop", "DetailType": "GTM Event", "Detail": "{}"}
+    status, _, body = put(
+        {"Entries": [entry | {"Time": 5.5}, entry, entry | {"Source": "aws.own"}]}
+    )
+    answer = json.loads(body)
+    assert (status, answer["FailedEntryCount"]) == (200, 1)
+    assert [sorted(each) for each in answer["Entries"]] == [
+        ["EventId"],
+        ["EventId"],
+        ["ErrorCode", "ErrorMessage"],
+    ]
+    assert [event["Time"] for event in eventbridge._events_log_list()] == [5, 9]
+    assert put({"Entries": [entry] * 11})[0] == 400
 
 
 class Queue:

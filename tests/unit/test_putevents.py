@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.pinpoint import ERROR_NAMES, Limits
-from local.putevents import (
+from local.destination import (
     CONNECTION_DROPPED,
     EVERY,
+    Answered,
     Behaviour,
     ConnectionDropped,
-    PutEventsServer,
+    Outcome,
 )
+from local.pinpoint import ERROR_NAMES, Limits
+from local.putevents import PutEventsServer
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ def test_accepted_events_are_answered_and_recorded_one_by_one(server: PutEventsS
     assert list(server.delivered) == ["id-0", "id-1"]
     assert server.delivered["id-0"] == ("ep-1", sent, user)
     [request] = server.requests
-    assert (request.application_id, request.status) == ("app", 202)
+    assert (request.target, request.status) == ("app", 202)
     assert json.loads(request.body) == request.parsed
 
 
@@ -343,7 +345,7 @@ def test_only_the_newest_are_kept_when_bounded() -> None:
 
 def test_bodies_kept_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.dumps(batch(event())).encode()
-    monkeypatch.setattr("local.putevents._BODY_BYTES_KEPT", 2 * len(body))
+    monkeypatch.setattr("local.destination._BODY_BYTES_KEPT", 2 * len(body))
     server = PutEventsServer(keep=10)
     for _ in range(4):
         put(server, body)
@@ -470,6 +472,7 @@ def test_the_refusal_says_what_it_was_told_to(server: PutEventsServer) -> None:
         ({"throttle": 1}, "unknown field 'throttle'"),
         ({"throttle_share": 1.5}, "throttle_share must be a number between 0 and 1, got 1.5"),
         ({"fail_share": True}, "fail_share"),
+        ({"fail_records_share": 2}, "fail_records_share must be a number between 0 and 1"),
         ({"fail_share": float("nan")}, "fail_share"),
         ({"fail_next": -1}, "fail_next must be a whole number"),
         ({"drop_next": 1.5}, "drop_next must be a whole number"),
@@ -490,6 +493,12 @@ def test_a_behaviour_survives_json() -> None:
         latency_ms=20, fail_next=1, refuse_event_types=frozenset({"b", "a"}), slow_seconds=1
     )
     assert Behaviour.from_json(json.loads(json.dumps(behaviour.to_json()))) == behaviour
+
+
+def test_a_behaviour_that_the_service_cannot_show_is_refused(server: PutEventsServer) -> None:
+    with pytest.raises(ValueError, match="fail_records_share has no meaning for Amazon Pinpoint"):
+        server.behaviour = Behaviour(fail_records_share=0.5)
+    assert server.behaviour == Behaviour()
 
 
 def test_the_behaviour_is_set_over_http_and_watched(server: PutEventsServer) -> None:
@@ -514,12 +523,12 @@ class Observations:
     """An observer that keeps what it was told."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[str, int, str, bool]] = []
+        self.told: list[tuple[str, str, Outcome, str]] = []
 
-    def destination_answered(
-        self, *, event_id: str, status: int, message: str, dropped: bool = False, **_: Any
-    ) -> None:
-        self.told.append((event_id, status, message, dropped))
+    def destination_answered(self, destination: str, answered: Answered) -> None:
+        assert destination == "pinpoint"
+        event, outcome, status, message = answered
+        self.told.append((event.event_id, status, outcome, message))
 
 
 def test_the_observer_hears_of_every_event_and_attempt() -> None:
@@ -530,29 +539,29 @@ def test_the_observer_hears_of_every_event_and_attempt() -> None:
     put(server, request)
     put(server, request)
 
-    assert [(event_id, status, dropped) for event_id, status, _, dropped in observations.told] == [
-        ("id-0", 429, False),
-        ("id-1", 429, False),
-        ("id-2", 429, False),
-        ("id-0", 202, False),
-        ("id-1", 400, False),
-        ("id-2", 202, True),
+    assert [told[:3] for told in observations.told] == [
+        ("id-0", "429", Outcome.THROTTLED),
+        ("id-1", "429", Outcome.THROTTLED),
+        ("id-2", "429", Outcome.THROTTLED),
+        ("id-0", "202", Outcome.DELIVERED),
+        ("id-1", "400", Outcome.REFUSED),
+        ("id-2", "202", Outcome.DROPPED),
     ]
 
 
 @pytest.mark.parametrize(
     ("behaviour", "status"),
-    [(Behaviour(fail_next=1), 500), (Behaviour(drop_next=1), CONNECTION_DROPPED)],
+    [(Behaviour(fail_next=1), "500"), (Behaviour(drop_next=1), "none")],
 )
-def test_the_observer_hears_of_requests_that_failed(behaviour: Behaviour, status: int) -> None:
+def test_the_observer_hears_of_requests_that_failed(behaviour: Behaviour, status: str) -> None:
     observations = Observations()
     server = PutEventsServer(observer=observations, behaviour=behaviour)
     try:
         put(server, batch(event()))
     except ConnectionDropped:
-        assert status == CONNECTION_DROPPED
+        assert status == "none"
 
-    assert [told[:2] for told in observations.told] == [("id-0", status)]
+    assert [told[:3] for told in observations.told] == [("id-0", status, Outcome.FAILED)]
 
 
 def test_the_observer_hears_of_events_in_a_request_refused_whole() -> None:
@@ -562,7 +571,10 @@ def test_the_observer_hears_of_events_in_a_request_refused_whole() -> None:
     put(server, b"not json")
     put(server, {"BatchItem": {"ep-1": {"Events": {"x": "not an event"}}, "ep-2": None}})
 
-    assert [told[:2] for told in observations.told] == [("id-0", 400), ("id-1", 400)]
+    assert [told[:3] for told in observations.told] == [
+        ("id-0", "400", Outcome.REFUSED),
+        ("id-1", "400", Outcome.REFUSED),
+    ]
 
 
 def test_the_observer_hears_that_the_endpoints_data_was_refused() -> None:
@@ -572,6 +584,6 @@ def test_the_observer_hears_that_the_endpoints_data_was_refused() -> None:
     )
     put(server, batch(event()))
 
-    [(_, status, message, _)] = observations.told
-    assert status == 202
+    [(_, status, outcome, message)] = observations.told
+    assert (status, outcome) == ("202", Outcome.DELIVERED)
     assert "the endpoint's data was refused" in message

@@ -1,0 +1,199 @@
+"""What has arrived at a destination that the emulator keeps: read there, not taken from answers.
+
+Kinesis is read by ``GetRecords``, Firehose by the objects in its bucket, EventBridge by a rule that
+sends everything to a queue.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import OrderedDict
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from local.destination import Event, Exposition
+from local.model import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = ["Arrivals", "BusReader", "DeliveryStreamReader", "Reader", "StreamReader"]
+
+_RECORDS_AT_ONCE: Final = 1_000
+_MESSAGES_AT_ONCE: Final = 10  # SQS's limit
+
+
+class Reader(Protocol):
+    """Reads what is at a destination."""
+
+    def read(self) -> Iterator[Event]:
+        """Yield what is new since the last call."""
+        ...
+
+
+class Arrivals:
+    """The events that were read at one destination. Safe to use from every thread.
+
+    Args:
+        kind: The destination's kind.
+        reader: Reads it. Used by one thread at a time.
+        keep: How many events to keep, the newest; ``None``, the default, is all.
+    """
+
+    def __init__(self, kind: str, reader: Reader, keep: int | None = None) -> None:
+        self.kind = kind
+        self.keep = keep
+        self._reader = reader
+        self._lock = threading.Lock()
+        self._events: OrderedDict[str, list[Event]] = OrderedDict()
+
+    @property
+    def events(self) -> dict[str, list[Event]]:
+        """The events by their IDs: more than one of an ID that is there more than once."""
+        with self._lock:
+            return {event_id: list(events) for event_id, events in self._events.items()}
+
+    def read(self) -> list[Event]:
+        """Return what is new."""
+        new = list(self._reader.read())
+        with self._lock:
+            for event in new:
+                self._events.setdefault(event.event_id, []).append(event)
+            while self.keep is not None and len(self._events) > self.keep:
+                self._events.popitem(last=False)
+        return new
+
+
+class StreamReader:
+    """Reads the shards of a Kinesis stream from their beginning.
+
+    Args:
+        kinesis: A boto3 client.
+        arn: The stream.
+    """
+
+    def __init__(self, kinesis: Any, arn: str) -> None:
+        self._kinesis = kinesis
+        self._arn = arn
+        self._last: dict[str, str | None] = {
+            shard["ShardId"]: None for shard in kinesis.list_shards(StreamARN=arn)["Shards"]
+        }
+
+    def read(self) -> Iterator[Event]:
+        """See :class:`Reader`."""
+        for shard in self._last:
+            # A new iterator each time: one that is kept expires after five minutes of no use.
+            iterator = self._iterator(shard)
+            while True:
+                answer = self._kinesis.get_records(ShardIterator=iterator, Limit=_RECORDS_AT_ONCE)
+                for record in answer["Records"]:
+                    self._last[shard] = record["SequenceNumber"]
+                    yield self._event(shard, record)
+                if not answer["Records"]:
+                    break
+                iterator = answer["NextShardIterator"]
+
+    def _iterator(self, shard: str) -> str:
+        last = self._last[shard]
+        where = (
+            {"ShardIteratorType": "TRIM_HORIZON"}
+            if last is None
+            else {"ShardIteratorType": "AFTER_SEQUENCE_NUMBER", "StartingSequenceNumber": last}
+        )
+        answer = self._kinesis.get_shard_iterator(StreamARN=self._arn, ShardId=shard, **where)
+        iterator: str = answer["ShardIterator"]
+        return iterator
+
+    @staticmethod
+    def _event(shard: str, record: Mapping[str, Any]) -> Event:
+        shown = {
+            "ShardId": shard,
+            "SequenceNumber": record["SequenceNumber"],
+            "PartitionKey": record["PartitionKey"],
+        }
+        return _event(record["Data"], "In the stream", shown, inside="Data")
+
+
+class DeliveryStreamReader:
+    """Reads the objects that Firehose has written into a bucket, each with lines of JSON.
+
+    Args:
+        s3: A boto3 client.
+        bucket: The bucket.
+    """
+
+    def __init__(self, s3: Any, bucket: str) -> None:
+        self._s3 = s3
+        self._bucket = bucket
+        self._read: set[str] = set()
+        self._hour = ""  # their keys begin with it: earlier ones are not looked at again
+
+    def read(self) -> Iterator[Event]:
+        """See :class:`Reader`."""
+        pages = self._s3.get_paginator("list_objects_v2").paginate(
+            Bucket=self._bucket, StartAfter=self._hour
+        )
+        for page in pages:
+            for found in page.get("Contents", []):
+                key: str = found["Key"]
+                if key not in self._read:
+                    self._read.add(key)
+                    self._hour = max(self._hour, key.rpartition("/")[0])
+                    yield from self._events(key)
+        self._read = {key for key in self._read if key > self._hour}
+
+    def _events(self, key: str) -> Iterator[Event]:
+        body: bytes = self._s3.get_object(Bucket=self._bucket, Key=key)["Body"].read()
+        for number, line in enumerate(body.split(b"\n")[:-1], start=1):
+            yield _event(
+                line, "In the bucket", {"Bucket": self._bucket, "Key": key, "Line": number}
+            )
+
+
+class BusReader:
+    """Reads the queue that a rule on an event bus sends everything to.
+
+    Args:
+        sqs: A boto3 client.
+        queue_url: The queue.
+    """
+
+    def __init__(self, sqs: Any, queue_url: str) -> None:
+        self._sqs = sqs
+        self._queue_url = queue_url
+
+    def read(self) -> Iterator[Event]:
+        """See :class:`Reader`."""
+        while True:
+            messages = self._sqs.receive_message(
+                QueueUrl=self._queue_url, MaxNumberOfMessages=_MESSAGES_AT_ONCE
+            ).get("Messages", [])
+            if not messages:
+                return
+            self._sqs.delete_message_batch(
+                QueueUrl=self._queue_url,
+                Entries=[
+                    {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"]}
+                    for number, message in enumerate(messages)
+                ],
+            )
+            for message in messages:
+                envelope = json.loads(message["Body"])
+                detail = json.dumps(envelope.pop("detail")).encode()
+                yield _event(detail, "As a rule on the bus gets it", envelope, inside="detail")
+
+
+def _event(data: bytes, title: str, shown: Mapping[str, Any], *, inside: str = "") -> Event:
+    try:
+        document = json.loads(data)
+    except ValueError:
+        document = data.decode("utf-8", "replace")
+    record = document if isinstance(document, dict) else {}
+    return Event(
+        text(record, "event_id"),
+        text(record, "endpoint_id"),
+        text(record, "event_type"),
+        record,
+        {},
+        (Exposition(title, {**shown, inside: document} if inside else shown),),
+    )

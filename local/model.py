@@ -1,0 +1,146 @@
+"""What a service's own model says of a request: shared by the stand-ins for destinations.
+
+Shapes, error names and limits are read from botocore's service models. botocore itself checks
+types, required members and lower limits only: :func:`faults` adds upper limits, patterns and
+enumerations, which the services do check.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from botocore.loaders import create_loader
+from botocore.model import OperationModel, ServiceModel
+from botocore.validate import ParamValidator
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+__all__ = [
+    "RequestRefused",
+    "error_names",
+    "faults",
+    "items",
+    "member",
+    "operation",
+    "parse_json",
+    "text",
+]
+
+_LONGEST_MESSAGE: Final = 2_000
+
+
+class RequestRefused(Exception):
+    """The request as a whole is refused: no event of it was looked at.
+
+    Args:
+        status: HTTP status.
+        message: What was wrong, for the message of the answer.
+        code: The service's name for the error. Default: the one that its model has for the status.
+    """
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = _shorten(message)
+        self.code = code
+
+
+def operation(service: str, name: str) -> OperationModel:
+    """Return botocore's model of an operation."""
+    model = create_loader().load_service_model(service, "service-2")
+    return ServiceModel(model, service).operation_model(name)
+
+
+def error_names(model: OperationModel) -> dict[int, str]:
+    """Return the modelled exceptions by HTTP status: ``{429: "TooManyRequestsException", …}``."""
+    return {
+        shape.metadata["error"]["httpStatusCode"]: shape.name
+        for shape in model.error_shapes
+        if "error" in shape.metadata
+    }
+
+
+def parse_json(body: bytes) -> Any:
+    """Return the JSON document in ``body``.
+
+    Raises:
+        RequestRefused: 400; it is none.
+    """
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, f"The body is not JSON: {error}") from error
+
+
+def faults(value: Mapping[str, Any], shape: Any) -> Iterator[str]:
+    """Yield what is wrong with the parameters of an operation, by its input shape."""
+    report = ParamValidator().validate(value, shape).generate_report()
+    if report:
+        yield report
+    else:
+        yield from _limit_faults(value, shape, shape.name)
+
+
+def _limit_faults(value: Any, shape: Any, path: str) -> Iterator[str]:
+    match shape.type_name:
+        case "structure":
+            for name, member in value.items():
+                yield from _limit_faults(member, shape.members[name], f"{path}.{name}")
+        case "list":
+            yield from _size_faults(len(value), shape, path, "members")
+            for number, member in enumerate(value):
+                yield from _limit_faults(member, shape.member, f"{path}[{number}]")
+        case "map":
+            for key, member in value.items():
+                yield from _limit_faults(key, shape.key, f"{path} (key {key!r})")
+                yield from _limit_faults(member, shape.value, f"{path}.{key}")
+        case "string":
+            yield from _text_faults(value, shape, path)
+        case "blob":
+            yield from _size_faults(len(value), shape, path, "bytes")
+
+
+def _text_faults(value: str, shape: Any, path: str) -> Iterator[str]:
+    yield from _size_faults(len(value), shape, path, "characters")
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, value):
+        yield f"{path} must match {pattern}, got {value!r}"
+    if shape.enum and value not in shape.enum:
+        yield f"{path} must be one of {', '.join(shape.enum)}, got {value!r}"
+
+
+def _size_faults(size: int, shape: Any, path: str, what: str) -> Iterator[str]:
+    low, high = shape.metadata.get("min", 0), shape.metadata.get("max")
+    if size < low or (high is not None and size > high):
+        yield f"{path} has {size:,} {what}, it must have {low:,} to {high or float('inf'):,}"
+
+
+def member(value: object, name: str) -> object:
+    """Return a member of what may or may not be a JSON object."""
+    return value.get(name) if isinstance(value, dict) else None
+
+
+def items(value: object) -> Iterator[Any]:
+    """Yield the members of what may or may not be a JSON list."""
+    if isinstance(value, list):
+        yield from value
+
+
+def text(value: Mapping[str, Any], name: str) -> str:
+    """Return a member that may be missing or of another type as text."""
+    found = value.get(name)
+    return found if isinstance(found, str) else ""
+
+
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+def _shorten(message: str) -> str:
+    if len(message) <= _LONGEST_MESSAGE:
+        return message
+    return f"{message[:_LONGEST_MESSAGE]}… ({len(message):,} characters in all)"

@@ -1,0 +1,606 @@
+"""Kinesis, Firehose and EventBridge: a server before each of the emulator's own services.
+
+The emulator keeps the records. In front of it each operation is held against botocore's service
+model and the service's quotas, can be told to misbehave in the service's own way, and says what
+each event in it was answered. Point an AWS SDK at it with ``AWS_ENDPOINT_URL_KINESIS``,
+``…_FIREHOSE`` and ``…_EVENTBRIDGE``; the three, and more, can share one address, for the header
+``X-Amz-Target`` tells them apart.
+
+What none of these services can say of a single record, that it is refused for good, refuses here
+the request that it is in, as a record that is too large does. EventBridge alone can.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import time
+import uuid
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+from urllib.error import HTTPError, URLError
+from urllib.request import ProxyHandler, build_opener
+from urllib.request import Request as UrlRequest
+
+from starlette.concurrency import run_in_threadpool
+from starlette.routing import BaseRoute, Route
+
+from local.destination import (
+    Answered,
+    DestinationServer,
+    EscapedJSONResponse,
+    Event,
+    Exposition,
+    Outcome,
+    ServerEndpoint,
+    Settled,
+    Told,
+)
+from local.model import RequestRefused, faults, items, member, operation, parse_json, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from starlette.requests import Request
+    from starlette.responses import Response
+
+__all__ = ["EventBridgeServer", "FirehoseServer", "KinesisServer", "StreamServer", "json_route"]
+
+_CONTENT_TYPE: Final = "application/x-amz-json-1.1"
+_FORWARD_SECONDS: Final = 30.0
+_MAX_HASH: Final = 2**128
+
+_FAILING: Final = "Answers 200, and for some of the records"
+_REFUSING_WHOLE: Final = (
+    "Answers 400 InvalidArgumentException to the request that holds one: this service refuses no "
+    "record alone."
+)
+
+# On the local machine only: a proxy for the world outside must not see these requests.
+_opener = build_opener(ProxyHandler({}))
+
+
+class StreamServer(DestinationServer):
+    """One operation of the AWS JSON protocol that puts records, before the emulator's own.
+
+    Args:
+        upstream: Where the emulator is. ``None`` while it is not known: requests are answered as
+            by a service that has failed.
+        options: See :class:`~local.destination.DestinationServer`.
+    """
+
+    model_name: ClassVar[str]
+    """botocore's name of the service."""
+    records_member: ClassVar[str] = "Records"
+    """The member of the request that holds the records."""
+    answers_member: ClassVar[str] = "Records"
+    """The member of the answer that holds an answer for each record."""
+    count_member: ClassVar[str]
+    """The member of the answer that counts the records that failed."""
+    record_failure: ClassVar[tuple[str, Outcome]]
+    """Name of the error for a record that failed for now, and what it means."""
+    invalid: ClassVar[str] = "InvalidArgumentException"
+    """Name of the error for a request that is refused for what it holds."""
+    passed_bytes: ClassVar[int | None] = None
+    """The most data that the emulator takes in a request, where that is less than AWS does."""
+
+    def __init__(self, upstream: str | None = None, **options: Any) -> None:
+        self.upstream = upstream
+        self._model = operation(self.model_name, self.operation)
+        super().__init__(**options)
+
+    # What a subclass says ---------------------------------------------------------------------
+
+    @abstractmethod
+    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
+        """Yield the events that a record carries, even one that is malformed."""
+
+    def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a document with its values as botocore's model has them: bytes for blobs."""
+        return document
+
+    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG002
+        """Yield what the service model cannot say about a request."""
+        yield from ()
+
+    def _throttles(self, record: Mapping[str, Any]) -> bool:  # noqa: ARG002
+        """Return whether a quota keeps a single record out."""
+        return False
+
+    # The request ------------------------------------------------------------------------------
+
+    @property
+    def header(self) -> str:
+        """The value of ``X-Amz-Target`` that names the operation."""
+        metadata = self._model.service_model.metadata
+        return f"{metadata['targetPrefix']}.{self.operation}"
+
+    @property
+    def routes(self) -> Sequence[BaseRoute]:
+        """See :class:`~local.destination.DestinationServer`."""
+        return (json_route([self]),)
+
+    def _parse(self, request: Request, body: bytes) -> dict[str, Any]:
+        media_type = request.headers.get("content-type", "")
+        if media_type != _CONTENT_TYPE:
+            raise RequestRefused(
+                HTTPStatus.NOT_FOUND,
+                f"Content-Type must be {_CONTENT_TYPE}, got {media_type!r}",
+                "UnknownOperationException",
+            )
+        try:
+            document = parse_json(body)
+        except RequestRefused as refusal:
+            refusal.code = "SerializationException"
+            raise
+        if not isinstance(document, dict):
+            raise RequestRefused(
+                HTTPStatus.BAD_REQUEST, "The body must be a JSON object", "SerializationException"
+            )
+        try:
+            fault = next(faults(self._shape(document), self._model.input_shape), None)
+        except ValueError as error:  # not base64
+            raise RequestRefused(
+                HTTPStatus.BAD_REQUEST, str(error), "SerializationException"
+            ) from error
+        if fault:
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, fault, "ValidationException")
+        fault = next(self._limit_faults(document), None)
+        if fault:
+            raise RequestRefused(HTTPStatus.BAD_REQUEST, fault, self.invalid)
+        return document
+
+    async def _settle(
+        self,
+        request: Request,
+        document: dict[str, Any],
+        body: bytes,  # noqa: ARG002 - what is passed on may be less
+        told: Told,
+    ) -> Settled:
+        """Pass the records on to the emulator, but for those that are to fail."""
+        records: list[dict[str, Any]] = document[self.records_member]
+        events = [list(self._record_events(record)) for record in records]
+        answers = [
+            self._own_answer(record, carried, told)
+            for record, carried in zip(records, events, strict=True)
+        ]
+        passed = [record for record, answer in zip(records, answers, strict=True) if answer is None]
+        content: dict[str, Any] = {}
+        theirs: list[dict[str, Any]] = []
+        for part in self._parts(passed):
+            content = await self._pass_on(request, {**document, self.records_member: part})
+            theirs += content[self.answers_member]
+        each = iter(theirs)
+        merged = [next(each) if answer is None else answer for answer in answers]
+        content[self.answers_member] = merged
+        content[self.count_member] = sum("ErrorCode" in answer for answer in merged)
+        return Settled(
+            content,
+            [
+                self._answered(event, answer)
+                for carried, answer in zip(events, merged, strict=True)
+                for event in carried
+            ],
+        )
+
+    def _parts(self, records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+        """Yield the records in as many parts as the emulator needs them in."""
+        part: list[dict[str, Any]] = []
+        size = 0
+        for record in records:
+            size += len(text(record, "Data"))
+            if part and self.passed_bytes is not None and size > self.passed_bytes:
+                yield part
+                part, size = [], len(text(record, "Data"))
+            part.append(record)
+        if part:
+            yield part
+
+    def _own_answer(
+        self, record: Mapping[str, Any], events: Iterable[Event], told: Told
+    ) -> dict[str, Any] | None:
+        """Return the answer to a record that is not passed on.
+
+        Raises:
+            RequestRefused: It is to be refused, which the service does with the request only.
+        """
+        if any(told.behaviour.refuses(event) for event in events):
+            return self._refuse(told)
+        if told.fails():
+            return {"ErrorCode": self.record_failure[0], "ErrorMessage": "Told to fail records"}
+        if self._throttles(record):
+            return {"ErrorCode": self.record_failure[0], "ErrorMessage": "Rate exceeded"}
+        return None
+
+    def _refuse(self, told: Told) -> dict[str, Any]:
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, told.behaviour.refuse_message, self.invalid)
+
+    def _answered(self, event: Event, answer: Mapping[str, Any]) -> Answered:
+        code = answer.get("ErrorCode")
+        if code is None:
+            return Answered(event, Outcome.DELIVERED, "200", self._accepted_words(answer))
+        return Answered(event, self._outcome(code), code, answer.get("ErrorMessage") or code)
+
+    def _outcome(self, code: str) -> Outcome:
+        name, outcome = self.record_failure
+        return outcome if code == name else Outcome.FAILED
+
+    def _accepted_words(self, answer: Mapping[str, Any]) -> str:  # noqa: ARG002
+        return "Accepted"
+
+    async def _pass_on(self, request: Request, document: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the emulator's answer.
+
+        Raises:
+            RequestRefused: It refuses the request.
+        """
+        headers = {
+            name: request.headers[name]
+            for name in ("authorization", "content-type", "x-amz-date", "x-amz-target")
+            if name in request.headers
+        }
+        status, answer = await run_in_threadpool(self._post, json.dumps(document).encode(), headers)
+        if status == HTTPStatus.OK:
+            return answer
+        code = str(answer.get("__type", "InternalFailure")).rpartition("#")[2]
+        raise RequestRefused(status, str(answer.get("message") or code), code)
+
+    def _post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+        status, code = self.failed
+        if self.upstream is None:
+            return status, {"__type": code, "message": "The emulator is not there yet"}
+        request = UrlRequest(self.upstream, body, dict(headers))  # noqa: S310 - the emulator's
+        try:
+            with _opener.open(request, timeout=_FORWARD_SECONDS) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            with error:
+                try:
+                    return error.code, json.load(error)
+                except ValueError:
+                    return error.code, {}
+        except (URLError, OSError) as error:
+            return status, {"__type": code, "message": f"The emulator does not answer: {error}"}
+
+    def _events(self, document: object) -> Iterator[Event]:
+        for record in items(member(document, self.records_member)):
+            if isinstance(record, dict):
+                yield from self._record_events(record)
+
+    def _too_large(self) -> RequestRefused:
+        return RequestRefused(
+            HTTPStatus.BAD_REQUEST,
+            f"The request is over the limit of {self.request_bytes:,} bytes",
+            self.invalid,
+        )
+
+    def _error(self, refusal: RequestRefused) -> Response:
+        return _json_error(refusal)
+
+    def _short(self, refusal: RequestRefused) -> str:
+        return refusal.code or str(int(refusal.status))
+
+
+def json_route(servers: Iterable[StreamServer]) -> Route:
+    """Return the route that all of the servers share: ``X-Amz-Target`` names one of them."""
+    by_header = {server.header: server for server in servers}
+
+    async def answer(request: Request) -> Response:
+        header = request.headers.get("x-amz-target", "")
+        server = by_header.get(header)
+        if server is None:
+            return _json_error(
+                RequestRefused(
+                    HTTPStatus.NOT_FOUND,
+                    f"X-Amz-Target must be one of {', '.join(by_header)}, got {header!r}",
+                    "UnknownOperationException",
+                )
+            )
+        return await server.answer(request)
+
+    return Route("/", ServerEndpoint(answer), methods=["POST"], name="aws_json")
+
+
+class KinesisServer(StreamServer):
+    """``PutRecords`` of Kinesis Data Streams: one record an event.
+
+    Each shard takes 1,000 records and 1 MiB a second, as on AWS: what is over it fails alone.
+
+    Args:
+        upstream: Where the emulator is.
+        shards: How many shards the stream has; ``None`` is no quota.
+        options: See :class:`~local.destination.DestinationServer`.
+    """
+
+    kind: ClassVar[str] = "kinesis"
+    title: ClassVar[str] = "Amazon Kinesis Data Streams"
+    operation: ClassVar[str] = "PutRecords"
+    service: ClassVar[str] = "kinesis"
+    model_name: ClassVar[str] = "kinesis"
+    count_member: ClassVar[str] = "FailedRecordCount"
+    record_failure: ClassVar[tuple[str, Outcome]] = (
+        "ProvisionedThroughputExceededException",
+        Outcome.THROTTLED,
+    )
+    throttled: ClassVar[tuple[int, str]] = (400, "ProvisionedThroughputExceededException")
+    failed: ClassVar[tuple[int, str]] = (500, "InternalFailure")
+    refusing: ClassVar[str] = _REFUSING_WHOLE
+    failing: ClassVar[str] = f"{_FAILING} ProvisionedThroughputExceededException."
+
+    record_bytes: ClassVar[int] = 1_048_576
+    """Data and partition key of one record: a stream's limit unless it is raised."""
+    records_bytes: ClassVar[int] = 10_485_760
+    """Data and partition keys of one request, before base64."""
+    # The emulator has not followed when AWS raised that from 5 MiB.
+    passed_bytes: ClassVar[int | None] = 4_000_000
+
+    def __init__(
+        self,
+        upstream: str | None = None,
+        *,
+        shards: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        **options: Any,
+    ) -> None:
+        self._shards = [_Shard(clock) for _ in range(shards or 0)]
+        super().__init__(upstream, clock=clock, **options)
+
+    @property
+    def request_bytes(self) -> int:
+        """See :class:`~local.destination.DestinationServer`."""
+        return 2 * self.records_bytes
+
+    def _target(self, request: Request, document: object) -> str:  # noqa: ARG002
+        found = member(document, "StreamARN") or member(document, "StreamName")
+        return found if isinstance(found, str) else ""
+
+    def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _with_bytes(document)
+
+    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:
+        if "StreamARN" not in document and "StreamName" not in document:
+            yield "Either StreamARN or StreamName must be given"
+        sizes = [_kinesis_size(record) for record in document["Records"]]
+        if sum(sizes) > self.records_bytes:
+            yield f"{sum(sizes):,} bytes of records, over the limit of {self.records_bytes:,}"
+        if max(sizes) > self.record_bytes:
+            yield f"A record has {max(sizes):,} bytes, over the limit of {self.record_bytes:,}"
+        for record in document["Records"]:
+            if "PartitionKey" not in record:
+                yield "A record has no PartitionKey"
+
+    def _throttles(self, record: Mapping[str, Any]) -> bool:
+        if not self._shards:
+            return False
+        digest = hashlib.md5(_bytes(record, "PartitionKey"), usedforsecurity=False).digest()
+        shard = self._shards[int.from_bytes(digest) * len(self._shards) // _MAX_HASH]
+        return not shard.take(_kinesis_size(record))
+
+    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
+        document = _json_of(_decoded(record))
+        shown = {"PartitionKey": record.get("PartitionKey"), "Data": document}
+        yield _event(document, Exposition("Stream record", shown))
+
+    def _accepted_words(self, answer: Mapping[str, Any]) -> str:
+        return f"Accepted in {answer.get('ShardId')}"
+
+
+class FirehoseServer(StreamServer):
+    """``PutRecordBatch`` of Data Firehose: many events a record, one on each line."""
+
+    kind: ClassVar[str] = "firehose"
+    title: ClassVar[str] = "Amazon Data Firehose"
+    operation: ClassVar[str] = "PutRecordBatch"
+    service: ClassVar[str] = "firehose"
+    model_name: ClassVar[str] = "firehose"
+    answers_member: ClassVar[str] = "RequestResponses"
+    count_member: ClassVar[str] = "FailedPutCount"
+    record_failure: ClassVar[tuple[str, Outcome]] = (
+        "ServiceUnavailableException",
+        Outcome.THROTTLED,
+    )
+    throttled: ClassVar[tuple[int, str]] = (503, "ServiceUnavailableException")
+    failed: ClassVar[tuple[int, str]] = (500, "InternalFailure")
+    refusing: ClassVar[str] = _REFUSING_WHOLE
+    failing: ClassVar[str] = f"{_FAILING} ServiceUnavailableException."
+
+    records_bytes: ClassVar[int] = 4_194_304
+    """Data of one request, before base64."""
+
+    @property
+    def request_bytes(self) -> int:
+        """See :class:`~local.destination.DestinationServer`."""
+        return 2 * self.records_bytes
+
+    def _target(self, request: Request, document: object) -> str:  # noqa: ARG002
+        found = member(document, "DeliveryStreamName")
+        return found if isinstance(found, str) else ""
+
+    def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
+        return _with_bytes(document)
+
+    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:
+        size = sum(len(_decoded(record)) for record in document["Records"])
+        if size > self.records_bytes:
+            yield f"{size:,} bytes of records, over the limit of {self.records_bytes:,}"
+
+    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
+        for line in _decoded(record).splitlines(keepends=True):
+            yield _event(_json_of(line), Exposition("Line of a record", _json_of(line)))
+
+
+class EventBridgeServer(StreamServer):
+    """``PutEvents`` of EventBridge: one entry an event."""
+
+    kind: ClassVar[str] = "eventbridge"
+    title: ClassVar[str] = "Amazon EventBridge"
+    operation: ClassVar[str] = "PutEvents"
+    service: ClassVar[str] = "events"
+    model_name: ClassVar[str] = "events"
+    records_member: ClassVar[str] = "Entries"
+    answers_member: ClassVar[str] = "Entries"
+    count_member: ClassVar[str] = "FailedEntryCount"
+    record_failure: ClassVar[tuple[str, Outcome]] = ("InternalFailure", Outcome.FAILED)
+    throttled: ClassVar[tuple[int, str]] = (400, "ThrottlingException")
+    failed: ClassVar[tuple[int, str]] = (500, "InternalException")
+    refusing: ClassVar[str] = "Answers 200, and InvalidArgument for each of the entries."
+    failing: ClassVar[str] = f"{_FAILING} InternalFailure."
+    invalid: ClassVar[str] = "ValidationException"
+
+    entries_bytes: ClassVar[int] = 999_999
+    """Of one request, as EventBridge counts an entry's size: "less than 1 MB"."""
+
+    _refusal: ClassVar[str] = "InvalidArgument"
+    # Those that say: this entry, sent again, is refused again.
+    _for_good: ClassVar[frozenset[str]] = frozenset(
+        {
+            "InvalidArgument",
+            "MalformedDetail",
+            "RedactionFailure",
+        }
+    )
+
+    @property
+    def request_bytes(self) -> int:
+        """See :class:`~local.destination.DestinationServer`."""
+        return 4 * self.entries_bytes
+
+    def _target(self, request: Request, document: object) -> str:  # noqa: ARG002
+        for entry in items(member(document, "Entries")):
+            if isinstance(entry, dict):
+                return text(entry, "EventBusName")
+        return ""
+
+    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:
+        size = sum(_entry_size(entry) for entry in document["Entries"])
+        if size > self.entries_bytes:
+            yield f"Total size of the entries is {size:,}, over the limit of {self.entries_bytes:,}"
+
+    def _own_answer(
+        self, record: Mapping[str, Any], events: Iterable[Event], told: Told
+    ) -> dict[str, Any] | None:
+        for name in ("Source", "DetailType", "Detail"):
+            if not text(record, name):
+                return {
+                    "ErrorCode": self._refusal,
+                    "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required "
+                    "argument.",
+                }
+        if not isinstance(_json_of(_bytes(record, "Detail")), dict):
+            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
+        return super()._own_answer(record, events, told)
+
+    def _refuse(self, told: Told) -> dict[str, Any]:
+        return {"ErrorCode": self._refusal, "ErrorMessage": told.behaviour.refuse_message}
+
+    def _outcome(self, code: str) -> Outcome:
+        return Outcome.REFUSED if code in self._for_good else super()._outcome(code)
+
+    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
+        document = _json_of(_bytes(record, "Detail"))
+        yield _event(document, Exposition("Event bus entry", {**record, "Detail": document}))
+
+
+@dataclass(slots=True)
+class _Shard:
+    """What a shard takes in a second: two token buckets, full at first."""
+
+    clock: Callable[[], float]
+    records: float = 1_000
+    size: float = 1_048_576
+    filled: float = field(init=False)
+
+    most_records: ClassVar[int] = 1_000
+    most_bytes: ClassVar[int] = 1_048_576
+
+    def __post_init__(self) -> None:
+        self.filled = self.clock()
+
+    def take(self, size: int) -> bool:
+        now = self.clock()
+        passed = now - self.filled
+        self.filled = now
+        self.records = min(self.most_records, self.records + passed * self.most_records)
+        self.size = min(self.most_bytes, self.size + passed * self.most_bytes)
+        if self.records < 1 or self.size < size:
+            return False
+        self.records -= 1
+        self.size -= size
+        return True
+
+
+def _json_error(refusal: RequestRefused) -> Response:
+    return EscapedJSONResponse(
+        {"__type": refusal.code, "message": refusal.message},
+        status_code=refusal.status,
+        headers={"x-amzn-RequestId": str(uuid.uuid4()), "Content-Type": _CONTENT_TYPE},
+    )
+
+
+def _with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a document with each record's data decoded.
+
+    Raises:
+        ValueError: It is not base64.
+    """
+    records = document.get("Records")
+    if not isinstance(records, list):
+        return document
+    return {
+        **document,
+        "Records": [
+            {**record, "Data": base64.b64decode(record["Data"], validate=True)}
+            if isinstance(record, dict) and isinstance(record.get("Data"), str)
+            else record
+            for record in records
+        ],
+    }
+
+
+def _decoded(record: Mapping[str, Any]) -> bytes:
+    """Return the data of a record, nothing if it is malformed."""
+    try:
+        return base64.b64decode(text(record, "Data"), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _bytes(value: Mapping[str, Any], name: str) -> bytes:
+    # JSON can carry half a surrogate pair, written as an escape.
+    return text(value, name).encode("utf-8", "surrogatepass")
+
+
+def _kinesis_size(record: Mapping[str, Any]) -> int:
+    return len(_decoded(record)) + len(_bytes(record, "PartitionKey"))
+
+
+def _entry_size(entry: Mapping[str, Any]) -> int:
+    """Return the size of an entry as EventBridge's documentation counts it."""
+    size = 14 if "Time" in entry else 0
+    for name in ("Source", "DetailType", "Detail"):
+        size += len(_bytes(entry, name))
+    return size + sum(len(resource.encode()) for resource in entry.get("Resources", []))
+
+
+def _json_of(data: bytes) -> Any:
+    """Return the JSON value in ``data``, or its text if there is none."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", "replace")
+
+
+def _event(document: Any, got: Exposition) -> Event:
+    record = document if isinstance(document, dict) else {}
+    return Event(
+        text(record, "event_id"),
+        text(record, "endpoint_id"),
+        text(record, "event_type"),
+        record,
+        {},
+        (got,),
+    )
