@@ -1,1 +1,1 @@
-"""What the system costs, how it behaves under load, and how fast the function is."""
+"""How fast, how cheap and how far: measurements, costs and a simulation."""

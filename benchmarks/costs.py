@@ -2,7 +2,8 @@
 
 Three designs are compared: this project's; *one by one*, which has the same queue in front but
 takes 10 messages an invocation and sends each event in a request of its own; and *Lambda behind API
-Gateway*, in which every hit invokes a function that sends one event before it answers.
+Gateway*, in which every hit invokes a function that sends one event before it answers. With several
+destinations this project's has an SNS topic, and behind it a queue and a function for each.
 
 No allowance is deducted except Amazon Pinpoint's 100 million events: the others (1 million SQS
 requests, 1 million invocations, 400,000 GB-seconds, 100,000 traces, 5 GB of logs, 100 GB out)
@@ -236,14 +237,14 @@ class Timing:
     request_latency: float
 
 
-# PLACEHOLDERS until RESULTS.md is there: replace by what is measured, then run
-# `python -m benchmarks.document`, which brings docs/capacity.md and its plots up to date.
 TIMING: Final = Timing(
-    invocation_cpu=0.002,
-    event_cpu=60e-6,
-    request_cpu=0.004,
+    invocation_cpu=0.0001,
+    event_cpu=19e-6,
+    request_cpu=0.0004,
     request_latency=0.1,
 )
+"""CPU as measured on two cores of an AMD EPYC with Python 3.11 (``benchmarks/RESULTS.md``; Lambda's
+is another processor). The latency is assumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -281,7 +282,7 @@ class Settings:
         log_retention: Months that logs are kept.
     """
 
-    memory_size: int = 512
+    memory_size: int = 256
     batch_size: int = 10_000
     batching_window: float = 5.0
     max_concurrency: int = 2
@@ -296,8 +297,8 @@ VCPU_MEMORY: Final = 1_769
 MAX_PAYLOAD: Final = 6_000_000
 """Bytes of an event source's batch (AWS Lambda developer guide): 6 MB, read as the smaller."""
 
-WORKERS: Final = 16
-"""Requests under way at once: ``_MAX_CALLS`` of ``gtm_events.destinations.pinpoint``."""
+WORKERS: Final = 32
+"""Requests under way at once: ``BatchService.max_calls``."""
 
 RECEIVED: Final = 10
 """Messages that one ReceiveMessage or DeleteMessageBatch holds at most (SQS API reference)."""
@@ -337,7 +338,9 @@ def billed_seconds(events: float, settings: Settings, timing: Timing = TIMING) -
     share = cpu_share(settings.memory_size)
     cpu = (timing.invocation_cpu + events * timing.event_cpu) / share
     sending = requests * timing.request_cpu / share
-    paced = max(0.0, requests - settings.requests_per_second) / settings.requests_per_second
+    # The pacer keeps one request of the burst back.
+    burst = max(1.0, settings.requests_per_second - 1)
+    paced = max(0.0, requests - burst) / settings.requests_per_second
     rounds = (math.ceil(requests / WORKERS) - 1) * timing.request_latency
     return cpu + max(sending, paced, rounds) + timing.request_latency
 
@@ -390,7 +393,7 @@ class Bill:
         design: Its name.
         events: Events in the month.
         items: What is charged.
-        requests: Requests to the destination.
+        requests: Requests to the destination; to each, if there are several.
     """
 
     design: str
@@ -445,13 +448,30 @@ def _function(
     ]
 
 
-def _queue(events: float, invocations: float) -> Item:
-    """Return what the queue costs: sent one by one, received and deleted by tens."""
+def _taken(events: float, invocations: float) -> float:
+    """Return the requests that take ``events`` out of a queue: received and deleted by tens."""
     batch = events / invocations
     taken = invocations * math.ceil(batch / RECEIVED)
     # A poll that finds nothing is charged too; a busy queue answers at once.
     idle = _POLLERS * SECONDS_A_MONTH / _POLL_SECONDS
-    return Item(SQS, events + max(taken, idle) + taken)
+    return max(taken, idle) + taken
+
+
+def _messages(events: float, taken: float, destinations: int) -> list[Item]:
+    """Return what it costs to bring ``events`` to each destination's function.
+
+    With one destination API Gateway writes into its queue; with several it publishes to a topic,
+    which writes into each one's queue for nothing (docs/decisions/0008-fan-out.md).
+    """
+    if destinations == 1:
+        return [Item(SQS, events + taken)]
+    return [Item(SNS, events), Item(SQS, destinations * taken)]
+
+
+def messages_per_million(destinations: int) -> float:
+    """Return the US dollars of a million events' messages if every request to SQS is full."""
+    taken = 2 * MILLION / RECEIVED
+    return sum(item.dollars for item in _messages(MILLION, taken, destinations))
 
 
 def batching(
@@ -459,21 +479,26 @@ def batching(
     settings: Settings | None = None,
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
+    destinations: int = 1,
 ) -> Bill:
-    """Return this project's bill for ``events`` a month that arrive evenly."""
+    """Return this project's bill for ``events`` a month that arrive evenly.
+
+    Each destination's function is taken to work like the first's.
+    """
     settings, traffic = settings or Settings(), traffic or Traffic()
     rate = events / SECONDS_A_MONTH
     each = invocations_per_second(rate, settings, traffic, timing)
     invocations = each * SECONDS_A_MONTH
     size = rate / each
     seconds = billed_seconds(size, settings, timing)
+    function = _function(invocations, seconds, traffic, settings)
     return Bill(
-        "batches",
+        "batches" if destinations == 1 else f"batches, {destinations} destinations",
         events,
         (
             *_door(events, traffic, settings),
-            _queue(events, invocations),
-            *_function(invocations, seconds, traffic, settings),
+            *_messages(events, _taken(events, invocations), destinations),
+            *(replace(item, units=destinations * item.units) for item in function),
         ),
         invocations * requests_for(size, settings),
     )
@@ -505,7 +530,7 @@ def one_by_one(
         events,
         (
             *_door(events, traffic, settings),
-            _queue(events, invocations),
+            *_messages(events, _taken(events, invocations), 1),
             *_function(invocations, seconds, traffic, settings),
         ),
         events,
@@ -533,7 +558,10 @@ def behind_api_gateway(
 KIB: Final = 1_024
 _KINESIS_RECORD = KIB
 _FIREHOSE_RECORD = 5 * KIB
-_FIREHOSE_MAX_RECORD = 1_000 * KIB
+FIREHOSE_MAX_RECORD: Final = 1_000_000
+FIREHOSE_MAX_LINES: Final = 500
+"""How the function fills records: ``gtm_events.destinations.firehose``."""
+
 _SHARD_RECORDS = 1_000
 _SHARD_BYTES = 1e6
 
@@ -549,8 +577,8 @@ def firehose_bytes(events: float, event_size: int, events_per_record: int) -> fl
 
 
 def firehose_lines(event_size: int) -> int:
-    """Return how many lines fit into one record of 1,000 KiB."""
-    return _FIREHOSE_MAX_RECORD // event_size
+    """Return how many lines the function puts into one record."""
+    return min(FIREHOSE_MAX_LINES, FIREHOSE_MAX_RECORD // event_size)
 
 
 def destinations(
@@ -577,7 +605,6 @@ def destinations(
         "Firehose, lines packed": FIREHOSE.cost(firehose_bytes(events, traffic.event, lines) / GB),
         "Firehose, a record an event": FIREHOSE.cost(firehose_bytes(events, traffic.event, 1) / GB),
         "EventBridge": EVENTBRIDGE.cost(events),
-        "SNS, to queues or functions": SNS.cost(events),
         "Customer Profiles": None,
     }
 
@@ -644,7 +671,7 @@ def volume(events: float) -> str:
 
 _PARTS: Final = (
     ("API Gateway", (API_GATEWAY,)),
-    ("SQS", (SQS,)),
+    ("SQS, SNS", (SQS, SNS)),
     ("Lambda", (LAMBDA_INVOCATIONS, LAMBDA_ARM64)),
     ("logs", (ACCESS_LOGS, LAMBDA_LOGS, LOG_STORAGE)),
     ("X-Ray", (XRAY,)),
@@ -653,26 +680,68 @@ _PARTS: Final = (
 
 
 def designs_table() -> str:
-    """Return the comparison of the designs, without what the destination charges."""
-    rows = []
-    for events in VOLUMES:
-        for design in (batching, one_by_one, behind_api_gateway):
-            bill = design(events)
-            rows.append(
-                [
-                    f"{volume(events)}, {bill.design}",
-                    *(dollars(bill.of(*prices)) for _, prices in _PARTS),
-                    f"**{dollars(bill.dollars)}**",
-                    dollars(bill.dollars_per_million),
-                    f"{bill.requests_per_second:,.2f}",
-                ]
-            )
+    """Return the comparison of the designs, without what the destinations charge."""
+    rows = [
+        [
+            f"{volume(events)}, {bill.design}",
+            *(dollars(bill.of(*prices)) for _, prices in _PARTS),
+            f"**{dollars(bill.dollars)}**",
+            dollars(bill.dollars_per_million),
+            f"{bill.requests_per_second:,.2f}",
+        ]
+        for events in VOLUMES
+        for bill in (
+            batching(events),
+            batching(events, destinations=2),
+            one_by_one(events),
+            behind_api_gateway(events),
+        )
+    ]
     header = [
         "events a month, design",
         *(name for name, _ in _PARTS),
         "a month",
         "a million",
         "`PutEvents`/s",
+    ]
+    return markdown(header, rows)
+
+
+def readme_table() -> str:
+    """Return what a million events cost, in short."""
+    rows = []
+    for events in VOLUMES:
+        bill = batching(events)
+        rows.append(
+            [
+                volume(events),
+                f"**{dollars(bill.dollars_per_million)}**",
+                f"**{dollars(batching(events, destinations=2).dollars_per_million)}**",
+                *(f"${bill.of(*prices) / events * MILLION:,.3f}" for _, prices in _PARTS),
+            ]
+        )
+    header = ["events a month", "one destination", "two", *(name for name, _ in _PARTS)]
+    return markdown(header, rows)
+
+
+def fan_out_table() -> str:
+    """Return what several destinations cost, without what they charge."""
+    rows = []
+    for number in (1, 2, 3):
+        bills = [batching(events, destinations=number) for events in VOLUMES]
+        rows.append(
+            [
+                f"{number}",
+                dollars(messages_per_million(number)),
+                *(f"**{dollars(bill.dollars)}**" for bill in bills),
+                *(dollars(bill.dollars_per_million) for bill in bills),
+            ]
+        )
+    header = [
+        "destinations",
+        "messages, a million",
+        *(f"{volume(events)} a month" for events in VOLUMES),
+        *(f"a million at {volume(events)}" for events in VOLUMES),
     ]
     return markdown(header, rows)
 
@@ -733,7 +802,9 @@ def prices_table() -> str:
 
 
 TABLES: Final = {
+    "readme": readme_table,
     "designs": designs_table,
+    "fan-out": fan_out_table,
     "destinations": destinations_table,
     "memory": memory_table,
     "prices": prices_table,

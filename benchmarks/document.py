@@ -1,4 +1,4 @@
-"""Brings docs/capacity.md and its plots up to date: ``python -m benchmarks.document``.
+"""Brings docs/capacity.md, its plots and README up to date: ``python -m benchmarks.document``.
 
 A table stands between ``<!-- table: name -->`` and ``<!-- end -->``.
 """
@@ -11,8 +11,10 @@ from typing import Final
 
 from benchmarks import costs, plots, quotas, simulation
 
-DOCUMENT: Final = Path(__file__).parents[1] / "docs" / "capacity.md"
-IMAGES: Final = DOCUMENT.parent / "images"
+DOCUMENTS: Final = tuple(
+    Path(__file__).parents[1] / path for path in ("README.md", "docs/capacity.md")
+)
+IMAGES: Final = DOCUMENTS[-1].parent / "images"
 
 TABLES: Final = costs.TABLES | quotas.TABLES | simulation.TABLES
 
@@ -35,7 +37,8 @@ def rewritten(text: str) -> str:
 
 def main() -> None:
     """Rewrite the tables and draw the plots."""
-    DOCUMENT.write_text(rewritten(DOCUMENT.read_text("utf-8")), "utf-8")
+    for document in DOCUMENTS:
+        document.write_text(rewritten(document.read_text("utf-8")), "utf-8")
     plots.draw(IMAGES)
 
 

@@ -12,6 +12,8 @@ from typing import Final
 
 from benchmarks.costs import (
     LAMBDA_ARM64,
+    LAMBDA_INVOCATIONS,
+    MILLION,
     PINPOINT,
     SECONDS_A_MONTH,
     TIMING,
@@ -39,6 +41,7 @@ KINESIS_SHARD_RECORDS: Final = 1_000
 FIREHOSE_BYTES: Final = 5 * 1_024**2
 FIREHOSE_REQUESTS: Final = 2_000
 EVENTBRIDGE_PUTS: Final = 10_000
+SNS_PUBLISHES: Final = 30_000
 
 STAGES: Final = (1, 10, 100, 1_000, 1_500, 10_000, 100_000, 1_000_000)
 
@@ -97,7 +100,7 @@ def path(
             f"{PUT_EVENTS} requests a second and at once, an account and Region",
             PUT_EVENTS * settings.events_per_request,
             "AWS Support or Service Quotas; whether it is raised after the end of support is open. "
-            "Then `PINPOINT_REQUESTS_PER_SECOND`",
+            "Then `PinpointDestination(requests_per_second=…)`",
             "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by others on 2026-08-13",
             Evidence.SECONDARY,
         ),
@@ -153,6 +156,19 @@ def path(
     ]
 
 
+def topic() -> Quota:
+    """Return the quota that only several destinations meet."""
+    return Quota(
+        "SNS `Publish`, with several destinations",
+        "30,000 messages a second in us-east-1, 9,000 in us-west-2, 1,500 in us-east-2, 300 in the "
+        "smallest Regions",
+        SNS_PUBLISHES,
+        "Service Quotas",
+        "AWS General Reference, *Amazon SNS endpoints and quotas*, as others quote it",
+        Evidence.SECONDARY,
+    )
+
+
 def destinations(traffic: Traffic | None = None) -> list[Quota]:
     """Return the quotas of the other destinations."""
     size = (traffic or Traffic()).event
@@ -195,8 +211,9 @@ def destinations(traffic: Traffic | None = None) -> list[Quota]:
         ),
         Quota(
             "EventBridge `PutEvents`",
-            "10,000 a second in us-east-1, 2,400 in us-east-2; up to 10 events a request, and it "
-            "is not written whether each of them counts: taken as if it did",
+            "10,000 a second in us-east-1, 2,400 in us-east-2, 400 in the smallest Regions; up to "
+            "10 events a request, and it is not written whether each of them counts: taken as if "
+            "it did",
             EVENTBRIDGE_PUTS,
             "Service Quotas",
             "EventBridge user guide, *Amazon EventBridge quotas*",
@@ -207,11 +224,44 @@ def destinations(traffic: Traffic | None = None) -> list[Quota]:
             "10 objects a request; no rate found (a generated list says 100 requests a second for "
             "other operations)",
             math.nan,
-            "Service Quotas, once you see it there",
+            "Service Quotas, once you see it there. Then "
+            "`CustomerProfilesDestination(requests_per_second=…)`",
             "Amazon Connect API reference; Amazon Connect administrator guide, *service quotas*",
             Evidence.UNSEEN,
         ),
     ]
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How a destination's requests are filled and paced: the tests hold it against its code.
+
+    Attributes:
+        name: The destination.
+        entries: Events in a request at most.
+        bytes: Bytes of a request at most, as the service counts them.
+        requests_per_second: What one function keeps to, unless it is told otherwise.
+        paced_by: Why.
+    """
+
+    name: str
+    entries: int
+    bytes: int
+    requests_per_second: float
+    paced_by: str
+
+    def events(self, traffic: Traffic) -> int:
+        """Return how many ordinary events a request holds."""
+        return min(self.entries, self.bytes // traffic.event)
+
+
+PACKING: Final = (
+    Packing("Pinpoint", 100, 4_000_000, 15, "the default quota; a prop"),
+    Packing("Kinesis", 500, 10_485_760, 1_000, "being throttled: the quota is a shard's"),
+    Packing("Firehose", 250_000, 2_994_600, 1_000, "the lower of the default quotas"),
+    Packing("EventBridge", 10, 999_999, 400, "the lowest of the default quotas"),
+    Packing("Customer Profiles", 10, 2_560_000, 100, "a guess, no rate is published; a prop"),
+)
 
 
 def count(value: float) -> str:
@@ -227,7 +277,7 @@ def count(value: float) -> str:
 
 def quotas_table() -> str:
     """Return the quotas of the path, the lowest first."""
-    return _table(sorted(path(), key=lambda quota: quota.ceiling))
+    return _table(sorted([*path(), topic()], key=lambda quota: quota.ceiling))
 
 
 def destinations_table() -> str:
@@ -337,6 +387,46 @@ def stages_table() -> str:
     return markdown(header, rows, numbers=(0, 1, 4, 5, 6, 7, 8))
 
 
+def packing_table() -> str:
+    """Return how many requests each destination needs, and what one function does with them."""
+    rows = []
+    traffic = Traffic()
+    for packing in PACKING:
+        settings = replace(
+            Settings(),
+            events_per_request=packing.events(traffic),
+            requests_per_second=packing.requests_per_second,
+        )
+        held = messages_in_batch(settings, traffic)
+        seconds = billed_seconds(held, settings)
+        invocations = MILLION / held
+        gb_seconds = invocations * seconds * settings.memory_size / 1_024
+        rows.append(
+            [
+                packing.name,
+                f"{settings.events_per_request:,}",
+                f"{requests_for(10_000, settings):,}",
+                f"{packing.requests_per_second:,}",
+                packing.paced_by,
+                f"{seconds:.1f} s",
+                count(held / seconds),
+                f"${LAMBDA_INVOCATIONS.cost(invocations) + LAMBDA_ARM64.cost(gb_seconds):.4f}",
+            ]
+        )
+    held = messages_in_batch(Settings(), traffic)
+    header = [
+        "destination",
+        "events a request",
+        "requests for 10,000",
+        "requests a second",
+        "kept to because of",
+        f"{held:,} events take",
+        "events a second and function",
+        "a million cost",
+    ]
+    return markdown(header, rows, numbers=(1, 2, 3, 5, 6, 7))
+
+
 def in_flight_table() -> str:
     """Return how many batches the in-flight quota has room for, by what limits a batch."""
     rows = []
@@ -367,6 +457,7 @@ TABLES: Final = {
     "stages": stages_table,
     "quotas": quotas_table,
     "destination-quotas": destinations_table,
+    "packing": packing_table,
     "in-flight": in_flight_table,
 }
 

@@ -1,1 +1,1 @@
-"""Tests of the cost model and of the simulation."""
+"""The benchmark, the cost model and the simulation."""

@@ -32,6 +32,7 @@ from benchmarks.costs import (
     behind_api_gateway,
     one_by_one,
 )
+from gtm_events.destinations import customer_profiles, eventbridge, firehose, kinesis, pinpoint
 
 DESIGNS = (batching, one_by_one, behind_api_gateway)
 
@@ -82,7 +83,7 @@ def test_the_bill_of_a_busy_month_by_hand() -> None:
     bill = batching(events, settings, Traffic(), PLAIN)
     invocations = units(bill, LAMBDA_INVOCATIONS)
     assert invocations == pytest.approx(2 * SECONDS_A_MONTH / (4.9 + 0.1))
-    assert units(bill, LAMBDA_ARM64) == pytest.approx(invocations * 0.1 * 0.5)
+    assert units(bill, LAMBDA_ARM64) == pytest.approx(invocations * 0.1 * 0.25)
     assert bill.requests == pytest.approx(3 * invocations)
     # Sent one by one; received and deleted by tens, 25 of each a batch.
     assert units(bill, SQS) == pytest.approx(events + 2 * 25 * invocations)
@@ -107,7 +108,7 @@ def test_traces_are_one_a_second_and_a_twentieth_of_the_rest() -> None:
 def test_lambda_behind_api_gateway_by_hand() -> None:
     bill = behind_api_gateway(MILLION, timing=PLAIN)
     assert bill.of(LAMBDA_INVOCATIONS) == pytest.approx(0.20)
-    assert bill.of(LAMBDA_ARM64) == pytest.approx(1e6 * 0.1 * 0.5 * 0.0000133334)
+    assert bill.of(LAMBDA_ARM64) == pytest.approx(1e6 * 0.1 * 0.25 * 0.0000133334)
     assert bill.of(SQS) == 0
     assert bill.requests == MILLION
 
@@ -140,6 +141,10 @@ def test_what_the_document_says_of_the_designs() -> None:
     longer = batching(MILLION, Settings(batching_window=60))
     fewer = units(batching(MILLION), LAMBDA_INVOCATIONS) / units(longer, LAMBDA_INVOCATIONS)
     assert fewer == pytest.approx(7, abs=0.5)
+    assert longer.dollars == pytest.approx(5.04, abs=0.05)
+    both = batching(100 * MILLION, destinations=2)
+    assert both.dollars_per_million - month.dollars_per_million == pytest.approx(0.24, abs=0.01)
+    assert batching(MILLION, Settings(batching_window=60), destinations=2).dollars < 6.05
     # 15 events a second is where the others end.
     assert one_by_one(15 * SECONDS_A_MONTH).requests_per_second == pytest.approx(15)
 
@@ -160,11 +165,11 @@ def test_a_batch_ends_at_its_size_or_at_6_megabytes() -> None:
 
 
 def test_an_invocation_waits_for_its_turns() -> None:
-    # 100 requests: 15 at once, the others a fifteenth of a second apart.
-    assert costs.billed_seconds(10_000, Settings(), PLAIN) == pytest.approx(85 / 15 + 0.1)
-    # With a quota that does not bind, seven rounds of 16 calls.
+    # 100 requests: 14 at once, the others a fifteenth of a second apart.
+    assert costs.billed_seconds(10_000, Settings(), PLAIN) == pytest.approx(86 / 15 + 0.1)
+    # With a quota that does not bind, four rounds of 32 calls.
     free = Settings(requests_per_second=1_000)
-    assert costs.billed_seconds(10_000, free, PLAIN) == pytest.approx(0.7)
+    assert costs.billed_seconds(10_000, free, PLAIN) == pytest.approx(0.4)
 
 
 def test_cpu_grows_with_memory_up_to_one_core() -> None:
@@ -181,22 +186,78 @@ def test_waiting_costs_memory_times_time() -> None:
     )
 
 
+def test_what_the_document_says_of_memory() -> None:
+    for events in (100, costs.messages_in_batch(Settings(), Traffic())):
+        small, default, large = costs.memory_sweep(events, sizes=(128, 256, 512))
+        assert 0 < default.dollars_per_million - small.dollars_per_million < 0.002
+        assert large.seconds > 0.85 * default.seconds
+        assert large.dollars_per_million > 1.5 * default.dollars_per_million
+
+
 def test_firehose_rounds_each_record_and_packing_avoids_it() -> None:
     assert costs.firehose_bytes(1, 600, 1) == 5_120
+    assert costs.firehose_lines(100_000) == 10
     lines = costs.firehose_lines(600)
-    assert lines == 1_706
-    assert costs.firehose_bytes(lines, 600, lines) == pytest.approx(lines * 600, rel=0.005)
+    assert lines == firehose.MAX_EVENTS_PER_RECORD == costs.FIREHOSE_MAX_LINES
+    assert firehose.MAX_RECORD_BYTES == costs.FIREHOSE_MAX_RECORD
+    assert costs.firehose_bytes(lines, 600, lines) == pytest.approx(lines * 600, rel=0.01)
 
 
 def test_destinations_by_hand() -> None:
     charged = costs.destinations(MILLION)
     assert charged["EventBridge"] == pytest.approx(1)
-    assert charged["SNS, to queues or functions"] == pytest.approx(0.5)
     # A record of 600 bytes is billed as 1,024.
     assert charged["Kinesis on-demand"] == pytest.approx(1.024 * 0.08 + 730 * 0.04)
     assert charged["Kinesis provisioned"] == pytest.approx(730 * 0.015 + 0.014)
     assert charged["Firehose, a record an event"] == pytest.approx(5.12 * 0.029)
     assert charged["Customer Profiles"] is None
+
+
+def test_messages_cost_what_the_decision_record_says() -> None:
+    record = Path(__file__).parents[2] / "docs" / "decisions" / "0008-fan-out.md"
+    rows = record.read_text("utf-8").splitlines()
+    straight = next(row for row in rows if row.startswith("| straight into the queue |"))
+    topic = next(row for row in rows if row.startswith("| **SNS**"))
+    for number, row in ((1, straight), (2, topic), (3, topic)):
+        written = row.split("|")[1 + number].strip(" *$")
+        assert f"{costs.messages_per_million(number):.2f}" == written
+
+
+def test_a_second_destination_by_hand() -> None:
+    events = 100 * MILLION
+    one, two = batching(events), batching(events, destinations=2)
+    assert two.of(costs.SNS) == pytest.approx(50)
+    # Nothing is sent to a queue, and two are emptied.
+    assert units(two, SQS) == pytest.approx(2 * (units(one, SQS) - events))
+    for price in (LAMBDA_INVOCATIONS, LAMBDA_ARM64, LAMBDA_LOGS, XRAY):
+        assert units(two, price) == pytest.approx(2 * units(one, price))
+    for price in (API_GATEWAY, costs.ACCESS_LOGS, costs.DATA_OUT):
+        assert units(two, price) == units(one, price)
+    assert one.of(costs.SNS) == 0
+
+
+def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
+    code: dict[str, tuple[Any, Any]] = {
+        "Pinpoint": (pinpoint, pinpoint.Pinpoint),
+        "Kinesis": (kinesis, kinesis.Kinesis),
+        "Firehose": (firehose, firehose.Firehose),
+        "EventBridge": (eventbridge, eventbridge.EventBridge),
+        "Customer Profiles": (customer_profiles, customer_profiles.CustomerProfiles),
+    }
+    assert [packing.name for packing in quotas.PACKING] == list(code)
+    for packing in quotas.PACKING:
+        module, service = code[packing.name]
+        assert packing.entries == service.max_entries
+        assert packing.bytes == service.max_bytes
+        assert packing.requests_per_second == module._REQUESTS_PER_SECOND
+        assert service.max_calls == costs.WORKERS
+    assert [packing.events(Traffic(event=600)) for packing in quotas.PACKING] == [
+        100,
+        500,
+        4_991,
+        10,
+        10,
+    ]
 
 
 def test_the_first_quota_to_bind() -> None:

@@ -1,0 +1,90 @@
+"""``python -m benchmarks``: measure, print the table, and with ``--write`` keep it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from benchmarks import figures
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+RESULTS: Final = Path(__file__).parent / "RESULTS.md"
+
+_QUICK: Final = figures.Effort(
+    runs=2, sample=100, quota_sample=60, starts=5, synths=2, requests=1_000
+)
+_BEGIN: Final = "<!-- figures: made by `make bench ARGS=--write` -->"
+_END: Final = "<!-- end of figures -->"
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure; return 1 if a figure does not reach what it must."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks",
+        description="Measure the function, the endpoint and the app on this machine. "
+        "Takes about six minutes.",
+    )
+    parser.add_argument("--quick", action="store_true", help="fewer runs, less certain figures")
+    parser.add_argument("--write", action="store_true", help="keep the table in RESULTS.md")
+    parser.add_argument(
+        "--only",
+        choices=[measure.__name__ for measure in figures.ALL],
+        action="append",
+        help="measure this alone; repeatable",
+    )
+    options = parser.parse_args(arguments)
+    if options.write and options.only:
+        parser.error("--write keeps a whole table: leave out --only")
+    effort = _QUICK if options.quick else figures.Effort()
+    head = [_machine(), "", *_row("figure", "measured", "must reach", "")]
+    head += ["|---|---|---|---|"]
+    print("\n".join(head), flush=True)
+    lines: list[str] = []
+    failed = False
+    with figures.payloads() as given:
+        for measure in figures.ALL:
+            if options.only and measure.__name__ not in options.only:
+                continue
+            for figure in measure(given, effort):
+                verdict = {None: "", True: "yes", False: "**no**"}[figure.holds]
+                failed = failed or figure.holds is False
+                lines += _row(figure.name, figure.value, figure.must, verdict)
+                print(lines[-1], flush=True)
+    if options.write:
+        write(RESULTS, [*head, *lines])
+    return 1 if failed else 0
+
+
+def write(path: Path, table: Sequence[str]) -> None:
+    """Put the table in place of the one in ``path``."""
+    text = path.read_text(encoding="utf-8")
+    begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
+    path.write_text(
+        f"{text[:begin]}\n\n" + "\n".join(table) + f"\n\n{text[end:]}", encoding="utf-8"
+    )
+
+
+def _row(*cells: str) -> list[str]:
+    return [f"| {' | '.join(cells)} |"]
+
+
+def _machine() -> str:
+    """Say what the figures were measured on, and when."""
+    model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    processor = model[1] if model else platform.machine()
+    return (
+        f"Measured on {datetime.now(UTC):%Y-%m-%d}: {os.cpu_count()} cores of {processor}, "
+        f"{platform.system()} {platform.release()}, Python {platform.python_version()}."
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
