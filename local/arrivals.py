@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from local.destination import Event, Exposition
-from local.model import text
+from local.model import json_or_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,16 +184,6 @@ class BusReader:
 
 
 def _event(data: bytes, title: str, shown: Mapping[str, Any], *, inside: str = "") -> Event:
-    try:
-        document = json.loads(data)
-    except ValueError:
-        document = data.decode("utf-8", "replace")
-    record = document if isinstance(document, dict) else {}
-    return Event(
-        text(record, "event_id"),
-        text(record, "endpoint_id"),
-        text(record, "event_type"),
-        record,
-        {},
-        (Exposition(title, {**shown, inside: document} if inside else shown),),
-    )
+    document = json_or_text(data)
+    exposition = Exposition(title, {**shown, inside: document} if inside else shown)
+    return Event.of_record(document, exposition)

@@ -30,7 +30,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from local.model import RequestRefused
+from local.model import RequestRefused, text
 from local.signature import signature_fault
 
 if TYPE_CHECKING:
@@ -206,6 +206,19 @@ class Event(NamedTuple):
     """Its endpoint's data as it was sent; Pinpoint's only."""
     got: tuple[Exposition, ...]
     """What the destination got, in its own terms."""
+
+    @classmethod
+    def of_record(cls, document: Any, got: Exposition) -> Event:
+        """Return the event whose record is ``document``, which may be anything."""
+        record = document if isinstance(document, dict) else {}
+        return cls(
+            text(record, "event_id"),
+            text(record, "endpoint_id"),
+            text(record, "event_type"),
+            record,
+            {},
+            (got,),
+        )
 
 
 class Answered(NamedTuple):

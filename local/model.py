@@ -24,6 +24,7 @@ __all__ = [
     "error_names",
     "faults",
     "items",
+    "json_or_text",
     "member",
     "operation",
     "parse_json",
@@ -62,6 +63,14 @@ def error_names(model: OperationModel) -> dict[int, str]:
         for shape in model.error_shapes
         if "error" in shape.metadata
     }
+
+
+def json_or_text(data: bytes) -> Any:
+    """Return the JSON value in ``data``, or its text if there is none."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return data.decode("utf-8", "replace")
 
 
 def parse_json(body: bytes) -> Any:

@@ -40,7 +40,16 @@ from local.destination import (
     Settled,
     Told,
 )
-from local.model import RequestRefused, faults, items, member, operation, parse_json, text
+from local.model import (
+    RequestRefused,
+    faults,
+    items,
+    json_or_text,
+    member,
+    operation,
+    parse_json,
+    text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -381,9 +390,9 @@ class KinesisServer(StreamServer):
         return not shard.take(_kinesis_size(record))
 
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        document = _json_of(_decoded(record))
+        document = json_or_text(_decoded(record))
         shown = {"PartitionKey": record.get("PartitionKey"), "Data": document}
-        yield _event(document, Exposition("Stream record", shown))
+        yield Event.of_record(document, Exposition("Stream record", shown))
 
     def _accepted_words(self, answer: Mapping[str, Any]) -> str:
         return f"Accepted in {answer.get('ShardId')}"
@@ -430,7 +439,9 @@ class FirehoseServer(StreamServer):
 
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
         for line in _decoded(record).splitlines(keepends=True):
-            yield _event(_json_of(line), Exposition("Line of a record", _json_of(line)))
+            yield Event.of_record(
+                json_or_text(line), Exposition("Line of a record", json_or_text(line))
+            )
 
 
 class EventBridgeServer(StreamServer):
@@ -490,7 +501,7 @@ class EventBridgeServer(StreamServer):
                     "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required "
                     "argument.",
                 }
-        if not isinstance(_json_of(_bytes(record, "Detail")), dict):
+        if not isinstance(json_or_text(_bytes(record, "Detail")), dict):
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
         return super()._own_answer(record, events, told)
 
@@ -501,8 +512,10 @@ class EventBridgeServer(StreamServer):
         return Outcome.REFUSED if code in self._for_good else super()._outcome(code)
 
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        document = _json_of(_bytes(record, "Detail"))
-        yield _event(document, Exposition("Event bus entry", {**record, "Detail": document}))
+        document = json_or_text(_bytes(record, "Detail"))
+        yield Event.of_record(
+            document, Exposition("Event bus entry", {**record, "Detail": document})
+        )
 
 
 @dataclass(slots=True)
@@ -584,23 +597,3 @@ def _entry_size(entry: Mapping[str, Any]) -> int:
     for name in ("Source", "DetailType", "Detail"):
         size += len(_bytes(entry, name))
     return size + sum(len(resource.encode()) for resource in entry.get("Resources", []))
-
-
-def _json_of(data: bytes) -> Any:
-    """Return the JSON value in ``data``, or its text if there is none."""
-    try:
-        return json.loads(data)
-    except (ValueError, RecursionError):
-        return data.decode("utf-8", "replace")
-
-
-def _event(document: Any, got: Exposition) -> Event:
-    record = document if isinstance(document, dict) else {}
-    return Event(
-        text(record, "event_id"),
-        text(record, "endpoint_id"),
-        text(record, "event_type"),
-        record,
-        {},
-        (got,),
-    )

@@ -153,10 +153,10 @@ class _Run(Generic[E]):
         while todo:
             entries, attempt = todo.pop()
             if self.denied:
-                yield from _retry(entries, RetryReason.DENIED)
+                yield from retry(entries, RetryReason.DENIED)
                 continue
             if not self._turn(attempt):
-                yield from _retry(entries, RetryReason.OUT_OF_TIME)
+                yield from retry(entries, RetryReason.OUT_OF_TIME)
                 continue
             try:
                 outcomes = self._outcomes(entries, counts)
@@ -238,6 +238,7 @@ def _most_attempts(outcome: Retry) -> int:
             return _MAX_ATTEMPTS
 
 
-def _retry(entries: Sequence[E], reason: RetryReason) -> Iterator[Outcome]:
+def retry(entries: Sequence[Entry], reason: RetryReason) -> Iterator[Outcome]:
+    """Yield that every entry goes back to the queue."""
     for entry in entries:
         yield Retry(entry.event_id, reason)

@@ -1,9 +1,10 @@
-"""Answers that list what became of each entry, in the request's order."""
+"""What answers say of an entry: by an error code, in the request's order, or by a status."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from gtm_events.aws import REFUSING, problem_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
 
 if TYPE_CHECKING:
@@ -43,3 +44,21 @@ def _outcome(
         return Retry(event_id, passing, code)
     words = f"{code}: {result.get('ErrorMessage') or 'no message'}"
     return Rejected(event_id, Reason.REFUSED, words)
+
+
+def by_status(
+    event_id: str, status: int, message: str | None, reason: Reason = Reason.REFUSED
+) -> Retry | Rejected:
+    """Return what becomes of an event whose own HTTP status is no success.
+
+    Args:
+        event_id: The event's id.
+        status: Its status.
+        message: The service's words.
+        reason: Why it is rejected if the status blames it.
+    """
+    if passing := problem_of(status):
+        return Retry(event_id, passing)
+    if status not in REFUSING:  # the owner has something to mend
+        return Retry(event_id, RetryReason.DENIED, str(status))
+    return Rejected(event_id, reason, f"{status} {message or 'no message'}")

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
 
 from gtm_events.aws import Client
 from gtm_events.errors import SettingsError
-from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
+from gtm_events.outcome import Outcome, Reason, Rejected, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.packing import pack
-from gtm_events.sending import Denied, Sender
+from gtm_events.sending import Denied, Sender, retry
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -157,8 +157,7 @@ class BatchDestination(Generic[E]):
                     denied = error
             else:
                 for request in requests:
-                    for entry in request:
-                        yield Retry(entry.event_id, RetryReason.DENIED)
+                    yield from retry(request, RetryReason.DENIED)
         if denied is not None:
             raise denied
 

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 from gtm_events import record
-from gtm_events.aws import REFUSING, Answer, Call, Endpoint, problem_of
+from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.destinations.answers import by_status
 from gtm_events.destinations.batching import (
     BatchDestination,
     BatchService,
@@ -22,7 +23,7 @@ from gtm_events.destinations.batching import (
 )
 from gtm_events.event import TRUNCATED_VALUES, Event, Limits
 from gtm_events.newest import Newest
-from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
+from gtm_events.outcome import Delivered, Outcome
 from gtm_events.settings import required
 
 if TYPE_CHECKING:
@@ -152,22 +153,14 @@ class CustomerProfiles(BatchService[Entry]):
         failed = {item["Id"]: item for item in document.get("Failed") or ()}
         for entry in entries:
             if entry.event_id in failed:
-                yield _failed(entry.event_id, failed[entry.event_id])
+                item = failed[entry.event_id]
+                yield by_status(entry.event_id, int(item["Code"]), item.get("Message"))
             elif entry.event_id in successful:
                 yield Delivered(entry.event_id)
 
 
 def _entry(event: Event, encoded: str) -> Entry:
     return Entry(event.id, event.endpoint_id, event.time, encoded)
-
-
-def _failed(event_id: str, item: Mapping[str, Any]) -> Outcome:
-    status = int(item["Code"])
-    if passing := problem_of(status):
-        return Retry(event_id, passing)
-    if status not in REFUSING:  # the domain, or its key
-        return Retry(event_id, RetryReason.DENIED, str(status))
-    return Rejected(event_id, Reason.REFUSED, f"{status} {item.get('Message') or 'no message'}")
 
 
 def _one_value(values: Sequence[str], counts: Counter[str]) -> str:

@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from gtm_events.aws import REFUSING, Answer, Call, Endpoint, problem_of
+from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.destinations.answers import by_status
 from gtm_events.destinations.batching import (
     BatchDestination,
     BatchService,
@@ -19,7 +20,7 @@ from gtm_events.destinations.batching import (
 )
 from gtm_events.event import IGNORED_PARAMETERS, Event, Limits, iso8601
 from gtm_events.newest import Newest
-from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
+from gtm_events.outcome import Delivered, Outcome, Reason, Rejected
 from gtm_events.packing import Room, pack
 from gtm_events.settings import required
 
@@ -280,8 +281,4 @@ def _problem(entry: Entry, item: Mapping[str, Any], reason: Reason) -> Outcome |
     status = item.get("StatusCode", _ACCEPTED)
     if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
         return None
-    if passing := problem_of(status):
-        return Retry(entry.event_id, passing)
-    if status not in REFUSING:
-        return Retry(entry.event_id, RetryReason.DENIED, str(status))
-    return Rejected(entry.event_id, reason, f"{status} {item.get('Message') or 'no message'}")
+    return by_status(entry.event_id, status, item.get("Message"), reason)
