@@ -179,7 +179,8 @@ def processor_time(given: Payloads, effort: Effort) -> Iterator[Figure]:
         ]
         by_size = []
         for size in BATCH_SIZES:
-            runs = max(effort.runs, 200 // size)
+            # As many events of each size, or nearly: a small batch is over before the noise is.
+            runs = max(effort.runs, min(500, 10_000 * effort.runs // size))
             result = _handled("shipped", given, url=server.url, records=size, runs=runs)
             by_size.append(_median(result, "cpu_seconds") / size * 1e6)
     ours, floor = (statistics.median(column) / EVENTS * 1e6 for column in zip(*pairs, strict=True))
