@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 _TESTS = Path(__file__).parent
 
@@ -19,6 +20,15 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
+
+# The same examples in each run, however slow the machine: a build is no place to come upon an odd
+# corner. `make test ARGS="--hypothesis-profile explore"` is how to look for them.
+_UNTIMED = settings(
+    deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, database=None
+)
+settings.register_profile("repeatable", _UNTIMED, derandomize=True)
+settings.register_profile("explore", _UNTIMED, derandomize=False)
+settings.load_profile("repeatable")
 
 
 # A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay

@@ -100,6 +100,17 @@ def _received(pipeline: Pipeline) -> int:
     return sum(batch["received"] for batch in logged_batches(pipeline))
 
 
+def _texts(thing: object) -> Iterator[str]:
+    """Yield each text in ``thing``, as it is: names too."""
+    if isinstance(thing, dict):
+        yield from _texts([*thing, *thing.values()])
+    elif isinstance(thing, list):
+        for part in thing:
+            yield from _texts(part)
+    else:
+        yield str(thing)
+
+
 def _envelope(message_body: str) -> dict[str, str]:
     return dict(parse_qsl(message_body.partition("\n")[0], strict_parsing=True))
 
@@ -365,12 +376,15 @@ def test_a_token_is_kept_nowhere(
         "logs": list(_log(pipeline, "")),
         "emulator": pipeline.emulator.log,
     }
-    for place, text in kept.items():
-        shown = json.dumps(text, default=str)
-        for secret in (token, expired, _secret(pipeline)):
-            assert secret not in shown, f"in the {place}"
-            for part in secret.split(".")[1:]:
-                assert part not in shown, f"in the {place}"
+    # All tokens begin alike, with their header. What follows it is a visitor's own.
+    secrets = [_secret(pipeline), *token.split(".")[1:], *expired.split(".")[1:]]
+    assert min(map(len, secrets)) > 30
+    for place, thing in kept.items():
+        # As it is: the emulator's secret has marks in it that JSON and Python escape.
+        texts = list(_texts(thing))
+        assert texts, place
+        for secret in secrets:
+            assert not any(secret in text for text in texts), f"in the {place}"
     assert [TOKEN_PARAMETER in body for body in bodies] == [False] * 3
     assert emulator.TOKEN_PARAMETER == TOKEN_PARAMETER
 

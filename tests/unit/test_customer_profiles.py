@@ -16,7 +16,7 @@ MOMENTS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(MOMENTS)
 def test_an_endpoints_newest_event_arrives_last(moments: list[tuple[int, int, bool]]) -> None:
     service, letters = FakeCustomerProfiles(), FakeDeadLetters()

@@ -442,7 +442,7 @@ def deciding(kinds: type[BatchFake]) -> BatchFake:
 
 
 @pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(kinds=MIXTURE, unlucky=st.sets(st.integers(0, 229)), one_endpoint=st.booleans())
 def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, PLR0912 - a table
     *,

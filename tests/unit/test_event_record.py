@@ -63,7 +63,7 @@ def test_the_schema_is_one() -> None:
     assert SCHEMA["$id"].endswith(f":{record.SCHEMA_VERSION}")
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(EVENTS)
 def test_any_event_is_a_record_of_one_line_and_comes_back(event: Event) -> None:
     encoded = record.encode(event)

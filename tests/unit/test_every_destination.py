@@ -310,7 +310,7 @@ text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30
 
 
 @every_service
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.lists(st.tuples(text, text, text), min_size=1, max_size=25))
 def test_any_text_arrives_as_it_is(
     kind_of_service: type[BatchFake], triples: list[tuple[str, str, str]]

@@ -61,7 +61,7 @@ SIZES = st.one_of(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(SIZES)
 def test_records_hold_every_event_in_order_inside_their_limits(sizes: list[int]) -> None:
     entries = entries_of(sizes)
@@ -93,7 +93,7 @@ def test_a_records_bounds(sizes: list[int], expected: list[int]) -> None:
     assert [len(record) for record in _records(entries_of(sizes))] == expected
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(SIZES)
 def test_a_request_is_inside_the_limits_before_and_after_base64(sizes: list[int]) -> None:
     for entries in SERVICE.pack(entries_of(sizes)):

@@ -29,7 +29,7 @@ SIZES = st.integers(1, 100).flatmap(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SIZES, st.integers(1, 20), st.integers(100, 400), st.booleans())
 def test_every_entry_is_in_exactly_one_request_inside_the_limits(
     sizes: list[int],
@@ -50,7 +50,7 @@ def test_every_entry_is_in_exactly_one_request_inside_the_limits(
     assert all(sum(entry.size for entry in request) <= max_bytes for request in requests)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(SIZES, st.integers(1, 20), st.integers(100, 400))
 def test_no_two_requests_that_are_not_full_would_fit_into_one(
     sizes: list[int], max_entries: int, max_bytes: int
@@ -81,7 +81,7 @@ def test_it_is_within_the_bound_of_first_fit_decreasing(bins: int, seed: int) ->
     assert bins <= len(requests) <= (11 * bins + 6) // 9
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.integers(1, 300), st.integers(1, 100), st.integers(1, 20), st.integers(100, 400))
 def test_entries_of_one_size_make_the_fewest_requests(
     number: int, size: int, max_entries: int, max_bytes: int

@@ -259,7 +259,7 @@ def test_an_event_over_1_000_kb_is_rejected() -> None:
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.lists(st.tuples(text, text, text), min_size=1, max_size=120))
 def test_any_text_arrives_byte_for_byte(triples: list[tuple[str, str, str]]) -> None:
     pinpoint, letters = FakePinpoint(respond=accept_all), FakeDeadLetters()

@@ -17,7 +17,7 @@ from urllib.parse import parse_qsl, urlencode
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_cognito as cognito
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_gtm_connector import mapping
@@ -48,8 +48,6 @@ CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
 TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:events"
 TIME = 1_764_000_000_123
-
-bounded = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 HOSTILE = (
     "",
@@ -595,7 +593,7 @@ header_names = st.one_of(
 parts = st.dictionaries(names, values, max_size=6)
 
 
-@settings(bounded, max_examples=60)
+@settings(max_examples=60)
 @given(
     querystring=parts,
     headers=st.dictionaries(header_names, values, max_size=5),
@@ -823,7 +821,7 @@ origins = st.one_of(
 )
 
 
-@bounded
+@settings(max_examples=200)
 @given(origins)
 def test_any_origin(reference: ReferenceEngine, origin: str) -> None:
     (response,) = responses(reference, [request({}, {"origin": origin})], CORS.answer(IMAGE))
@@ -1086,7 +1084,7 @@ expression_pieces = st.recursive(
 )
 
 
-@bounded
+@settings(max_examples=200)
 @given(expression=expression_pieces, body=st.text("ab.-:/\n", max_size=6))
 def test_regular_expressions(reference: ReferenceEngine, expression: str, body: str) -> None:
     rendered(reference, [replace(SUBJECT, body=body)], f"$input.body.matches('{expression}')")
@@ -1141,9 +1139,7 @@ templates = st.recursive(
 )
 
 
-# The same templates each time: Velocity's lexer may have odd corners yet, and a build is not the
-# place to come upon one. Without derandomize and with more examples this is how to look for them.
-@settings(bounded, derandomize=True)
+@settings(max_examples=200)
 @given(templates)
 def test_any_template_renders_alike_or_is_refused(reference: ReferenceEngine, body: str) -> None:
     template = (

@@ -51,7 +51,7 @@ def read_by_the_standard_library(text: str, *, strict: bool) -> object:
         return type(error)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=1_000)
 @given(
     text=st.one_of(WELL_FORMED, st.lists(PIECES, min_size=1, max_size=12).map("".join)),
     strict=st.booleans(),
@@ -71,7 +71,6 @@ def test_an_empty_text_has_no_parameters() -> None:
     assert parse("") == parse("", strict=False) == []
 
 
-@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(*[st.text(st.characters(min_codepoint=0x20, exclude_categories=["Cs"]))] * 2),
