@@ -190,9 +190,9 @@ async def stream(
 
     Each carries ``reset`` (forget what you show), ``endpoint_url``, ``image_url``,
     ``authenticated`` (the same of the authenticated route, or ``None``), ``counters``,
-    ``destinations`` (each with its own counters and ``behaviour``), ``hits`` (summaries that
-    changed, newest hit first) and ``gone`` (hits that are part of others). Changes that come close
-    together share one event, so a slow reader gets fewer, not older ones.
+    ``destinations`` (each with its own counters and ``behaviour``) and ``hits`` (summaries that
+    changed, newest hit first). Changes that come close together share one event, so a slow reader
+    gets fewer, not older ones.
 
     Args:
         journal: Its hits and counters.

@@ -104,6 +104,7 @@ from ministack.services import apigateway_v1, eventbridge, lambda_svc, sns, sqs
 from ministack.services.cloudformation import provisioners
 
 from local import velocity
+from local.journal import decode_envelope
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -165,7 +166,6 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (apigateway_v1, "_header_ci"): "(headers, name)",
     (sqs, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
     "query_params: dict) -> tuple",
-    (sqs, "_ensure_msg_fields"): "(m: dict) -> None",
     (sqs, "_queue_by_arn"): "(arn: str) -> dict | None",
     (sns, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
     "query_params: dict) -> tuple",
@@ -255,18 +255,12 @@ class _Exchange:
     """What the layers below learn of one request, and those above and beside them need."""
 
     call: _Call
-    message_id: str | None = None
+    event_id: str | None = None
+    """What becomes of it has this ID at every destination; ``None`` while nothing is queued."""
     opted_out: bool = False
-
-    def __init__(self) -> None:
-        self.messages: dict[str, str] = {}
-        """The ID of the request's message in each queue, by the queue's name."""
 
 
 _exchange: contextvars.ContextVar[_Exchange] = contextvars.ContextVar("exchange")
-_delivering_to: contextvars.ContextVar[str | None] = contextvars.ContextVar(
-    "delivering_to", default=None
-)
 _entry_time: contextvars.ContextVar[float | None] = contextvars.ContextVar(
     "entry_time", default=None
 )
@@ -309,10 +303,9 @@ def patch() -> None:
     )
     sqs._HANDLERS["SendMessage"] = _checking_delay(sqs._HANDLERS["SendMessage"])
     sqs._receive_messages_for_esm = BatchingWindow().receive
-    sqs._ensure_msg_fields = _noting_id(sqs._ensure_msg_fields)
     sns._SNS_MAX_PAYLOAD_BYTES = _MAX_MESSAGE_BYTES
     sns.publish_internal = _checking_message(sns.publish_internal)
-    sns._deliver_to_sqs = _noting_queue(sns._deliver_to_sqs)
+    sns._deliver_to_sqs = _redriving(sns._deliver_to_sqs)
     eventbridge._now_ts = _of_the_entry(eventbridge._now_ts)
     eventbridge._put_events = _one_by_one(eventbridge._put_events)
     handlers = provisioners._RESOURCE_HANDLERS
@@ -621,17 +614,13 @@ def _remember(service: ModuleType, message: str, answer: Mapping[str, Any]) -> N
     exchange = _exchange.get()
     if service is sns:
         body = dict(parse_qsl(message, keep_blank_values=True))["Message"]
-        exchange.message_id = answer["PublishResponse"]["PublishResult"]["MessageId"]
+        message_id = answer["PublishResponse"]["PublishResult"]["MessageId"]
     else:
         body = json.loads(message)["MessageBody"]
-        exchange.message_id = answer.get("MessageId")
-    exchange.opted_out = _opted_out(body)
-
-
-def _opted_out(message_body: str) -> bool:
-    """Return whether a message's envelope says that nothing of the visitor is kept."""
-    envelope = message_body.partition("\n")[0]
-    return dict(parse_qsl(envelope)).get("privacy") == "1"
+        message_id = answer["MessageId"]
+    envelope = decode_envelope(body)
+    exchange.event_id = envelope.get("id") or message_id
+    exchange.opted_out = envelope.get("privacy") == "1"
 
 
 def _render_response(
@@ -661,18 +650,6 @@ def _checking_delay(send: Callable[..., Any]) -> Callable[..., Any]:
         return send(data, qurl)
 
     return send_message
-
-
-def _noting_id(complete: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
-    """Wrap what completes every new message, before it is put into its queue."""
-
-    def ensure_fields(message: dict[str, Any]) -> None:
-        complete(message)
-        queue, exchange = _delivering_to.get(), _exchange.get(None)
-        if queue is not None and exchange is not None:
-            exchange.messages[queue.rpartition(":")[2]] = message["id"]
-
-    return ensure_fields
 
 
 # --- SNS ------------------------------------------------------------------------------------------
@@ -719,40 +696,17 @@ def _is_structured(message: str) -> bool:
     return isinstance(document, dict) and "default" in document
 
 
-def _noting_queue(deliver: Callable[..., None]) -> Callable[..., None]:
-    """Wrap a delivery to a queue: the message's ID there is reported with the request.
+def _redriving(deliver: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a delivery to a queue: MiniStack has no dead-letter queues for subscriptions.
 
-    A queue that is gone is the one failure for which SNS uses the subscription's dead-letter queue
-    here.
+    A queue that is gone is the one failure for which SNS uses them here.
     """
 
-    def deliver_to_sqs(  # noqa: PLR0917 - MiniStack's signature
-        endpoint: str,
-        envelope: str,
-        raw: bool,  # noqa: FBT001
-        raw_message: str,
-        message_group_id: str = "",
-        message_dedup_id: str = "",
-        message_attributes: Mapping[str, Any] | None = None,
-        topic_arn: str = "",
-    ) -> None:
+    def deliver_to_sqs(endpoint: str, *others: Any, topic_arn: str = "", **options: Any) -> None:
         queue = endpoint
         if sqs._queue_by_arn(endpoint) is None:
             queue = _dead_letter_queue(topic_arn, endpoint) or endpoint
-        token = _delivering_to.set(endpoint)
-        try:
-            deliver(
-                queue,
-                envelope,
-                raw,
-                raw_message,
-                message_group_id=message_group_id,
-                message_dedup_id=message_dedup_id,
-                message_attributes=message_attributes,
-                topic_arn=topic_arn,
-            )
-        finally:
-            _delivering_to.reset(token)
+        deliver(queue, *others, topic_arn=topic_arn, **options)
 
     return deliver_to_sqs
 
@@ -983,8 +937,7 @@ class Reporter:
                         "path": api_path,
                         "query": mask_token(query),
                         "status": status,
-                        "message_id": exchange.message_id,
-                        "messages": exchange.messages,
+                        "event_id": exchange.event_id,
                         "opted_out": exchange.opted_out,
                         "detail": answer_body.decode(errors="replace") if failed else "",
                     }

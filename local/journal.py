@@ -2,9 +2,8 @@
 
 Four parties report, in no fixed order: the gateway (what the tag sent), each destination (what it
 was given and what it answered), what reads the destination (what arrived there) and the
-dead-letter queues. Their reports are joined on the SQS message ID, which is the event's ID at the
-destination. With several destinations a hit is one message for each of them, with an ID of its own:
-the gateway's report names them all.
+dead-letter queues. Their reports are joined on the event's ID, which is the same at each
+destination.
 """
 
 from __future__ import annotations
@@ -35,6 +34,7 @@ __all__ = [
     "Journal",
     "SentEvent",
     "Status",
+    "decode_envelope",
     "decode_query",
 ]
 
@@ -43,13 +43,12 @@ PINPOINT: Final = {"pinpoint": "Amazon Pinpoint"}
 
 _HITS_KEPT: Final = 1_000
 _ATTEMPTS_KEPT: Final = 20
-_GONE_KEPT: Final = 1_000
 _PREVIEWED_PARAMETERS: Final = 4
 _PREVIEWED_CHARACTERS: Final = 60
 # Parameters of every hit, or that nobody looks for. A token's value does not get this far.
 _NOT_PREVIEWED: Final = frozenset({"event", "endpoint_id", "gtmcb", "token"})
 _AUTHENTICATED_PATH: Final = "/events/authenticated"
-# The events of a message that was posted as a list are numbered: {message ID}-{index}.
+# The events of a list are numbered: {ID}-{index}. All IDs are UUIDs here.
 _LISTED_EVENT_ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9]{1,2}")
 
 
@@ -160,8 +159,6 @@ class SentEvent:
 class Delivery:
     """What became of a hit at one destination."""
 
-    message_id: str | None = None
-    """Of the message in the destination's queue; ``None`` if it is not known."""
     events: dict[str, SentEvent] = field(default_factory=dict)
     """By event ID; more than one only if a list was posted."""
     dead_lettered: bool = False
@@ -175,7 +172,7 @@ class Delivery:
     def status(self) -> Status:
         """Where the events are, from everything reported so far. Of a list, where the worst is."""
         statuses = {event.status for event in self.events.values()}
-        listed = self.events.keys() != {self.message_id}
+        listed = any(map(_LISTED_EVENT_ID.fullmatch, self.events))
         if Status.DROPPED in statuses:
             return Status.DROPPED
         # An event that is delivered after all counts as such. Of a list, the queue has the others.
@@ -228,6 +225,8 @@ class Hit:
     number: int
     """1 for the first hit since the journal began."""
     time: int
+    event_id: str | None = None
+    """Of its event, or what the IDs of its list's events begin with; ``None`` if it has none."""
     revision: int = 0
     """The journal's revision when the hit last changed."""
     method: str = "GET"
@@ -361,9 +360,7 @@ class Journal:
         # By number, in the order in which they last changed.
         self._hits: OrderedDict[int, Hit] = OrderedDict()
         self._oldest = 1
-        # Numbers of hits that turned out to be part of another, each with the revision when.
-        self._gone: deque[tuple[int, int]] = deque(maxlen=_GONE_KEPT)
-        self._by_message_id: dict[str, Hit] = {}
+        self._by_event_id: dict[str, Hit] = {}
         self._statuses: Counter[Status] = Counter()
         self._statuses_at: Counter[tuple[str, Status]] = Counter()
         self._queues: dict[str, dict[str, int]] = {}
@@ -393,20 +390,19 @@ class Journal:
 
         Args:
             report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
-                ``status``, ``message_id`` (SQS's, or ``None``), ``detail`` (the answer's body when
-                the status is an error) and, optionally, ``opted_out`` (whether nothing of it is
-                kept, for the browser asked not to be tracked) and ``messages`` (with several
-                destinations: the ID of the message in the queue of each). A CORS preflight that was
+                ``status``, ``event_id`` (``None`` if nothing was queued), ``detail`` (the answer's
+                body when the status is an error) and, optionally, ``opted_out`` (whether nothing of
+                it is kept, for the browser asked not to be tracked). A CORS preflight that was
                 answered well is no hit.
         """
         status = int(report["status"])
         if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
             return
         with self._lock:
-            messages: Mapping[str, str] = report.get("messages") or {}
-            if not messages and report["message_id"] is not None:
-                messages = {next(iter(self._destinations)): report["message_id"]}
-            hit, before = self._hit(messages, int(report["time"]))
+            hit, before = self._hit(report["event_id"], int(report["time"]))
+            if hit.event_id is not None:
+                for destination in self._destinations:
+                    hit.deliveries.setdefault(destination, Delivery())
             self._received += 1
             hit.time = int(report["time"])
             hit.method = report["method"]
@@ -444,7 +440,7 @@ class Journal:
     def dead_lettered(
         self,
         *,
-        message_id: str | None,
+        event_id: str | None,
         reason: str,
         detail: str,
         body: str,
@@ -453,8 +449,8 @@ class Journal:
         """Take note of a message in a dead-letter queue.
 
         Args:
-            message_id: ID of the original message; ``None`` when it is not known, which makes it a
-                hit of its own.
+            event_id: Of the message's event; ``None`` when it is not known, which makes it a hit
+                of its own.
             reason: Why it is there, in short.
             detail: The same in the destination's own words, or empty.
             body: The message's body.
@@ -462,8 +458,7 @@ class Journal:
         """
         with self._lock:
             name = destination or next(iter(self._destinations))
-            messages = {} if message_id is None else {name: message_id}
-            hit, before = self._hit(messages, int(self._clock() * 1000))
+            hit, before = self._hit(event_id, int(self._clock() * 1000))
             delivery = hit.deliveries.setdefault(name, Delivery())
             delivery.dead_lettered = True
             delivery.reason = reason
@@ -540,8 +535,8 @@ class Journal:
 
         Returns:
             ``revision``, ``endpoint_url``, ``authenticated_endpoint_url``, ``counters``,
-            ``destinations`` (their own counters), ``hits`` (summaries of the hits that changed,
-            newest hit first) and ``gone`` (numbers of hits that turned out to be part of others).
+            ``destinations`` (their own counters) and ``hits`` (summaries of the hits that changed,
+            newest hit first).
         """
         with self._lock:
             hits: list[Hit] = []
@@ -559,7 +554,6 @@ class Journal:
                     self._counters_at(kind, title) for kind, title in self._destinations.items()
                 ],
                 "hits": [hit.summary(self._destinations) for hit in hits],
-                "gone": [number for number, revision in self._gone if revision > since],
             }
 
     def details(self, number: int) -> dict[str, Any] | None:
@@ -612,56 +606,36 @@ class Journal:
     def _sent(self, destination: str, event: Event, now: int) -> tuple[Hit, _Before, SentEvent]:
         """Return an event of a hit, both new if need be, and what the hit was before."""
         listed = _LISTED_EVENT_ID.fullmatch(event.event_id)
-        message_id = listed[1] if listed else event.event_id
-        hit, before = self._hit({destination: message_id}, now)
-        sent = hit.deliveries[destination].events.setdefault(event.event_id, SentEvent())
+        hit, before = self._hit(listed[1] if listed else event.event_id, now)
+        delivery = hit.deliveries.setdefault(destination, Delivery())
+        sent = delivery.events.setdefault(event.event_id, SentEvent())
         sent.endpoint_id, sent.event_type = event.endpoint_id, event.event_type
         return hit, before, sent
 
-    def _hit(self, messages: Mapping[str, str], now: int) -> tuple[Hit, _Before]:
-        """Return the hit that the messages belong to, new if need be, and what it was before.
+    def _hit(self, event_id: str | None, now: int) -> tuple[Hit, _Before]:
+        """Return the hit that an event belongs to, new if need be, and what it was before.
 
         Args:
-            messages: IDs of its messages, by destination.
+            event_id: Of the event, or of its list; ``None`` for a hit that has none.
             now: Milliseconds since the epoch.
         """
-        found = {
-            hit.number: hit
-            for message_id in messages.values()
-            if (hit := self._by_message_id.get(message_id)) is not None
-        }
-        if found:
-            hit, *others = (found[number] for number in sorted(found))
-            before = _Before(hit.status, hit.statuses)
-            for other in others:
-                self._merge(other, hit)
-        else:
-            self._numbered += 1
-            hit, before = Hit(self._numbered, now), _Before(None, {})
-            self._hits[hit.number] = hit
-        for destination, message_id in messages.items():
-            delivery = hit.deliveries.setdefault(destination, Delivery())
-            delivery.message_id = message_id
-            self._by_message_id[message_id] = hit
+        known = None if event_id is None else self._by_event_id.get(event_id)
+        if known is not None:
+            return known, _Before(known.status, known.statuses)
+        self._numbered += 1
+        hit = Hit(self._numbered, now, event_id)
+        self._hits[hit.number] = hit
+        if event_id is not None:
+            self._by_event_id[event_id] = hit
         if len(self._hits) > self._hits_kept:
             self._forget_oldest()
-        return hit, before
-
-    def _merge(self, part: Hit, whole: Hit) -> None:
-        """Make one hit of two: a destination can be faster than the gateway's report of both."""
-        self._count(_Before(part.status, part.statuses), None)
-        del self._hits[part.number]
-        whole.deliveries |= part.deliveries
-        # What was counted of the part is counted again with the whole, which then has changed.
-        self._gone.append((part.number, self._revision + 1))
+        return hit, _Before(None, {})
 
     def _forget_oldest(self) -> None:
-        while self._oldest not in self._hits:  # it has become part of another
-            self._oldest += 1
         hit = self._hits.pop(self._oldest)
-        for delivery in hit.deliveries.values():
-            if delivery.message_id is not None:
-                del self._by_message_id[delivery.message_id]
+        self._oldest += 1
+        if hit.event_id is not None:
+            del self._by_event_id[hit.event_id]
 
     def _changed(self, hit: Hit, before: _Before) -> None:
         self._revision += 1
@@ -669,10 +643,10 @@ class Journal:
         self._hits.move_to_end(hit.number)
         self._count(before, _Before(hit.status, hit.statuses))
 
-    def _count(self, before: _Before, after: _Before | None) -> None:
+    def _count(self, before: _Before, after: _Before) -> None:
         """Keep the running totals, so that they outlive the hits that are forgotten."""
         for change, counted in ((-1, before), (1, after)):
-            if counted is None or counted.status is None:
+            if counted.status is None:
                 continue
             self._statuses[counted.status] += change
             for destination, status in counted.statuses.items():
@@ -683,6 +657,11 @@ class Journal:
             callbacks = list(self._subscribers.values())
         for callback in callbacks:
             callback()
+
+
+def decode_envelope(message_body: str) -> dict[str, str]:
+    """Return what the API wrote of a request into the first line of its message."""
+    return dict(parse_qsl(message_body.partition("\n")[0]))
 
 
 def decode_query(query: str) -> list[tuple[str, str]]:

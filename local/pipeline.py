@@ -34,7 +34,7 @@ from cdk_gtm_connector import tokens
 from local import deploy
 from local.console import MintRequest, create_app
 from local.destinations import ENDPOINT_VARIABLES, context_for, deployed_in, serve, simulated
-from local.journal import Journal
+from local.journal import Journal, decode_envelope
 from local.putevents import PutEventsServer
 from local.serve import serving
 from local.streams import StreamServer
@@ -476,7 +476,6 @@ def running(
         journal = journal or Journal()
         servers = serve(deployed, assembly, journal, putevents=putevents, keep=keep)
         journal.destinations_known({kind: server.title for kind, server in servers.items()})
-        reports = _Reports(journal)
         with step("Starting the console"):
             mint = _Minter()
             app = create_app(journal, list(servers.values()), mint=mint)
@@ -487,7 +486,7 @@ def running(
                     run_directory,
                     sorted(set(assembly.resources().values())),
                     {ENDPOINT_VARIABLES[kind]: console_url for kind in servers},
-                    reports,
+                    journal.gateway_answered,
                     lambda line: say(f"emulator: {line}"),
                 )
             )
@@ -525,7 +524,6 @@ def running(
             servers=servers,
             arrivals=arrivals,
         )
-        reports.queues |= {outputs[each.output("QueueName")]: each.kind for each in deployed}
         stack.enter_context(_observing(pipeline))
         mint.pipeline = pipeline
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
@@ -547,23 +545,6 @@ def _prepare(
             arrivals.keep = keep
             found[each.kind] = arrivals
     return found
-
-
-@dataclass
-class _Reports:
-    """Passes the emulator's reports on to the journal, destinations in place of queues."""
-
-    journal: Journal
-    queues: dict[str, str] = field(default_factory=dict)
-    """The destination's kind by the name of its queue."""
-
-    def __call__(self, report: Mapping[str, Any]) -> None:
-        messages = {
-            self.queues[queue]: message_id
-            for queue, message_id in report["messages"].items()
-            if queue in self.queues
-        }
-        self.journal.gateway_answered({**report, "messages": messages})
 
 
 @dataclass
@@ -677,10 +658,11 @@ class _QueueObserver:
             name: value.get("StringValue", "")
             for name, value in message["MessageAttributes"].items()
         }
+        event_id = decode_envelope(message["Body"]).get("id") or message["MessageId"]
         if "Reason" in attributes:
             self._journal.dead_lettered(
                 destination=self._kind,
-                message_id=attributes.get("MessageId"),
+                event_id=attributes.get("EventId"),
                 reason=attributes["Reason"],
                 detail=attributes.get("Detail", ""),
                 body=message["Body"],
@@ -688,7 +670,7 @@ class _QueueObserver:
         elif message["ReceiveCount"] == 0:  # by the topic's subscription
             self._journal.dead_lettered(
                 destination=self._kind,
-                message_id=message["MessageId"],
+                event_id=event_id,
                 reason="queue_gone",
                 detail="The topic could not deliver it to its queue",
                 body=message["Body"],
@@ -696,7 +678,7 @@ class _QueueObserver:
         else:  # the queue itself moved it here, as it was
             self._journal.dead_lettered(
                 destination=self._kind,
-                message_id=message["MessageId"],
+                event_id=event_id,
                 reason="too_many_receives",
                 detail=f"Received {message['ReceiveCount']} times without being delivered",
                 body=message["Body"],

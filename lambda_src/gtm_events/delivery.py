@@ -84,12 +84,16 @@ class _Books:
 
     Attributes:
         bodies: Each message's body as it was, by its id in the queue.
-        lists: Of the messages whose events were posted as a list, how many there are. The event of
-            any other message has the message's id.
+        ids: The messages' request ids, of those that have one. The event of any other message has
+            the message's own id.
+        requests: Those request ids.
+        lists: Of the messages whose events were posted as a list, how many there are.
         outcomes: Each event's outcome, by the event's id.
     """
 
     bodies: dict[str, str]
+    ids: dict[str, str] = field(default_factory=dict)
+    requests: set[str] = field(default_factory=set)
     lists: dict[str, int] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
@@ -102,9 +106,7 @@ class _Books:
 
         The others are sent again with the same ids then.
         """
-        if message_id not in self.lists:
-            return self._event(message_id)
-        own = self._listed(message_id)
+        own = self._own(message_id)
         for kind in (Retry, Rejected):
             for outcome in own:
                 if isinstance(outcome, kind):
@@ -114,7 +116,7 @@ class _Books:
     def dead_letter(self, message_id: str) -> DeadLetter:
         """Return the letter that holds what is rejected of a message, and nothing else."""
         body = self.bodies[message_id]
-        own = self._listed(message_id) if message_id in self.lists else [self._event(message_id)]
+        own = self._own(message_id)
         rejected = {
             index: outcome for index, outcome in enumerate(own) if isinstance(outcome, Rejected)
         }
@@ -123,21 +125,38 @@ class _Books:
         if len(rejected) < len(own):
             body = with_events(body, rejected)
             detail = f"{len(rejected)} of {len(own)} events: {detail}"
-        return DeadLetter(message_id, body, first.reason, detail)
+        event_id = self.event_id(message_id)
+        return DeadLetter(message_id, event_id, body, first.reason, detail)
 
-    def _listed(self, message_id: str) -> list[Outcome]:
+    def identify(self, message_id: str, request_id: str) -> bool:
+        """Take note of a message's request id; return whether it is the first that has it.
+
+        SNS may write a request into the queue twice: they are two messages with the same events.
+        """
+        self.ids[message_id] = request_id
+        first = request_id not in self.requests
+        self.requests.add(request_id)
+        return first
+
+    def event_id(self, message_id: str) -> str:
+        """Return the id of a message's event, or what the ids of its list begin with."""
+        return self.ids.get(message_id, message_id)
+
+    def _own(self, message_id: str) -> list[Outcome]:
+        event_id = self.event_id(message_id)
+        if message_id not in self.lists:
+            return [self._event(event_id)]
         return [
-            self._event(listed_event_id(message_id, index))
-            for index in range(self.lists[message_id])
+            self._event(listed_event_id(event_id, index)) for index in range(self.lists[message_id])
         ]
 
     def _event(self, event_id: str) -> Outcome:
         return self.outcomes.get(event_id) or Retry(event_id, RetryReason.INTERNAL_ERROR)
 
 
-def listed_event_id(message_id: str, index: int) -> str:
+def listed_event_id(event_id: str, index: int) -> str:
     """Return the id of an event that was posted as one of a list."""
-    return f"{message_id}-{index}"
+    return f"{event_id}-{index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +206,7 @@ class Delivery:
             try:
                 events = self._read(message_id, body, books)
             except MalformedMessage as error:
-                books.note(Rejected(message_id, Reason.MALFORMED, str(error)))
+                books.note(Rejected(books.event_id(message_id), Reason.MALFORMED, str(error)))
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
                 batch.problems.append(f"defect while reading a message: {type(error).__name__}")
@@ -204,23 +223,28 @@ class Delivery:
             MalformedMessage: The message cannot be read, or its only event is none.
         """
         request = decode(body)
+        known = bool(request.id) and not books.identify(message_id, request.id)
+        event_id = books.event_id(message_id)
         if refusal := self.policy.refusal(request):
-            books.note(Rejected(message_id, refusal.reason, refusal.detail))
+            books.note(Rejected(event_id, refusal.reason, refusal.detail))
             return ()
         if request.opted_out:
-            books.note(OptedOut(message_id))
+            books.note(OptedOut(event_id))
+            return ()
+        if request.is_list:
+            books.lists[message_id] = len(request.events)
+        if known:
             return ()
         if not request.is_list:
-            event = self._event(message_id, request.events[0], request, books)
+            event = self._event(event_id, request.events[0], request, books)
             return () if event is None else (event,)
-        books.lists[message_id] = len(request.events)
         events = []
         for index, parameters in enumerate(request.events):
-            event_id = listed_event_id(message_id, index)
+            listed = listed_event_id(event_id, index)
             try:
-                event = self._event(event_id, parameters, request, books)
+                event = self._event(listed, parameters, request, books)
             except MalformedMessage as error:
-                books.note(Rejected(event_id, Reason.MALFORMED, str(error)))
+                books.note(Rejected(listed, Reason.MALFORMED, str(error)))
                 continue
             if event is not None:
                 events.append(event)

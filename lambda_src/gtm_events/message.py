@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from gtm_events.errors import MalformedMessage
 from gtm_events.urlencoded import Parameters, parse
@@ -25,7 +25,14 @@ MAX_EVENTS: Final = 100
 """Events that one JSON body may hold."""
 
 # How the endpoint's template begins an envelope.
-_TIMED: Final = re.compile(r"v=(\d+)&time=(\d+)&(.+)", re.ASCII)
+_BEGINNING: Final = re.compile(r"v=(\d+)&time=(\d+)(?:&id=([^&]*))?&(.+)", re.ASCII)
+
+_ID: Final = re.compile(r"&id=[^&]*")
+
+# API Gateway's extendedRequestId is 11 bytes in base64. An event's id may have no other characters
+# (the event record says so, and Customer Profiles), and 64 of them with its number in a list.
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
+_URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 
 # datetime, and with it the event's timestamp, ends with the year 9999; 14 digits reach 5138.
 _MAX_TIME_DIGITS: Final = 14
@@ -37,6 +44,8 @@ class Request:
 
     Attributes:
         time: When API Gateway received it, in epoch milliseconds.
+        id: The same in each queue that the message was written to; empty if it was written to one
+            only, or has none that an event could have.
         subject: Who sent it, vouched for by an authorizer; empty for an anonymous request.
         endpoint: The one endpoint that the verified claims name, empty if they name none.
         bound: Whether the sender may write that one endpoint only, or none if they name none.
@@ -49,6 +58,7 @@ class Request:
     """
 
     time: int
+    id: str = ""
     subject: str = ""
     endpoint: str = ""
     bound: bool = False
@@ -92,6 +102,7 @@ def decode(body: str) -> Request:
     events, is_list = ([], False) if opted_out else _events(envelope.get("content"), sent)
     return Request(
         time=int(time),
+        id=_request_id(request_id) if (request_id := envelope.get("id")) else "",
         subject=subject,
         endpoint=endpoint,
         bound=bool(endpoint) or envelope.get("bound") == "1",
@@ -106,6 +117,9 @@ def decode(body: str) -> Request:
 def with_events(body: str, indexes: Collection[int]) -> str:
     """Return a message body, posted as a list of events, with some of them only.
 
+    They are counted anew, so what comes of them may not be named after the request: the others of
+    the list have these ids.
+
     Args:
         body: A body that :func:`decode` read, with ``is_list``.
         indexes: Which of its events to keep.
@@ -113,22 +127,30 @@ def with_events(body: str, indexes: Collection[int]) -> str:
     envelope, _, sent = body.partition("\n")
     events = json.loads(_posted(sent))["events"]
     kept = {"events": [event for index, event in enumerate(events) if index in indexes]}
-    return f"{envelope}\n{urlencode({'body': json.dumps(kept)})}"
+    return f"{_ID.sub('', envelope)}\n{urlencode({'body': json.dumps(kept)})}"
 
 
 def _envelope(line: str) -> Mapping[str, str]:
     """Return the envelope's fields; of one given twice, the last."""
-    if match := _TIMED.fullmatch(line):
-        version, time, others = match.groups()
-        return {"v": version, "time": time, **_other_fields(others)}
+    if match := _BEGINNING.fullmatch(line):
+        version, time, request_id, others = match.groups()
+        fields = {"v": version, "time": time, **_other_fields(others)}
+        if request_id:
+            fields.setdefault("id", unquote_plus(request_id))
+        return fields
     return _fields(line)
+
+
+def _request_id(text: str) -> str:
+    request_id = text.translate(_URL_SAFE)
+    return request_id if _REQUEST_ID.fullmatch(request_id) else ""
 
 
 def _fields(line: str) -> Mapping[str, str]:
     return dict(_parse("envelope", line))
 
 
-# A site's visitors come from a few pages, and their envelopes differ in nothing but the time.
+# A site's visitors come from a few pages, and what else their envelopes say is the same.
 _other_fields = lru_cache(maxsize=1024)(_fields)
 
 

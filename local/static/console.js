@@ -484,11 +484,7 @@
     byId("more").hidden = !forgotten;
   }
 
-  function update(hits, gone, { fresh }) {
-    for (const number of gone) {
-      rows.get(number)?.row.remove();
-      rows.delete(number);
-    }
+  function update(hits, { fresh }) {
     // Newest first in the message; each goes to the top, so the oldest must go first.
     for (const hit of [...hits].reverse()) {
       let entry = rows.get(hit.number);
@@ -775,7 +771,7 @@
       showDestinations(state.destinations);
       showCounters(state.counters);
       showEndpoint(state);
-      update(state.hits, state.gone, { fresh: !state.reset });
+      update(state.hits, { fresh: !state.reset });
       if (!state.reset) announce(state.hits);
     };
     source.onerror = () => {

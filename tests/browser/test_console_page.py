@@ -44,7 +44,7 @@ class Pipeline:
         self.servers = {server.kind: server for server in (*others, putevents)}
 
     def request(
-        self, query: str, *, message_id: str | None, status: int = 200, **changes: Any
+        self, query: str, *, event_id: str | None, status: int = 200, **changes: Any
     ) -> None:
         """Report a request that the endpoint answered."""
         self.journal.gateway_answered(
@@ -54,7 +54,7 @@ class Pipeline:
                 "path": "/events",
                 "query": query,
                 "status": status,
-                "message_id": message_id,
+                "event_id": event_id,
                 "detail": '{"message": "Missing parameters"}' if status >= 400 else "",
                 **changes,
             }
@@ -130,7 +130,7 @@ def test_the_empty_console_says_what_to_do(shown: Page, endpoint: Endpoint) -> N
 
 
 def test_a_hit_from_the_tag_to_the_destination(shown: Page, pipeline: Pipeline) -> None:
-    pipeline.request("event=purchase&endpoint_id=ep-1&evat_cup=Espresso+cup", message_id="m-1")
+    pipeline.request("event=purchase&endpoint_id=ep-1&evat_cup=Espresso+cup", event_id="m-1")
     pipeline.journal.queues_counted(waiting=1, in_flight=0, dead_letters=0)
     row = shown.locator(".hit")
     expect(row).to_contain_text("purchase")
@@ -162,18 +162,18 @@ def test_a_hit_from_the_tag_to_the_destination(shown: Page, pipeline: Pipeline) 
 
 def test_the_newest_hit_is_on_top(shown: Page, pipeline: Pipeline) -> None:
     for name in ("first", "second", "third"):
-        pipeline.request(f"event={name}&endpoint_id=ep-1", message_id=name)
+        pipeline.request(f"event={name}&endpoint_id=ep-1", event_id=name)
     expect(shown.locator(".hit .event")).to_have_text(["third", "second", "first"])
 
 
 def test_refusals_and_rejections_are_shown_with_their_reason(
     shown: Page, pipeline: Pipeline
 ) -> None:
-    pipeline.request("endpoint_id=ep-1", message_id=None, status=400)
-    pipeline.request("event=_own&endpoint_id=ep-1", message_id="m-1")
+    pipeline.request("endpoint_id=ep-1", event_id=None, status=400)
+    pipeline.request("event=_own&endpoint_id=ep-1", event_id="m-1")
     pipeline.deliver("m-1", EventType="_own")
     pipeline.journal.dead_lettered(
-        message_id="m-1", reason="REFUSED", detail="such types are Pinpoint's own", body="v=1\nx"
+        event_id="m-1", reason="REFUSED", detail="such types are Pinpoint's own", body="v=1\nx"
     )
     pipeline.journal.queues_counted(waiting=0, in_flight=0, dead_letters=1)
 
@@ -192,7 +192,7 @@ def test_refusals_and_rejections_are_shown_with_their_reason(
 
 def test_an_event_dropped_in_silence_is_shown_loudly(shown: Page, pipeline: Pipeline) -> None:
     expect(shown.get_by_role("alert")).to_be_hidden()
-    pipeline.request("event=page_view&endpoint_id=ep-1", message_id="m-1")
+    pipeline.request("event=page_view&endpoint_id=ep-1", event_id="m-1")
     pipeline.deliver("m-1", Attributes={"note": "x" * 201})
     expect(shown.get_by_role("alert")).to_contain_text("1 event was lost")
     expect(shown.locator(".hit")).to_contain_text("Dropped in silence")
@@ -224,14 +224,14 @@ def test_hostile_values_are_text(
             sent = quote(value)
             event_id = f"{number}-{value}"
             pipeline.request(
-                f"event={sent}&endpoint_id={sent}&evat_{sent}={sent}", message_id=event_id
+                f"event={sent}&endpoint_id={sent}&evat_{sent}={sent}", event_id=event_id
             )
             pipeline.putevents.behaviour = Behaviour(
                 refuse_event_types=frozenset({"*"}), refuse_message=value
             )
             pipeline.deliver(event_id, value, EventType=value, Attributes={value: value})
             pipeline.journal.dead_lettered(
-                message_id=event_id, reason=value, detail=value, body=value
+                event_id=event_id, reason=value, detail=value, body=value
             )
 
             row = shown.locator(f".hit[data-number='{number}'][data-status=rejected]")
@@ -408,7 +408,7 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
     query = "event=e&endpoint_id=ep-1"
     signed = f"{query}&token=***"
     no_token, bad_token, forbidden = (
-        {"path": authenticated, "status": status, "message_id": None, "detail": detail}
+        {"path": authenticated, "status": status, "event_id": None, "detail": detail}
         for status, detail in [
             (401, '{"message": "Unauthorized"}'),
             (401, '{"message": "Unauthorized"}'),
@@ -416,31 +416,31 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
         ]
     )
     cases: list[tuple[str, dict[str, Any], str, list[str]]] = [
-        (query, {"message_id": "m-1"}, "", ["anonymous", "Waiting in queue"]),
+        (query, {"event_id": "m-1"}, "", ["anonymous", "Waiting in queue"]),
         (query, no_token, "", ["authenticated", "Refused at the door (401)", "no token"]),
         (signed, bad_token, "", ["authenticated", "(401)", "Unauthorized", "it has expired"]),
         (signed, forbidden, "", ["authenticated", "(403)", "does not let it in"]),
-        (query, {"message_id": "m-2"}, "origin", ["anonymous", "Rejected", "allowed_origins"]),
+        (query, {"event_id": "m-2"}, "origin", ["anonymous", "Rejected", "allowed_origins"]),
         (
             signed,
-            {"message_id": "m-3", "path": authenticated},
+            {"event_id": "m-3", "path": authenticated},
             "foreign_endpoint",
             ["authenticated", "Rejected", "The token names another endpoint"],
         ),
         (
             query,
-            {"message_id": "m-4", "opted_out": True},
+            {"event_id": "m-4", "opted_out": True},
             "",
             ["anonymous", "Not delivered", "The browser asked not to be tracked", "Sec-GPC"],
         ),
-        ("", {"message_id": "m-5", "method": "POST"}, "", ["(in the body)", "POST", "anonymous"]),
+        ("", {"event_id": "m-5", "method": "POST"}, "", ["(in the body)", "POST", "anonymous"]),
     ]
     for number, (sent, changes, reason, words) in enumerate(cases, start=1):
         with subtests.test(words[-1]):
             pipeline.request(sent, **changes)
             if reason:
                 pipeline.journal.dead_lettered(
-                    message_id=changes["message_id"], reason=reason, detail="so", body="v=1\n"
+                    event_id=changes["event_id"], reason=reason, detail="so", body="v=1\n"
                 )
             row = shown.locator(f".hit[data-number='{number}']")
             row.locator("summary").click()
@@ -455,10 +455,10 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
 
 
 def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
-    message_id = "0a1b2c3d-0000-4000-8000-000000000001"
-    pipeline.request("", message_id=message_id, method="POST")
-    pipeline.deliver(f"{message_id}-0", "ep-1", EventType="first")
-    pipeline.deliver(f"{message_id}-1", "ep-2", EventType="second")
+    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    pipeline.request("", event_id=event_id, method="POST")
+    pipeline.deliver(f"{event_id}-0", "ep-1", EventType="first")
+    pipeline.deliver(f"{event_id}-1", "ep-2", EventType="second")
     row = shown.locator(".hit")
     expect(row).to_contain_text("2 events")
     expect(row).to_contain_text("Delivered")
@@ -468,7 +468,7 @@ def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
         ["first · ep-1 · delivered", "second · ep-2 · delivered"]
     )
     listed.last.locator("summary").click()
-    expect(listed.last).to_contain_text(f"Event {message_id}-1")
+    expect(listed.last).to_contain_text(f"Event {event_id}-1")
 
 
 SENT = (
@@ -494,7 +494,7 @@ def expect_left_out(row: Any) -> None:
 def test_what_was_left_out_is_marked_once_the_destination_has_the_event(
     shown: Page, pipeline: Pipeline
 ) -> None:
-    pipeline.request(SENT, message_id="m-1")
+    pipeline.request(SENT, event_id="m-1")
     row = shown.locator(".hit")
     row.locator("summary").click()
     expect(row.locator(".sheet")).to_contain_text("Nothing yet")
@@ -511,7 +511,6 @@ def test_what_was_left_out_is_marked_once_the_destination_has_the_event(
 
 # Several destinations ---------------------------------------------------------------------------
 
-MESSAGES = {"kinesis": "k-1", "customer-profiles": "c-1", "pinpoint": "p-1"}
 EVERYWHERE = [
     "Amazon Kinesis Data Streams",
     "Amazon Connect Customer Profiles",
@@ -546,16 +545,16 @@ def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> N
     expect(fan.locator(".places-table tbody th")).to_have_text(EVERYWHERE)
     expect(fan.locator("dt").nth(2)).to_have_text("Delivered everywhere")
     query = "event=purchase&endpoint_id=ep-1&usat_plan=gold"
-    fanned.request(query, message_id="sns-1", messages=MESSAGES)
+    fanned.request(query, event_id="e-1")
     row = fan.locator(".hit")
     expect(row.locator(".status")).to_have_text("Waiting in queues")
     expect(row.locator(".place")).to_have_count(3)
 
-    gold = record("c-1", event_type="purchase", user_attributes={"plan": "gold"})
+    gold = record("e-1", event_type="purchase", user_attributes={"plan": "gold"})
     put_profile_object(fanned, gold)
     expect(row.locator(".status")).to_have_text("Delivered to 1 of 3")
     fanned.putevents.behaviour = Behaviour(throttle_next=1)
-    fanned.deliver("p-1")
+    fanned.deliver("e-1")
     expect(row.locator(".status")).to_have_text("Retrying at 1 of 3")
     expect(row.locator(".place")).to_have_text(
         [
@@ -565,7 +564,7 @@ def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> N
         ]
     )
     fanned.journal.dead_lettered(
-        destination="kinesis", message_id="k-1", reason="refused", detail="so", body="v=1\nx"
+        destination="kinesis", event_id="e-1", reason="refused", detail="so", body="v=1\nx"
     )
     fanned.journal.queues_counted(destination="kinesis", waiting=2, in_flight=1, dead_letters=1)
     expect(row.locator(".status")).to_have_text("Rejected by 1 of 3")
@@ -583,7 +582,7 @@ def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> N
     expect(places.nth(0)).to_contain_text("In its dead-letter queue")
     expect(places.nth(1).locator("pre").first).to_be_hidden()
     places.nth(1).locator("summary").click()
-    fanned.deliver("p-1")
+    fanned.deliver("e-1")
     expect(places.nth(2).locator("summary")).to_contain_text("Delivered after 1 retry")
     expect(places.nth(1)).to_contain_text("The profile that resulted")
     expect(places.nth(1).locator("pre").nth(1)).to_contain_text('"plan": "gold"')
@@ -591,11 +590,11 @@ def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> N
 
 
 def test_what_was_read_at_a_destination_is_shown(fan: Page, fanned: Pipeline) -> None:
-    fanned.request("event=e&endpoint_id=ep-1", message_id="sns-1", messages=MESSAGES)
+    fanned.request("event=e&endpoint_id=ep-1", event_id="e-1")
     for number in range(2):
         fanned.journal.destination_has(
             "kinesis",
-            Event("k-1", "ep-1", "e", {}, {}, (Exposition("In the stream", {"Copy": number}),)),
+            Event("e-1", "ep-1", "e", {}, {}, (Exposition("In the stream", {"Copy": number}),)),
         )
     row = fan.locator(".hit")
     row.locator("> summary").click()
@@ -608,15 +607,15 @@ def test_what_was_read_at_a_destination_is_shown(fan: Page, fanned: Pipeline) ->
 def test_what_was_left_out_of_a_record_is_marked(
     fan: Page, fanned: Pipeline, inside: str | None
 ) -> None:
-    fanned.request(SENT, message_id="sns-1", messages=MESSAGES)
+    fanned.request(SENT, event_id="e-1")
     document = record(
-        "k-1",
+        "e-1",
         attributes={"cup": "Espresso"},
         metrics={"n": 3},
         user_attributes={"plan": ["gold"]},
     )
     got = Exposition("Record", {inside: document} if inside else document)
-    event = Event("k-1", "ep-1", "purchase", document, {}, (got,))
+    event = Event("e-1", "ep-1", "purchase", document, {}, (got,))
     fanned.journal.destination_answered(
         "kinesis", Answered(event, Outcome.DELIVERED, "200", "Accepted")
     )
@@ -625,11 +624,13 @@ def test_what_was_left_out_of_a_record_is_marked(
     expect_left_out(row)
 
 
-def test_hits_that_are_one_become_one(fan: Page, fanned: Pipeline) -> None:
-    put_profile_object(fanned, record("c-1"))
-    fanned.deliver("p-1")
-    expect(fan.locator(".hit")).to_have_count(2)
-    fanned.request("event=late&endpoint_id=ep-1", message_id="sns-1", messages=MESSAGES)
+def test_destinations_that_are_faster_than_the_gateway_make_one_hit(
+    fan: Page, fanned: Pipeline
+) -> None:
+    put_profile_object(fanned, record("e-1"))
+    fanned.deliver("e-1")
+    expect(fan.locator(".hit .status")).to_have_text("Delivered")
+    fanned.request("event=late&endpoint_id=ep-1", event_id="e-1")
     expect(fan.locator(".hit")).to_have_count(1)
     expect(fan.locator(".hit .status")).to_have_text("Delivered to 2 of 3")
 
@@ -664,9 +665,9 @@ def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> Non
 def test_several_destinations_fit_a_phone(fan: Page, fanned: Pipeline) -> None:
     fan.set_viewport_size({"width": 360, "height": 740})
     long = "x" * 300
-    fanned.request(f"event={long}&endpoint_id={long}", message_id="sns-1", messages=MESSAGES)
+    fanned.request(f"event={long}&endpoint_id={long}", event_id="e-1")
     fanned.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset({long}))
-    put_profile_object(fanned, record("c-1", long))
+    put_profile_object(fanned, record("e-1", long))
     row = fan.locator(".hit")
     expect(row.locator(".status")).to_have_text("Rejected by 1 of 3")
     row.locator("> summary").click()
@@ -682,7 +683,7 @@ def test_the_demo_page_opens_with_the_endpoint(shown: Page, endpoint: Endpoint) 
 
 def test_the_list_can_be_narrowed(shown: Page, pipeline: Pipeline) -> None:
     for name in ("alpha", "beta"):
-        pipeline.request(f"event={name}&endpoint_id=ep-{name}", message_id=name)
+        pipeline.request(f"event={name}&endpoint_id=ep-{name}", event_id=name)
     pipeline.deliver("beta", "ep-beta")
     rows = shown.locator(".hit:visible .event")
     expect(rows).to_have_count(2)
@@ -707,31 +708,31 @@ def test_the_page_waits_for_the_endpoint(page: Page) -> None:
 def test_the_page_reconnects_to_a_restarted_pipeline(page: Page, endpoint: Endpoint) -> None:
     with console(endpoint.url) as pipeline:
         page.goto(pipeline.url)
-        pipeline.request("event=before&endpoint_id=ep-1", message_id="m-1")
+        pipeline.request("event=before&endpoint_id=ep-1", event_id="m-1")
         expect(page.locator(".hit .event")).to_have_text(["before"])
         port = urlsplit(pipeline.url).port
         assert port
     expect(page.locator("#connection")).to_have_text("Reconnecting")
     with console(endpoint.url, port) as pipeline:
         expect(page.locator("#connection")).to_have_text("Live")
-        pipeline.request("event=after&endpoint_id=ep-1", message_id="m-1")
+        pipeline.request("event=after&endpoint_id=ep-1", event_id="m-1")
         expect(page.locator(".hit .event")).to_have_text(["after"])
 
 
 def test_a_thousand_hits_and_more_stay_usable(shown: Page, pipeline: Pipeline) -> None:
     for number in range(1_100):
-        pipeline.request(f"event=e-{number}&endpoint_id=ep-1", message_id=f"m-{number}")
+        pipeline.request(f"event=e-{number}&endpoint_id=ep-1", event_id=f"m-{number}")
     expect(counter(shown, "received")).to_have_text("1,100")
     expect(shown.locator(".hit")).to_have_count(1_000)
     expect(shown.locator(".hit .event").first).to_have_text("e-1099")
 
 
 def test_a_row_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
-    message_id = "0a1b2c3d-0000-4000-8000-000000000001"
-    pipeline.request("", message_id=message_id, method="POST")
+    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    pipeline.request("", event_id=event_id, method="POST")
     for number in range(2):
-        pipeline.deliver(f"{message_id}-{number}", EventType="add_to_cart")
-    pipeline.request("endpoint_id=ep-1", message_id=None, status=400)
+        pipeline.deliver(f"{event_id}-{number}", EventType="add_to_cart")
+    pipeline.request("endpoint_id=ep-1", event_id=None, status=400)
     refused, listed = shown.locator(".hit").nth(0), shown.locator(".hit").nth(1)
     expect(listed).to_contain_text("2 events")
     name = listed.locator(".event")
@@ -752,7 +753,7 @@ def test_a_row_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
 def test_it_fits_a_phone(shown: Page, pipeline: Pipeline) -> None:
     shown.set_viewport_size({"width": 360, "height": 740})
     long = "x" * 300
-    pipeline.request(f"event={long}&endpoint_id={long}&evat_{long}={long}", message_id="m-1")
+    pipeline.request(f"event={long}&endpoint_id={long}&evat_{long}={long}", event_id="m-1")
     pipeline.deliver("m-1", long, EventType=long)
     shown.locator(".hit summary").click()
     expect(shown.locator(".sheet")).to_be_visible()

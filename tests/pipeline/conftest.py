@@ -44,13 +44,12 @@ class RecordingJournal(Journal):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answered, and the id of the message that it sent to the queue, if any."""
+    """What the API answered, and the id of the event that it accepted, if any."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
-    message_id: str | None
-    messages: Mapping[str, str]
+    event_id: str | None
     """With several destinations: the id of the message in the queue of each, by its kind."""
     time: int
     """When the request arrived, in epoch milliseconds."""
@@ -129,8 +128,7 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
             response.status,
             {name.lower(): value for name, value in response.getheaders()},
             content,
-            report["message_id"],
-            report["messages"],
+            report["event_id"],
             report["time"],
         )
 
@@ -156,8 +154,8 @@ def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -
         index: Which of its events, if it posted a list.
     """
     assert answer.status in {200, 204}, answer.body
-    assert answer.message_id is not None
-    event_id = answer.message_id if index is None else f"{answer.message_id}-{index}"
+    assert answer.event_id is not None
+    event_id = answer.event_id if index is None else f"{answer.event_id}-{index}"
 
     def arrived() -> Delivered | None:
         for lost in pipeline.putevents.dropped:
@@ -168,13 +166,13 @@ def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -
 
 
 def dead_letter(
-    pipeline: Pipeline, message_id: str | None, *, output: str = "DeadLetterQueueName"
+    pipeline: Pipeline, event_id: str | None, *, output: str = "DeadLetterQueueName"
 ) -> dict[str, Any]:
     """Return the dead letter of a message: its body and attributes.
 
     Args:
         pipeline: Where it was sent.
-        message_id: The message's id.
+        event_id: Its event's id, or that of its list.
         output: The stack's output that names the dead-letter queue.
     """
 
@@ -183,11 +181,11 @@ def dead_letter(
             attributes = {
                 name: value["StringValue"] for name, value in message["MessageAttributes"].items()
             }
-            if attributes.get("MessageId") == message_id:
+            if attributes.get("EventId") == event_id:
                 return {"Body": message["Body"], **attributes}
         return None
 
-    return wait_for(f"dead letter of {message_id}", arrived)
+    return wait_for(f"dead letter of {event_id}", arrived)
 
 
 def logged_batches(pipeline: Pipeline) -> list[dict[str, Any]]:

@@ -155,7 +155,7 @@ def test_a_preflight_names_what_the_endpoint_takes(
         url=f"{pipeline.endpoint_url}{path}",
     )
 
-    assert (answer.status, answer.body, answer.message_id) == (204, b"", None)
+    assert (answer.status, answer.body, answer.event_id) == (204, b"", None)
     _check_cors(answer, ALLOWED[0], allowed=True)
     assert answer.headers["access-control-allow-methods"] == "GET,POST,OPTIONS"
     assert answer.headers["access-control-allow-headers"] == "Content-Type"
@@ -199,10 +199,10 @@ def test_a_foreign_sites_event_is_answered_and_rejected(
     answer = send(EVENT, headers=headers)
 
     assert answer.status == 200
-    letter = dead_letter(pipeline, answer.message_id)
+    letter = dead_letter(pipeline, answer.event_id)
     assert letter["Reason"] == "origin"
     assert "names another site" in letter["Detail"]
-    assert answer.message_id not in pipeline.putevents.delivered
+    assert answer.event_id not in pipeline.putevents.delivered
 
 
 @pytest.mark.parametrize(
@@ -283,7 +283,7 @@ def test_a_token_for_another_endpoint_writes_nothing(
     foreign = send_signed(f"event=page_view&endpoint_id=theirs&token={token}")
 
     assert delivered(pipeline, own).endpoint_id == "mine"
-    letter = dead_letter(pipeline, foreign.message_id)
+    letter = dead_letter(pipeline, foreign.event_id)
     assert letter["Reason"] == "foreign_endpoint"
     assert _envelope(letter["Body"]).keys() == {"v", "time", "access", "subject", "endpoint"}
     assert _envelope(letter["Body"])["endpoint"] == "mine"
@@ -328,7 +328,7 @@ def test_a_token_that_is_not_good_queues_nothing(
         answer = send_signed(query, method="POST", headers={"Content-Type": FORM}, body=EVENT)
 
     assert (answer.status, answer.body) == (401, b'{"message":"Unauthorized"}')
-    assert answer.message_id is None
+    assert answer.event_id is None
 
 
 @pytest.mark.usefixtures("nothing_queued")
@@ -368,7 +368,7 @@ def test_a_token_is_kept_nowhere(
     ]
     assert send_signed(f"token={expired}&{EVENT}").status == 401
 
-    bodies = [dead_letter(pipeline, answer.message_id)["Body"] for answer in queued]
+    bodies = [dead_letter(pipeline, answer.event_id)["Body"] for answer in queued]
     hits = journal.snapshot()["hits"]
     kept = {
         "queue": bodies,
@@ -413,7 +413,7 @@ def test_a_secret_that_is_no_key_lets_nobody_in(send_signed: Send, pipeline: Pip
     finally:
         _put_secret(pipeline, good)
 
-    assert (answer.status, answer.message_id) == (500, None)
+    assert (answer.status, answer.event_id) == (500, None)
     assert answer.headers["access-control-allow-origin"] == ALLOWED[0]
     assert any("must be at least 32 bytes, got 5" in line for line in _log(pipeline, "TokenLog"))
     assert send_signed(f"{EVENT}&token={token}").status == 200
@@ -481,7 +481,7 @@ def test_an_anonymous_request_cannot_pass_for_another(
             body = json.dumps({"event": "page_view", "endpoint_id": "e1", **_CLAIMS})
             answer = send(claims, method="POST", headers=headers, body=body)
 
-    letter = dead_letter(pipeline, answer.message_id)
+    letter = dead_letter(pipeline, answer.event_id)
     assert letter["Reason"] == "origin"
     content = {"GET": "", "POST": "&content=form", "JSON": "&content=json"}[method]
     assert re.fullmatch(
@@ -573,7 +573,7 @@ def test_json_that_is_no_event_is_refused(send: Send, document: object) -> None:
 
     assert (answer.status, answer.body) == (400, b'{"message": "Invalid request body"}')
     assert answer.headers["access-control-allow-origin"] == ALLOWED[0]
-    assert answer.message_id is None
+    assert answer.event_id is None
 
 
 @pytest.mark.parametrize("body", ["", "event=a", "endpoint_id=e1", "event=&endpoint_id=e1", "{}"])
@@ -581,7 +581,7 @@ def test_a_form_that_is_no_event_is_rejected(send: Send, pipeline: Pipeline, bod
     answer = send("", method="POST", headers={"Content-Type": FORM}, body=body)
 
     assert answer.status == 204
-    assert dead_letter(pipeline, answer.message_id)["Reason"] == "malformed"
+    assert dead_letter(pipeline, answer.event_id)["Reason"] == "malformed"
 
 
 @pytest.mark.usefixtures("nothing_queued")
@@ -618,7 +618,7 @@ def test_a_body_that_is_too_large_is_refused(
     ]
 
     for answer in refused:
-        assert (answer.status, answer.message_id) == (413, None)
+        assert (answer.status, answer.event_id) == (413, None)
         assert b"300,000 characters" in answer.body
         _check_cors(answer, ALLOWED[0], allowed=True)
     assert _received(pipeline) == before
@@ -659,7 +659,7 @@ def test_nothing_is_stored_of_who_asks_not_to_be_tracked(
     ]
 
     for answer in answers:
-        body = dead_letter(pipeline, answer.message_id)["Body"]
+        body = dead_letter(pipeline, answer.event_id)["Body"]
         assert _envelope(body)["privacy"] == "1"
         assert body.endswith("\n")
 

@@ -33,7 +33,7 @@ def test_a_good_request_gets_a_transparent_image_that_nobody_caches(send: Send) 
     assert answer.headers["cross-origin-resource-policy"] == "cross-origin"
     assert answer.headers["x-content-type-options"] == "nosniff"
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.message_id is not None
+    assert answer.event_id is not None
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_a_required_parameter_that_is_missing_or_empty_is_refused_by_name(
     assert answer.headers["content-type"] == "application/json"
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["cache-control"] == "no-store"
-    assert answer.message_id is None
+    assert answer.event_id is None
 
 
 def test_a_url_that_api_gateway_does_not_take_is_refused(send: Send) -> None:
@@ -86,7 +86,7 @@ def test_a_preflight_is_answered(send: Send) -> None:
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.headers["access-control-allow-methods"] == "GET,POST,OPTIONS"
     assert answer.headers["access-control-allow-headers"] == "Content-Type"
-    assert answer.message_id is None
+    assert answer.event_id is None
 
 
 @pytest.mark.parametrize("method", ["PUT", "HEAD", "DELETE"])
@@ -95,7 +95,7 @@ def test_other_methods_are_refused(send: Send, method: str) -> None:
 
     assert answer.status == 403
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.message_id is None
+    assert answer.event_id is None
 
 
 def test_other_paths_are_refused(send: Send, pipeline: Pipeline) -> None:
@@ -110,7 +110,7 @@ def test_a_content_type_without_a_template_is_refused(send: Send) -> None:
 
     assert answer.status == 415
     assert answer.headers["access-control-allow-origin"] == "*"
-    assert answer.message_id is None
+    assert answer.event_id is None
 
 
 def test_a_json_content_type_changes_nothing(send: Send, pipeline: Pipeline) -> None:
@@ -138,5 +138,5 @@ def test_a_message_that_the_queue_refuses_is_never_answered_with_success(
     assert refused.headers["access-control-allow-origin"] == "*"
     assert refused.headers["cache-control"] == "no-store"
     assert b"message" in refused.body
-    assert refused.message_id is None
+    assert refused.event_id is None
     assert send(query).status == 200

@@ -154,7 +154,7 @@ def _url(pipeline: Pipeline, name: str) -> str:
 
 
 def _check_refused(answer: Answer, status: int, message: bytes) -> None:
-    assert (answer.status, answer.message_id) == (status, None)
+    assert (answer.status, answer.event_id) == (status, None)
     assert message in answer.body
     assert answer.headers["access-control-allow-origin"] == ORIGIN
 
@@ -313,7 +313,7 @@ def test_a_functions_context_binds_the_endpoint(send: Send, pipeline: Pipeline) 
 
     assert answer.status == 200
     delivered(pipeline, behind)
-    assert answer.message_id not in pipeline.putevents.delivered
+    assert answer.event_id not in pipeline.putevents.delivered
 
 
 @pytest.mark.parametrize(

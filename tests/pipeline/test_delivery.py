@@ -48,7 +48,7 @@ def test_an_event_that_comes_back_keeps_its_id(send: Send, pipeline: Pipeline) -
     statuses = [
         request.status
         for request in pipeline.putevents.requests
-        if answer.message_id and answer.message_id.encode() in request.body
+        if answer.event_id and answer.event_id.encode() in request.body
     ]
     assert statuses == [500] * failures + [202]
 
@@ -61,10 +61,10 @@ def test_only_what_failed_comes_back(send: Send, pipeline: Pipeline) -> None:
 
     for answer in good:
         delivered(pipeline, answer)
-    letter = dead_letter(pipeline, refused.message_id)
+    letter = dead_letter(pipeline, refused.event_id)
     assert letter["Reason"] == "refused"
     assert "Refused by the local destination's settings" in letter["Detail"]
-    assert refused.message_id not in pipeline.putevents.delivered
+    assert refused.event_id not in pipeline.putevents.delivered
 
 
 @pytest.mark.usefixtures("impatient_queue")
@@ -80,7 +80,7 @@ def test_an_event_that_fails_for_too_long_ends_in_the_dead_letter_queue(
             (
                 message
                 for message in pipeline.peek("DeadLetterQueueName")
-                if message["MessageId"] == answer.message_id
+                if message["MessageId"] == answer.event_id
             ),
             None,
         ),
@@ -95,12 +95,12 @@ def test_a_rejected_event_goes_to_the_dead_letter_queue_with_its_reason(
 ) -> None:
     answer = send("event=_session.start&endpoint_id=e1&evat_a=caf%C3%A9")
 
-    letter = dead_letter(pipeline, answer.message_id)
+    letter = dead_letter(pipeline, answer.event_id)
     assert letter["Reason"] == "reserved_event_type"
     assert "begin with _" in letter["Detail"]
     assert letter["Body"].startswith("v=1&time=")
     assert letter["Body"].endswith("evat_a=caf%C3%A9")
-    assert answer.message_id not in pipeline.putevents.delivered
+    assert answer.event_id not in pipeline.putevents.delivered
     wait_for(
         "dead letter in the journal",
         lambda: next(
@@ -142,7 +142,7 @@ def test_the_events_of_a_burst_share_requests(send: Send, pipeline: Pipeline) ->
         for item in json.loads(request.body)["BatchItem"].values()
         for event_id in item["Events"]
     ]
-    assert sorted(events) == sorted(str(answer.message_id) for answer in answers)
+    assert sorted(events) == sorted(str(answer.event_id) for answer in answers)
     assert len(requests) <= 4  # one, but for batching windows that end amid the burst
 
 

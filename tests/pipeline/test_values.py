@@ -139,7 +139,7 @@ def test_nothing_that_a_client_sends_reaches_the_envelope(send: Send, pipeline: 
 def _body(pipeline: Pipeline, answer: Answer) -> str | None:
     """Return the body of the request's message, which waits for its batch."""
     for message in pipeline.peek("QueueName"):
-        if message["MessageId"] == answer.message_id:
+        if message["MessageId"] == answer.event_id:
             return str(message["Body"])
     return None
 

@@ -37,7 +37,7 @@ def report(**changes: Any) -> dict[str, Any]:
         "path": "/events",
         "query": "event=page_view&endpoint_id=ep-1&evat_plan=gold&gtmcb=1",
         "status": 200,
-        "message_id": "m-1",
+        "event_id": "m-1",
         "detail": "",
     } | changes
 
@@ -79,7 +79,7 @@ def event(event_id: str, endpoint_id: str, title: str) -> Event:
 
 def dead_lettered(journal: Journal, **changes: Any) -> None:
     journal.dead_lettered(
-        **{"message_id": "m-1", "reason": "REFUSED", "detail": "its words", "body": "v=1"} | changes
+        **{"event_id": "m-1", "reason": "REFUSED", "detail": "its words", "body": "v=1"} | changes
     )
 
 
@@ -191,7 +191,7 @@ def test_reports_are_joined_in_whatever_order_they_come(journal: Journal) -> Non
 
 def test_a_refused_request_is_a_hit_of_its_own(journal: Journal) -> None:
     body = '{"message": "Missing required request parameters: [event]"}'
-    refused = report(status=400, message_id=None, detail=body, query="endpoint_id=ep-1")
+    refused = report(status=400, event_id=None, detail=body, query="endpoint_id=ep-1")
     journal.gateway_answered(refused)
     journal.gateway_answered(refused)
 
@@ -204,19 +204,19 @@ def test_a_refused_request_is_a_hit_of_its_own(journal: Journal) -> None:
 
 @pytest.mark.parametrize("body", ["no JSON", '{"Message": 1}', "[]", ""])
 def test_the_doors_other_answers_are_shown_as_they_are(journal: Journal, body: str) -> None:
-    journal.gateway_answered(report(status=502, message_id=None, detail=body))
+    journal.gateway_answered(report(status=502, event_id=None, detail=body))
     assert hit(journal)["reason"] == body
 
 
 def test_a_preflight_is_no_hit_unless_it_fails(journal: Journal) -> None:
-    journal.gateway_answered(report(method="OPTIONS", status=204, message_id=None))
+    journal.gateway_answered(report(method="OPTIONS", status=204, event_id=None))
     assert counters(journal)["received"] == 0
-    journal.gateway_answered(report(method="OPTIONS", status=500, message_id=None))
+    journal.gateway_answered(report(method="OPTIONS", status=500, event_id=None))
     assert counters(journal)["received"] == 1
 
 
 def test_a_dead_letter_of_unknown_origin_is_a_hit_of_its_own(journal: Journal) -> None:
-    dead_lettered(journal, message_id=None, reason="MALFORMED", detail="")
+    dead_lettered(journal, event_id=None, reason="MALFORMED", detail="")
     assert (hit(journal)["event"], hit(journal)["reason"]) == ("", "MALFORMED")
 
 
@@ -233,7 +233,7 @@ def test_counters(journal: Journal) -> None:
     }
     journal.queues_counted(waiting=3, in_flight=2, dead_letters=1)
     for number in range(4):
-        journal.gateway_answered(report(message_id=f"m-{number}"))
+        journal.gateway_answered(report(event_id=f"m-{number}"))
     answered(journal, 202, event_id="m-0")
     answered(journal, 202, event_id="m-0")
     answered(journal, 400, event_id="m-1")
@@ -253,7 +253,7 @@ def test_counters(journal: Journal) -> None:
 def test_only_the_newest_hits_are_kept_and_the_totals_go_on() -> None:
     journal = Journal(hits_kept=3)
     for number in range(5):
-        journal.gateway_answered(report(message_id=f"m-{number}"))
+        journal.gateway_answered(report(event_id=f"m-{number}"))
         answered(journal, event_id=f"m-{number}")
 
     assert [each["number"] for each in journal.snapshot()["hits"]] == [5, 4, 3]
@@ -265,7 +265,7 @@ def test_only_the_newest_hits_are_kept_and_the_totals_go_on() -> None:
 
 def test_changes_are_those_since_a_revision(journal: Journal) -> None:
     for number in range(3):
-        journal.gateway_answered(report(message_id=f"m-{number}"))
+        journal.gateway_answered(report(event_id=f"m-{number}"))
     revision = journal.snapshot()["revision"]
     assert journal.changes(revision)["hits"] == []
 
@@ -290,7 +290,6 @@ def test_an_unchanged_count_is_no_change(journal: Journal) -> None:
 # Several destinations ---------------------------------------------------------------------------
 
 SEVERAL = {"kinesis": "Amazon Kinesis Data Streams", "pinpoint": "Amazon Pinpoint"}
-MESSAGES = {"kinesis": "k-1", "pinpoint": "p-1"}
 
 
 @pytest.fixture
@@ -308,17 +307,17 @@ def statuses(journal: Journal) -> dict[str, str]:
 
 
 def test_a_hit_is_where_it_is_at_each_destination(fanned: Journal) -> None:
-    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
+    fanned.gateway_answered(report(event_id="e-1"))
     assert statuses(fanned) == {"kinesis": "waiting", "pinpoint": "waiting"}
 
-    answered(fanned, event_id="k-1", destination="kinesis")
+    answered(fanned, event_id="e-1", destination="kinesis")
     assert statuses(fanned) == {"kinesis": "delivered", "pinpoint": "waiting"}
     assert (hit(fanned)["status"], counters(fanned)["delivered"]) == ("waiting", 0)
     assert (at(fanned, "kinesis")["delivered"], at(fanned, "pinpoint")["delivered"]) == (1, 0)
 
-    answered(fanned, 429, event_id="p-1")
+    answered(fanned, 429, event_id="e-1")
     assert (hit(fanned)["status"], at(fanned, "pinpoint")["retrying"]) == ("retrying", 1)
-    dead_lettered(fanned, message_id="p-1", destination="pinpoint")
+    dead_lettered(fanned, event_id="e-1", destination="pinpoint")
     assert (hit(fanned)["status"], hit(fanned)["reason"]) == ("rejected", "REFUSED: its words")
     assert at(fanned, "pinpoint") == {
         "kind": "pinpoint",
@@ -330,39 +329,24 @@ def test_a_hit_is_where_it_is_at_each_destination(fanned: Journal) -> None:
         "rejected": 1,
         "dropped": 0,
     }
-    answered(fanned, event_id="p-1")
+    answered(fanned, event_id="e-1")
     assert (hit(fanned)["status"], counters(fanned)["delivered"]) == ("delivered", 1)
 
 
-@pytest.mark.parametrize("first", ["kinesis", "pinpoint"])
+@pytest.mark.parametrize("first", SEVERAL)
 def test_destinations_may_be_faster_than_the_gateways_report(fanned: Journal, first: str) -> None:
-    for kind in sorted(MESSAGES, key=lambda kind: kind != first):
-        answered(fanned, event_id=MESSAGES[kind], destination=kind)
-    fanned.gateway_answered(report(message_id=None, status=400, query="event=another"))
+    for kind in sorted(SEVERAL, key=lambda kind: kind != first):
+        answered(fanned, event_id="e-1", destination=kind)
+    fanned.gateway_answered(report(event_id=None, status=400, query="event=another"))
+    assert (counters(fanned)["received"], counters(fanned)["delivered"]) == (1, 1)
+
     revision = fanned.snapshot()["revision"]
-    assert counters(fanned)["delivered"] == 2
-
-    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
-    changes = fanned.changes(revision)
-    assert [each["number"] for each in changes["hits"]] == [1]
-    assert changes["gone"] == [2]
-    assert [each["number"] for each in fanned.snapshot()["hits"]] == [3, 1]
-    assert fanned.details(2) is None
-    assert counters(fanned)["delivered"] == 1
+    fanned.gateway_answered(report(event_id="e-1"))
+    [changed] = fanned.changes(revision)["hits"]
+    assert (changed["number"], changed["preview"]) == (1, [["evat_plan", "gold"]])
+    assert [each["number"] for each in fanned.snapshot()["hits"]] == [2, 1]
+    assert (counters(fanned)["received"], counters(fanned)["delivered"]) == (2, 1)
     assert (at(fanned, "kinesis")["delivered"], at(fanned, "pinpoint")["delivered"]) == (1, 1)
-    # What comes later finds the one hit that is left.
-    answered(fanned, event_id="p-1")
-    assert len(fanned.snapshot()["hits"]) == 2
-
-
-def test_hits_that_became_part_of_others_are_no_longer_the_oldest() -> None:
-    journal = Journal(SEVERAL, hits_kept=2)
-    answered(journal, event_id="k-1", destination="kinesis")
-    answered(journal, event_id="p-1")
-    journal.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
-    for number in range(3):
-        journal.gateway_answered(report(message_id=None, status=400, time=number))
-    assert [each["number"] for each in journal.snapshot()["hits"]] == [5, 4]
 
 
 def test_queues_are_counted_for_each_destination_and_together(fanned: Journal) -> None:
@@ -373,16 +357,16 @@ def test_queues_are_counted_for_each_destination_and_together(fanned: Journal) -
 
 
 def test_nothing_waits_anywhere_for_a_browser_that_opted_out(fanned: Journal) -> None:
-    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES, opted_out=True))
+    fanned.gateway_answered(report(event_id="e-1", opted_out=True))
     assert (hit(fanned)["status"], at(fanned, "kinesis")["delivered"]) == ("opted_out", 0)
 
 
 def test_what_was_read_at_the_destination_is_shown_as_often_as_it_is_there(
     fanned: Journal,
 ) -> None:
-    fanned.gateway_answered(report(message_id="sns-1", messages=MESSAGES))
+    fanned.gateway_answered(report(event_id="e-1"))
     for title in ("first copy", "second copy"):
-        fanned.destination_has("kinesis", event("k-1", "ep-1", title))
+        fanned.destination_has("kinesis", event("e-1", "ep-1", title))
     details = fanned.details(1)
     assert details is not None
     [sent] = details["deliveries"]["kinesis"]["sent"]
@@ -395,7 +379,7 @@ LISTED = "0a1b2c3d-0000-4000-8000-000000000001"
 
 
 def test_the_events_of_a_list_are_one_hit(journal: Journal) -> None:
-    journal.gateway_answered(report(method="POST", query="", message_id=LISTED))
+    journal.gateway_answered(report(method="POST", query="", event_id=LISTED))
     answered(journal, event_id=f"{LISTED}-0")
     answered(journal, event_id=f"{LISTED}-1", endpoint_id="ep-2")
     assert (hit(journal)["status"], hit(journal)["events"]) == ("delivered", 2)
@@ -420,7 +404,7 @@ def test_the_events_of_a_list_are_one_hit(journal: Journal) -> None:
 
 def test_a_list_of_which_some_are_rejected_unsent_is_rejected(journal: Journal) -> None:
     answered(journal, event_id=f"{LISTED}-0")
-    dead_lettered(journal, message_id=LISTED, reason="foreign_endpoint", detail="1 of 2 events")
+    dead_lettered(journal, event_id=LISTED, reason="foreign_endpoint", detail="1 of 2 events")
     assert hit(journal)["status"] == "rejected"
     assert hit(journal)["reason"] == "foreign_endpoint: 1 of 2 events"
 
@@ -430,7 +414,7 @@ def test_the_route_says_how_a_hit_was_sent(journal: Journal) -> None:
     journal.gateway_answered(report(path="/events"))
     query = "event=e&endpoint_id=i&token=***&usat_plan=gold"
     journal.gateway_answered(
-        report(path="/events/authenticated", method="POST", query=query, message_id="m-2")
+        report(path="/events/authenticated", method="POST", query=query, event_id="m-2")
     )
     hits = journal.snapshot()["hits"]
     assert [(each["access"], each["method"]) for each in hits] == [
@@ -458,7 +442,7 @@ def test_threads_may_report_at_once() -> None:
 
     def work(name: str) -> None:
         for number in range(200):
-            journal.gateway_answered(report(message_id=f"{name}-{number}"))
+            journal.gateway_answered(report(event_id=f"{name}-{number}"))
             answered(journal, event_id=f"{name}-{number}")
             journal.snapshot()
 
@@ -558,7 +542,7 @@ def test_a_page_that_reconnects_gets_only_what_it_lacks(journal: Journal) -> Non
 
     async def read() -> None:
         known, _ = await states("")
-        journal.gateway_answered(report(message_id="m-2"))
+        journal.gateway_answered(report(event_id="m-2"))
         _, later = await states(known)
         assert (later["reset"], [each["number"] for each in later["hits"]]) == (False, [2])
         for foreign in ("another-1", "nonsense", f"{journal.session}-x", "-"):

@@ -48,6 +48,8 @@ CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
 TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:events"
 TIME = 1_764_000_000_123
+REQUEST_ID = "JKJa/mP+vHcESHA="
+OBSERVED = {"requestTimeEpoch": TIME, "extendedRequestId": REQUEST_ID}
 
 HOSTILE = (
     "",
@@ -195,6 +197,7 @@ class Variant:
         return [
             ("v", "1"),
             ("time", str(TIME)),
+            *([("id", REQUEST_ID)] if self.service == "sns" else []),
             *identity,
             *((name, observed[name]) for name in ("origin", "referer") if name in observed),
             *([("privacy", "1")] if self.opted_out(sent) else []),
@@ -282,7 +285,7 @@ def request(
     return Request(
         querystring=parameters,
         headers={"Host": "api.example", "Accept": "image/svg+xml,*/*"} | dict(headers or {}),
-        context={"requestTimeEpoch": TIME, "requestId": "forgeable", **context},
+        context={**OBSERVED, "requestId": "forgeable", **context},
     )
 
 
@@ -344,6 +347,7 @@ def assert_messages(
         expected = dict(variant.envelope(sent))
         assert replace(observed, events=[]) == message.Request(
             time=TIME,
+            id="JKJa_mP-vHcESHA" if variant.service == "sns" else "",
             subject=variant.caller.subject,
             endpoint=variant.caller.endpoint,
             bound="bound" in expected or bool(variant.caller.endpoint),
@@ -420,7 +424,7 @@ def test_any_body_arrives_as_it_is(reference: ReferenceEngine, variant: Variant)
 @pytest.mark.parametrize("caller", CALLERS)
 @pytest.mark.parametrize("content", CONTENTS)
 @pytest.mark.parametrize("honors_privacy", [False, True])
-def test_a_topic_gets_the_same_bytes_as_a_queue(
+def test_a_topic_gets_the_bytes_of_a_queue_and_the_requests_id(
     reference: ReferenceEngine,
     callers: Mapping[str, Caller],
     content: Content,
@@ -445,7 +449,10 @@ def test_a_topic_gets_the_same_bytes_as_a_queue(
     ]
     sent += [replace(one, body=body) for one in sent[:2] for body in ("", *HOSTILE, *FORGERIES)]
     queued, published = (rendered(reference, sent, variant.template) for variant in (queue, topic))
-    assert [message_body(output) for output in published] == [
+    request_id = f"&{urlencode({'id': REQUEST_ID})}"
+    bodies = [message_body(output) for output in published]
+    assert {body.count(request_id) for body in bodies} == {1}
+    assert [body.replace(request_id, "") for body in bodies] == [
         json.loads(output)["MessageBody"] for output in queued
     ]
 
@@ -614,7 +621,7 @@ def test_nobody_can_forge_line_1(
     # Origin and Referer are what the client says they are; all else is the endpoint's word.
     sent = Request(querystring, headers, path, body)
     for variant in variants.values():
-        context = {"requestTimeEpoch": TIME, "requestId": request_id, **variant.caller.context}
+        context = {**OBSERVED, "requestId": request_id, **variant.caller.context}
         assert_messages(reference, variant, [replace(sent, context=context)])
 
 
