@@ -35,8 +35,8 @@ class Evidence(Enum):
     """How a number is known. All were looked up on 2026-11-25, in stored copies of the pages."""
 
     AWS = "AWS's own page"
+    INFERRED = "inferred from AWS's own page"
     SECONDARY = "somebody else's page"
-    UNSEEN = "no page at hand said so"
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,9 +100,11 @@ LAMBDA_INVOCATIONS: Final = Price(
 LAMBDA_ARM64: Final = Price(
     "Lambda arm64",
     "GB-second",
-    # The third tier's price is in no page at hand; no table here reaches it.
+    # The tiers, 10 % and 20 % below the first, are from the AWS Compute Blog, *Introducing tiered
+    # pricing for AWS Lambda*. No table here reaches the third.
     ((7.5e9, 0.0000133334), (18.75e9, 0.0000120001), (math.inf, 0.0000106667)),
-    "cloudchipr.com, *AWS Lambda Pricing Breakdown*, 2024",
+    "cloudchipr.com, *AWS Lambda Pricing Breakdown*, 2024; the tiers are AWS's (Compute Blog, "
+    "*Introducing tiered pricing for AWS Lambda*)",
     Evidence.SECONDARY,
 )
 LAMBDA_LOGS: Final = Price(
@@ -152,15 +154,16 @@ KINESIS_ON_DEMAND: Final = Price(
     "Kinesis on-demand Standard, written",
     "GB, each record rounded up to 1 KB",
     ((math.inf, 0.08),),
-    "none; the rounding is AWS's (aws.amazon.com/kinesis/data-streams/pricing)",
-    Evidence.UNSEEN,
+    "trek10.com, *Amazon Kinesis Data Streams On-demand vs. Provisioned*, 2023-09-21; the rounding "
+    "is AWS's (aws.amazon.com/kinesis/data-streams/pricing)",
+    Evidence.SECONDARY,
 )
 KINESIS_STREAM_HOURS: Final = Price(
     "Kinesis on-demand Standard, stream",
     "hour",
     ((math.inf, 0.04),),
-    "none",
-    Evidence.UNSEEN,
+    "trek10.com, *Amazon Kinesis Data Streams On-demand vs. Provisioned*, 2023-09-21",
+    Evidence.SECONDARY,
 )
 KINESIS_SHARD_HOURS: Final = Price(
     "Kinesis provisioned, shard",
@@ -562,8 +565,12 @@ FIREHOSE_MAX_RECORD: Final = 1_000_000
 FIREHOSE_MAX_LINES: Final = 500
 """How the function fills records: ``gtm_events.destinations.firehose``."""
 
-_SHARD_RECORDS = 1_000
-_SHARD_BYTES = 1e6
+SHARD_RECORDS: Final = 1_000
+SHARD_BYTES: Final = 1e6
+"""What a Kinesis shard takes a second (Kinesis developer guide, *Quotas and limits*)."""
+
+SHARD_HEADROOM: Final = 2
+"""Shards for each that the average needs: for peaks, and because keys do not spread evenly."""
 
 
 def _rounded(size: float, step: int) -> float:
@@ -586,15 +593,15 @@ def destinations(
 ) -> dict[str, float | None]:
     """Return what each destination charges for ``events`` a month; ``None``: no price found.
 
-    Reading from it, and what it delivers to, comes on top. Kinesis provisioned has twice the shards
-    that the average needs, for peaks.
+    Reading from it, and what it delivers to, comes on top. Kinesis provisioned has
+    :data:`SHARD_HEADROOM` times the shards that the average needs.
     """
     settings, traffic = settings or Settings(), traffic or Traffic()
     hours = SECONDS_A_MONTH / 3_600
     rate = events / SECONDS_A_MONTH
     kinesis = events * _rounded(traffic.event, _KINESIS_RECORD) / GB
-    needed = max(rate / _SHARD_RECORDS, rate * traffic.event / _SHARD_BYTES)
-    shards = math.ceil(2 * needed)
+    needed = max(rate / SHARD_RECORDS, rate * traffic.event / SHARD_BYTES)
+    shards = math.ceil(SHARD_HEADROOM * needed)
     invocations = invocations_per_second(rate, settings, traffic)
     lines = max(1, int(min(firehose_lines(traffic.event), rate / invocations)))
     return {

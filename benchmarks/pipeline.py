@@ -1,8 +1,9 @@
 """A discrete-event model of the way from the queue to the destination.
 
-Arrivals -> queue -> Lambda's event source (batch size, window, 6 MB, concurrency) -> requests of up
-to 100 events -> a pacer for each running function -> Amazon Pinpoint's quota, which the whole
-account shares -> delivered, or back to the queue until the visibility timeout has passed.
+Arrivals -> queue -> Lambda's event source (batch size, window, 6 MB, concurrency) -> requests of as
+many events as the destination takes -> a pacer for each running function -> the destination's
+quota, which the whole account shares -> delivered, or back to the queue until the visibility
+timeout has passed. The destination is Amazon Pinpoint unless a :class:`Setup` says otherwise.
 
 What it takes from the code: the pacer's arithmetic (a test holds it against
 :class:`gtm_events.pacing.Pacer`), the sender's 32 calls at once, its 20 attempts with backoff at a
@@ -11,8 +12,11 @@ documentation: the next batching window begins as soon as the previous invocatio
 closed early when it is full or at 6 MB, and a message that is reported as failed comes back after
 the visibility timeout. What nobody outside AWS knows, and is assumed: as many batches are gathered
 at once as may run at once; messages are spread evenly over them; reading from the queue takes no
-time (``receive_rate`` sets a limit); Pinpoint's throttling is a token bucket of the quota's size
-that a refused request does not drain.
+time (``receive_rate`` sets a limit); throttling is a token bucket of the quota's size that what is
+refused does not drain; a Kinesis shard's bucket is of records, and a request's records are spread
+over the shards at random and refused one by one, as ``PutRecords`` does it. Every destination is
+given the same CPU and latency. Customer Profiles' second round, for the endpoints that are in a
+batch twice, is left out.
 
 :mod:`benchmarks.simulation` runs it. Everything random comes from one seed.
 """
@@ -28,6 +32,7 @@ from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from benchmarks.costs import (
+    SHARD_RECORDS,
     TIMING,
     WORKERS,
     Settings,
@@ -128,6 +133,16 @@ def poisson(mean: float, random: Random) -> int:
     return count
 
 
+def binomial(count: int, share: float, random: Random) -> int:
+    """Draw how many of ``count`` fall into a ``share``."""
+    if share >= 1:
+        return count
+    if count * share * (1 - share) > 9:  # noqa: PLR2004 - from here on the normal distribution will do
+        drawn = random.gauss(count * share, math.sqrt(count * share * (1 - share)))
+        return min(count, max(0, round(drawn)))
+    return sum(random.random() < share for _ in range(count))
+
+
 def arrivals(phases: Iterable[Phase], random: Random) -> Iterator[Cohort]:
     """Yield what arrives, in order."""
     start = 0.0
@@ -184,22 +199,61 @@ class ModelPacer:
         self.counted_at = now
 
 
-class Quota:
-    """The account's quota: a token bucket. A request that is refused takes no token."""
+class Bucket:
+    """A token bucket that holds what a second brings, and is full to begin with."""
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
         self.tokens = rate
         self.counted_at = 0.0
 
-    def takes(self, now: float) -> bool:
-        """Return whether a request that arrives now is let in."""
+    def take(self, now: float, wanted: int) -> int:
+        """Take up to ``wanted`` tokens; return how many there were."""
         self.tokens = min(self.rate, self.tokens + (now - self.counted_at) * self.rate)
         self.counted_at = now
-        if self.tokens < 1:
-            return False
-        self.tokens -= 1
-        return True
+        taken = min(wanted, int(self.tokens))
+        self.tokens -= taken
+        return taken
+
+
+class Quota:
+    """An account's quota of requests: each is let in or refused whole."""
+
+    def __init__(self, rate: float) -> None:
+        self._bucket = Bucket(rate)
+
+    def takes(self, now: float) -> bool:
+        """Return whether a request that arrives now is let in."""
+        return self._bucket.take(now, 1) == 1
+
+    def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
+        """Return what is let in of a request, and what is refused."""
+        return (cohorts, []) if self.takes(now) else ([], cohorts)
+
+
+class Shards:
+    """A provisioned Kinesis stream's: each shard lets in so many records, whatever the request."""
+
+    def __init__(self, number: int, random: Random) -> None:
+        self._shards = [Bucket(SHARD_RECORDS) for _ in range(number)]
+        self._random = random
+
+    def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
+        """Return what is let in of a request, and what is refused."""
+        taken: list[Cohort] = []
+        refused: list[Cohort] = []
+        for cohort in cohorts:
+            left, let_in = cohort.size, 0
+            for index, shard in enumerate(self._shards):
+                share = 1 / (len(self._shards) - index)
+                here = binomial(left, share, self._random)
+                left -= here
+                let_in += shard.take(now, here)
+            if let_in:
+                taken.append(Cohort(cohort.arrived, cohort.receives, let_in))
+            if let_in < cohort.size:
+                refused.append(Cohort(cohort.arrived, cohort.receives, cohort.size - let_in))
+        return taken, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -211,6 +265,8 @@ class Setup:
         traffic: How large the messages are.
         timing: How long the function takes.
         quota: Requests a second that the account is let in; also at once.
+        shards: Of the Kinesis stream that is the destination, whose quota is of records; 0: the
+            destination is another.
         timeout: Seconds of an invocation.
         max_attempts: Of one request, before its events go back to the queue.
         max_receive_count: Attempts before a message goes to the dead-letter queue.
@@ -221,6 +277,7 @@ class Setup:
     traffic: Traffic = field(default_factory=Traffic)
     timing: Timing = TIMING
     quota: float = 15.0
+    shards: int = 0
     timeout: float = 60.0
     max_attempts: int = MAX_ATTEMPTS
     max_receive_count: int = 10
@@ -259,7 +316,8 @@ class Result:
         waiting: Messages that were neither by the end.
         invocations: Of the function.
         requests: To the destination, each attempt.
-        throttled: Requests that were refused for the rate.
+        throttled: Requests that were refused for the rate, wholly or in part.
+        refused: Those of them that were refused wholly.
         returned: Messages that went back to the queue, each time.
         most_in_flight: Messages received and not yet deleted, at the most.
         busy_seconds: What invocations lasted, summed.
@@ -276,6 +334,7 @@ class Result:
     invocations: int = 0
     requests: int = 0
     throttled: int = 0
+    refused: int = 0
     returned: int = 0
     most_in_flight: int = 0
     busy_seconds: float = 0.0
@@ -355,7 +414,7 @@ class Simulation:
         self.random = Random(seed)  # noqa: S311 - not for cryptography
         self.arrivals = arrivals(phases, Random(seed + 1))  # noqa: S311 - as above
         self.result = Result()
-        self.quota = Quota(setup.quota)
+        self.quota = Shards(setup.shards, self.random) if setup.shards else Quota(setup.quota)
         self.queue: deque[Cohort] = deque()
         self.hidden: dict[int, list[Cohort]] = {}
         self.in_flight = 0
@@ -380,17 +439,17 @@ class Simulation:
             first = self.random.random() * self.setup.settings.batching_window
             self._at(first, partial(self._gather, function))
         self._at(1.0, self._sample)
-        while self._events and self._events[0][0] <= until and not self._settled():
-            self.now, _, action = heapq.heappop(self._events)
+        result, events = self.result, self._events
+        while events and events[0][0] <= until and (self.more or self._unsettled()):
+            self.now, _, action = heapq.heappop(events)
             action()
-        result = self.result
         result.ended = self.now
         result.waiting = result.arrived - result.delivered - result.dead_lettered
         return result
 
-    def _settled(self) -> bool:
+    def _unsettled(self) -> bool:
         result = self.result
-        return not self.more and result.arrived <= result.delivered + result.dead_lettered
+        return result.arrived > result.delivered + result.dead_lettered
 
     def _at(self, time: float, action: Callable[[], None]) -> None:
         self._sequence += 1
@@ -513,20 +572,28 @@ class Simulation:
         latency = timing.request_latency * self.random.lognormvariate(0, _LATENCY_SPREAD)
         arrived = function.cpu_free + latency / 2
 
-        def at_pinpoint() -> None:
-            let_in = self.quota.takes(self.now)
-            answered = partial(self._answered, function, request, let_in=let_in)
+        def at_destination() -> None:
+            let_in, refused = self.quota.split(self.now, request.cohorts)
+            answered = partial(self._answered, function, request, let_in, refused)
             self._at(arrived + latency / 2, answered)
 
-        self._at(arrived, at_pinpoint)
+        self._at(arrived, at_destination)
 
-    def _answered(self, function: _Function, request: _Request, *, let_in: bool) -> None:
+    def _answered(
+        self, function: _Function, request: _Request, let_in: list[Cohort], refused: list[Cohort]
+    ) -> None:
+        # Of a stream one shard may be throttling: the pacer only hears of it if all were refused.
         if let_in:
             function.pacer.answered(self.now)
+        else:
+            self.result.refused += 1
+            function.pacer.throttled(self.now)
+        if not refused:
             self._settle(function, request, delivered=True)
             return
         self.result.throttled += 1
-        function.pacer.throttled(self.now)
+        self._deliver(function, let_in)
+        request.cohorts = refused
         if request.attempt == self.setup.max_attempts:
             self._settle(function, request, delivered=False)
             return
@@ -540,13 +607,10 @@ class Simulation:
 
     def _settle(self, function: _Function, request: _Request, *, delivered: bool) -> None:
         result = self.result
-        count = sum(cohort.size for cohort in request.cohorts)
         if delivered:
-            result.delivered += count
-            result.latencies += [(self.now - c.arrived, c.size) for c in request.cohorts]
-            function.delivered += count
+            self._deliver(function, request.cohorts)
         else:
-            result.returned += count
+            result.returned += sum(cohort.size for cohort in request.cohorts)
             self._hide(function, request.cohorts)
         function.unsettled -= 1
         if not function.unsettled:
@@ -556,6 +620,14 @@ class Simulation:
             self._gather(function)
         elif function.pending:
             self._turn(function, function.pending.popleft())
+
+    def _deliver(self, function: _Function, cohorts: list[Cohort]) -> None:
+        now, count = self.now, 0
+        for arrived, _, size in cohorts:
+            self.result.latencies.append((now - arrived, size))
+            count += size
+        self.result.delivered += count
+        function.delivered += count
 
     def _hide(self, function: _Function, cohorts: list[Cohort]) -> None:
         """Keep messages from being received until their visibility timeout has passed."""

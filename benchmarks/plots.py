@@ -55,10 +55,11 @@ _STYLE: dict[Any, Any] = {
 }
 
 _QUOTA: Final = 1_500
+_CUSTOMER_PROFILES: Final = 1_000
 
 
-def _figure() -> tuple[Figure, tuple[Axes, Axes]]:
-    figure = Figure(figsize=(9.6, 3.8), layout="constrained")
+def _figure(height: float = 3.8) -> tuple[Figure, tuple[Axes, Axes]]:
+    figure = Figure(figsize=(9.6, height), layout="constrained")
     left, right = figure.subplots(1, 2)
     return figure, (left, right)
 
@@ -99,6 +100,37 @@ def rates() -> Figure:
         _seconds(axes)
         axes.set_ylim(1, 400)
         axes.legend(loc="upper left")
+    return figure
+
+
+def destinations() -> Figure:
+    """Draw several destinations at the same arrival rates."""
+    figure, panels = _figure(4.4)
+    colours = (_BLUE, _GREEN, _ORANGE)
+    measures = (("queue age when its batch is invoked, p99", 0), ("time to deliver, p99", 2))
+    for axes, (title, index) in zip(panels, measures, strict=True):
+        for name, colour in zip(simulation.DESTINATIONS, colours, strict=True):
+            for bursts, line in ((False, "-"), (True, "--")):
+                found = [
+                    simulation.at_destination(name, rate, bursts=bursts)[index]
+                    for rate in simulation.DESTINATION_RATES
+                ]
+                axes.plot(
+                    simulation.DESTINATION_RATES,
+                    found,
+                    line,
+                    marker="o",
+                    color=colour,
+                    label=f"{name}, {'with bursts' if bursts else 'steady'}",
+                )
+        axes.axvline(_CUSTOMER_PROFILES, color=_INK, linewidth=1, linestyle=":")
+        axes.set_xticks(range(0, 1_250, 250), labels=["0", "250", "500", "750", "1,000"])
+        axes.set_xlim(0, 1_250)
+        axes.set_xlabel("events a second (dotted: Customer Profiles' 1,000)")
+        axes.set_title(title)
+        _seconds(axes)
+        axes.set_ylim(2, 200)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -179,6 +211,7 @@ def crowd() -> Figure:
 
 FIGURES: Final = {
     "capacity-rates.svg": rates,
+    "capacity-destinations.svg": destinations,
     "capacity-batching.svg": batching,
     "capacity-crowd.svg": crowd,
 }

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Final
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
+from benchmarks import costs
 from benchmarks.costs import (
     LAMBDA_ARM64,
     LAMBDA_INVOCATIONS,
     MILLION,
-    PINPOINT,
     SECONDS_A_MONTH,
     TIMING,
     Evidence,
@@ -30,6 +31,9 @@ from benchmarks.costs import (
     volume,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 API_GATEWAY_REQUESTS: Final = 10_000
 LAMBDA_CONCURRENCY: Final = 1_000
 IN_FLIGHT: Final = 120_000
@@ -37,13 +41,91 @@ PUT_EVENTS: Final = 15
 KINESIS_NEW_STREAM_BYTES: Final = 4e6
 KINESIS_NEW_STREAM_RECORDS: Final = 4_000
 KINESIS_STREAM_BYTES: Final = 10e9
-KINESIS_SHARD_RECORDS: Final = 1_000
 FIREHOSE_BYTES: Final = 5 * 1_024**2
 FIREHOSE_REQUESTS: Final = 2_000
 EVENTBRIDGE_PUTS: Final = 10_000
+CUSTOMER_PROFILES_PUTS: Final = 100
 SNS_PUBLISHES: Final = 30_000
 
+CONCURRENCY_HEADROOM: Final = 1.5
+"""Of what would be busy on average: batches do not follow each other without a gap."""
+
 STAGES: Final = (1, 10, 100, 1_000, 1_500, 10_000, 100_000, 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """How a destination's requests are filled and paced: the tests hold it against its code.
+
+    Attributes:
+        name: The destination.
+        entries: Events in a request at most.
+        bytes: Bytes of a request at most, as the service counts them.
+        requests_per_second: What one function keeps to, unless it is told otherwise.
+        paced_by: Why.
+        charges: What it charges for, as :func:`benchmarks.costs.destinations` names it.
+        settable: Whether it can be told otherwise.
+    """
+
+    name: str
+    entries: int
+    bytes: int
+    requests_per_second: float
+    paced_by: str
+    charges: tuple[str, ...]
+    settable: bool = False
+
+    def events(self, traffic: Traffic) -> int:
+        """Return how many ordinary events a request holds."""
+        return min(self.entries, self.bytes // traffic.event)
+
+    def settings(self, traffic: Traffic) -> Settings:
+        """Return the construct's defaults with this destination."""
+        return replace(
+            Settings(),
+            events_per_request=self.events(traffic),
+            requests_per_second=self.requests_per_second,
+        )
+
+
+TO_PINPOINT: Final = Packing(
+    "Pinpoint",
+    100,
+    4_000_000,
+    15,
+    "the default quota; a prop",
+    ("Pinpoint",),
+    settable=True,
+)
+TO_KINESIS: Final = Packing(
+    "Kinesis",
+    500,
+    10_485_760,
+    1_000,
+    "being throttled: the quota is a shard's",
+    ("Kinesis provisioned", "Kinesis on-demand"),
+)
+TO_FIREHOSE: Final = Packing(
+    "Firehose",
+    250_000,
+    2_994_600,
+    1_000,
+    "the lower of the default quotas",
+    ("Firehose, lines packed",),
+)
+TO_EVENTBRIDGE: Final = Packing(
+    "EventBridge", 10, 999_999, 400, "the lowest of the default quotas", ("EventBridge",)
+)
+TO_CUSTOMER_PROFILES: Final = Packing(
+    "Customer Profiles",
+    10,
+    2_560_000,
+    100,
+    "`PutProfileObject`'s default quota; a prop",
+    ("Customer Profiles",),
+    settable=True,
+)
+PACKING: Final = (TO_PINPOINT, TO_KINESIS, TO_FIREHOSE, TO_EVENTBRIDGE, TO_CUSTOMER_PROFILES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +139,10 @@ class Quota:
         remedy: How it is raised, or avoided.
         source: Where the default is written.
         evidence: How it is known.
+        raised: How a stage says what it is raised to: ``{}`` is the number.
+        limit: The default as that number.
+        headroom: How many times what a steady rate needs it is raised to.
+        whole: Whether only whole numbers make sense.
     """
 
     name: str
@@ -65,13 +151,34 @@ class Quota:
     remedy: str
     source: str
     evidence: Evidence
+    raised: str = ""
+    limit: float = math.nan
+    headroom: float = 1.0
+    whole: bool = False
+
+    def needed(self, rate: float) -> float:
+        """Return what it is raised to for ``rate`` events a second, at least its default."""
+        needed = self.headroom * self.limit * rate / self.ceiling
+        return max(self.limit, math.ceil(needed - 1e-9) if self.whole else needed)
 
 
-def function_rate(settings: Settings, traffic: Traffic, timing: Timing = TIMING) -> float:
-    """Return the events a second that one busy function delivers if no quota stops it."""
+def function_rate(
+    settings: Settings, traffic: Traffic, timing: Timing = TIMING, *, paced: bool = False
+) -> float:
+    """Return the events a second that one busy function delivers.
+
+    Args:
+        settings: The construct's.
+        traffic: How large things are.
+        timing: How long the function takes.
+        paced: Whether it keeps to its requests a second; if not, no quota stops it.
+    """
     events = messages_in_batch(settings, traffic)
     free = replace(settings, requests_per_second=math.inf)
-    return events / billed_seconds(events, free, timing)
+    seconds = billed_seconds(events, free, timing)
+    if paced:  # a function that is always busy saves up no burst
+        seconds = max(seconds, requests_for(events, settings) / settings.requests_per_second)
+    return events / seconds
 
 
 def in_flight_concurrency(settings: Settings, traffic: Traffic) -> int:
@@ -88,22 +195,15 @@ def outage_rate(visibility: float) -> float:
 
 
 def path(
-    settings: Settings | None = None, traffic: Traffic | None = None, timing: Timing = TIMING
+    packing: Packing = TO_PINPOINT, traffic: Traffic | None = None, timing: Timing = TIMING
 ) -> list[Quota]:
-    """Return the quotas on the way from the endpoint to Pinpoint."""
-    settings, traffic = settings or Settings(), traffic or Traffic()
-    each = function_rate(settings, traffic, timing)
+    """Return the quotas on the way from the endpoint to a destination, its own among them."""
+    traffic = traffic or Traffic()
+    settings = packing.settings(traffic)
+    each = function_rate(settings, traffic, timing, paced=not packing.settable)
     batch = messages_in_batch(settings, traffic)
     return [
-        Quota(
-            "Pinpoint `PutEvents`",
-            f"{PUT_EVENTS} requests a second and at once, an account and Region",
-            PUT_EVENTS * settings.events_per_request,
-            "AWS Support or Service Quotas; whether it is raised after the end of support is open. "
-            "Then `PinpointDestination(requests_per_second=…)`",
-            "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by others on 2026-08-13",
-            Evidence.SECONDARY,
-        ),
+        own(packing, traffic),
         Quota(
             "batches at once",
             f"`max_concurrency`, {settings.max_concurrency}; at most 1,000",
@@ -111,6 +211,10 @@ def path(
             "the setting; `memory_size` up to 1,769 MB makes each batch faster",
             "Lambda developer guide, *Configuring scaling behavior for SQS event source mappings*",
             Evidence.AWS,
+            "`max_concurrency` {}",
+            settings.max_concurrency,
+            headroom=CONCURRENCY_HEADROOM,
+            whole=True,
         ),
         Quota(
             "API Gateway requests",
@@ -120,6 +224,8 @@ def path(
             "Service Quotas L-8A5B8E43; the burst follows and cannot be requested",
             "API Gateway developer guide, *Amazon API Gateway quotas*",
             Evidence.AWS,
+            "API Gateway {} requests/s",
+            API_GATEWAY_REQUESTS,
         ),
         Quota(
             "SQS messages in flight",
@@ -128,6 +234,9 @@ def path(
             "Service Quotas; a smaller `batch_size`; more connectors, each with its queue",
             "SQS developer guide, *Amazon SQS standard queue quotas*",
             Evidence.AWS,
+            "SQS {} in flight",
+            IN_FLIGHT,
+            headroom=CONCURRENCY_HEADROOM,
         ),
         Quota(
             "Lambda concurrency",
@@ -136,6 +245,10 @@ def path(
             "Service Quotas, *Concurrent executions*",
             "Lambda developer guide; serverlessland.com, *Scaling and concurrency in Lambda*",
             Evidence.SECONDARY,
+            "Lambda concurrency {}",
+            LAMBDA_CONCURRENCY,
+            headroom=CONCURRENCY_HEADROOM,
+            whole=True,
         ),
         Quota(
             "Lambda payload",
@@ -169,19 +282,38 @@ def topic() -> Quota:
     )
 
 
+def pinpoint(traffic: Traffic | None = None) -> Quota:
+    """Return Pinpoint's quota."""
+    return Quota(
+        "Pinpoint `PutEvents`",
+        f"{PUT_EVENTS} requests a second and at once, an account and Region",
+        PUT_EVENTS * TO_PINPOINT.events(traffic or Traffic()),
+        "AWS Support or Service Quotas; whether it is raised after the end of support is open. "
+        "Then `PinpointDestination(requests_per_second=…)`",
+        "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by others on 2026-08-13",
+        Evidence.SECONDARY,
+        "Pinpoint {} requests/s",
+        PUT_EVENTS,
+    )
+
+
 def destinations(traffic: Traffic | None = None) -> list[Quota]:
     """Return the quotas of the other destinations."""
-    size = (traffic or Traffic()).event
+    traffic = traffic or Traffic()
+    size = traffic.event
     kinesis = "Kinesis developer guide, *Quotas and limits*"
-    firehose = "Firehose developer guide, *Amazon Data Firehose Quota*"
     return [
         Quota(
-            "Kinesis provisioned",
+            "Kinesis shard, provisioned",
             "1,000 records and 1 MB a second a shard",
-            min(KINESIS_SHARD_RECORDS, 1e6 / size),
+            min(costs.SHARD_RECORDS, costs.SHARD_BYTES / size),
             "more shards, 20,000 an account by default in us-east-1",
             kinesis,
             Evidence.AWS,
+            "{} shards",
+            1,
+            headroom=costs.SHARD_HEADROOM,
+            whole=True,
         ),
         Quota(
             "Kinesis on-demand, new",
@@ -206,65 +338,46 @@ def destinations(traffic: Traffic | None = None) -> list[Quota]:
             "in most Regions but us-east-1, us-west-2 and eu-west-1",
             FIREHOSE_BYTES / size,
             "Service Quotas; the three grow together",
-            firehose,
+            "Firehose developer guide, *Amazon Data Firehose Quota*",
             Evidence.AWS,
+            "Firehose {} MiB/s",
+            FIREHOSE_BYTES / 1_024**2,
         ),
         Quota(
             "EventBridge `PutEvents`",
-            "10,000 a second in us-east-1, 2,400 in us-east-2, 400 in the smallest Regions; up to "
-            "10 events a request, and it is not written whether each of them counts: taken as if "
-            "it did",
-            EVENTBRIDGE_PUTS,
-            "Service Quotas",
-            "EventBridge user guide, *Amazon EventBridge quotas*",
+            "10,000 requests a second in us-east-1, us-west-2 and eu-west-1, 2,400 in us-east-2, "
+            "eu-central-1 and eu-south-2, 1,200 or 600 in twelve more, 400 in every other; up to "
+            "10 events a request",
+            EVENTBRIDGE_PUTS * TO_EVENTBRIDGE.events(traffic),
+            "Service Quotas L-9B653E91",
+            "EventBridge user guide, *Custom Event Bus - Classic quotas*: “Maximum number of "
+            "requests per second for PutEvents API”",
             Evidence.AWS,
+            "EventBridge {} requests/s",
+            EVENTBRIDGE_PUTS,
         ),
         Quota(
             "Customer Profiles `BatchPutProfileObject`",
-            "10 objects a request; no rate found (a generated list says 100 requests a second for "
-            "other operations)",
-            math.nan,
-            "Service Quotas, once you see it there. Then "
+            "100 requests a second is `PutProfileObject`'s; the page has no line for the batch "
+            "operation, which is newer: taken to be the same, for up to 10 objects a request",
+            CUSTOMER_PROFILES_PUTS * TO_CUSTOMER_PROFILES.events(traffic),
+            "Service Quotas, or AWS Support. Then "
             "`CustomerProfilesDestination(requests_per_second=…)`",
-            "Amazon Connect API reference; Amazon Connect administrator guide, *service quotas*",
-            Evidence.UNSEEN,
+            "Amazon Connect administrator guide, *Customer Profiles API throttling quotas*",
+            Evidence.INFERRED,
+            "Customer Profiles {} requests/s",
+            CUSTOMER_PROFILES_PUTS,
         ),
     ]
 
 
-@dataclass(frozen=True, slots=True)
-class Packing:
-    """How a destination's requests are filled and paced: the tests hold it against its code.
-
-    Attributes:
-        name: The destination.
-        entries: Events in a request at most.
-        bytes: Bytes of a request at most, as the service counts them.
-        requests_per_second: What one function keeps to, unless it is told otherwise.
-        paced_by: Why.
-    """
-
-    name: str
-    entries: int
-    bytes: int
-    requests_per_second: float
-    paced_by: str
-
-    def events(self, traffic: Traffic) -> int:
-        """Return how many ordinary events a request holds."""
-        return min(self.entries, self.bytes // traffic.event)
+def own(packing: Packing, traffic: Traffic) -> Quota:
+    """Return a destination's own quota; of Kinesis a provisioned stream's."""
+    quotas = [pinpoint(traffic), *destinations(traffic)]
+    return next(quota for quota in quotas if quota.name.startswith(packing.name))
 
 
-PACKING: Final = (
-    Packing("Pinpoint", 100, 4_000_000, 15, "the default quota; a prop"),
-    Packing("Kinesis", 500, 10_485_760, 1_000, "being throttled: the quota is a shard's"),
-    Packing("Firehose", 250_000, 2_994_600, 1_000, "the lower of the default quotas"),
-    Packing("EventBridge", 10, 999_999, 400, "the lowest of the default quotas"),
-    Packing("Customer Profiles", 10, 2_560_000, 100, "a guess, no rate is published; a prop"),
-)
-
-
-def count(value: float) -> str:
+def count(value: float, digits: int = 2) -> str:
     """Return a number as a table shows it: two digits of it are known."""
     if math.isnan(value):
         return "not known"
@@ -272,7 +385,7 @@ def count(value: float) -> str:
         return "does not bind"
     if value < 1:
         return f"{value:.2f}"
-    return f"{round(value, 1 - math.floor(math.log10(value))):,.10g}"
+    return f"{round(value, digits - 1 - math.floor(math.log10(value))):,.10g}"
 
 
 def quotas_table() -> str:
@@ -308,83 +421,125 @@ class Stage:
     Attributes:
         rate: Events a second.
         binding: The quotas that would stop it at their defaults, the lowest first.
-        requests: ``PutEvents`` requests a second.
+        raised: Those, and what else is raised to leave some room, in the same order.
+        requests: Requests a second to the destination.
+        concurrency: What ``max_concurrency`` is set to.
         functions: Invocations under way at once, on average.
         in_flight: Messages received and not yet deleted, at most.
         door: US dollars a month without the destination.
-        pinpoint: US dollars a month for Pinpoint.
+        charges: US dollars a month for the destination, by what it charges for; ``None``: no price
+            found.
     """
 
     rate: float
-    binding: tuple[str, ...]
+    binding: tuple[Quota, ...]
+    raised: tuple[Quota, ...]
     requests: float
+    concurrency: int
     functions: float
     in_flight: float
     door: float
-    pinpoint: float
+    charges: tuple[float | None, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of what binds."""
+        return tuple(quota.name for quota in self.binding)
 
 
-def stage(rate: float, traffic: Traffic | None = None, timing: Timing = TIMING) -> Stage:
+def stage(
+    rate: float,
+    packing: Packing = TO_PINPOINT,
+    traffic: Traffic | None = None,
+    timing: Timing = TIMING,
+) -> Stage:
     """Return the system at ``rate`` events a second, all month long."""
     traffic = traffic or Traffic()
-    defaults = Settings()
-    quotas = sorted(path(defaults, traffic, timing), key=lambda quota: quota.ceiling)
-    busy = rate / function_rate(defaults, traffic, timing)
-    concurrency = max(defaults.max_concurrency, math.ceil(1.5 * busy))
-    settings = replace(
-        defaults,
-        max_concurrency=concurrency,
-        requests_per_second=max(
-            defaults.requests_per_second, 1.5 * requests_for(rate, defaults) / concurrency
-        ),
-    )
+    defaults = packing.settings(traffic)
+    quotas = sorted(path(packing, traffic, timing), key=lambda quota: quota.ceiling)
+    busy = rate / function_rate(defaults, traffic, timing, paced=not packing.settable)
+    concurrency = max(defaults.max_concurrency, math.ceil(CONCURRENCY_HEADROOM * busy))
+    pace = defaults.requests_per_second
+    if packing.settable:
+        needed = requests_for(rate, defaults) / concurrency
+        pace = max(pace, CONCURRENCY_HEADROOM * needed)
+    settings = replace(defaults, max_concurrency=concurrency, requests_per_second=pace)
     bill = batching(rate * SECONDS_A_MONTH, settings, traffic, timing)
+    charged = costs.destinations(bill.events, settings, traffic)
     # Each batch is gathered for a window at most, and then under way.
     batch = messages_in_batch(settings, traffic)
     filling = min(rate * defaults.batching_window, concurrency * batch)
     computing = sum(item.units for item in bill.items if item.price is LAMBDA_ARM64)
     return Stage(
         rate,
-        tuple(quota.name for quota in quotas if quota.ceiling <= rate),
+        tuple(quota for quota in quotas if quota.ceiling <= rate),
+        tuple(q for q in quotas if q.ceiling <= rate or q.needed(rate) > q.limit),
         bill.requests_per_second,
+        concurrency,
         computing / (settings.memory_size / 1_024) / SECONDS_A_MONTH,
         min(filling + busy * batch, concurrency * batch),
         bill.dollars,
-        PINPOINT.cost(bill.events),
+        tuple(charged[charge] for charge in packing.charges),
     )
 
 
 def stages_table() -> str:
-    """Return what binds at each stage, and what the stage costs."""
+    """Return which quota binds first at each stage, for each destination."""
+    rows = [
+        [
+            f"{rate:,}",
+            volume(rate * SECONDS_A_MONTH),
+            *(
+                stage(rate, packing).names[0] if stage(rate, packing).binding else "none"
+                for packing in PACKING
+            ),
+        ]
+        for rate in STAGES
+    ]
+    header = [
+        "events a second",
+        "events a month",
+        *(f"with {packing.name}" for packing in PACKING),
+    ]
+    return markdown(header, rows, numbers=(0, 1))
+
+
+def raised(at: Stage) -> str:
+    """Return what has to be raised at a stage, and to what, the first to bind first."""
+    texts = []
+    for quota in at.raised:
+        needed = quota.needed(at.rate)
+        full = " (full)" if needed == quota.limit else ""
+        texts.append(quota.raised.format(count(needed, digits=3)) + full)
+    return ", ".join(texts) or "nothing"
+
+
+def stage_table(packing: Packing) -> str:
+    """Return what has to be raised at each stage with one destination, and what it costs."""
     rows = []
     for rate in STAGES:
-        at = stage(rate)
-        first, *others = at.binding or ("none",)
+        at = stage(rate, packing)
         rows.append(
             [
                 f"{rate:,}",
-                volume(rate * SECONDS_A_MONTH),
-                first,
-                ", ".join(others) or "none",
+                raised(at),
                 count(at.requests),
                 count(at.functions),
                 count(at.in_flight),
+                *map(dollars, at.charges),
                 dollars(at.door),
-                dollars(at.pinpoint),
             ]
         )
     header = [
         "events a second",
-        "events a month",
-        "binds first",
-        "binds as well",
-        "`PutEvents`/s",
+        "raise, the first to bind first",
+        "requests/s",
         "functions at once",
         "in flight at most",
-        "a month without destination",
-        "Pinpoint a month",
+        *(f"{charge} a month" for charge in packing.charges),
+        "everything else a month",
     ]
-    return markdown(header, rows, numbers=(0, 1, 4, 5, 6, 7, 8))
+    return markdown(header, rows, numbers=(0, *range(2, len(header))))
 
 
 def packing_table() -> str:
@@ -392,11 +547,7 @@ def packing_table() -> str:
     rows = []
     traffic = Traffic()
     for packing in PACKING:
-        settings = replace(
-            Settings(),
-            events_per_request=packing.events(traffic),
-            requests_per_second=packing.requests_per_second,
-        )
+        settings = packing.settings(traffic)
         held = messages_in_batch(settings, traffic)
         seconds = billed_seconds(held, settings)
         invocations = MILLION / held
@@ -453,8 +604,12 @@ def in_flight_table() -> str:
     return markdown(header, rows)
 
 
-TABLES: Final = {
+TABLES: Final[dict[str, Callable[[], str]]] = {
     "stages": stages_table,
+    **{
+        f"stages-{packing.name.lower().replace(' ', '-')}": partial(stage_table, packing)
+        for packing in PACKING
+    },
     "quotas": quotas_table,
     "destination-quotas": destinations_table,
     "packing": packing_table,

@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Final, NamedTuple
 
-from benchmarks.costs import MILLION, Settings, markdown
+from benchmarks.costs import MILLION, Settings, Traffic, markdown
 from benchmarks.pipeline import (
     SEED,
     Phase,
@@ -26,10 +26,19 @@ from benchmarks.pipeline import (
     simulate,
     steady,
 )
+from benchmarks.quotas import (
+    CUSTOMER_PROFILES_PUTS,
+    TO_CUSTOMER_PROFILES,
+    TO_KINESIS,
+)
 
 RATES: Final = (1, 10, 100, 500, 1_000, 1_400, 1_500, 1_600)
 SECONDS: Final = 600.0
 CASE_SECONDS: Final = 300.0
+
+DESTINATION_RATES: Final = (10, 200, 500, 1_000, 1_200)
+DESTINATION_SECONDS: Final = 200.0
+SHARDS: Final = 2
 
 WINDOWS: Final = (1, 2, 5, 10, 20, 60)
 BATCH_SIZES: Final = (10, 100, 1_000, 10_000)
@@ -69,6 +78,47 @@ def crowd() -> Result:
 DEFAULT: Final = Setup()
 
 
+def to_kinesis(shards: int) -> Setup:
+    """Return the defaults with a provisioned Kinesis stream as the destination."""
+    return Setup(settings=TO_KINESIS.settings(Traffic()), shards=shards)
+
+
+def to_customer_profiles() -> Setup:
+    """Return the defaults with Customer Profiles as the destination."""
+    return Setup(settings=TO_CUSTOMER_PROFILES.settings(Traffic()), quota=CUSTOMER_PROFILES_PUTS)
+
+
+DESTINATIONS: Final = {
+    "Pinpoint": DEFAULT,
+    f"Kinesis, {SHARDS} shards": to_kinesis(SHARDS),
+    "Customer Profiles": to_customer_profiles(),
+}
+
+
+class Times(NamedTuple):
+    """What comes of one destination at one rate, in seconds.
+
+    Attributes:
+        waited: Queue age when its batch is invoked, p99.
+        median: Time to deliver, p50.
+        delivered: Time to deliver, p99.
+    """
+
+    waited: float
+    median: float
+    delivered: float
+
+
+@cache
+def at_destination(name: str, rate: float, *, bursts: bool) -> Times:
+    """Return what one of the destinations makes of ``rate`` events a second."""
+    seconds = DESTINATION_SECONDS
+    phases = bursty(rate, seconds, Random(SEED)) if bursts else steady(rate, seconds)  # noqa: S311 - not for cryptography
+    result = simulate(DESTINATIONS[name], phases)
+    (waited,) = percentiles(result.waits, 0.99)
+    return Times(waited, *percentiles(result.latencies, 0.5, 0.99))
+
+
 @dataclass(frozen=True, slots=True)
 class Case:
     """A change of the defaults.
@@ -105,6 +155,8 @@ def cases() -> list[Case]:
         ),
         Case("reading limited to 500 messages a second a batch", _reading(500), 800),
         Case("reading limited to 500 messages a second a batch", _reading(500), 1_200),
+        Case("to Kinesis, one shard", to_kinesis(1), 900),
+        Case("to Kinesis, one shard", to_kinesis(1), 1_200),
         Case("one by one: 10 a batch, no window, a request an event", Setup(settings=each), 10),
         Case("one by one: 10 a batch, no window, a request an event", Setup(settings=each), 20),
     ]
@@ -147,7 +199,7 @@ def _row(name: str, result: Result) -> list[str]:
     return [
         name,
         *(seconds(value) for value in (*waited, *delivered)),
-        f"{result.delivered / (result.requests - result.throttled):.0f}",
+        f"{result.delivered / (result.requests - result.refused):.0f}",
         share(result.throttled, result.requests),
         share(result.returned, result.arrived),
     ]
@@ -173,6 +225,26 @@ def rates_table() -> str:
         for rate in RATES
     ]
     return markdown(["arriving", *_HEADER], rows)
+
+
+def destination_rates_table() -> str:
+    """Return queue age and time to deliver of several destinations at the same rates."""
+    rows = [
+        [
+            f"{rate:,}/s{', bursts' if bursts else ''}",
+            *(
+                seconds(value)
+                for name in DESTINATIONS
+                for value in at_destination(name, rate, bursts=bursts)
+            ),
+        ]
+        for bursts in (False, True)
+        for rate in DESTINATION_RATES
+    ]
+    header = ["arriving"]
+    for name in DESTINATIONS:
+        header += [f"{name}: queue age p99", "delivered after p50", "p99"]
+    return markdown(header, rows)
 
 
 def cases_table() -> str:
@@ -214,6 +286,7 @@ def settings_table() -> str:
 
 TABLES: Final = {
     "rates": rates_table,
+    "destination-rates": destination_rates_table,
     "settings": settings_table,
     "cases": cases_table,
 }

@@ -76,6 +76,12 @@ def test_a_price_has_rising_tiers_to_infinity_and_never_falls(price: Price) -> N
     assert bills[0] == 0
 
 
+def test_the_later_tiers_of_lambda_are_a_tenth_and_a_fifth_cheaper() -> None:
+    first, *later = (price for _, price in LAMBDA_ARM64.tiers)
+    # As AWS's blog has it; prices are rounded to ten digits behind the point.
+    assert later == [pytest.approx(0.9 * first, abs=1e-10), pytest.approx(0.8 * first, abs=1e-10)]
+
+
 def test_the_bill_of_a_busy_month_by_hand() -> None:
     # 100 events a second: windows of 5 s in two batches, so 250 events and 3 requests each.
     events = 100 * SECONDS_A_MONTH
@@ -261,10 +267,145 @@ def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
 
 
 def test_the_first_quota_to_bind() -> None:
-    assert quotas.stage(1_499, timing=PLAIN).binding == ()
-    assert quotas.stage(1_500, timing=PLAIN).binding == ("Pinpoint `PutEvents`",)
-    assert "API Gateway requests" not in quotas.stage(9_999, timing=PLAIN).binding
-    assert "API Gateway requests" in quotas.stage(10_000, timing=PLAIN).binding
+    assert quotas.stage(1_499, timing=PLAIN).names == ()
+    assert quotas.stage(1_500, timing=PLAIN).names == ("Pinpoint `PutEvents`",)
+    assert "API Gateway requests" not in quotas.stage(9_999, timing=PLAIN).names
+    assert "API Gateway requests" in quotas.stage(10_000, timing=PLAIN).names
+
+
+@pytest.mark.parametrize(
+    ("packing", "below", "name"),
+    [
+        (quotas.TO_PINPOINT, 1_499, "Pinpoint `PutEvents`"),
+        (quotas.TO_KINESIS, 999, "Kinesis shard, provisioned"),
+        # 5 MiB a second of 600 bytes.
+        (quotas.TO_FIREHOSE, 8_738, "Firehose Direct PUT"),
+        # Two functions: 4,444 events are 445 requests, 14 rounds of 32 calls of 0.1 seconds.
+        (quotas.TO_EVENTBRIDGE, 6_348, "batches at once"),
+        # 100 requests of 10.
+        (quotas.TO_CUSTOMER_PROFILES, 999, "Customer Profiles `BatchPutProfileObject`"),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_each_destination_has_its_own_first_quota(
+    packing: quotas.Packing, below: float, name: str
+) -> None:
+    assert quotas.stage(below, packing, timing=PLAIN).binding == ()
+    assert quotas.stage(below + 1, packing, timing=PLAIN).names == (name,)
+
+
+def test_small_records_fill_a_shard_by_their_number_and_large_ones_by_their_bytes() -> None:
+    for size, shards in ((100, 20), (1_000, 20), (2_000, 40)):
+        at = quotas.stage(10_000, quotas.TO_KINESIS, Traffic(event=size), PLAIN)
+        # Twice what the average needs.
+        assert at.binding[0].needed(10_000) == shards
+
+
+def test_what_one_function_delivers_by_hand() -> None:
+    def rate(packing: quotas.Packing, *, paced: bool) -> float:
+        return quotas.function_rate(packing.settings(Traffic()), Traffic(), PLAIN, paced=paced)
+
+    # 4,444 events: 45 requests are two rounds, 9 are one, 445 are fourteen.
+    assert rate(quotas.TO_PINPOINT, paced=False) == pytest.approx(4_444 / 0.2)
+    assert rate(quotas.TO_KINESIS, paced=False) == pytest.approx(4_444 / 0.1)
+    assert rate(quotas.TO_EVENTBRIDGE, paced=False) == pytest.approx(4_444 / 1.4)
+    # At 15 requests a second, 45 of them take three seconds; 400 do not hold up 445 in 1.4.
+    assert rate(quotas.TO_PINPOINT, paced=True) == pytest.approx(4_444 / 3)
+    assert rate(quotas.TO_EVENTBRIDGE, paced=True) == rate(quotas.TO_EVENTBRIDGE, paced=False)
+
+
+@pytest.mark.parametrize(
+    ("rate", "packing", "text"),
+    [
+        (100, quotas.TO_PINPOINT, "nothing"),
+        (1_500, quotas.TO_PINPOINT, "Pinpoint 15 requests/s (full)"),
+        (1_500, quotas.TO_CUSTOMER_PROFILES, "Customer Profiles 150 requests/s"),
+        (8_000, quotas.TO_KINESIS, "16 shards"),
+        (
+            20_000,
+            quotas.TO_FIREHOSE,
+            "Firehose 11.4 MiB/s, API Gateway 20,000 requests/s",
+        ),
+        (
+            # Half as many functions again as 100,000 / 3,174 = 31.5, and 4,444 messages in each.
+            100_000,
+            quotas.TO_EVENTBRIDGE,
+            (
+                "`max_concurrency` 48, API Gateway 100,000 requests/s, SQS 210,000 in flight, "
+                "EventBridge 10,000 requests/s (full)"
+            ),
+        ),
+    ],
+    ids=lambda value: getattr(value, "name", None),
+)
+def test_what_has_to_be_raised_by_hand(rate: float, packing: quotas.Packing, text: str) -> None:
+    assert quotas.raised(quotas.stage(rate, packing, timing=PLAIN)) == text
+
+
+def test_what_a_destination_charges_at_a_stage_by_hand() -> None:
+    events = 1_000 * SECONDS_A_MONTH
+    provisioned, on_demand = quotas.stage(1_000, quotas.TO_KINESIS).charges
+    assert provisioned == pytest.approx(2 * 730 * 0.015 + events / 1e6 * 0.014)
+    assert on_demand == pytest.approx(730 * 0.04 + events * 1_024 / 1e9 * 0.08)
+    (bus,) = quotas.stage(1_000, quotas.TO_EVENTBRIDGE).charges
+    assert bus == pytest.approx(events / 1e6)
+    # Batches are large enough for records of 500 lines: 300,000 bytes, and 147 steps of 5 KB less.
+    (lines,) = quotas.stage(1_000, quotas.TO_FIREHOSE).charges
+    assert lines == pytest.approx(events / 500 * math.ceil(300_000 / 5_120) * 5_120 / 1e9 * 0.029)
+    assert quotas.stage(1_000, quotas.TO_CUSTOMER_PROFILES).charges == (None,)
+
+
+@pytest.mark.parametrize("packing", quotas.PACKING, ids=lambda packing: packing.name)
+def test_stages_fit_together(packing: quotas.Packing) -> None:
+    stages = [quotas.stage(rate, packing) for rate in quotas.STAGES]
+    for at in stages:
+        assert set(at.binding) <= set(at.raised)
+        assert all(quota.raised.count("{}") == 1 for quota in at.raised)
+        # Requests are never fuller than they can be, and never emptier than one event.
+        assert at.rate / packing.events(Traffic()) <= at.requests * (1 + 1e-9)
+        assert at.requests <= at.rate
+        assert at.functions <= at.concurrency <= quotas.LAMBDA_CONCURRENCY
+    for earlier, later in pairwise(stages):
+        # What binds binds for good.
+        assert set(earlier.names) <= set(later.names)
+        assert earlier.door < later.door
+        for before, after in zip(earlier.charges, later.charges, strict=True):
+            assert before is None or after is None or before <= after
+    assert quotas.own(packing, Traffic()).name.startswith(packing.name)
+    assert stages[-1].names.count(quotas.own(packing, Traffic()).name) == 1
+
+
+def test_the_destination_hardly_changes_the_rest_of_the_bill() -> None:
+    for rate in quotas.STAGES:
+        doors = [quotas.stage(rate, packing).door for packing in quotas.PACKING]
+        assert max(doors) < 1.01 * min(doors)
+
+
+def test_what_the_document_says_of_the_stages() -> None:
+    ceilings = {packing.name: quotas.own(packing, Traffic()).ceiling for packing in quotas.PACKING}
+    assert ceilings["Pinpoint"] == 1_500
+    assert ceilings["Kinesis"] == ceilings["Customer Profiles"] == 1_000
+    assert ceilings["Firehose"] == pytest.approx(8_700, rel=0.01)
+    assert ceilings["EventBridge"] == 100_000
+    for packing in quotas.PACKING:
+        million = quotas.stage(1_000_000, packing)
+        assert {"API Gateway requests", "batches at once", "SQS messages in flight"} <= set(
+            million.names
+        )
+        assert "Lambda concurrency" not in million.names
+        # With smaller batches there are more functions, and still fewer messages in flight.
+        small = replace(packing.settings(Traffic()), batch_size=1_000)
+        each = quotas.function_rate(small, Traffic(), paced=not packing.settable)
+        in_flight = quotas.CONCURRENCY_HEADROOM * 100_000 / each * 1_000
+        assert in_flight < quotas.IN_FLIGHT < 10 * in_flight
+    charges = [
+        charge
+        for packing in quotas.PACKING
+        for charge in quotas.stage(10_000, packing).charges
+        if charge is not None
+    ]
+    assert charges == pytest.approx([26_000, 590, 2_200, 460, 26_000], rel=0.02)
+    assert charges[2] / charges[1] == pytest.approx(3.7, abs=0.05)
 
 
 def test_messages_in_flight_by_hand() -> None:

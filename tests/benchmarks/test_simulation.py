@@ -12,7 +12,7 @@ from statistics import fmean, variance
 
 import pytest
 
-from benchmarks import costs, pipeline
+from benchmarks import costs, pipeline, simulation
 from benchmarks.costs import Settings, Timing, Traffic, invocations_per_second
 from benchmarks.pipeline import (
     Cohort,
@@ -21,6 +21,8 @@ from benchmarks.pipeline import (
     Quota,
     Result,
     Setup,
+    Shards,
+    binomial,
     bursty,
     flash_crowd,
     pack,
@@ -107,6 +109,47 @@ def test_the_quota_is_a_burst_and_a_rate() -> None:
     assert [quota.takes(0.0) for _ in range(16)] == [True] * 15 + [False]
     taken = sum(quota.takes(number / 100) for number in range(1, 1_001))
     assert taken == pytest.approx(150, abs=1)
+
+
+def sizes(cohorts: list[Cohort]) -> int:
+    return sum(cohort.size for cohort in cohorts)
+
+
+def test_a_shard_takes_records_whatever_the_request() -> None:
+    shard = Shards(1, Random(6))
+    request = [Cohort(0.0, 1, 300), Cohort(1.0, 2, 200)]
+    assert shard.split(0.0, request) == (request, [])
+    assert shard.split(0.0, request) == (request, [])
+    assert shard.split(0.0, request) == ([], request)
+    # 400 records later the first cohort is in, and a part of the second.
+    assert shard.split(0.4, request) == ([request[0], Cohort(1.0, 2, 100)], [Cohort(1.0, 2, 100)])
+
+
+def test_shards_share_the_records_and_lose_none() -> None:
+    stream = Shards(4, Random(7))
+    taken = refused = 0
+    for number in range(10):
+        let_in, left = stream.split(0.0, [Cohort(float(number), 1, 500)])
+        assert sizes(let_in) + sizes(left) == 500
+        taken, refused = taken + sizes(let_in), refused + sizes(left)
+    assert taken == 4_000
+    assert refused == 1_000
+    # Not one shard after the other: after 2,000 records each has taken about 500.
+    stream = Shards(4, Random(7))
+    for _ in range(4):
+        stream.split(0.0, [Cohort(0.0, 1, 500)])
+    assert all(shard.tokens == pytest.approx(500, abs=60) for shard in stream._shards)
+
+
+@pytest.mark.parametrize(("count", "share"), [(8, 0.25), (400, 0.5)])
+def test_records_are_spread_binomially(count: int, share: float) -> None:
+    random = Random(8)
+    drawn = [binomial(count, share, random) for _ in range(4_000)]
+    assert fmean(drawn) == pytest.approx(count * share, rel=0.05)
+    assert variance(drawn) == pytest.approx(count * share * (1 - share), rel=0.1)
+    assert min(drawn) >= 0
+    assert max(drawn) <= count
+    assert binomial(count, 1.0, random) == count
 
 
 def test_packing_fills_requests() -> None:
@@ -199,6 +242,61 @@ def test_saturation_is_15_requests_of_100_events() -> None:
     # A batch is cut at 6 MB: 4,444 messages are 44 full requests and one that is not.
     assert fmean(settled) == pytest.approx(15 * 4_444 / 45, rel=0.01)
     assert result.throttled == 0
+
+
+@pytest.mark.parametrize("shards", [1, 3])
+def test_a_stream_saturates_at_1000_records_a_shard(shards: int) -> None:
+    setup = replace(simulation.to_kinesis(shards), timing=TIMING)
+    result = simulate(setup, steady(1_500 * shards, 60), until=60)
+    check_books(result)
+    settled = [sample.delivered for sample in result.samples if sample.time > 10]
+    assert fmean(settled) == pytest.approx(1_000 * shards, rel=0.03)
+    # A part of most requests is refused, all of hardly any one that is not small.
+    assert 0 < result.refused < result.throttled < result.requests
+
+
+def test_below_its_quota_a_stream_gets_full_requests() -> None:
+    setup = replace(simulation.to_kinesis(8), timing=TIMING)
+    result = simulate(setup, steady(1_000, 120))
+    check_books(result)
+    assert result.throttled == 0
+    assert result.delivered / 500 <= result.requests
+    assert result.requests <= result.delivered / 500 + result.invocations
+
+
+def test_customer_profiles_saturate_at_100_requests_of_10_events() -> None:
+    setup = replace(simulation.to_customer_profiles(), timing=TIMING)
+    result = simulate(setup, steady(2_000, 60), until=60)
+    check_books(result)
+    settled = [sample.delivered for sample in result.samples if sample.time > 20]
+    assert fmean(settled) == pytest.approx(1_000, rel=0.02)
+    # Of a request all is taken or nothing.
+    assert result.refused == result.throttled > 0
+
+
+def test_what_the_document_says_of_the_other_destinations() -> None:
+    pinpoint, kinesis, profiles = simulation.DESTINATIONS
+    for name in simulation.DESTINATIONS:
+        for rate in (10, 200, 500, 1_000):
+            assert simulation.at_destination(name, rate, bursts=False).delivered < 7
+    assert simulation.at_destination(profiles, 1_200, bursts=False).delivered > 40
+    for name in (pinpoint, kinesis):
+        assert simulation.at_destination(name, 1_200, bursts=False).delivered < 10
+    # In a burst it is the quotas' order: 1,000, 1,500 and 2,000 events a second.
+    for rate in (500, 1_000, 1_200):
+        times = [
+            simulation.at_destination(name, rate, bursts=True).delivered
+            for name in (profiles, pinpoint, kinesis)
+        ]
+        assert times == sorted(times, reverse=True)
+    below, above = (
+        simulation.of_case(case) for case in simulation.cases() if case.setup.shards == 1
+    )
+    assert below.returned == 0
+    assert 0 < above.returned < 0.002 * above.arrived
+    assert max(latency for latency, _ in above.latencies) > DEFAULT.visibility
+    assert max(latency for latency, _ in below.latencies) < 5.6 + 3.5
+    assert simulate(simulation.to_kinesis(2), steady(1_200, 120)).returned == 0
 
 
 def test_one_by_one_saturates_at_15_events() -> None:
