@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from local.velocity import Request, render
 
@@ -48,7 +49,7 @@ def body(number: int, template: str) -> str:
         headers={"referer": "https://shop.example/", "user-agent": "benchmark"},
         path={},
         body="",
-        context={"requestTimeEpoch": _TIME + number},
+        context={"requestTimeEpoch": _TIME + number, "extendedRequestId": _request_id(number)},
     )
     message: str = json.loads(render(template, request))["MessageBody"]
     return message
@@ -58,7 +59,16 @@ def records(count: int, template: str) -> list[dict[str, Any]]:
     """Return that many records. Only one is rendered: the others differ in their numbers."""
     pattern = body(0, template)
     head, _, _ = pattern.partition("\n")
-    return [_record(number, f"{head}\n{query(number)}") for number in range(count)]
+    before, _, after = head.partition(quote(_request_id(0), safe=""))
+    return [
+        _record(number, f"{before}{quote(_request_id(number), safe='')}{after}\n{query(number)}")
+        for number in range(count)
+    ]
+
+
+def _request_id(number: int) -> str:
+    """Return an id of the shape of API Gateway's."""
+    return base64.b64encode(hashlib.sha512(str(number).encode()).digest()[:11]).decode()
 
 
 def _record(number: int, text: str) -> dict[str, Any]:

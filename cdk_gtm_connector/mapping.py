@@ -22,13 +22,11 @@ class Call:
         template: Name of its template, where ``$envelope`` and ``$sent`` are the message's lines.
         values: What the template's placeholders stand for.
         refused: What makes the service refuse the call when it is put at the end of it.
-        request_id: Expression of the request's id, put into the envelope; empty for none.
     """
 
     template: str
     values: Mapping[str, str]
     refused: str
-    request_id: str = ""
 
 
 def send_message(queue_url: str) -> Call:
@@ -39,15 +37,8 @@ def send_message(queue_url: str) -> Call:
 
 def publish(topic_arn: str) -> Call:
     """Return the call of SNS's ``Publish``, in the query protocol: SNS speaks no other."""
-    return Call(
-        template="sns",
-        values={"TOPIC_ARN": topic_arn},
-        # Of a structured message SNS demands a JSON object, which two lines are not.
-        refused="&MessageStructure=json",
-        # A message has another id in each queue; its events are to have the same everywhere. The
-        # requestId without "extended" is the client's to choose.
-        request_id="$context.extendedRequestId",
-    )
+    # Of a structured message SNS demands a JSON object, which two lines are not.
+    return Call(template="sns", values={"TOPIC_ARN": topic_arn}, refused="&MessageStructure=json")
 
 
 def read(name: str, **values: str) -> str:
@@ -83,8 +74,6 @@ def message(
     guard = "" if content == "query" else _piece("guard", LIMIT=limit, REFUSED=call.refused)
     return _piece(
         "message",
-        REQUEST_ID=read("request_id", REQUEST_ID=call.request_id) if call.request_id else "",
-        ID="&id=$util.urlEncode($id)" if call.request_id else "",
         ACCESS="anonymous" if authorizer is None else "authenticated",
         IDENTITY="" if authorizer is None else _identity(authorizer),
         PRIVACY=read("privacy") if honor_privacy_signals else "",

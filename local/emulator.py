@@ -37,6 +37,7 @@ that works on one release only, so any other is refused at start. What is mended
 Known differences that are left:
 
 - Header names arrive in lower case, as they do on API Gateway over HTTP/2.
+- ``$context.extendedRequestId`` is a UUID, where API Gateway's is 11 bytes in base64.
 - Malformed percent-escapes (``%zz``) and escapes that are not UTF-8 are not refused.
 - Response parameters of an integration can only be literals; those of a gateway response can name
   what the request holds.
@@ -573,7 +574,7 @@ async def _invoke_service(  # noqa: PLR0917 - MiniStack's signature
         )
     text = _json_of(answer) if service is sns else answer.decode()
     if status == HTTPStatus.OK:  # what the service answers for a message that it has
-        _remember(service, message, json.loads(text))
+        _remember(service, message)
     answering = _Answering(replace(request, body=text))
     try:
         return answering.override(
@@ -609,17 +610,15 @@ def _name(element: ET.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _remember(service: ModuleType, message: str, answer: Mapping[str, Any]) -> None:
+def _remember(service: ModuleType, message: str) -> None:
     """Note what is reported of a message that has been taken over."""
     exchange = _exchange.get()
     if service is sns:
         body = dict(parse_qsl(message, keep_blank_values=True))["Message"]
-        message_id = answer["PublishResponse"]["PublishResult"]["MessageId"]
     else:
         body = json.loads(message)["MessageBody"]
-        message_id = answer["MessageId"]
     envelope = decode_envelope(body)
-    exchange.event_id = envelope.get("id") or message_id
+    exchange.event_id = envelope["id"]
     exchange.opted_out = envelope.get("privacy") == "1"
 
 

@@ -658,11 +658,11 @@ class _QueueObserver:
             name: value.get("StringValue", "")
             for name, value in message["MessageAttributes"].items()
         }
-        event_id = decode_envelope(message["Body"]).get("id") or message["MessageId"]
+        event_id = decode_envelope(message["Body"]).get("id")
         if "Reason" in attributes:
             self._journal.dead_lettered(
                 destination=self._kind,
-                event_id=attributes.get("EventId"),
+                event_id=event_id,
                 reason=attributes["Reason"],
                 detail=attributes.get("Detail", ""),
                 body=message["Body"],

@@ -40,14 +40,12 @@ class DeadLetter:
 
     Attributes:
         message_id: The id that the message had in the queue.
-        event_id: The id of its event, or what the ids of its list's events begin with.
         body: The message as it was, or what is rejected of its list.
         reason: Why.
         detail: Why, in words.
     """
 
     message_id: str
-    event_id: str
     body: str
     reason: Reason
     detail: str
@@ -67,8 +65,8 @@ class DeadLetters(Protocol):
 class DeadLetterQueue:
     """An SQS queue of rejected messages.
 
-    The body is the original one; the message attributes ``Reason``, ``Detail``, ``MessageId`` and
-    ``EventId`` say why it is here, which message it was, and how its event is called elsewhere.
+    The body is the original one; the message attributes ``Reason``, ``Detail`` and ``MessageId``
+    say why it is here and which message it was.
 
     Args:
         queue_url: URL of the queue.
@@ -121,7 +119,6 @@ def _entry(entry_id: str, letter: DeadLetter) -> dict[str, Any]:
         "Reason": letter.reason.value,
         "Detail": _NOT_XML.sub("\ufffd", letter.detail)[:_MAX_DETAIL] or "no detail",
         "MessageId": letter.message_id,
-        "EventId": letter.event_id,
     }
     return {
         "Id": entry_id,

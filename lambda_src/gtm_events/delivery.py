@@ -87,14 +87,14 @@ class _Books:
         ids: The messages' request ids, of those that have one. The event of any other message has
             the message's own id.
         requests: Those request ids.
-        lists: Of the messages whose events were posted as a list, how many there are.
+        lists: Of the messages whose events were posted as a list, the numbers of these.
         outcomes: Each event's outcome, by the event's id.
     """
 
     bodies: dict[str, str]
     ids: dict[str, str] = field(default_factory=dict)
     requests: set[str] = field(default_factory=set)
-    lists: dict[str, int] = field(default_factory=dict)
+    lists: dict[str, Sequence[int]] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
     def note(self, outcome: Outcome) -> None:
@@ -125,8 +125,7 @@ class _Books:
         if len(rejected) < len(own):
             body = with_events(body, rejected)
             detail = f"{len(rejected)} of {len(own)} events: {detail}"
-        event_id = self.event_id(message_id)
-        return DeadLetter(message_id, event_id, body, first.reason, detail)
+        return DeadLetter(message_id, body, first.reason, detail)
 
     def identify(self, message_id: str, request_id: str) -> bool:
         """Take note of a message's request id; return whether it is the first that has it.
@@ -146,17 +145,15 @@ class _Books:
         event_id = self.event_id(message_id)
         if message_id not in self.lists:
             return [self._event(event_id)]
-        return [
-            self._event(listed_event_id(event_id, index)) for index in range(self.lists[message_id])
-        ]
+        return [self._event(listed_event_id(event_id, number)) for number in self.lists[message_id]]
 
     def _event(self, event_id: str) -> Outcome:
         return self.outcomes.get(event_id) or Retry(event_id, RetryReason.INTERNAL_ERROR)
 
 
-def listed_event_id(event_id: str, index: int) -> str:
+def listed_event_id(event_id: str, number: int) -> str:
     """Return the id of an event that was posted as one of a list."""
-    return f"{event_id}-{index}"
+    return f"{event_id}-{number}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,15 +229,15 @@ class Delivery:
             books.note(OptedOut(event_id))
             return ()
         if request.is_list:
-            books.lists[message_id] = len(request.events)
+            books.lists[message_id] = request.numbers
         if known:
             return ()
         if not request.is_list:
             event = self._event(event_id, request.events[0], request, books)
             return () if event is None else (event,)
         events = []
-        for index, parameters in enumerate(request.events):
-            listed = listed_event_id(event_id, index)
+        for number, parameters in zip(request.numbers, request.events, strict=True):
+            listed = listed_event_id(event_id, number)
             try:
                 event = self._event(listed, parameters, request, books)
             except MalformedMessage as error:

@@ -56,8 +56,8 @@ class Event:
     """One event, ready for any destination.
 
     Attributes:
-        id: The SQS message id. A redelivery carries the same one, so a destination that knows it
-            can tell a repetition from a second event.
+        id: Named after the request, so that it is the same at each destination and whenever it
+            comes again: a destination that knows it can tell a repetition from a second event.
         endpoint_id: Endpoint the event belongs to.
         event_type: What happened.
         time: When, in epoch milliseconds.

@@ -17,7 +17,7 @@ from gtm_events.errors import MalformedMessage
 from gtm_events.urlencoded import Parameters, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
 VERSION: Final = "1"
 
@@ -27,12 +27,11 @@ MAX_EVENTS: Final = 100
 # How the endpoint's template begins an envelope.
 _BEGINNING: Final = re.compile(r"v=(\d+)&time=(\d+)(?:&id=([^&]*))?&(.+)", re.ASCII)
 
-_ID: Final = re.compile(r"&id=[^&]*")
-
 # API Gateway's extendedRequestId is 11 bytes in base64. An event's id may have no other characters
 # (the event record says so, and Customer Profiles), and 64 of them with its number in a list.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
 _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
+_NUMBERS: Final = re.compile(r"[0-9]{1,2}(?:-[0-9]{1,2})*", re.ASCII)
 
 # datetime, and with it the event's timestamp, ends with the year 9999; 14 digits reach 5138.
 _MAX_TIME_DIGITS: Final = 14
@@ -44,8 +43,9 @@ class Request:
 
     Attributes:
         time: When API Gateway received it, in epoch milliseconds.
-        id: The same in each queue that the message was written to; empty if it was written to one
-            only, or has none that an event could have.
+        id: API Gateway's, in the characters that an event's id may have. It is the same in each
+            queue that the request was written to, and stays when a message is moved to another.
+            Empty if the envelope has none: the message's own id has to serve.
         subject: Who sent it, vouched for by an authorizer; empty for an anonymous request.
         endpoint: The one endpoint that the verified claims name, empty if they name none.
         bound: Whether the sender may write that one endpoint only, or none if they name none.
@@ -55,6 +55,7 @@ class Request:
             Nothing that the tag sent is in the message then.
         events: Each event's names and values as the tag sent them, decoded, in order.
         is_list: Whether the events were posted as a list.
+        numbers: Of each event its number in that list.
     """
 
     time: int
@@ -67,6 +68,7 @@ class Request:
     opted_out: bool = False
     events: list[Parameters]
     is_list: bool = False
+    numbers: Sequence[int] = ()
 
     @property
     def authenticated(self) -> bool:
@@ -111,14 +113,14 @@ def decode(body: str) -> Request:
         opted_out=opted_out,
         events=events,
         is_list=is_list,
+        numbers=_numbers(envelope, len(events)) if is_list else (),
     )
 
 
 def with_events(body: str, indexes: Collection[int]) -> str:
     """Return a message body, posted as a list of events, with some of them only.
 
-    They are counted anew, so what comes of them may not be named after the request: the others of
-    the list have these ids.
+    They keep their numbers: an event that is sent again must not have the id of another.
 
     Args:
         body: A body that :func:`decode` read, with ``is_list``.
@@ -126,8 +128,11 @@ def with_events(body: str, indexes: Collection[int]) -> str:
     """
     envelope, _, sent = body.partition("\n")
     events = json.loads(_posted(sent))["events"]
-    kept = {"events": [event for index, event in enumerate(events) if index in indexes]}
-    return f"{_ID.sub('', envelope)}\n{urlencode({'body': json.dumps(kept)})}"
+    numbers = _numbers(_envelope(envelope), len(events))
+    kept = [index for index in range(len(events)) if index in indexes]
+    numbered = "-".join(str(numbers[index]) for index in kept)
+    posted = json.dumps({"events": [events[index] for index in kept]})
+    return f"{envelope}&numbers={numbered}\n{urlencode({'body': posted})}"
 
 
 def _envelope(line: str) -> Mapping[str, str]:
@@ -139,6 +144,13 @@ def _envelope(line: str) -> Mapping[str, str]:
             fields.setdefault("id", unquote_plus(request_id))
         return fields
     return _fields(line)
+
+
+def _numbers(envelope: Mapping[str, str], count: int) -> Sequence[int]:
+    """Return the numbers of a list's events: those of :func:`with_events`, or from 0."""
+    text = envelope.get("numbers", "")
+    numbers = [int(number) for number in text.split("-")] if _NUMBERS.fullmatch(text) else []
+    return numbers if len(set(numbers)) == len(numbers) == count else range(count)
 
 
 def _request_id(text: str) -> str:

@@ -102,7 +102,7 @@ def test_the_command_prints_what_holds_and_fails_if_something_does_not(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert command.main(["--quick", "--only", "queued_bytes"]) == 0
-    assert "| bytes in the queue for the reference request | 1.30× " in capsys.readouterr().out
+    assert "| bytes in the queue for the reference request | 1.39× " in capsys.readouterr().out
 
     def queued_bytes(*_: object) -> Iterator[figures.Figure]:
         yield figures.Figure("bytes", "9×", "≤ 1.5×", holds=False)

@@ -14,7 +14,7 @@ import pytest
 
 from local.destination import Behaviour, Delivered
 from local.emulator import mask_token
-from local.journal import Journal
+from local.journal import Journal, decode_envelope
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running
 from local.putevents import PutEventsServer
@@ -165,6 +165,11 @@ def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -
     return wait_for(f"event {event_id} at the destination", arrived)
 
 
+def event_of(message: Mapping[str, Any]) -> str | None:
+    """Return the id of a queued message's event, or that of its list."""
+    return decode_envelope(message["Body"]).get("id")
+
+
 def dead_letter(
     pipeline: Pipeline, event_id: str | None, *, output: str = "DeadLetterQueueName"
 ) -> dict[str, Any]:
@@ -181,7 +186,8 @@ def dead_letter(
             attributes = {
                 name: value["StringValue"] for name, value in message["MessageAttributes"].items()
             }
-            if attributes.get("EventId") == event_id:
+            # What was not sent through the endpoint has no other id than its message's.
+            if event_id in {event_of(message), attributes.get("MessageId")} and attributes:
                 return {"Body": message["Body"], **attributes}
         return None
 

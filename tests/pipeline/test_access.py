@@ -285,7 +285,9 @@ def test_a_token_for_another_endpoint_writes_nothing(
     assert delivered(pipeline, own).endpoint_id == "mine"
     letter = dead_letter(pipeline, foreign.event_id)
     assert letter["Reason"] == "foreign_endpoint"
-    assert _envelope(letter["Body"]).keys() == {"v", "time", "access", "subject", "endpoint"}
+    assert _envelope(letter["Body"]).keys() == {
+        *("v", "time", "id", "access", "subject", "endpoint")
+    }
     assert _envelope(letter["Body"])["endpoint"] == "mine"
 
 
@@ -485,8 +487,8 @@ def test_an_anonymous_request_cannot_pass_for_another(
     assert letter["Reason"] == "origin"
     content = {"GET": "", "POST": "&content=form", "JSON": "&content=json"}[method]
     assert re.fullmatch(
-        rf"v=1&time=\d{{13}}&access=anonymous&origin={re.escape(quote(FOREIGN[0], safe=''))}"
-        rf"{content}",
+        rf"v=1&time=\d{{13}}&id={answer.event_id}&access=anonymous"
+        rf"&origin={re.escape(quote(FOREIGN[0], safe=''))}{content}",
         letter["Body"].partition("\n")[0],
     )
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 
 from local.putevents import Behaviour
-from tests.pipeline.conftest import dead_letter, delivered, logged_batches, wait_for
+from tests.pipeline.conftest import (
+    dead_letter,
+    delivered,
+    event_of,
+    logged_batches,
+    wait_for,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +86,7 @@ def test_an_event_that_fails_for_too_long_ends_in_the_dead_letter_queue(
             (
                 message
                 for message in pipeline.peek("DeadLetterQueueName")
-                if message["MessageId"] == answer.event_id
+                if event_of(message) == answer.event_id
             ),
             None,
         ),

@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 
-from tests.pipeline.conftest import delivered, logged_batches, wait_for
+from tests.pipeline.conftest import delivered, event_of, logged_batches, wait_for
 
 if TYPE_CHECKING:
     from local.pipeline import Pipeline
@@ -121,7 +121,7 @@ def test_the_event_carries_the_time_of_the_request(send: Send, pipeline: Pipelin
 def test_nothing_that_a_client_sends_reaches_the_envelope(send: Send, pipeline: Pipeline) -> None:
     answer = send(
         "event=e&endpoint_id=e1&Origin=q&origin=q&Referer=q&access=authenticated&time=0&v=2"
-        "&a%0Av=9&evat_a=%0Aaccess%3Dauthenticated",
+        "&a%0Av=9&id=mine&evat_a=%0Aaccess%3Dauthenticated",
         headers={"rEFERER": "https://shop.example/?a=b&access=authenticated", "X-Time": "0"},
     )
 
@@ -129,6 +129,7 @@ def test_nothing_that_a_client_sends_reaches_the_envelope(send: Send, pipeline: 
     assert parse_qsl(envelope, keep_blank_values=True, strict_parsing=True) == [
         ("v", "1"),
         ("time", dict(parse_qsl(envelope))["time"]),
+        ("id", answer.event_id),
         ("access", "anonymous"),
         ("referer", "https://shop.example/?a=b&access=authenticated"),
     ]
@@ -139,7 +140,7 @@ def test_nothing_that_a_client_sends_reaches_the_envelope(send: Send, pipeline: 
 def _body(pipeline: Pipeline, answer: Answer) -> str | None:
     """Return the body of the request's message, which waits for its batch."""
     for message in pipeline.peek("QueueName"):
-        if message["MessageId"] == answer.event_id:
+        if event_of(message) == answer.event_id:
             return str(message["Body"])
     return None
 

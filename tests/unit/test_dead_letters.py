@@ -69,7 +69,7 @@ def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
 
 
 def letter(number: int, body: str = "body", detail: str = "detail") -> DeadLetter:
-    return DeadLetter(f"id-{number}", f"event-{number}", body, Reason.MALFORMED, detail)
+    return DeadLetter(f"id-{number}", body, Reason.MALFORMED, detail)
 
 
 def test_a_letter_says_why_and_which(queue: Queue) -> None:
@@ -84,7 +84,6 @@ def test_a_letter_says_why_and_which(queue: Queue) -> None:
                 "Reason": {"DataType": "String", "StringValue": "malformed"},
                 "Detail": {"DataType": "String", "StringValue": "why"},
                 "MessageId": {"DataType": "String", "StringValue": "id-1"},
-                "EventId": {"DataType": "String", "StringValue": "event-1"},
             },
         }
     ]

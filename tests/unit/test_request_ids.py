@@ -1,4 +1,4 @@
-"""Event ids where a request is written to several queues: the request's, not the message's."""
+"""Event ids: the request's, not the message's in the queue."""
 
 from __future__ import annotations
 
@@ -80,27 +80,21 @@ def test_an_event_is_called_the_same_whatever_its_message_is(
     )
 
 
-def test_what_is_rejected_says_what_its_event_is_called() -> None:
+def test_what_is_rejected_is_the_message_it_was() -> None:
     letters = FakeDeadLetters()
-    foreign = AccessPolicy(origins=Origins(["https://shop.example"]))
-    deliver(
-        [
-            body({"event": "e", "endpoint_id": "ep"}, id="foreign", origin="https://else.example"),
-            body({"event": "_e", "endpoint_id": "ep"}, id="reserved"),
-            body({"event": "_e", "endpoint_id": "ep"}),
-            body({"event": "e"}, id="malformed"),
-            "v=1&id=unreadable\nevent=e",
-        ],
-        dead_letters=letters,
-        policy=foreign,
-    )
-    assert {(letter.message_id, letter.event_id) for letter in letters.letters} == {
-        (message_id(0), "foreign"),
-        (message_id(1), "reserved"),
-        (message_id(2), message_id(2)),
-        (message_id(3), "malformed"),
-        (message_id(4), message_id(4)),
-    }
+    shop = AccessPolicy(origins=Origins(["https://shop.example"]))
+    bodies = [
+        body({"event": "e", "endpoint_id": "ep"}, id="foreign", origin="https://else.example"),
+        body({"event": "_e", "endpoint_id": "ep"}, id="reserved"),
+        body({"event": "_e", "endpoint_id": "ep"}),
+        body({"event": "e"}, id="malformed"),
+        "v=1&id=unreadable\nevent=e",
+    ]
+    batch = deliver(bodies, dead_letters=letters, policy=shop)
+    assert batch.failures == []
+    assert sorted((letter.message_id, letter.body) for letter in letters.letters) == [
+        (message_id(number), text) for number, text in enumerate(bodies)
+    ]
 
 
 def test_a_request_that_is_in_the_queue_twice_is_sent_once() -> None:
@@ -128,26 +122,45 @@ def test_a_request_that_is_in_the_queue_twice_is_rejected_twice() -> None:
     assert batch.failures == [message_id(1)]
 
 
-def test_what_is_rejected_of_a_list_is_not_called_like_what_was_delivered_of_it() -> None:
-    pinpoint, letters = FakePinpoint(), FakeDeadLetters()
-    deliver([posted("json", LIST, id="list")], service=pinpoint, dead_letters=letters)
-    assert sorted(pinpoint.events()) == ["list-0", "list-2"]
+def test_what_is_rejected_of_a_list_keeps_its_id() -> None:
+    first, letters = FakePinpoint(), FakeDeadLetters()
+    deliver([posted("json", LIST, id="list")], service=first, dead_letters=letters)
+    assert sorted(first.events()) == ["list-0", "list-2"]
     [letter] = letters.letters
-    assert (letter.message_id, letter.event_id) == (message_id(0), "list")
-    # Who repeats it once Pinpoint takes such events must not give it the first one's id: whoever
-    # drops what he has had already would drop it.
-    mended = letter.body.replace("_b", "b")
-    assert "_b" not in mended
+    # Whoever mends it and sends it again must not give it the first one's id: a reader that drops
+    # what it has had already would drop it.
     again = FakePinpoint()
-    deliver([mended], service=again)
-    assert list(again.events()) == [f"{message_id(0)}-0"]
+    deliver([letter.body.replace("_b", "b")], service=again)
+    assert list(again.events()) == ["list-1"]
+
+
+def test_an_event_that_comes_again_in_another_message_has_the_same_id() -> None:
+    lists = [posted("json", LIST.replace("_b", "b"), id=name) for name in ("l1", "l2")]
+    bodies = [body({"event": "e", "endpoint_id": "ep"}, id="single"), *lists]
+    first, moved = FakePinpoint(), FakePinpoint()
+    deliver(bodies, service=first)
+    deliver(bodies[::-1], service=moved)  # other message ids
+    assert first.events().keys() == moved.events().keys()
 
 
 @pytest.mark.parametrize("fields", [{}, {"id": "list"}, {"id": "list", "subject": "me"}])
-def test_a_list_that_is_cut_keeps_the_rest_of_its_envelope(fields: dict[str, str]) -> None:
-    cut = decode(with_events(posted("json", LIST, **fields), {1}))
-    assert (cut.id, cut.subject) == ("", fields.get("subject", ""))
-    assert cut.events == [[("event", "_b"), ("endpoint_id", "e")]]
+def test_a_list_that_is_cut_keeps_its_numbers(fields: dict[str, str]) -> None:
+    events = [{"event": f"e{number}", "endpoint_id": "ep"} for number in range(100)]
+    whole = posted("json", json.dumps({"events": events}), **fields)
+    assert decode(whole).numbers == range(100)
+    cut = with_events(whole, {99, 3, 42})
+    request = decode(cut)
+    assert (request.id, request.subject) == (fields.get("id", ""), fields.get("subject", ""))
+    assert request.numbers == [3, 42, 99]
+    assert [dict(event)["event"] for event in request.events] == ["e3", "e42", "e99"]
+    # And again.
+    assert decode(with_events(cut, {0, 2})).numbers == [3, 99]
+
+
+@pytest.mark.parametrize("numbers", ["", "1", "1-1", "1-2-3", "1-", "1-a", "1-100", "-1-2"])
+def test_numbers_that_do_not_fit_a_list_are_those_from_0(numbers: str) -> None:
+    two = json.dumps({"events": [{"event": "a"}, {"event": "b"}]})
+    assert decode(posted("json", two, numbers=numbers)).numbers == range(2)
 
 
 def test_nothing_of_a_visitor_who_opted_out_is_sent() -> None:
