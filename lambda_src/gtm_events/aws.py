@@ -328,7 +328,7 @@ def _failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed
         return Denied(f"{status} {code}".rstrip())
     words = document.get("Message") or document.get("message") or "no message"
     reason = Reason.TOO_LARGE if status == _PAYLOAD_TOO_LARGE else Reason.REFUSED
-    return RefusedWhole(reason, f"{status} {code or 'no code'}: {words}")
+    return RefusedWhole(reason, f"{status} {code or 'no code'}", words)
 
 
 def _dns_suffix(region: str) -> str:

@@ -30,7 +30,7 @@ _MAX_DOUBLINGS: Final = 2
 
 
 class CallFailed(GtmEventsError):
-    """A request failed as a whole.
+    """A request failed as a whole. The text is fit for a log.
 
     - :class:`TryAgain`: it may work later
     - :class:`RefusedWhole`: it holds something that the destination refuses for good
@@ -47,12 +47,18 @@ class TryAgain(CallFailed):
 
 
 class RefusedWhole(CallFailed):
-    """The destination refused the request without saying which of its entries is to blame."""
+    """The destination refused the request without saying which of its entries is to blame.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason.value)
+    Args:
+        reason: What an operator filters on.
+        code: A status and an error code.
+        words: The destination's own, which may quote the request: they are for no log.
+    """
+
+    def __init__(self, reason: Reason, code: str, words: str) -> None:
+        super().__init__(code)
         self.reason = reason
-        self.detail = detail
+        self.detail = f"{code}: {words}"
 
 
 class Denied(CallFailed):
@@ -83,8 +89,8 @@ class BatchCall(Protocol[E_contra]):
         """Send one request; yield what the destination says of each entry.
 
         An entry that the answer says nothing of may be left out. A :class:`Retry` that is yielded
-        is tried again while there is time, unless it says :attr:`RetryReason.DENIED`; if all of
-        them say that, it is as good as :class:`Denied`.
+        is tried again while there is time, unless it says :attr:`RetryReason.DENIED`; if several
+        entries are sent and all of them say that, it is as good as :class:`Denied`.
 
         Raises:
             CallFailed: The request failed as a whole.
@@ -208,7 +214,8 @@ class _Run(Generic[E]):
             self.defects.append(error)
         retries = [answer for answer in answers if isinstance(answer, Retry)]
         denials = [answer.code for answer in retries if answer.reason is RetryReason.DENIED]
-        if denials and len(denials) == len(answers):
+        # One entry that is denied alone may be the only one: the others are sent all the same.
+        if len(denials) == len(answers) > 1:
             self.denied.append(Denied(denials[0]))
         throttled = sum(answer.reason is RetryReason.THROTTLED for answer in retries)
         if reason is RetryReason.THROTTLED or throttled:
