@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -69,7 +69,7 @@ class DeadLetters(Protocol):
     """Takes what can never be delivered."""
 
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
-        """Send the letters; yield those that were not taken. None is sent after ``deadline``."""
+        """Send the letters; yield those that were not taken, none later than ``deadline``."""
         ...
 
 
@@ -87,6 +87,7 @@ class DeadLetterQueue:
     def __init__(self, queue_url: str, client: Client) -> None:
         self._queue_url = queue_url
         self._client = client
+        self._pool = ThreadPoolExecutor(max_workers=_MAX_CALLS)
 
     @classmethod
     def at(cls, queue_url: str, environment: Mapping[str, str]) -> DeadLetterQueue:
@@ -102,11 +103,19 @@ class DeadLetterQueue:
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
         """See :meth:`DeadLetters.send`."""
         last_start = deadline.earlier(_CALL_SECONDS)
-        with ThreadPoolExecutor(max_workers=_MAX_CALLS) as pool:
-            for letters_left in pool.map(
-                lambda batch: self._send_batch(batch, last_start), _batches(letters)
-            ):
-                yield from letters_left
+        calls = {
+            self._pool.submit(self._send_batch, batch, last_start): batch
+            for batch in _batches(letters)
+        }
+        # A call may outlast its time-outs, see Sender.
+        wait(calls, timeout=deadline.remaining())
+        for call, batch in calls.items():
+            if call.cancel():
+                yield from _not_taken(batch, RetryReason.OUT_OF_TIME)
+            elif call.done():
+                yield from call.result()
+            else:
+                yield from _not_taken(batch, RetryReason.TIMED_OUT)
 
     def _send_batch(self, batch: Sequence[DeadLetter], last_start: Deadline) -> list[NotTaken]:
         """Send one batch, once; return the letters that SQS did not take.

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 # What is left for the dead-letter queue after the destination's last answer.
 _SETTLING_SECONDS: Final = 7.0
+# What of that is left after the dead-letter queue's: to write the log line and to answer Lambda.
+_ENDING_SECONDS: Final = 1.0
 
 _COUNTED: Final = (*COUNTED, REQUESTS, THROTTLES)
 
@@ -272,7 +274,7 @@ class Delivery:
                 except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
                     batch.report(f"defect while rejecting: {type(error).__name__}")
                     settled[message_id] = Retry(message_id, RetryReason.INTERNAL_ERROR)
-        for message_id in self._not_taken(letters, batch, deadline):
+        for message_id in self._not_taken(letters, batch, deadline.earlier(_ENDING_SECONDS)):
             # Rejected, but nowhere to put it: it stays in the queue rather than get lost.
             settled[message_id] = Retry(message_id, RetryReason.DEAD_LETTER_QUEUE_FAILED)
         for message_id, outcome in settled.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -162,3 +163,24 @@ def test_a_failing_call_names_its_letters(queue: Queue, failure: Exception, reas
 def test_after_the_deadline_nothing_is_sent(queue: Queue) -> None:
     assert why(queue.letters.send([letter(1)], Deadline.after(2))) == {"id-1": "out_of_time"}
     assert queue.batches == []
+
+
+def test_a_call_that_outlasts_its_time_outs_is_not_waited_for(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "_CALL_SECONDS", 0.1)
+    answered, may_answer = queue.answer, threading.Event()
+
+    def late(body: bytes) -> Response:
+        may_answer.wait(10)
+        return answered(body)
+
+    monkeypatch.setattr(queue, "answer", late)
+    letters = [letter(i) for i in range(15)]
+    not_taken = why(queue.letters.send(letters, Deadline.after(1)))
+    may_answer.set()
+    expected = {f"id-{i}": "timed_out" if i < 10 else "out_of_time" for i in range(15)}
+    assert not_taken == expected
+    # The thread is free again, and what was not begun then is not begun now.
+    assert why(queue.letters.send([letter(20)], Deadline.after(MINUTE))) == {}
+    assert [len(batch) for batch in queue.batches] == [10, 1]
