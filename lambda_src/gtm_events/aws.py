@@ -240,8 +240,8 @@ class Client:
 
         Args:
             endpoint: Where to.
-            connect_seconds: How long a connection may take.
-            read_seconds: How long an answer may take.
+            connect_seconds: How long a connection may take, to each of the host's addresses.
+            read_seconds: How long nothing of an answer may come: one that trickles takes longer.
             max_connections: Kept alive.
         """
         pool: Any = URLLib3Session  # the stubs know neither a bundle's path nor two time-outs
@@ -328,7 +328,7 @@ def _failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed
         return Denied(f"{status} {code}".rstrip())
     words = document.get("Message") or document.get("message") or "no message"
     reason = Reason.TOO_LARGE if status == _PAYLOAD_TOO_LARGE else Reason.REFUSED
-    return RefusedWhole(reason, f"{status} {code or 'no code'}: {words}")
+    return RefusedWhole(reason, f"{status} {code or 'no code'}", words)
 
 
 def _dns_suffix(region: str) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gtm_events.aws import Call, Client, Endpoint
+from gtm_events.outcome import RetryReason
 from gtm_events.sending import CallFailed
 
 if TYPE_CHECKING:
@@ -51,14 +52,24 @@ class DeadLetter:
     detail: str
 
 
+@dataclass(frozen=True, slots=True)
+class NotTaken:
+    """A letter that the queue did not take.
+
+    Attributes:
+        message_id: The id that the message had in the queue.
+        why: A status and an error code, or what else kept it away, fit for a log.
+    """
+
+    message_id: str
+    why: str
+
+
 class DeadLetters(Protocol):
     """Takes what can never be delivered."""
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
-        """Send the letters; yield the message ids of those that were not taken.
-
-        None is sent after ``deadline``.
-        """
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
+        """Send the letters; yield those that were not taken, none later than ``deadline``."""
         ...
 
 
@@ -76,6 +87,7 @@ class DeadLetterQueue:
     def __init__(self, queue_url: str, client: Client) -> None:
         self._queue_url = queue_url
         self._client = client
+        self._pool = ThreadPoolExecutor(max_workers=_MAX_CALLS)
 
     @classmethod
     def at(cls, queue_url: str, environment: Mapping[str, str]) -> DeadLetterQueue:
@@ -88,30 +100,47 @@ class DeadLetterQueue:
         )
         return cls(queue_url, client)
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
         """See :meth:`DeadLetters.send`."""
         last_start = deadline.earlier(_CALL_SECONDS)
+        calls = {
+            self._pool.submit(self._send_batch, batch, last_start): batch
+            for batch in _batches(letters)
+        }
+        # A call may outlast its time-outs, see Sender.
+        wait(calls, timeout=deadline.remaining())
+        for call, batch in calls.items():
+            if call.cancel():
+                yield from _not_taken(batch, RetryReason.OUT_OF_TIME)
+            elif call.done():
+                yield from call.result()
+            else:
+                yield from _not_taken(batch, RetryReason.TIMED_OUT)
 
-        def not_taken(batch: Sequence[DeadLetter]) -> list[str]:
-            taken = self._send_batch(batch) if last_start.remaining() > 0 else frozenset()
-            return [letter.message_id for index, letter in enumerate(batch) if index not in taken]
-
-        with ThreadPoolExecutor(max_workers=_MAX_CALLS) as pool:
-            for message_ids in pool.map(not_taken, _batches(letters)):
-                yield from message_ids
-
-    def _send_batch(self, batch: Sequence[DeadLetter]) -> frozenset[int]:
-        """Send one batch, once; return the indexes of the letters that SQS took.
+    def _send_batch(self, batch: Sequence[DeadLetter], last_start: Deadline) -> list[NotTaken]:
+        """Send one batch, once; return the letters that SQS did not take.
 
         What it does not take goes back to the queue and is tried again from there.
         """
+        if last_start.remaining() <= 0:
+            return _not_taken(batch, RetryReason.OUT_OF_TIME)
         entries = [_entry(str(index), letter) for index, letter in enumerate(batch)]
         body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries}).encode()
         try:
             answer = self._client.send(Call(body, headers=_HEADERS)).json()
-        except CallFailed:
-            return frozenset()
-        return frozenset(int(entry["Id"]) for entry in answer.get("Successful") or ())
+        except CallFailed as error:
+            return _not_taken(batch, str(error))
+        taken = {entry["Id"] for entry in answer.get("Successful") or ()}
+        codes = {entry["Id"]: entry.get("Code") for entry in answer.get("Failed") or ()}
+        return [
+            NotTaken(letter.message_id, codes.get(str(index)) or RetryReason.UNANSWERED)
+            for index, letter in enumerate(batch)
+            if str(index) not in taken
+        ]
+
+
+def _not_taken(batch: Sequence[DeadLetter], why: str) -> list[NotTaken]:
+    return [NotTaken(letter.message_id, why) for letter in batch]
 
 
 def _entry(entry_id: str, letter: DeadLetter) -> dict[str, Any]:

@@ -32,8 +32,12 @@ if TYPE_CHECKING:
 
 # What is left for the dead-letter queue after the destination's last answer.
 _SETTLING_SECONDS: Final = 7.0
+# What of that is left after the dead-letter queue's: to write the log line and to answer Lambda.
+_ENDING_SECONDS: Final = 1.0
 
 _COUNTED: Final = (*COUNTED, REQUESTS, THROTTLES)
+
+_NOT_LET_IN: Final = "the destination does not let the function in"
 
 
 @dataclass(slots=True)
@@ -77,6 +81,11 @@ class Batch:
             "problems": self.problems,
         }
 
+    def report(self, problem: str) -> None:
+        """Add a problem, once: ten thousand messages may have the same."""
+        if problem not in self.problems:
+            self.problems.append(problem)
+
 
 @dataclass(slots=True)
 class _Books:
@@ -100,6 +109,14 @@ class _Books:
     def note(self, outcome: Outcome) -> None:
         """Take note of what becomes of an event: the first word stands, whatever comes later."""
         self.outcomes.setdefault(outcome.event_id, outcome)
+
+    def denials(self) -> Counter[str]:
+        """Return how many events the destination denied by themselves, by its error code."""
+        return Counter(
+            outcome.code
+            for outcome in self.outcomes.values()
+            if isinstance(outcome, Retry) and outcome.reason is RetryReason.DENIED and outcome.code
+        )
 
     def message(self, message_id: str) -> Outcome:
         """Return what becomes of a message: it goes back if one of its events has to.
@@ -184,15 +201,20 @@ class Delivery:
         batch = Batch(received=len(books.bodies))
         # The events are read while the destination encodes them: few are in memory at a time.
         events = self._events(books, batch)
+        denied = ""
         try:
             for outcome in self.destination.deliver(
                 events, deadline.earlier(_SETTLING_SECONDS), batch.counts
             ):
                 books.note(outcome)
         except Denied as error:
-            batch.problems.append(f"the destination does not let the function in: {error}")
+            denied = str(error)
+            batch.report(f"{_NOT_LET_IN}: {denied}")
         except Exception as error:  # noqa: BLE001 - what was delivered so far must not be repeated
-            batch.problems.append(f"defect while delivering: {type(error).__name__}")
+            batch.report(f"defect while delivering: {type(error).__name__}")
+        for code, number in books.denials().items():
+            if code != denied:
+                batch.report(f"{_NOT_LET_IN} for {number} of {batch.events} events: {code}")
         self._settle(books, batch, deadline)
         return batch
 
@@ -206,7 +228,7 @@ class Delivery:
                 books.note(Rejected(books.event_id(message_id), Reason.MALFORMED, str(error)))
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
-                batch.problems.append(f"defect while reading a message: {type(error).__name__}")
+                batch.report(f"defect while reading a message: {type(error).__name__}")
                 continue
             for event in events:
                 batch.events += 1
@@ -265,12 +287,15 @@ class Delivery:
 
     def _settle(self, books: _Books, batch: Batch, deadline: Deadline) -> None:
         settled = {message_id: books.message(message_id) for message_id in books.bodies}
-        letters = [
-            books.dead_letter(message_id)
-            for message_id, outcome in settled.items()
-            if isinstance(outcome, Rejected)
-        ]
-        for message_id in self._not_taken(letters, batch, deadline):
+        letters = []
+        for message_id, outcome in settled.items():
+            if isinstance(outcome, Rejected):
+                try:
+                    letters.append(books.dead_letter(message_id))
+                except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
+                    batch.report(f"defect while rejecting: {type(error).__name__}")
+                    settled[message_id] = Retry(message_id, RetryReason.INTERNAL_ERROR)
+        for message_id in self._not_taken(letters, batch, deadline.earlier(_ENDING_SECONDS)):
             # Rejected, but nowhere to put it: it stays in the queue rather than get lost.
             settled[message_id] = Retry(message_id, RetryReason.DEAD_LETTER_QUEUE_FAILED)
         for message_id, outcome in settled.items():
@@ -291,7 +316,12 @@ class Delivery:
         if not letters:
             return []
         try:
-            return list(self.dead_letters.send(letters, deadline))
+            not_taken = list(self.dead_letters.send(letters, deadline))
         except Exception as error:  # noqa: BLE001 - see _settle: nothing may get lost here
-            batch.problems.append(f"defect while rejecting: {type(error).__name__}")
+            batch.report(f"defect while rejecting: {type(error).__name__}")
             return [letter.message_id for letter in letters]
+        for why, messages in Counter(letter.why for letter in not_taken).items():
+            batch.report(
+                f"the dead-letter queue did not take {messages} of {len(letters)} messages: {why}"
+            )
+        return [letter.message_id for letter in not_taken]

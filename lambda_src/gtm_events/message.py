@@ -7,6 +7,7 @@ itself observed) and what the tag sent: its query or, after a POST, the whole bo
 from __future__ import annotations
 
 import json
+import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -127,7 +128,7 @@ def with_events(body: str, indexes: Collection[int]) -> str:
         indexes: Which of its events to keep.
     """
     envelope, _, sent = body.partition("\n")
-    events = json.loads(_posted(sent))["events"]
+    events = json.loads(_posted(sent), parse_float=_writable)["events"]
     numbers = _numbers(_envelope(envelope), len(events))
     kept = [index for index in range(len(events)) if index in indexes]
     numbered = "-".join(str(numbers[index]) for index in kept)
@@ -229,6 +230,15 @@ def _text(value: object) -> str:
             return repr(value)
         case _:  # null, or an object: as good as empty, so it is ignored and counted
             return ""
+
+
+def _writable(number: str) -> float | str:
+    """Return a number so that it is read as before from the JSON that it is written to.
+
+    ``1e999`` is infinite, and that would be written as ``Infinity``, which is no JSON.
+    """
+    value = float(number)
+    return value if math.isfinite(value) else repr(value)
 
 
 def _refuse_constant(_: str) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import random
 import time
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor, as_completed, wait
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from gtm_events.errors import GtmEventsError
@@ -30,7 +31,7 @@ _MAX_DOUBLINGS: Final = 2
 
 
 class CallFailed(GtmEventsError):
-    """A request failed as a whole.
+    """A request failed as a whole. The text is fit for a log.
 
     - :class:`TryAgain`: it may work later
     - :class:`RefusedWhole`: it holds something that the destination refuses for good
@@ -47,12 +48,18 @@ class TryAgain(CallFailed):
 
 
 class RefusedWhole(CallFailed):
-    """The destination refused the request without saying which of its entries is to blame."""
+    """The destination refused the request without saying which of its entries is to blame.
 
-    def __init__(self, reason: Reason, detail: str) -> None:
-        super().__init__(reason.value)
+    Args:
+        reason: What an operator filters on.
+        code: A status and an error code.
+        words: The destination's own, which may quote the request: they are for no log.
+    """
+
+    def __init__(self, reason: Reason, code: str, words: str) -> None:
+        super().__init__(code)
         self.reason = reason
-        self.detail = detail
+        self.detail = f"{code}: {words}"
 
 
 class Denied(CallFailed):
@@ -83,8 +90,8 @@ class BatchCall(Protocol[E_contra]):
         """Send one request; yield what the destination says of each entry.
 
         An entry that the answer says nothing of may be left out. A :class:`Retry` that is yielded
-        is tried again while there is time, unless it says :attr:`RetryReason.DENIED`; if all of
-        them say that, it is as good as :class:`Denied`.
+        is tried again while there is time, unless it says :attr:`RetryReason.DENIED`; if several
+        entries are sent and all of them say that, it is as good as :class:`Denied`.
 
         Raises:
             CallFailed: The request failed as a whole.
@@ -99,9 +106,11 @@ class Sender(Generic[E]):
     Attributes:
         call: Sends one batch.
         pacer: The destination's quota.
-        call_seconds: How long to wait for one call: the sum of its time-outs. None is started later
-            than that before the deadline.
-        max_workers: Calls under way at once.
+        call_seconds: The sum of a call's time-outs. None is started later than that before the
+            deadline. A call can outlast it all the same, for a time-out is for one read of a socket
+            and one of the host's addresses, and there is none for its name: at the deadline nobody
+            waits any longer.
+        max_workers: Calls under way at once, those that were given up and go on included.
     """
 
     call: BatchCall[E]
@@ -118,7 +127,7 @@ class Sender(Generic[E]):
     def send(
         self, batches: Sequence[Sequence[E]], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
-        """Yield exactly one outcome per entry, in any order.
+        """Yield exactly one outcome per entry, in any order, none later than ``deadline``.
 
         Requests and throttles are added to ``counts``.
 
@@ -127,17 +136,20 @@ class Sender(Generic[E]):
             Exception: A defect. Whatever is raised, every entry has its outcome by then.
         """
         run = _Run(self, deadline.earlier(self.call_seconds))
-        if len(batches) == 1:  # no need for a thread
-            yield from run.settle(batches[0], counts)
-        else:
-            futures = [self._pool.submit(run.settled, batch) for batch in batches]
+        parts = [_Part(run, batch) for batch in batches]
+        # A thread even for a single one: what waits for a socket itself cannot give it up.
+        under_way = {part: self._pool.submit(part.settle) for part in parts}
+        while under_way:
             try:
-                for future in as_completed(futures):
-                    outcomes, counted = future.result()
-                    counts.update(counted)
-                    yield from outcomes
-            finally:
-                wait(futures)  # nothing may be under way when the invocation ends
+                part = run.settled.get(timeout=max(0.0, deadline.remaining()))
+            except Empty:
+                break
+            del under_way[part]
+            counts.update(part.counts)
+            yield from part.outcomes
+        for part, future in under_way.items():
+            future.cancel()  # what has not begun must not begin in the next invocation
+            yield from part.given_up(counts)
         for error in (*run.denied, *run.defects):
             raise error
 
@@ -148,76 +160,121 @@ class _Run(Generic[E]):
 
     sender: Sender[E]
     last_start: Deadline
+    settled: SimpleQueue[_Part[E]] = field(default_factory=SimpleQueue)
     denied: list[Denied] = field(default_factory=list)
     defects: list[Exception] = field(default_factory=list)
 
-    def settled(self, batch: Sequence[E]) -> tuple[list[Outcome], Counter[str]]:
-        counts: Counter[str] = Counter()
-        return list(self.settle(batch, counts)), counts
 
-    def settle(self, batch: Sequence[E], counts: Counter[str]) -> Iterator[Outcome]:
-        """Send ``batch`` until each of its entries has an outcome."""
-        todo: list[tuple[Sequence[E], int]] = [(batch, 1)]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part(Generic[E]):
+    """What one thread sends: a batch, with all that it is split into and tried again.
+
+    Attributes:
+        run: The sending that it is a part of.
+        batch: The entries.
+        outcomes: Those that are known.
+        counts: Requests and throttles so far.
+    """
+
+    run: _Run[E]
+    batch: Sequence[E]
+    outcomes: list[Outcome] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+
+    def given_up(self, counts: Counter[str]) -> Iterator[Outcome]:
+        """Yield the outcomes that are known, and that the other entries go back to the queue.
+
+        The thread may go on. What it learns then goes nowhere: these are copies.
+
+        Args:
+            counts: The requests and throttles so far are added to it.
+        """
+        known, counted = list(self.outcomes), dict(self.counts)
+        counts.update(counted)
+        yield from known
+        reason = RetryReason.TIMED_OUT if counted else RetryReason.OUT_OF_TIME
+        yield from retry(self._without(known), reason)
+
+    def settle(self) -> None:
+        """Send the batch until each of its entries has an outcome."""
+        try:
+            self._send()
+        except Exception as error:  # noqa: BLE001 - what the other parts delivered must be known
+            self.run.defects.append(error)
+            others = self._without(self.outcomes)
+            self.outcomes.extend(retry(others, RetryReason.INTERNAL_ERROR))
+        finally:
+            self.run.settled.put(self)
+
+    def _without(self, known: Sequence[Outcome]) -> list[E]:
+        ids = {outcome.event_id for outcome in known}
+        return [entry for entry in self.batch if entry.event_id not in ids]
+
+    def _send(self) -> None:
+        outcomes, run = self.outcomes, self.run
+        todo: list[tuple[Sequence[E], int]] = [(self.batch, 1)]
         while todo:
             entries, attempt = todo.pop()
-            if self.denied:
-                yield from retry(entries, RetryReason.DENIED)
+            if run.denied:
+                outcomes.extend(retry(entries, RetryReason.DENIED))
                 continue
             if not self._turn(attempt):
-                yield from retry(entries, RetryReason.OUT_OF_TIME)
+                outcomes.extend(retry(entries, RetryReason.OUT_OF_TIME))
                 continue
             try:
-                outcomes = self._outcomes(entries, counts)
+                answers = self._outcomes(entries)
             except RefusedWhole as error:
                 if len(entries) == 1:
-                    yield Rejected(entries[0].event_id, error.reason, error.detail)
+                    outcomes.append(Rejected(entries[0].event_id, error.reason, error.detail))
                 else:
                     middle = len(entries) // 2
                     todo += [(entries[middle:], attempt), (entries[:middle], attempt)]
                 continue
             again = []
             for entry in entries:
-                outcome = outcomes[entry.event_id]
+                outcome = answers[entry.event_id]
                 if isinstance(outcome, Retry) and attempt < _most_attempts(outcome):
                     again.append(entry)
                 else:
-                    yield outcome
+                    outcomes.append(outcome)
             if again:
                 todo.append((again, attempt + 1))
 
-    def _outcomes(self, entries: Sequence[E], counts: Counter[str]) -> dict[str, Outcome]:
+    def _outcomes(self, entries: Sequence[E]) -> dict[str, Outcome]:
         """Send one request; return an outcome for each of its entries.
 
         Raises:
             RefusedWhole: The destination does not say which entry it refuses.
         """
+        run, counts = self.run, self.counts
         counts[REQUESTS] += 1
         reason = RetryReason.UNANSWERED
         answers: list[Outcome] = []
         try:
-            answers = list(self.sender.call(entries))
+            answers = list(run.sender.call(entries))
         except TryAgain as error:
             reason = error.reason
         except Denied as error:
             reason = RetryReason.DENIED
-            self.denied.append(error)
+            run.denied.append(error)
         except RefusedWhole:
             raise
         except Exception as error:  # noqa: BLE001 - what the other requests delivered must be known
             reason = RetryReason.INTERNAL_ERROR
-            self.defects.append(error)
+            run.defects.append(error)
         retries = [answer for answer in answers if isinstance(answer, Retry)]
         denials = [answer.code for answer in retries if answer.reason is RetryReason.DENIED]
-        if denials and len(denials) == len(answers):
-            self.denied.append(Denied(denials[0]))
+        # One entry that is denied alone may be the only one: the others are sent all the same.
+        if len(denials) == len(answers) > 1:
+            run.denied.append(Denied(denials[0]))
         throttled = sum(answer.reason is RetryReason.THROTTLED for answer in retries)
         if reason is RetryReason.THROTTLED or throttled:
             counts[THROTTLES] += 1
         # Of a stream one shard may be throttling: the others need not go slower for it.
         if reason is RetryReason.THROTTLED or (throttled and throttled == len(answers)):
-            self.sender.pacer.throttled()
+            run.sender.pacer.throttled()
         elif reason is RetryReason.UNANSWERED:
-            self.sender.pacer.answered()
+            run.sender.pacer.answered()
         outcomes: dict[str, Outcome] = {
             entry.event_id: Retry(entry.event_id, reason) for entry in entries
         }
@@ -226,14 +283,15 @@ class _Run(Generic[E]):
 
     def _turn(self, attempt: int) -> bool:
         """Wait until the next call may start; ``False`` if that is too late."""
+        last_start = self.run.last_start
         if attempt > 1:
             doublings = min(attempt - 2, _MAX_DOUBLINGS)
             # Not for cryptography: jitter keeps parallel workers from coming back together.
             backoff = random.uniform(0, _BACKOFF_SECONDS * 2**doublings)  # noqa: S311
-            if backoff >= self.last_start.remaining():
+            if backoff >= last_start.remaining():
                 return False
             time.sleep(backoff)
-        return self.sender.pacer.acquire(self.last_start)
+        return self.run.sender.pacer.acquire(last_start)
 
 
 def _most_attempts(outcome: Retry) -> int:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
 from gtm_events.aws import Client, Endpoint
+from gtm_events.dead_letters import NotTaken
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Batch, Delivery
 from gtm_events.destinations.batching import BatchDestination
@@ -220,11 +221,11 @@ class FakeDeadLetters:
     refuse: frozenset[str] = frozenset()
     letters: list[DeadLetter] = field(default_factory=list)
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[str]:
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
         """Take the letters."""
         for letter in letters:
             if letter.message_id in self.refuse or deadline.remaining() <= 0:
-                yield letter.message_id
+                yield NotTaken(letter.message_id, "TheCode")
             else:
                 self.letters.append(letter)
 

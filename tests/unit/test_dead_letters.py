@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
@@ -12,13 +13,13 @@ from botocore.validate import ParamValidator
 
 from gtm_events import dead_letters
 from gtm_events.aws import Client, Endpoint
-from gtm_events.dead_letters import DeadLetter, DeadLetterQueue
+from gtm_events.dead_letters import DeadLetter, DeadLetterQueue, NotTaken
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
 from tests.unit.builders import Answered, FakeService, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dlq"
 MINUTE = 60.0
@@ -54,7 +55,7 @@ class Queue(FakeService):
         self.batches.append(entries)
         answer = {
             "Successful": [{"Id": e["Id"]} for e in entries if not self.refuse(e)],
-            "Failed": [{"Id": e["Id"]} for e in entries if self.refuse(e)],
+            "Failed": [{"Id": e["Id"], "Code": "TheCode"} for e in entries if self.refuse(e)],
         }
         return Response(200, json.dumps(answer).encode())
 
@@ -114,6 +115,10 @@ def test_an_empty_detail_is_no_reason_to_fail(queue: Queue) -> None:
     assert queue.sent()[0]["MessageAttributes"]["Detail"]["StringValue"] == "no detail"
 
 
+def why(letters: Iterable[NotTaken]) -> dict[str, str]:
+    return {letter.message_id: letter.why for letter in letters}
+
+
 def test_ten_letters_and_a_mebibyte_a_batch(queue: Queue) -> None:
     letters = [letter(i) for i in range(25)] + [letter(i, "x" * 400_000) for i in range(25, 30)]
     assert list(queue.letters.send(letters, Deadline.after(MINUTE))) == []
@@ -125,26 +130,57 @@ def test_ten_letters_and_a_mebibyte_a_batch(queue: Queue) -> None:
 def test_what_is_not_taken_is_named(queue: Queue) -> None:
     queue.refuse = lambda entry: entry["MessageBody"] == "no"
     letters = [letter(i, "no" if i % 7 == 0 else "yes") for i in range(25)]
-    not_taken = list(queue.letters.send(letters, Deadline.after(MINUTE)))
-    assert not_taken == ["id-0", "id-7", "id-14", "id-21"]
+    not_taken = why(queue.letters.send(letters, Deadline.after(MINUTE)))
+    assert not_taken == dict.fromkeys(["id-0", "id-7", "id-14", "id-21"], "TheCode")
+
+
+def test_what_the_answer_says_nothing_of_is_not_taken(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "answer", lambda _: Response(200, b'{"Successful": [{"Id": "1"}]}'))
+    not_taken = why(queue.letters.send([letter(1), letter(2)], Deadline.after(MINUTE)))
+    assert not_taken == {"id-1": "unanswered"}
 
 
 @pytest.mark.parametrize(
-    "failure",
+    ("failure", "reason"),
     [
-        ReadTimeoutError(endpoint_url=URL),
-        ConnectionClosedError(endpoint_url=URL),
-        Answered(403, "AccessDenied"),
-        Answered(400, "BatchRequestTooLong"),
-        Answered(503, "ServiceUnavailable"),
+        (ReadTimeoutError(endpoint_url=URL), "timed_out"),
+        (ConnectionClosedError(endpoint_url=URL), "unreachable"),
+        (Answered(403, "AccessDenied", "secret words"), "403 AccessDenied"),
+        (Answered(400, "QueueDoesNotExist", "secret words"), "400 QueueDoesNotExist"),
+        (Answered(400, "BatchRequestTooLong", "secret words"), "400 BatchRequestTooLong"),
+        (Answered(503, "ServiceUnavailable"), "unavailable"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_failing_call_names_its_letters(queue: Queue, failure: Exception) -> None:
+def test_a_failing_call_names_its_letters(queue: Queue, failure: Exception, reason: str) -> None:
     queue.raises = failure
-    not_taken = list(queue.letters.send([letter(1), letter(2)], Deadline.after(MINUTE)))
-    assert not_taken == ["id-1", "id-2"]
+    not_taken = why(queue.letters.send([letter(1), letter(2)], Deadline.after(MINUTE)))
+    assert not_taken == {"id-1": reason, "id-2": reason}
 
 
 def test_after_the_deadline_nothing_is_sent(queue: Queue) -> None:
-    assert list(queue.letters.send([letter(1)], Deadline.after(2))) == ["id-1"]
+    assert why(queue.letters.send([letter(1)], Deadline.after(2))) == {"id-1": "out_of_time"}
     assert queue.batches == []
+
+
+def test_a_call_that_outlasts_its_time_outs_is_not_waited_for(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dead_letters, "_CALL_SECONDS", 0.1)
+    answered, may_answer = queue.answer, threading.Event()
+
+    def late(body: bytes) -> Response:
+        may_answer.wait(10)
+        return answered(body)
+
+    monkeypatch.setattr(queue, "answer", late)
+    letters = [letter(i) for i in range(15)]
+    not_taken = why(queue.letters.send(letters, Deadline.after(1)))
+    may_answer.set()
+    expected = {f"id-{i}": "timed_out" if i < 10 else "out_of_time" for i in range(15)}
+    assert not_taken == expected
+    # The thread is free again, and what was not begun then is not begun now.
+    assert why(queue.letters.send([letter(20)], Deadline.after(MINUTE))) == {}
+    assert [len(batch) for batch in queue.batches] == [10, 1]

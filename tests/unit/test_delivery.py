@@ -19,11 +19,15 @@ from botocore.exceptions import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import sending
+from gtm_events import delivery, sending
+from gtm_events.deadline import Deadline
+from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchService
 from gtm_events.destinations.pinpoint import Pinpoint
+from gtm_events.outcome import Outcome, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
+from gtm_events.sending import Denied
 from tests.unit.builders import (
     Answered,
     FakeDeadLetters,
@@ -34,14 +38,23 @@ from tests.unit.builders import (
     check_books,
     deliver,
     message_id,
+    posted,
     records,
 )
-from tests.unit.services import SERVICES, BatchFake, FakeKinesis, Verdict
+from tests.unit.services import (
+    SERVICES,
+    BatchFake,
+    FakeCustomerProfiles,
+    FakeKinesis,
+    Verdict,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
+    from gtm_events.dead_letters import NotTaken
     from gtm_events.event import Event
+    from gtm_events.message import Request
 
 
 @pytest.fixture(autouse=True)
@@ -263,23 +276,50 @@ def test_a_batch_of_nothing_but_malformed_messages_asks_nothing_of_the_destinati
 
 
 def test_what_the_dead_letter_queue_does_not_take_stays_in_the_queue() -> None:
-    letters = FakeDeadLetters(refuse=frozenset({message_id(1)}))
-    batch = deliver(["x", "y", *events("e")], dead_letters=letters)
+    letters = FakeDeadLetters(refuse=frozenset({message_id(1), message_id(2)}))
+    batch = deliver(["x", "y", "z", *events("e")], dead_letters=letters)
     assert letters.reasons() == {message_id(0): "malformed"}
-    assert batch.failures == [message_id(1)]
-    assert batch.retried == {"dead_letter_queue_failed": 1}
+    assert batch.failures == [message_id(1), message_id(2)]
+    assert batch.retried == {"dead_letter_queue_failed": 2}
+    assert batch.problems == ["the dead-letter queue did not take 2 of 3 messages: TheCode"]
     check_books(batch, letters)
 
 
 def test_a_dead_letter_queue_that_raises_loses_nothing() -> None:
     class Broken(FakeDeadLetters):
-        def send(self, *_: object) -> Iterator[str]:
+        def send(self, *_: object) -> Iterator[NotTaken]:
             raise RuntimeError("secret words")
 
     batch = deliver(["x", *events("e")], dead_letters=Broken())
     assert batch.failures == [message_id(0)]
     assert batch.delivered == 1
     assert batch.problems == ["defect while rejecting: RuntimeError"]
+
+
+def test_a_letter_that_cannot_be_written_takes_nothing_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def defective(*_: object) -> str:
+        raise RecursionError("secret words")
+
+    monkeypatch.setattr(delivery, "with_events", defective)
+    letters = FakeDeadLetters()
+    some_bad = posted("json", '{"events": [{"event": "e", "endpoint_id": "ep"}, {}]}')
+    batch = deliver(["x", some_bad, *events("e")], dead_letters=letters)
+    assert letters.reasons() == {message_id(0): "malformed"}
+    assert batch.failures == [message_id(1)]
+    assert batch.problems == ["defect while rejecting: RecursionError"]
+    check_books(batch, letters)
+
+
+def test_a_defect_in_every_message_is_one_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(_: str) -> Request:
+        raise KeyError("secret words")
+
+    monkeypatch.setattr(delivery, "decode", defective)
+    batch = deliver(events(*["e"] * 1_000))
+    assert batch.retried == {"internal_error": 1_000}
+    assert batch.problems == ["defect while reading a message: KeyError"]
 
 
 def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
@@ -467,7 +507,7 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, 
         dead_letters=letters,
     )
     check_books(batch, letters)
-    assert batch.problems == []
+    assert len(batch.problems) == bool(batch.retried["dead_letter_queue_failed"])
     rejections = {"refused": "refused", "malformed": "malformed", "poison": "refused"}
     delivered = {"ok", "recovers"}
     if service.name == "pinpoint":
@@ -506,6 +546,10 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, 
                 assert (record in letters.reasons()) == (number not in unlucky)
 
 
+DENIAL_CODES = {
+    "eventbridge": "NotAuthorizedForDetailTypeException",
+    "customer-profiles": "403",
+}
 DENYING = [service for service in SERVICES if "denied" in service.verdicts]
 
 
@@ -513,9 +557,9 @@ DENYING = [service for service in SERVICES if "denied" in service.verdicts]
 def test_when_every_entry_is_denied_it_stops_and_says_so(kind_of_service: type[BatchFake]) -> None:
     service, letters = kind_of_service(lambda _: "denied"), FakeDeadLetters()
     batch = deliver(events(*["e"] * 1_000), service=service, dead_letters=letters)
-    code = {"eventbridge": "NotAuthorizedForDetailTypeException", "customer-profiles": "403"}
     assert batch.retried == {"denied": 1_000}
-    assert batch.problems == [f"the destination does not let the function in: {code[service.name]}"]
+    code = DENIAL_CODES[service.name]
+    assert batch.problems == [f"the destination does not let the function in: {code}"]
     assert len(service.requests) <= BatchService.max_calls  # those already under way
     check_books(batch, letters)
 
@@ -528,8 +572,67 @@ def test_a_denied_entry_goes_back_without_its_neighbours(kind_of_service: type[B
     assert batch.delivered == 2
     assert batch.failures == [message_id(1)]
     assert batch.retried == {"denied": 1}
-    assert batch.problems == []  # the function is let in
+    code = DENIAL_CODES[service.name]
+    assert batch.problems == [
+        f"the destination does not let the function in for 1 of 3 events: {code}"
+    ]
     check_books(batch, letters)
+
+
+@pytest.mark.parametrize("kind_of_service", DENYING, ids=lambda service: service.name)
+def test_denied_entries_are_named_once_and_stop_nothing(kind_of_service: type[BatchFake]) -> None:
+    service = kind_of_service(lambda event: "denied" if event.event_type == "no" else "ok")
+    letters = FakeDeadLetters()
+    with patch.object(type(service.service()), "max_calls", 1):
+        batch = deliver(events(*["no", "e", "e"] * 100), service=service, dead_letters=letters)
+    assert batch.delivered == 200
+    assert batch.retried == {"denied": 100}
+    code = DENIAL_CODES[service.name]
+    assert batch.problems == [
+        f"the destination does not let the function in for 100 of 300 events: {code}"
+    ]
+    assert len(service.requests) == 30
+    check_books(batch, letters)
+
+
+def test_an_entry_that_is_denied_alone_does_not_stop_the_next_round() -> None:
+    """Customer Profiles' newest events wait for the older ones, of which there may be just one."""
+    service = FakeCustomerProfiles(lambda event: "denied" if event.event_type == "no" else "ok")
+    letters = FakeDeadLetters()
+    bodies = [body({"event": kind, "endpoint_id": "ep"}) for kind in ("no", "e")]
+    batch = deliver([*bodies, *events(*["e"] * 50)], service=service, dead_letters=letters)
+    assert batch.delivered == 51
+    assert batch.failures == [message_id(0)]
+    assert batch.problems == [
+        "the destination does not let the function in for 1 of 52 events: 403"
+    ]
+    check_books(batch, letters)
+
+
+@pytest.mark.parametrize(("second", "problems"), [("TheCode", 1), ("Other", 2)])
+def test_a_denial_of_all_and_one_of_some_are_both_named(second: str, problems: int) -> None:
+    class Denying:
+        limits = Pinpoint.limits
+
+        def deliver(self, events: Iterable[Event], *_: object) -> Iterator[Outcome]:
+            whole, entry = events
+            yield Retry(whole.id, RetryReason.DENIED)
+            yield Retry(entry.id, RetryReason.DENIED, second)
+            raise Denied("TheCode")
+
+    batch = Delivery(
+        destination=Denying(),
+        dead_letters=FakeDeadLetters(),
+        policy=AccessPolicy(),
+        accept_client_timestamp=False,
+    ).deliver(records(events("a", "b")), Deadline.after(60))
+    assert (
+        batch.problems
+        == [
+            "the destination does not let the function in: TheCode",
+            "the destination does not let the function in for 1 of 2 events: Other",
+        ][:problems]
+    )
 
 
 def test_the_summary_holds_numbers_and_reasons_only() -> None:
