@@ -154,6 +154,10 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
         ({"pinpoint_app_id": "mine"}, {"pinpoint_app_id": "mine"}),
         ({"destination": "nowhere"}, {"destination": "nowhere"}),
         (
+            {"destination": ["firehose"]},  # as cdk.json may have it
+            {"destination": ["firehose"], "firehose_delivery_stream_name": "gtm-events"},
+        ),
+        (
             {"destination": "eventbridge, firehose", "event_bus_name": "default"},
             {
                 "destination": "eventbridge, firehose",
@@ -164,7 +168,7 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
     ],
 )
 def test_what_destinations_need_is_completed(
-    context: dict[str, str], completed: dict[str, str]
+    context: dict[str, Any], completed: dict[str, Any]
 ) -> None:
     assert context_for(context) == completed
 
