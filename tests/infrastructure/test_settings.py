@@ -440,6 +440,33 @@ class TestDestinations:
         assert Settings.from_context(app.node).destination == destination.split(",")
 
 
+class TestCommands:
+    """The commands that a reader copies."""
+
+    def test_each_is_complete(self) -> None:
+        guides = [
+            (CHECKOUT / name).read_text(encoding="utf-8")
+            for name in ("README.md", "docs/migrating-from-pinpoint.md", "Makefile")
+        ]
+        commands = [
+            command
+            for guide in guides
+            for command in re.findall(r'make \w+ CONTEXT="([^"]*)"', guide)
+            if "…" not in command
+        ]
+        assert len(commands) >= 7
+        for command in commands:
+            words = command.replace("\\\n", " ").split()
+            app = cdk.App(context=dict(word.split("=", 1) for word in words))
+            assert Settings.from_context(app.node).ignored() == {}, command
+
+    def test_none_in_the_help_begins_with_pinpoint(self) -> None:
+        makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+        helped = "\n".join(re.findall(r"^[a-z-]+:.*## (.*)", makefile, re.MULTILINE))
+        assert "destination=" in helped
+        assert "pinpoint" not in helped
+
+
 class TestIgnored:
     """What is said of a setting whose destination is not chosen."""
 
