@@ -90,6 +90,13 @@ def _cdk_json() -> dict[str, Any]:
     return context
 
 
+def completed(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``context`` with what its destinations, or those of ``cdk.json``, need here."""
+    # Of cdk.json this alone: the streams and buses that it names are an account's.
+    chosen = {name: it for name, it in _cdk_json().items() if name == "destination"}
+    return context_for(chosen | dict(context))
+
+
 def synthesize(directory: Path, context: Mapping[str, Any]) -> None:
     """Synthesize ``app.py`` into ``directory`` as ``cdk synth -c name=value …`` does.
 
@@ -474,10 +481,8 @@ def running(
         stack.callback(shutil.rmtree, run_directory, ignore_errors=True)
         if assembly_directory is None:
             assembly_directory = run_directory / "cdk.out"
-            # Of cdk.json only this: what a destination needs to be told is another thing here.
-            chosen = {name: it for name, it in _cdk_json().items() if name == "destination"}
             with step("Synthesizing app.py"):
-                synthesize(assembly_directory, context_for(chosen | dict(context or {})))
+                synthesize(assembly_directory, completed(context or {}))
         assembly = deploy.Assembly.read(assembly_directory)
         for line in assembly.warnings:
             say(f"Warning: {line}")

@@ -133,7 +133,7 @@
         label.textContent = several ? label.dataset.several : label.dataset.one;
       }
       const told = byId("told");
-      told.replaceChildren(...latest.map(({ kind, title }) => element("option", { value: kind, text: title })));
+      told.replaceChildren(...latest.map(({ kind }) => element("option", { value: kind, text: shortName(kind) })));
       byId("told-choice").hidden = !several;
       showControls();
     }
@@ -702,7 +702,9 @@
     const sent = new Set(parameters.map(([name]) => name));
     const others = new Map(); // what came with the endpoint, of its other events
     for (const [, got] of places) {
-      for (const [name, values] of got) if (!sent.has(name)) others.set(name, values.join(", "));
+      for (const [name, values] of got) {
+        if (name.startsWith("usat_") && !sent.has(name)) others.set(name, values.join(", "));
+      }
     }
     const also = [...others].map(([name, text]) => `${name}=${text}`).join("  ");
     return [
@@ -810,6 +812,8 @@
     403: "The authorizer knows who sent it and does not let it in; nothing was queued.",
     413: "The body is larger than the endpoint takes.",
     415: "The endpoint takes forms and JSON only.",
+    500: "The endpoint itself failed, or the authorizer did: nothing was queued, and the tag failed.",
+    502: "The queue did not take the message: nothing is kept, and the tag failed.",
   };
 
   /** Return why a hit was refused, in a sentence for whoever has to mend it; or nothing. */
@@ -818,10 +822,13 @@
       return "The browser asked not to be tracked (Sec-GPC: 1 or DNT: 1), and honor_privacy_signals is set. The tag got its image; the event is not kept.";
     }
     if (hit.status === "rejected" && delivery?.dead_letter && !several) {
-      const { reason, body } = delivery.dead_letter;
+      const { reason, detail, body } = delivery.dead_letter;
       // What this page sends comes from a site too.
       const own = reason === "origin" && body.includes(encodeURIComponent(location.origin));
-      const words = REASONS[reason];
+      const part = /^(\d+) of (\d+) events\b/.exec(detail);
+      const words = [REASONS[reason], part && part[1] !== part[2] && "The other events of the list are not concerned."]
+        .filter(Boolean)
+        .join(" ");
       return own ? `${words} This time the site was this console: ${location.origin}.` : words;
     }
     if (hit.status !== "refused") return "";

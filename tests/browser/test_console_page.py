@@ -493,6 +493,26 @@ def test_a_route_that_is_not_there_is_not_blamed_on_the_authorizer(
     expect(row).not_to_contain_text("The authorizer knows")
 
 
+def test_a_failure_of_the_endpoint_is_explained(shown: Page, pipeline: Pipeline) -> None:
+    detail = '{"message": "Internal server error"}'
+    pipeline.request("event=e&endpoint_id=i", status=502, message_id=None, detail=detail)
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".explanation")).to_contain_text("The queue did not take the message")
+
+
+def test_a_list_that_is_rejected_in_part_says_so(shown: Page, pipeline: Pipeline) -> None:
+    message_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    pipeline.request("", message_id=message_id, method="POST")
+    pipeline.deliver(f"{message_id}-0", EventType="first")
+    pipeline.journal.dead_lettered(
+        message_id=message_id, reason="malformed", detail="1 of 2 events: so", body="v=1\nx"
+    )
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".explanation")).to_contain_text("The other events of the list")
+
+
 def test_who_opted_out_is_counted_once_somebody_did(shown: Page, pipeline: Pipeline) -> None:
     expect(counter(shown, "opted_out")).to_be_hidden()
     pipeline.request("event=e&endpoint_id=i", message_id="m-1", opted_out=True)
@@ -595,7 +615,7 @@ def test_a_value_that_a_newer_event_took_over_is_explained(shown: Page, pipeline
     expect(rows[2].locator(".left-out")).to_have_count(0)
     # It said nothing of its user, and the destination got something beside it all the same.
     expect(rows[3].locator(".left-out")).to_have_count(0)
-    expect(rows[3].locator(".others")).to_contain_text("usat_plan=gold")
+    expect(rows[3].locator(".others")).to_contain_text("request: usat_plan=gold")
     expect(rows[1].locator(".others")).to_have_count(0)
 
 
@@ -812,6 +832,18 @@ def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> Non
     which.select_option("kinesis")
     fan.get_by_role("button", name="Back to normal").click()
     expect(place(fan, "kinesis").last).to_have_text("Normal")
+
+
+def test_the_destinations_can_be_read_on_a_tablet(fan: Page, fanned: Pipeline) -> None:
+    fanned.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset({"x" * 30}))
+    fanned.putevents.behaviour = Behaviour(throttle_next=3)
+    told = place(fan, "pinpoint").last.locator(".pill")
+    expect(told).to_have_text("Throttling the next 3")
+    fan.set_viewport_size({"width": 768, "height": 900})
+    # Two lines each: in a narrower column it would be a word a line.
+    for words in (told, place(fan, "customer-profiles").first):
+        assert words.evaluate("it => it.offsetHeight") < 65
+    assert fan.evaluate("document.documentElement.scrollWidth") == 768
 
 
 def test_several_destinations_fit_a_phone(fan: Page, fanned: Pipeline) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local import pipeline
 from local.__main__ import main
 from local.arrivals import Arrivals, DeliveryStreamReader
 from local.deploy import Assembly, AssemblyError
@@ -145,6 +146,19 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
     found = assembly(tmp_path, functions, outputs, **profiles)
     with pytest.raises(AssemblyError, match=r"Customer Profiles: event trigger bought"):
         serve(deployed_in(found), found, Journal())
+
+
+def test_the_destination_in_cdk_json_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {"destination": ["firehose"], "firehose_delivery_stream_name": "theirs"}
+    monkeypatch.setattr(pipeline, "_cdk_json", lambda: theirs)
+    assert pipeline.completed({}) == {
+        "destination": ["firehose"],
+        "firehose_delivery_stream_name": "gtm-events",
+    }
+    assert pipeline.completed({"destination": "pinpoint"}) == {
+        "destination": "pinpoint",
+        "pinpoint_app_id": "local",
+    }
 
 
 @pytest.mark.parametrize(
