@@ -6,10 +6,10 @@ SHELL := bash
 PY := .venv/bin/python
 # npm's newest, 3.0.0, was published by accident and cannot read this library's output.
 CDK := npx --yes aws-cdk@2.1148.1
-# What `make synth`, `make diff` and `make deploy` pass on: CONTEXT="pinpoint_app_id=… timeout=120"
+# What `make synth`, `make diff` and `make deploy` pass on: CONTEXT="destination=… timeout=120"
 CONTEXT ?=
 CONTEXT_ARGS := $(foreach setting,$(CONTEXT),-c $(setting))
-# What `make run` delivers to: kinesis, firehose, eventbridge, customer-profiles, pinpoint, or several.
+# What `make run` delivers to: customer-profiles, firehose, kinesis, eventbridge, pinpoint, or several.
 DESTINATION ?=
 ARGS ?=
 
@@ -49,17 +49,17 @@ format: ## Format the code and mend what can be mended
 	$(PY) -m ruff format .
 
 .PHONY: synth
-synth: ## Write the CloudFormation template to cdk.out: make synth CONTEXT="pinpoint_app_id=…"
+synth: ## Write the CloudFormation template to cdk.out: make synth CONTEXT="destination=… …"
 	@scripts/setup.sh run
 	$(CDK) synth --quiet --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
 
 .PHONY: diff
-diff: ## Compare with what is deployed: make diff CONTEXT="pinpoint_app_id=…"
+diff: ## Compare with what is deployed: make diff CONTEXT="destination=… …"
 	@scripts/setup.sh run
 	$(CDK) diff --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
 
 .PHONY: deploy
-deploy: ## Deploy to the AWS account of your credentials: make deploy CONTEXT="pinpoint_app_id=…"
+deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose firehose_delivery_stream_name=events"
 	@scripts/setup.sh run
 	$(CDK) deploy --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The CDK app: ``cdk deploy -c pinpoint_app_id=…``."""
+"""The CDK app: ``cdk deploy -c destination=… -c …``."""
 
 from __future__ import annotations
 

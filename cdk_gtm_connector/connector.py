@@ -58,7 +58,7 @@ class GtmConnector(Construct):
         >>> GtmConnector(
         ...     self,
         ...     "Gtm",
-        ...     destination=PinpointDestination(application_id="0123456789abcdef0123456789abcdef"),
+        ...     destination=CustomerProfilesDestination(domain_name="shop"),
         ... )
 
     Args:

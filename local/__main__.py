@@ -25,7 +25,7 @@ _KEPT_EVENTS: Final = 10_000  # by each destination; it may run for days
 _CHECK_SECONDS: Final = 0.5
 _PINPOINT_ENDED: Final = (
     "AWS ended Pinpoint's engagement features on 2026-10-30: "
-    "DESTINATION=customer-profiles|firehose|kinesis|eventbridge runs another"
+    "make run DESTINATION=customer-profiles,firehose runs what takes over"
 )
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 

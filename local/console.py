@@ -11,6 +11,7 @@ import contextlib
 import json
 import threading
 from dataclasses import dataclass
+from html import escape
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,7 +23,13 @@ from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.trustedhost import TrustedHostMiddleware
-from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import (
+    FileResponse,
+    HTMLResponse,
+    RedirectResponse,
+    Response,
+    StreamingResponse,
+)
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
@@ -43,6 +50,8 @@ __all__ = ["MintRequest", "create_app", "image_url", "stream"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 _DEMO: Final = Path(__file__).parent.parent / "gtm" / "demo"
+
+_DEMO_PAGES: Final = "<!-- pages:"
 
 # Everything on the console comes from this server, except the test event: an image request to the
 # endpoint, whose address is known only at run time.
@@ -133,7 +142,7 @@ def create_app(
             if url:
                 query.setdefault("endpoint", url)
             return RedirectResponse("/demo/" + (f"?{urlencode(query)}" if query else ""))
-        return FileResponse(_DEMO / "index.html")
+        return HTMLResponse(_demo_page([server.kind for server in servers]))
 
     async def hit(request: Request) -> Response:
         details = journal.details(request.path_params["number"])
@@ -157,6 +166,7 @@ def create_app(
             Route("/", console, middleware=[fresh]),
             Route("/demo", demo, middleware=[fresh]),
             Route("/demo/", demo, middleware=[fresh]),
+            Route("/demo/index.html", demo, middleware=[fresh]),
             Mount("/demo", StaticFiles(directory=_DEMO), middleware=[fresh]),
             Mount("/static", StaticFiles(directory=_STATIC), middleware=[fresh]),
             Route("/api/stream", events, middleware=[fresh]),
@@ -165,6 +175,24 @@ def create_app(
             *_routes(servers),
         ],
         middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False)],
+    )
+
+
+def _demo_page(kinds: Sequence[str]) -> str:
+    """Return the demo page with what only this server can tell it: the console, the destinations.
+
+    It is put in here, for the page is opened as a file and from other hosts as well, where a link
+    to the console would lead nowhere.
+    """
+    page = (_DEMO / "index.html").read_text(encoding="utf-8")
+    before, marker, after = page.partition(_DEMO_PAGES)
+    _, _, after = after.partition("-->")
+    if not marker:
+        raise ValueError(f"{_DEMO / 'index.html'} has no place for the link back: {_DEMO_PAGES}")
+    destinations = escape(" ".join(kinds))
+    return (
+        f'{before}<nav aria-label="Pages" data-destinations="{destinations}">'
+        f'<a class="button" href="/">Console</a></nav>{after}'
     )
 
 

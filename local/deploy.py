@@ -23,7 +23,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 DEFAULT_ACCOUNT: Final = "000000000000"
@@ -82,6 +82,8 @@ class Assembly:
     bootstrap_parameter: str
     bootstrap_version: int
     assets: Sequence[Asset]
+    warnings: Sequence[str] = ()
+    """What ``cdk synth`` would warn of."""
 
     @classmethod
     def read(cls, directory: Path) -> Assembly:
@@ -128,11 +130,23 @@ class Assembly:
             bootstrap_parameter=properties["bootstrapStackVersionSsmParameter"],
             bootstrap_version=properties["requiresBootstrapStackVersion"],
             assets=assets,
+            warnings=list(_warnings(directory, stack)),
         )
 
     def resources(self) -> dict[str, str]:
         """Return the type of each resource by its logical id."""
         return {name: it["Type"] for name, it in self.template["Resources"].items()}
+
+
+def _warnings(directory: Path, stack: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the warnings that the app attached to its constructs."""
+    metadata: dict[str, Any] = dict(stack.get("metadata", {}))
+    if file := stack.get("additionalMetadataFile"):
+        metadata |= json.loads((directory / file).read_text(encoding="utf-8"))
+    for entries in metadata.values():
+        for entry in entries:
+            if entry["type"] == "aws:cdk:warning":
+                yield entry["data"].partition(" [ack: ")[0]
 
 
 def _environment(environment: str) -> tuple[str, str]:

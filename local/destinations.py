@@ -54,12 +54,13 @@ _PROFILE_TYPES: Final = "AWS::CustomerProfiles::"
 _ACTIVE_SECONDS: Final = 10.0
 
 
-def context_for(context: Mapping[str, str]) -> dict[str, str]:
+def context_for(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app's context, completed by what its destinations need to be told."""
-    kinds = [kind.strip() for kind in context.get("destination", KINDS[0]).split(",")]
-    completed: dict[str, str] = {}
+    chosen = context.get("destination", KINDS[0])
+    kinds = chosen.split(",") if isinstance(chosen, str) else map(str, chosen or ())
+    completed: dict[str, Any] = {}
     for kind in kinds:
-        completed |= _CONTEXT.get(kind, {})  # of an unknown one the app says so itself
+        completed |= _CONTEXT.get(kind.strip(), {})  # of an unknown one the app says so itself
     return completed | dict(context)
 
 

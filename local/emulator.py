@@ -66,10 +66,10 @@ Known differences that are left:
 - A function runs on this machine's Python and boto3, whatever runtime the template names.
 - IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect.
 
-The process reports each request that an API answered, a signed token masked, with the ID of its
-message in each queue, as a line of JSON to the file descriptor ``LOCAL_EMULATOR_REPORT_FD``; the
-first line names the resource types that are placeholders only. It ends when its standard input
-does, so that it never outlives the process that started it.
+The process reports each request that an API answered, a signed token masked, with the beginning of
+what was posted and the ID of its message in each queue, as a line of JSON to the file descriptor
+``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are placeholders only. It
+ends when its standard input does, so that it never outlives the process that started it.
 """
 
 # Replacing private functions is what this module is for; check_ministack() keeps it honest.
@@ -126,6 +126,7 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 """Query parameter whose value no report shows: it lets in whoever has it."""
 
 _MASK: Final = "***"
+_REPORTED_BODY_BYTES: Final = 32_768  # of what is posted
 _PARAMETER: Final = re.compile("(?P<name>[^&;=]+)=[^&;]*")
 _MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
 _MAX_DELAY_SECONDS: Final = 900  # SQS's limit
@@ -342,6 +343,10 @@ def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
     else:
         return None
     return status, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
+
+
+def _content_type(headers: Mapping[str, str]) -> str:
+    return next((it for name, it in headers.items() if name.lower() == "content-type"), "")
 
 
 def mask_token(query: str) -> str:
@@ -935,6 +940,8 @@ class Reporter:
                         "method": method,
                         "path": api_path,
                         "query": mask_token(query),
+                        "content_type": _content_type(headers),
+                        "body": mask_token(body[:_REPORTED_BODY_BYTES].decode(errors="replace")),
                         "status": status,
                         "event_id": exchange.event_id,
                         "opted_out": exchange.opted_out,

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
     from local.destination import Answered, Event, Exposition, Outcome
 
@@ -48,8 +48,10 @@ _PREVIEWED_CHARACTERS: Final = 60
 # Parameters of every hit, or that nobody looks for. A token's value does not get this far.
 _NOT_PREVIEWED: Final = frozenset({"event", "endpoint_id", "gtmcb", "token"})
 _AUTHENTICATED_PATH: Final = "/events/authenticated"
+_FORM: Final = "application/x-www-form-urlencoded"
+_NO_ROUTE: Final = "Missing Authentication Token"  # API Gateway's words for it
 # The events of a list are numbered: {ID}-{index}. All IDs are UUIDs here.
-_LISTED_EVENT_ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-[0-9]{1,2}")
+_LISTED_EVENT_ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,2})")
 
 
 class Status(StrEnum):
@@ -68,7 +70,7 @@ class Status(StrEnum):
     REFUSED = "refused"
     """Never queued: the API answered the tag with an error."""
     OPTED_OUT = "opted_out"
-    """Not delivered: the browser asked not to be tracked, and the owner honours it."""
+    """Answered, and nothing is kept: the browser asked not to be tracked, the owner honours it."""
 
 
 class Access(StrEnum):
@@ -209,8 +211,12 @@ class Delivery:
     def details(self) -> dict[str, Any]:
         """Return everything known, as JSON values."""
         return self.summary() | {
+            # The answers about a list come in any order: by its numbers.
             "sent": [
-                {"event_id": event_id, **event.details()} for event_id, event in self.events.items()
+                {"event_id": event_id, "index": _index(event_id), **event.details()}
+                for event_id, event in sorted(
+                    self.events.items(), key=lambda event: _index(event[0])
+                )
             ],
             "dead_letter": {"reason": self.reason, "detail": self.detail, "body": self.body}
             if self.dead_lettered
@@ -233,6 +239,9 @@ class Hit:
     path: str = ""
     query: str | None = None
     """As sent; ``None`` while the gateway has not reported the hit."""
+    content_type: str = ""
+    body: str = ""
+    """As posted, as much of it as the gateway reports."""
     gateway_status: int | None = None
     gateway_detail: str = ""
     opted_out: bool = False
@@ -265,13 +274,28 @@ class Hit:
             return {}
         return {name: delivery.status for name, delivery in self.deliveries.items()}
 
+    def asked(self) -> list[list[tuple[str, str]]]:
+        """Return the parameters that the tag sent, of each event; nothing if they are not known.
+
+        A posted body holds the parameters instead of the query.
+        """
+        if self.query is None:
+            return []
+        if self.method != "POST":
+            return [decode_query(self.query)]
+        kind = self.content_type.partition(";")[0].strip().lower()
+        if kind == _FORM:
+            return [parse_qsl(self.body, keep_blank_values=True, errors="replace")]
+        return [list(_flat(event)) for event in _posted_events(self.body)]
+
     def summary(self, destinations: Iterable[str]) -> dict[str, Any]:
         """Return what a list of hits shows, as JSON values.
 
         Args:
             destinations: In the order to show them in.
         """
-        parameters = decode_query(self.query or "")
+        asked = self.asked()
+        parameters = asked[0] if asked else decode_query(self.query or "")
         sent = dict(parameters)
         deliveries = {
             name: self.deliveries[name].summary()
@@ -289,7 +313,12 @@ class Hit:
             "access": self.access,
             "event": sent.get("event") or (first and first.event_type) or "",
             "endpoint_id": sent.get("endpoint_id") or (first and first.endpoint_id) or "",
-            "events": max((each["events"] for each in deliveries.values()), default=0),
+            # Of a list the events that are rejected before they are sent count as well.
+            "events": max(
+                len(asked) if len(asked) > 1 else 0,
+                *(each["events"] for each in deliveries.values()),
+                0,
+            ),
             "preview": [
                 [_shorten(name), _shorten(value)]
                 for name, value in parameters
@@ -308,6 +337,8 @@ class Hit:
             "path": self.path,
             "query": self.query,
             "parameters": decode_query(self.query or ""),
+            "body": self.body,
+            "asked": self.asked(),
             "gateway_detail": self.gateway_detail,
             "deliveries": {name: self.deliveries[name].details() for name in summary["deliveries"]},
         }
@@ -315,13 +346,28 @@ class Hit:
     def _reason(self) -> str:
         status = self.status
         if status is Status.REFUSED:
-            return _error_message(self.gateway_detail)
+            return self._refusal()
         if status is Status.OPTED_OUT:
             return "The browser asked not to be tracked"
         return next(
             (each.reason_of(status) for each in self.deliveries.values() if each.status is status),
             "",
         )
+
+    def _refusal(self) -> str:
+        """Return why the API refused the request: its words, which of a sender tell very little."""
+        said = _error_message(self.gateway_detail)
+        if said == _NO_ROUTE:
+            return f"{said}: there is no such route, or it takes signed requests (IAM) only"
+        match self.gateway_status:
+            case HTTPStatus.UNAUTHORIZED if "token" in dict(decode_query(self.query or "")):
+                return f"{said}: the token has expired, is of another key or audience, or is none"
+            case HTTPStatus.UNAUTHORIZED:
+                return f"{said}: there is no token, and nobody else vouches for the sender"
+            case HTTPStatus.FORBIDDEN if self.access is Access.AUTHENTICATED:
+                return f"{said}: the authorizer knows the sender and does not let it in"
+            case _:
+                return said
 
 
 class _Before(NamedTuple):
@@ -391,9 +437,9 @@ class Journal:
         Args:
             report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
                 ``status``, ``event_id`` (``None`` if nothing was queued), ``detail`` (the answer's
-                body when the status is an error) and, optionally, ``opted_out`` (whether nothing of
-                it is kept, for the browser asked not to be tracked). A CORS preflight that was
-                answered well is no hit.
+                body when the status is an error) and, optionally, ``content_type`` and ``body``
+                (what was posted) and ``opted_out`` (whether nothing of it is kept, for the browser
+                asked not to be tracked). A CORS preflight that was answered well is no hit.
         """
         status = int(report["status"])
         if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
@@ -408,6 +454,8 @@ class Journal:
             hit.method = report["method"]
             hit.path = report["path"]
             hit.query = report["query"]
+            hit.content_type = report.get("content_type", "")
+            hit.body = report.get("body", "")
             hit.gateway_status = status
             hit.gateway_detail = report["detail"]
             hit.opted_out = bool(report.get("opted_out", False))
@@ -678,8 +726,40 @@ def _error_message(body: str) -> str:
         document = json.loads(body)
     except ValueError:
         return body
-    message = document.get("message") if isinstance(document, dict) else None
+    if not isinstance(document, dict):
+        return body
+    # An authorizer's refusal has it with a capital.
+    message = document.get("message", document.get("Message"))
     return message if isinstance(message, str) else body
+
+
+def _posted_events(body: str) -> list[dict[str, Any]]:
+    """Return the events in a JSON body, one or a list; none if it is something else."""
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return []
+    if not isinstance(document, dict):
+        return []
+    events = document.get("events", [document])
+    return (
+        [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
+    )
+
+
+def _flat(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield an object's members as a query would have them; a list is a repeated parameter."""
+    for name, value in event.items():
+        for item in value if isinstance(value, list) else [value]:
+            # null, or an object, is as good as empty to the endpoint.
+            said = json.dumps(item) if isinstance(item, bool | int | float) else ""
+            yield name, item if isinstance(item, str) else said
+
+
+def _index(event_id: str) -> int:
+    """Return an event's place in the list that was posted; 0 if it was alone."""
+    listed = _LISTED_EVENT_ID.fullmatch(event_id)
+    return int(listed[2]) if listed else 0
 
 
 def _worst(statuses: Collection[Status]) -> Status:

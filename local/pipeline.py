@@ -82,7 +82,22 @@ class EmulatorError(Exception):
     """The emulator did not start, or stopped. The message holds the end of its log."""
 
 
-def synthesize(directory: Path, context: Mapping[str, str]) -> None:
+def _cdk_json() -> dict[str, Any]:
+    """Return the context in ``cdk.json``."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8")).get(
+        "context", {}
+    )
+    return context
+
+
+def completed(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``context`` with what its destinations, or those of ``cdk.json``, need here."""
+    # Of cdk.json this alone: the streams and buses that it names are an account's.
+    chosen = {name: it for name, it in _cdk_json().items() if name == "destination"}
+    return context_for(chosen | dict(context))
+
+
+def synthesize(directory: Path, context: Mapping[str, Any]) -> None:
     """Synthesize ``app.py`` into ``directory`` as ``cdk synth -c name=value …`` does.
 
     Args:
@@ -92,14 +107,11 @@ def synthesize(directory: Path, context: Mapping[str, str]) -> None:
     Raises:
         SynthesisError: The app refused a setting, or failed.
     """
-    settings = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8"))
     with tempfile.TemporaryDirectory(prefix="gtm-connector-synth-") as temporary:
         status, said = _run_app(
             {
                 "CDK_OUTDIR": str(directory),
-                "CDK_CONTEXT_JSON": json.dumps(
-                    {**_CLI_CONTEXT, **settings.get("context", {}), **context}
-                ),
+                "CDK_CONTEXT_JSON": json.dumps({**_CLI_CONTEXT, **_cdk_json(), **context}),
                 "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
             }
         )
@@ -470,8 +482,10 @@ def running(
         if assembly_directory is None:
             assembly_directory = run_directory / "cdk.out"
             with step("Synthesizing app.py"):
-                synthesize(assembly_directory, context_for(context or {}))
+                synthesize(assembly_directory, completed(context or {}))
         assembly = deploy.Assembly.read(assembly_directory)
+        for line in assembly.warnings:
+            say(f"Warning: {line}")
         deployed = deployed_in(assembly)
         journal = journal or Journal()
         servers = serve(deployed, assembly, journal, putevents=putevents, keep=keep)

@@ -38,6 +38,8 @@ class ConnectorStack(cdk.Stack):
         self, scope: Construct, construct_id: str, *, settings: Settings, **kwargs: Any
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        for name, why in settings.ignored().items():
+            cdk.Annotations.of(self).add_warning_v2(f"cdk-gtm-connector:{name}", why)
         self.token = self._token(settings) if settings.signed_token else None
         destinations = [self._destination(name, settings) for name in settings.destination]
         try:

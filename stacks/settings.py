@@ -186,6 +186,24 @@ class Settings:
             if field.name not in _OWN and (value := getattr(self, field.name)) is not None
         }
 
+    def ignored(self) -> dict[str, str]:
+        """Return the settings that change nothing, their destination not being chosen, and why.
+
+        They are no errors: one ``cdk.json`` may hold the settings of several destinations, such as
+        the one that was left, and ``destination`` choose among them.
+        """
+        chosen = ",".join(self.destination)
+        return {
+            field.name: (
+                f"setting {field.name} is ignored, got {value!r}: events go to {chosen} and not to "
+                f"{destination}; to send them there as well set -c destination={chosen},"
+                f"{destination}, else remove {field.name}"
+            )
+            for field in fields(self)
+            if (destination := _destination_of(field.name)) not in (None, *self.destination)
+            and (value := getattr(self, field.name)) != field.default
+        }
+
 
 _OWN = frozenset(
     {
@@ -217,10 +235,44 @@ def _refuse_misspelt(node: Node) -> None:
     """Refuse a key that is almost one of ours: it would be ignored without a word."""
     names = [field.name for field in fields(Settings)]
     for key in node.get_all_context():
-        if key in names or ":" in key or "/" in key:  # CDK's own keys hold one of the two
+        if key in names or _CDKS_OWN.search(key):
             continue
-        for match in difflib.get_close_matches(key, names, n=1, cutoff=0.85):
-            raise SettingError(match, "seems to be misspelt", key, "…")
+        meant = _meant(key, names)
+        if meant is not None:
+            raise SettingError(meant, "seems to be misspelt", key, "…")
+
+
+# Feature flags (@aws-cdk/…), the CLI's (aws:cdk:…, aws-cdk:…, cli-…) and what it looked up in an
+# account (availability-zones:…, hosted-zone:…).
+_CDKS_OWN: Final = re.compile(r"[:/]|^(?:aws-cdk|cli)-")
+_ALIKE: Final = 0.85
+_ALIKE_WITHIN_DESTINATION: Final = 0.7
+_WORDS_IN_COMMON: Final = 2
+
+
+def _meant(key: str, names: Sequence[str]) -> str | None:
+    """Return the setting that ``key`` is a misspelling of, ``None`` if it is somebody's own."""
+    # acceptClientTimestamp, batch-size
+    spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key.strip()).lower()
+    words = set(spelt.split("_"))
+    destination = _destination_of(spelt)
+    for candidates, cutoff in (
+        (names, _ALIKE),
+        # log_retention_days, firehose_stream_name, user_attributes
+        ([name for name in names if _share_words(words, set(name.split("_")))], 0.0),
+        # pinpoint_application_id
+        (
+            [name for name in names if destination and _destination_of(name) == destination],
+            _ALIKE_WITHIN_DESTINATION,
+        ),
+    ):
+        for match in difflib.get_close_matches(spelt, candidates, n=1, cutoff=cutoff):
+            return match
+    return None
+
+
+def _share_words(one: set[str], other: set[str]) -> bool:
+    return len(one & other) >= _WORDS_IN_COMMON and (one <= other or other <= one)
 
 
 _APP_ID_EXAMPLE = "0123456789abcdef0123456789abcdef"
@@ -234,7 +286,7 @@ def _destination(node: Node) -> dict[str, Any]:
     settings: dict[str, Any] = {
         name: value
         for name, value in {
-            "destination": _read(node, "destination", _destinations, "kinesis"),
+            "destination": _read(node, "destination", _destinations, "kinesis,firehose"),
             "pinpoint_app_id": _read(node, "pinpoint_app_id", _app_id, _APP_ID_EXAMPLE),
             "pinpoint_requests_per_second": _read(
                 node, "pinpoint_requests_per_second", _whole_number, "100"
@@ -273,8 +325,10 @@ def _destination(node: Node) -> dict[str, Any]:
         # Else the events would go to Pinpoint, although another destination was meant.
         for name in settings:
             destination = _destination_of(name)
-            if destination != "pinpoint":
+            if destination not in (None, "pinpoint"):
                 raise SettingError("destination", f"must be set with {name}", None, destination)
+        if not settings:  # nobody who begins today means Pinpoint
+            raise SettingError("destination", _ONE_OF, None, "customer-profiles,firehose")
     destinations = settings.get("destination", ("pinpoint",))
     for destination, (name, problem, example) in _REQUIRED.items():
         if destination in destinations and name not in settings:
@@ -309,21 +363,24 @@ _REQUIRED: Final = {
 }
 
 
-def _destination_of(setting: str) -> str:
-    """Return the destination that a setting is for."""
+def _destination_of(setting: str) -> str | None:
+    """Return the destination that a setting is for, ``None`` if it is for all of them."""
     if setting.startswith("event_"):
         return "eventbridge"
-    return next(name for name in DESTINATIONS if setting.startswith(name.replace("-", "_")))
+    prefixes = {name: f"{name.replace('-', '_')}_" for name in DESTINATIONS}
+    return next((name for name, prefix in prefixes.items() if setting.startswith(prefix)), None)
+
+
+_ONE_OF: Final = f"must be one of {', '.join(DESTINATIONS)}, or several, comma-separated"
 
 
 def _destinations(value: object) -> Sequence[str]:
     names = value.split(",") if isinstance(value, str) else value
-    problem = f"must be one of {', '.join(DESTINATIONS)}, or several, comma-separated"
     if not isinstance(names, list) or not names:
-        raise ValueError(problem)
+        raise ValueError(_ONE_OF)
     names = [name.strip() if isinstance(name, str) else name for name in names]
     if not all(name in DESTINATIONS for name in names):
-        raise ValueError(problem)
+        raise ValueError(_ONE_OF)
     if len(set(names)) < len(names):
         raise ValueError("must name each destination once")
     return names

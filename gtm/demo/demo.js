@@ -23,6 +23,10 @@
   const method = byId("method");
   const container = byId("container");
 
+  // The local pipeline says where its events go. Elsewhere nobody knows here.
+  const destinations = document.querySelector("[data-destinations]")?.dataset.destinations.split(" ");
+  const pinpoint = destinations ? "Pinpoint" : "Pinpoint, if events go there,";
+
   const METHOD_HINTS = {
     image: "An image that loads is success, anything else is failure: that is all that a tag learns.",
     fetch: "For more than fits into a URL. This page sees the answer if the endpoint lets its site read it (CORS).",
@@ -181,6 +185,27 @@
 
   const size = (text) => new TextEncoder().encode(text).length;
 
+  function pinpointWarnings() {
+    const found = [];
+    if (event.value.startsWith("_")) {
+      found.push(`Event names that begin with “_” are Pinpoint's own: ${pinpoint} will not get the event.`);
+    }
+    const all = rows();
+    for (const { prefix, name, value } of all) {
+      const most = LONGEST_VALUES[prefix];
+      if (length(value.value) > most) {
+        found.push(`${pinpoint} will get the value of “${name.value}” cut to ${most} characters.`);
+      }
+      if (length(name.value) > LONGEST_NAME) {
+        found.push(`${pinpoint} will not get “${name.value}”: it takes names of up to ${LONGEST_NAME} characters.`);
+      }
+    }
+    if (all.filter(({ prefix }) => prefix !== "usat_").length > MOST_ATTRIBUTES_AND_METRICS) {
+      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics ${pinpoint} will get the first by name only.`);
+    }
+    return found;
+  }
+
   function warnings(url) {
     const found = [];
     const bytes = size(url);
@@ -208,22 +233,7 @@
         `The URL has ${bytes.toLocaleString("en")} bytes. Over ${LONGEST_URL_BYTES.toLocaleString("en")} it may be refused on its way; API Gateway refuses more than 10,240.`,
       );
     }
-    if (event.value.startsWith("_")) {
-      found.push("Event names that begin with “_” are Pinpoint's own: Pinpoint will not get the event.");
-    }
-    const all = rows();
-    for (const { prefix, name, value } of all) {
-      const most = LONGEST_VALUES[prefix];
-      if (length(value.value) > most) {
-        found.push(`Pinpoint will get the value of “${name.value}” cut to ${most} characters.`);
-      }
-      if (length(name.value) > LONGEST_NAME) {
-        found.push(`Pinpoint will not get “${name.value}”: it takes names of up to ${LONGEST_NAME} characters.`);
-      }
-    }
-    if (all.filter(({ prefix }) => prefix !== "usat_").length > MOST_ATTRIBUTES_AND_METRICS) {
-      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics Pinpoint will get the first by name only.`);
-    }
+    if (!destinations || destinations.includes("pinpoint")) found.push(...pinpointWarnings());
     if (location.protocol === "https:" && url.startsWith("http:")) {
       found.push("This page was loaded over https; the browser may refuse to call an http endpoint from it.");
     }

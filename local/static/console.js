@@ -58,6 +58,8 @@
       cell.textContent = value === null ? "–" : number(value);
       cell.parentElement.toggleAttribute("data-zero", !value);
     }
+    // Without it the others would not add up to what was received; most pipelines never have one.
+    document.querySelector("[data-counter=opted_out]").parentElement.hidden = !counters.opted_out;
     const dropped = byId("dropped");
     dropped.hidden = !counters.dropped;
     const words = `${plural(counters.dropped, "event was", "events were")} lost: the destination answered 202 and never recorded ${counters.dropped === 1 ? "it" : "them"}.`;
@@ -131,7 +133,7 @@
         label.textContent = several ? label.dataset.several : label.dataset.one;
       }
       const told = byId("told");
-      told.replaceChildren(...latest.map(({ kind, title }) => element("option", { value: kind, text: title })));
+      told.replaceChildren(...latest.map(({ kind }) => element("option", { value: kind, text: shortName(kind) })));
       byId("told-choice").hidden = !several;
       showControls();
     }
@@ -379,7 +381,7 @@
   }
 
   function statusWords(hit) {
-    if (hit.status === "opted_out") return "Not delivered";
+    if (hit.status === "opted_out") return "Opted out";
     if (hit.status === "refused") {
       return hit.gateway_status < 500
         ? `Refused at the door (${hit.gateway_status})`
@@ -432,7 +434,11 @@
     return [
       hit.events > 1 && mark(`${hit.events} events`, "count"),
       hit.method !== "GET" && mark(hit.method, "method"),
-      hit.access && mark(hit.access, hit.access),
+      // The route; nobody is authenticated whom it did not let in.
+      hit.access &&
+        (hit.status === "refused" && hit.access === "authenticated"
+          ? mark("authenticated route", "route")
+          : mark(hit.access, hit.access)),
     ].filter(Boolean);
   }
 
@@ -442,7 +448,7 @@
     const preview = hit.preview.map(([name, value]) => `${name}=${value}`).join("  ");
     row.dataset.status = hit.status;
     row.dataset.number = hit.number;
-    // What is posted is in the body, which the gateway does not report.
+    // What is posted and no event that the endpoint knows.
     const missing = hit.method === "POST" ? "(in the body)" : null;
     const status = element("span", { className: "status pill", text: label });
     status.dataset.state = hit.status;
@@ -593,35 +599,118 @@
   const LEFT_OUT = {
     evat_: "over the destination's limits",
     evmt_: "not a number, or over the destination's limits",
-    usat_: "not permitted, or over the destination's limits",
   };
   const NOT_OF_THE_EVENT = ["event", "endpoint_id", "timestamp", "gtmcb", "token"];
+  // The shortest that any destination cuts a user attribute to.
+  const SHORTEST_CUT = 100;
 
-  /** Return the names of the parameters that a destination got; null if none has got the event. */
-  function deliveredNames(hit) {
-    const documents = Object.values(hit.deliveries)
-      .flatMap(({ sent }) => sent.flatMap(({ got }) => got))
-      // A record of a stream, or an entry of a bus, has the event's record inside.
-      .map(({ document: shown }) => shown?.Data ?? shown?.Detail ?? shown ?? {});
+  const wholeDocuments = ({ got }) =>
+    // A record of a stream, or an entry of a bus, has the event's record inside.
+    got.map(({ document: shown }) => shown?.Data ?? shown?.Detail ?? shown ?? {});
+
+  /** Return the parameters' values that a destination got of an event, by name; null if it has not got it. */
+  function gotAt(delivery, index) {
+    const documents = delivery.sent.filter((each) => each.index === index).flatMap(wholeDocuments);
     const events = documents.filter((each) => "EventType" in Object(each) || "event_type" in Object(each));
     if (!events.length) return null;
-    const named = (prefix, members) => Object.keys(members ?? {}).map((name) => prefix + name);
-    return new Set([
-      ...events.flatMap((each) => [
-        ...named("evat_", each.Attributes ?? each.attributes),
-        ...named("evmt_", each.Metrics ?? each.metrics),
-        ...named("usat_", each.user_attributes),
-      ]),
-      ...documents.flatMap((each) => named("usat_", each.User?.UserAttributes)),
-    ]);
+    const values = new Map();
+    const take = (prefix, members) => {
+      for (const [name, value] of Object.entries(members ?? {})) values.set(prefix + name, [value].flat());
+    };
+    for (const each of events) {
+      take("evat_", each.Attributes ?? each.attributes);
+      take("evmt_", each.Metrics ?? each.metrics);
+      take("usat_", each.user_attributes);
+    }
+    for (const each of documents) take("usat_", each.User?.UserAttributes);
+    return values;
   }
 
-  /** Return why a parameter is not part of what the destinations got, in words; or nothing. */
-  function leftOut(name, value, delivered) {
-    if (!delivered || delivered.has(name) || NOT_OF_THE_EVENT.includes(name)) return "";
-    const why = LEFT_OUT[name.slice(0, 5)];
-    if (!why) return "not a parameter that the endpoint knows";
-    return value && name.length > 5 ? why : "empty";
+  /** Return in words what a destination got instead of a parameter's values; nothing if it got them. */
+  function difference(name, values, got, hit) {
+    const prefix = name.slice(0, 5);
+    if (!got.has(name)) {
+      if (!["evat_", "evmt_", "usat_"].includes(prefix)) {
+        return "Not delivered: not a parameter that the endpoint knows";
+      }
+      if (name.length === 5 || !values.some(Boolean)) return "Not delivered: empty";
+      const list = `${hit.access ?? "anonymous"}_user_attributes`;
+      return `Not delivered: ${LEFT_OUT[prefix] ?? `not permitted by ${list}, or over the destination's limits`}`;
+    }
+    const sentOn = got.get(name);
+    const metric = prefix === "evmt_";
+    // Customer Profiles takes one text: several values are joined.
+    const one = sentOn.length === 1 && values.length > 1 ? [values.join(", ")] : values;
+    const filled = one.filter((value) => value !== "");
+    if (
+      sentOn.length === filled.length &&
+      sentOn.every((value, at) => (metric ? value === Number(filled[at]) : String(value) === filled[at]))
+    ) {
+      return "";
+    }
+    const text = sentOn.join(", ");
+    const cut = [...text].length;
+    if (one.join(", ").startsWith(text) && (prefix !== "usat_" || cut >= SHORTEST_CUT)) {
+      return `Sent on cut to ${number(cut)} characters, as many as the destination takes`;
+    }
+    const why =
+      prefix === "usat_"
+        ? ": a newer event of this endpoint in the same batch says so, and only the newest is sent on, for an older one could arrive last"
+        : "";
+    return `Sent on as ${text}${why}`;
+  }
+
+  /** Return what the destinations got instead of a parameter's values, each with those of them that did. */
+  function differences(name, values, places, hit) {
+    if (NOT_OF_THE_EVENT.includes(name)) return [];
+    const kinds = new Map(); // by the words
+    for (const [kind, got] of places) {
+      const words = difference(name, values, got, hit);
+      kinds.set(words, [...(kinds.get(words) ?? []), shortName(kind)]);
+    }
+    kinds.delete("");
+    return [...kinds].map(([words, names]) => (names.length === places.length ? words : `${names.join(", ")}: ${words}`));
+  }
+
+  /** Return an event's parameters as the tag sent them, and what was sent on where that is something else. */
+  function parameterTable(hit, parameters, index) {
+    const places = Object.entries(hit.deliveries)
+      .map(([kind, delivery]) => [kind, gotAt(delivery, index)])
+      .filter(([, got]) => got);
+    const body = element("tbody");
+    const note = (text) => element("span", { className: "left-out", text });
+    parameters.forEach(([name, value], at) => {
+      const same = parameters.filter(([other]) => other === name);
+      const last = parameters.findLastIndex(([other]) => other === name) === at;
+      // In a query the last one counts; a body gives a user attribute several values.
+      const joined = hit.method === "POST" && name.startsWith("usat_");
+      const overruled = same.length > 1 && !joined && !last;
+      const values = joined ? same.map(([, each]) => each) : [value];
+      const notes = !places.length || (joined && !last)
+        ? []
+        : overruled
+          ? ["Not delivered: it is repeated, and the last one counts"]
+          : differences(name, values, places, hit);
+      body.append(
+        element("tr", {}, element("th", { scope: "row", text: name }), element("td", { text: value }, ...notes.map(note))),
+      );
+    });
+    const sent = new Set(parameters.map(([name]) => name));
+    const others = new Map(); // what came with the endpoint, of its other events
+    for (const [, got] of places) {
+      for (const [name, values] of got) {
+        if (name.startsWith("usat_") && !sent.has(name)) others.set(name, values.join(", "));
+      }
+    }
+    const also = [...others].map(([name, text]) => `${name}=${text}`).join("  ");
+    return [
+      element("table", {}, body),
+      others.size > 0 &&
+        element("p", {
+          className: "small others",
+          text: `Beside it, from other events of this endpoint in the same request: ${also}`,
+        }),
+    ].filter(Boolean);
   }
 
   function sentByTag(hit) {
@@ -631,23 +720,23 @@
         element("p", { className: "soft small", text: "Not known: the request was not seen by this console." }),
       );
     }
-    const table = element("table");
-    const body = element("tbody");
-    const delivered = hit.method === "GET" ? deliveredNames(hit) : null;
-    for (const [name, value] of hit.parameters) {
-      const why = leftOut(name, value, delivered);
-      const mark = why && element("span", { className: "left-out", text: `Not delivered: ${why}` });
-      body.append(
-        element("tr", {}, element("th", { scope: "row", text: name }), element("td", { text: value }, mark)),
-      );
-    }
-    table.append(body);
-    const none = hit.method === "POST" ? "In the request's body, which this console does not see." : "No parameters.";
+    const sent = hit.asked.some((parameters) => parameters.length)
+      ? hit.asked.flatMap((parameters, index) => [
+          hit.asked.length > 1 && element("h4", { text: `Event ${number(index + 1)} of ${number(hit.asked.length)}` }),
+          ...parameterTable(hit, parameters, index),
+        ])
+      : [
+          element("p", {
+            className: "soft small",
+            text: hit.method === "POST" ? "In the request's body, which is no event that the endpoint knows." : "No parameters.",
+          }),
+        ];
+    const line = `${hit.method} ${hit.path}${hit.query ? `?${hit.query}` : ""}`;
     return block(
       "What the tag sent",
-      hit.parameters.length ? table : element("p", { className: "soft small", text: none }),
+      ...sent.filter(Boolean),
       element("h4", { text: "As sent" }),
-      element("pre", { text: `${hit.method} ${hit.path}${hit.query ? `?${hit.query}` : ""}` }),
+      element("pre", { text: hit.body ? `${line}\n\n${hit.body}` : line }),
     );
   }
 
@@ -716,9 +805,11 @@
   };
   const STATUSES = {
     400: "The request lacks event or endpoint_id, or its body is not what the endpoint takes.",
-    403: "The authorizer knows who sent it and does not let it in.",
+    403: "The authorizer knows who sent it and does not let it in; nothing was queued.",
     413: "The body is larger than the endpoint takes.",
     415: "The endpoint takes forms and JSON only.",
+    500: "The endpoint itself failed, or the authorizer did: nothing was queued, and the tag failed.",
+    502: "The queue did not take the message: nothing is kept, and the tag failed.",
   };
 
   /** Return why a hit was refused, in a sentence for whoever has to mend it; or nothing. */
@@ -727,10 +818,13 @@
       return "The browser asked not to be tracked (Sec-GPC: 1 or DNT: 1), and honor_privacy_signals is set. The tag got its image; the event is not kept.";
     }
     if (hit.status === "rejected" && delivery?.dead_letter && !several) {
-      const { reason, body } = delivery.dead_letter;
+      const { reason, detail, body } = delivery.dead_letter;
       // What this page sends comes from a site too.
       const own = reason === "origin" && body.includes(encodeURIComponent(location.origin));
-      const words = REASONS[reason];
+      const part = /^(\d+) of (\d+) events\b/.exec(detail);
+      const words = [REASONS[reason], part && part[1] !== part[2] && "The other events of the list are not concerned."]
+        .filter(Boolean)
+        .join(" ");
       return own ? `${words} This time the site was this console: ${location.origin}.` : words;
     }
     if (hit.status !== "refused") return "";
@@ -738,6 +832,11 @@
       return hit.parameters.some(([name]) => name === "token")
         ? "The authorizer does not accept the token: it has expired, was signed with another key or for another audience, or is not a token. Callers are not told which; nothing was queued."
         : "There is no token, and nobody else vouches for the sender; nothing was queued.";
+    }
+    if (hit.gateway_detail.includes("Missing Authentication Token")) {
+      return endpoint?.authenticated || !hit.path.endsWith("/authenticated")
+        ? "API Gateway's words for a path or a method that the API does not have, or for a route that takes signed requests only."
+        : "API Gateway's words for a path that the API does not have: this pipeline runs without the authenticated route. It has one when started with -c signed_token=true.";
     }
     return STATUSES[hit.gateway_status];
   }

@@ -417,7 +417,7 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
     )
     cases: list[tuple[str, dict[str, Any], str, list[str]]] = [
         (query, {"event_id": "m-1"}, "", ["anonymous", "Waiting in queue"]),
-        (query, no_token, "", ["authenticated", "Refused at the door (401)", "no token"]),
+        (query, no_token, "", ["authenticated route", "Refused at the door (401)", "no token"]),
         (signed, bad_token, "", ["authenticated", "(401)", "Unauthorized", "it has expired"]),
         (signed, forbidden, "", ["authenticated", "(403)", "does not let it in"]),
         (query, {"event_id": "m-2"}, "origin", ["anonymous", "Rejected", "allowed_origins"]),
@@ -431,7 +431,7 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
             query,
             {"event_id": "m-4", "opted_out": True},
             "",
-            ["anonymous", "Not delivered", "The browser asked not to be tracked", "Sec-GPC"],
+            ["anonymous", "Opted out", "The browser asked not to be tracked", "Sec-GPC"],
         ),
         ("", {"event_id": "m-5", "method": "POST"}, "", ["(in the body)", "POST", "anonymous"]),
     ]
@@ -450,8 +450,82 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
             for word in words:
                 expect(row).to_contain_text(word)
     expect(counter(shown, "refused")).to_have_text("3")
+    expect(counter(shown, "opted_out")).to_have_text("1")
     shown.get_by_label("Show", exact=True).select_option("opted_out")
     expect(shown.locator(".hit:visible")).to_have_count(1)
+
+
+def test_a_refusal_tells_its_reason_in_the_row(shown: Page, pipeline: Pipeline) -> None:
+    path = "/events/authenticated"
+    refused: dict[str, Any] = {"path": path, "event_id": None}
+    for status, words in {
+        401: "Unauthorized",
+        403: "User is not authorized to access this resource",
+    }.items():
+        pipeline.request(
+            "event=e&endpoint_id=i", status=status, detail=f'{{"Message": "{words}"}}', **refused
+        )
+    reasons = shown.locator(".hit > summary .reason")
+    expect(reasons).to_have_text(
+        [
+            (
+                "User is not authorized to access this resource: the authorizer knows the sender "
+                "and does not let it in"
+            ),
+            "Unauthorized: there is no token, and nobody else vouches for the sender",
+        ]
+    )
+    for width in (1280, 375):
+        shown.set_viewport_size({"width": width, "height": 740})
+        for reason in reasons.all():
+            assert reason.evaluate("it => it.scrollHeight <= it.clientHeight")
+
+
+def test_a_route_that_is_not_there_is_not_blamed_on_the_authorizer(
+    shown: Page, pipeline: Pipeline
+) -> None:
+    detail = '{"message": "Missing Authentication Token"}'
+    changes: dict[str, Any] = {"status": 403, "event_id": None, "detail": detail}
+    pipeline.request("event=e&endpoint_id=i", path="/events/authenticated", **changes)
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".explanation")).to_contain_text("-c signed_token=true")
+    expect(row).not_to_contain_text("The authorizer knows")
+
+
+def test_a_failure_of_the_endpoint_is_explained(shown: Page, pipeline: Pipeline) -> None:
+    detail = '{"message": "Internal server error"}'
+    pipeline.request("event=e&endpoint_id=i", status=502, event_id=None, detail=detail)
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".explanation")).to_contain_text("The queue did not take the message")
+
+
+def test_a_list_that_is_rejected_in_part_says_so(shown: Page, pipeline: Pipeline) -> None:
+    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    pipeline.request("", event_id=event_id, method="POST")
+    pipeline.deliver(f"{event_id}-0", EventType="first")
+    pipeline.journal.dead_lettered(
+        event_id=event_id, reason="malformed", detail="1 of 2 events: so", body="v=1\nx"
+    )
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".explanation")).to_contain_text("The other events of the list")
+
+
+def test_who_opted_out_is_counted_once_somebody_did(shown: Page, pipeline: Pipeline) -> None:
+    expect(counter(shown, "opted_out")).to_be_hidden()
+    pipeline.request("event=e&endpoint_id=i", event_id="m-1", opted_out=True)
+    expect(counter(shown, "opted_out")).to_have_text("1")
+    names = {
+        shown.locator(".counter:has([data-counter=opted_out]) dt").inner_text(),
+        shown.locator("#status-filter option[value=opted_out]").inner_text(),
+        shown.locator(".hit .status").inner_text(),
+    }
+    assert names == {"Opted out"}
+    for width in (360, 768, 1280):
+        shown.set_viewport_size({"width": width, "height": 740})
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
 
 
 def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
@@ -507,6 +581,84 @@ def test_what_was_left_out_is_marked_once_the_destination_has_the_event(
         json={"BatchItem": {"ep-1": {"Endpoint": endpoint, "Events": events}}},
     )
     expect_left_out(row)
+
+
+def deliver_together(pipeline: Pipeline, events: list[str], **user_attributes: list[str]) -> None:
+    """Send events of one endpoint in one request, as the function does of one batch."""
+    endpoint = {"User": {"UserAttributes": user_attributes}}
+    entries = {each: {"EventType": "plan_changed", "Timestamp": TIME} for each in events}
+    httpx.post(
+        f"{pipeline.url}/v1/apps/local/events",
+        json={"BatchItem": {"ep-1": {"Endpoint": endpoint, "Events": entries}}},
+    )
+
+
+def notes(row: Any, name: str) -> Any:
+    return row.locator(f"tr:has(th:text-is('{name}')) .left-out")
+
+
+def test_a_value_that_a_newer_event_took_over_is_explained(shown: Page, pipeline: Pipeline) -> None:
+    for number, plan in enumerate(("bronze", "gold"), start=1):
+        query = f"event=plan_changed&endpoint_id=ep-1&usat_plan={plan}"
+        pipeline.request(query, event_id=f"m-{number}")
+    pipeline.request("event=page_view&endpoint_id=ep-1", event_id="m-3")
+    deliver_together(pipeline, ["m-1", "m-2", "m-3"], plan=["gold"])
+    rows = {number: shown.locator(f".hit[data-number='{number}']") for number in (1, 2, 3)}
+    for row in rows.values():
+        expect(row).to_contain_text("Delivered")
+        row.locator("summary").click()
+        expect(row.locator(".sheet")).to_be_visible()
+    expect(rows[1].locator("td").last).to_contain_text("bronze")
+    expect(notes(rows[1], "usat_plan")).to_contain_text(
+        "Sent on as gold: a newer event of this endpoint in the same batch says so"
+    )
+    expect(rows[2].locator(".left-out")).to_have_count(0)
+    # It said nothing of its user, and the destination got something beside it all the same.
+    expect(rows[3].locator(".left-out")).to_have_count(0)
+    expect(rows[3].locator(".others")).to_contain_text("request: usat_plan=gold")
+    expect(rows[1].locator(".others")).to_have_count(0)
+
+
+def test_a_value_that_was_cut_and_one_that_is_repeated_are_explained(
+    shown: Page, pipeline: Pipeline
+) -> None:
+    long = "😀" * 201
+    query = f"event=e&endpoint_id=ep-1&evat_note={long}&evmt_n=1&evmt_n=1.50&evat_same=%20x"
+    pipeline.request(query, event_id="m-1")
+    attributes = {"note": long[:200], "same": " x"}
+    pipeline.deliver("m-1", EventType="e", Attributes=attributes, Metrics={"n": 1.5})
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(notes(row, "evat_note")).to_have_text(
+        "Sent on cut to 200 characters, as many as the destination takes"
+    )
+    expect(notes(row, "evmt_n")).to_have_text(
+        ["Not delivered: it is repeated, and the last one counts"]
+    )
+    expect(row.locator(".left-out")).to_have_count(2)
+
+
+def test_what_was_posted_is_shown_event_by_event(shown: Page, pipeline: Pipeline) -> None:
+    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    body = (
+        '{"events": [{"event": "plan_changed", "endpoint_id": "ep-1", "usat_plan": "bronze"},'
+        ' {"event": "plan_changed", "endpoint_id": "ep-1", "usat_plan": ["gold", "vip"]},'
+        ' {"event": "_own", "endpoint_id": "ep-1"}]}'
+    )
+    posted: dict[str, Any] = {"method": "POST", "content_type": "application/json", "body": body}
+    pipeline.request("", event_id=event_id, **posted)
+    row = shown.locator(".hit")
+    expect(row.locator(".what")).to_contain_text("plan_changed")
+    expect(row.locator(".what")).to_contain_text("3 events")
+    deliver_together(pipeline, [f"{event_id}-1", f"{event_id}-0"], plan=["gold", "vip"])
+    row.locator("summary").click()
+    expect(row.locator("h4", has_text="of 3")).to_have_text(
+        ["Event 1 of 3", "Event 2 of 3", "Event 3 of 3"]
+    )
+    expect(row.locator(".left-out")).to_have_count(1)
+    expect(notes(row, "usat_plan")).to_contain_text("Sent on as gold, vip: a newer event")
+    expect(row.locator(".sheet pre").first).to_contain_text("POST /events")
+    expect(row.locator(".sheet pre").first).to_contain_text('"usat_plan": "bronze"')
 
 
 # Several destinations ---------------------------------------------------------------------------
@@ -624,12 +776,33 @@ def test_what_was_left_out_of_a_record_is_marked(
     expect_left_out(row)
 
 
+def test_what_one_destination_got_otherwise_is_said_of_that_one(
+    fan: Page, fanned: Pipeline
+) -> None:
+    query = "event=purchase&endpoint_id=ep-1&usat_plan=bronze&usat_city=Graz"
+    fanned.request(query, event_id="e-1")
+    document = record("e-1", user_attributes={"plan": ["bronze"]})
+    event = Event("e-1", "ep-1", "purchase", document, {}, (Exposition("Record", document),))
+    fanned.journal.destination_answered(
+        "kinesis", Answered(event, Outcome.DELIVERED, "200", "Accepted")
+    )
+    put_profile_object(fanned, record("e-1", user_attributes={"plan": "gold"}))
+    row = fan.locator(".hit")
+    expect(row.locator(".status")).to_have_text("Delivered to 2 of 3")
+    row.locator("> summary").click()
+    expect(notes(row, "usat_plan")).to_contain_text("Customer Profiles: Sent on as gold")
+    expect(notes(row, "usat_city")).to_have_text(
+        "Not delivered: not permitted by anonymous_user_attributes, or over the destination's "
+        "limits"
+    )
+
+
 def test_destinations_that_are_faster_than_the_gateway_make_one_hit(
     fan: Page, fanned: Pipeline
 ) -> None:
     put_profile_object(fanned, record("e-1"))
     fanned.deliver("e-1")
-    expect(fan.locator(".hit .status")).to_have_text("Delivered")
+    expect(fan.locator(".hit .status")).to_have_text("Delivered to all 2")
     fanned.request("event=late&endpoint_id=ep-1", event_id="e-1")
     expect(fan.locator(".hit")).to_have_count(1)
     expect(fan.locator(".hit .status")).to_have_text("Delivered to 2 of 3")
@@ -662,6 +835,18 @@ def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> Non
     expect(place(fan, "kinesis").last).to_have_text("Normal")
 
 
+def test_the_destinations_can_be_read_on_a_tablet(fan: Page, fanned: Pipeline) -> None:
+    fanned.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset({"x" * 30}))
+    fanned.putevents.behaviour = Behaviour(throttle_next=3)
+    told = place(fan, "pinpoint").last.locator(".pill")
+    expect(told).to_have_text("Throttling the next 3")
+    fan.set_viewport_size({"width": 768, "height": 900})
+    # Two lines each: in a narrower column it would be a word a line.
+    for words in (told, place(fan, "customer-profiles").first):
+        assert words.evaluate("it => it.offsetHeight") < 65
+    assert fan.evaluate("document.documentElement.scrollWidth") == 768
+
+
 def test_several_destinations_fit_a_phone(fan: Page, fanned: Pipeline) -> None:
     fan.set_viewport_size({"width": 360, "height": 740})
     long = "x" * 300
@@ -679,6 +864,33 @@ def test_several_destinations_fit_a_phone(fan: Page, fanned: Pipeline) -> None:
 def test_the_demo_page_opens_with_the_endpoint(shown: Page, endpoint: Endpoint) -> None:
     shown.get_by_role("navigation").get_by_role("link", name="Demo page").click()
     expect(shown.get_by_label("Endpoint URL")).to_have_value(endpoint.url)
+
+
+def test_the_way_back_from_the_demo_page(shown: Page, pipeline: Pipeline) -> None:
+    shown.get_by_role("navigation").get_by_role("link", name="Demo page").click()
+    expect(shown.get_by_role("heading", name="Demo page")).to_be_visible()
+    for width in (1280, 360):
+        shown.set_viewport_size({"width": width, "height": 740})
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+    shown.get_by_role("navigation").get_by_role("link", name="Console").click()
+    expect(shown.locator("#connection")).to_have_text("Live")
+    assert shown.url == f"{pipeline.url}/"
+
+
+def test_the_demo_page_warns_of_the_limits_that_there_are(
+    page: Page, endpoint: Endpoint, fanned: Pipeline
+) -> None:
+    with serving(create_app(Journal(), [KinesisServer()], endpoint_url=endpoint.url)) as kinesis:
+        for url, warned in ((kinesis, False), (fanned.url, True)):
+            page.goto(f"{url}/demo/")
+            page.get_by_label("Event name").fill("_session.start")
+            page.get_by_label("Endpoint ID").fill("ep-1")
+            warnings = page.locator("#warnings")
+            if warned:
+                expect(warnings).to_contain_text("Pinpoint will not get the event")
+            else:
+                expect(page.locator("#request")).to_be_visible()
+                expect(warnings).to_be_empty()
 
 
 def test_the_list_can_be_narrowed(shown: Page, pipeline: Pipeline) -> None:
@@ -748,6 +960,17 @@ def test_a_row_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
     names = refused.locator(".sheet th")
     expect(names).to_have_text(["endpoint_id"])
     assert names.evaluate("it => it.offsetHeight < 40")
+
+
+def test_the_search_field_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
+    pipeline.request("event=e&endpoint_id=i", event_id="m-1")
+    shown.set_viewport_size({"width": 375, "height": 740})
+    field = shown.get_by_label("Event or endpoint contains")
+    expect(field).to_be_visible()
+    placeholder = field.get_attribute("placeholder")
+    assert placeholder
+    field.fill(placeholder)
+    assert field.evaluate("it => it.scrollWidth <= it.clientWidth")
 
 
 def test_it_fits_a_phone(shown: Page, pipeline: Pipeline) -> None:

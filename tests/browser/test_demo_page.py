@@ -363,9 +363,13 @@ def test_what_will_be_cut_or_refused_later_is_a_warning(demo: Page) -> None:
     warnings = demo.locator("#warnings")
     expect(warnings).to_contain_text("Pinpoint's own")
     add(demo, "evat_", "note", "x" * 201)
-    expect(warnings).to_contain_text("Pinpoint will get the value of “note” cut to 200 characters")
+    expect(warnings).to_contain_text(
+        "Pinpoint, if events go there, will get the value of “note” cut to 200 characters"
+    )
     add(demo, "usat_", "tier", "x" * 101)
-    expect(warnings).to_contain_text("Pinpoint will get the value of “tier” cut to 100 characters")
+    expect(warnings).to_contain_text(
+        "Pinpoint, if events go there, will get the value of “tier” cut to 100 characters"
+    )
     add(demo, "evmt_", "n" * 51, "1")
     expect(warnings).to_contain_text("it takes names of up to 50 characters")
     expect(warnings).not_to_contain_text("8,000")

@@ -67,3 +67,9 @@ def test_the_demo_page_posts_a_form(page: Page, pipeline: Pipeline) -> None:
     page.locator("#send").click()
     expect(page.locator("#results li")).to_contain_text("Answered 204")
     assert delivered(pipeline, "demo_form").endpoint_id == "ep-2"
+    # What was posted is the gateway's to report: it is in no query.
+    page.get_by_role("link", name="Console").click()
+    row = page.locator(".hit", has_text="demo_form").first
+    row.locator("summary").click()
+    expect(row.locator(".sheet th")).to_have_text(["event", "endpoint_id"])
+    expect(row.locator(".sheet pre").first).to_contain_text("event=demo_form&endpoint_id=ep-2")

@@ -9,30 +9,35 @@ import subprocess
 import sys
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import aws_cdk as cdk
 import pytest
 
 from cdk_gtm_connector import GtmConnector
+from local.deploy import Assembly
 from stacks.connector_stack import ConnectorStack
-from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings
+from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings, _refuse_misspelt
 from tests.infrastructure.options import STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 
 if TYPE_CHECKING:
+    from constructs import Node
+
     from tests.infrastructure.conftest import Deployable
 
 CHECKOUT = Path(__file__).parents[2]
 
 # What a setting is read with: those of the destinations are read with theirs alone.
 DESTINATION_OF = {
+    "pinpoint": "pinpoint",
     "kinesis": "kinesis",
     "firehose": "firehose",
     "event": "eventbridge",
     "customer": "customer-profiles",
 }
 NEEDED = {
+    "pinpoint": {},
     "kinesis": {"kinesis_stream_arn": STREAM_ARN},
     "firehose": {"firehose_delivery_stream_name": "events"},
     "eventbridge": {},
@@ -213,6 +218,16 @@ def deploy(outdir: Path, **context: Any) -> Template:
     return Template.read(outdir, "GtmConnector")
 
 
+class _Context:
+    """A node of which only the context is asked for: jsii makes a real one slowly."""
+
+    def __init__(self, context: dict[str, str]) -> None:
+        self._context = context
+
+    def get_all_context(self) -> dict[str, str]:
+        return self._context
+
+
 def assert_tells_what_to_do(message: str, setting: str) -> None:
     """Assert that ``message`` is one sentence that says how to set ``setting``."""
     assert message.startswith(f"setting {setting} ")
@@ -243,7 +258,11 @@ class TestTaken:
         context = {case[0]: case[1] if from_command_line else case[2] for case in TAKEN}
         expected = {case[0]: case[3] for case in TAKEN}
         # Those of other destinations do nothing beside this one; see TestDestinations.
-        others = [name for name in expected if name.startswith(tuple(DESTINATION_OF))]
+        others = [
+            name
+            for name in expected
+            if DESTINATION_OF.get(name.partition("_")[0], "pinpoint") != "pinpoint"
+        ]
         for name in ("destination", *others):
             assert expected.pop(name) is None
         assert expected.pop("cdk_nag")  # it changes nothing; see TestCdkNag
@@ -421,6 +440,88 @@ class TestDestinations:
         assert Settings.from_context(app.node).destination == destination.split(",")
 
 
+class TestCommands:
+    """The commands that a reader copies."""
+
+    def test_each_is_complete(self) -> None:
+        guides = [
+            (CHECKOUT / name).read_text(encoding="utf-8")
+            for name in ("README.md", "docs/migrating-from-pinpoint.md", "Makefile")
+        ]
+        commands = [
+            command
+            for guide in guides
+            for command in re.findall(r'make \w+ CONTEXT="([^"]*)"', guide)
+            if "…" not in command
+        ]
+        assert len(commands) >= 7
+        for command in commands:
+            words = command.replace("\\\n", " ").split()
+            app = cdk.App(context=dict(word.split("=", 1) for word in words))
+            assert Settings.from_context(app.node).ignored() == {}, command
+
+    def test_none_in_the_help_begins_with_pinpoint(self) -> None:
+        makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
+        helped = "\n".join(re.findall(r"^[a-z-]+:.*## (.*)", makefile, re.MULTILINE))
+        assert "destination=" in helped
+        assert "pinpoint" not in helped
+
+
+class TestIgnored:
+    """What is said of a setting whose destination is not chosen."""
+
+    @pytest.mark.parametrize(
+        ("context", "ignored"),
+        [
+            ({"destination": "kinesis"}, ["pinpoint_app_id"]),
+            ({"destination": "kinesis,pinpoint"}, []),
+            ({}, []),
+            (
+                {"destination": "kinesis", "pinpoint_app_id": None, "event_bus_name": "shop"},
+                ["event_bus_name"],
+            ),
+            (
+                {
+                    "destination": "pinpoint",
+                    "customer_profiles_domain": "shop",
+                    "customer_profiles_create_domain": "true",
+                    "firehose_delivery_stream_name": "events",
+                },
+                [
+                    "firehose_delivery_stream_name",
+                    "customer_profiles_domain",
+                    "customer_profiles_create_domain",
+                ],
+            ),
+        ],
+    )
+    def test_what_belongs_to_no_chosen_destination(
+        self, context: dict[str, Any], ignored: list[str]
+    ) -> None:
+        needed = NEEDED["kinesis"] if "kinesis" in context.get("destination", "") else {}
+        assert list(read(**needed, **context).ignored()) == ignored
+
+    def test_the_synthesis_warns_of_it(self, tmp_path: Path) -> None:
+        deploy(tmp_path, destination="kinesis,firehose", **NEEDED["kinesis"], **NEEDED["firehose"])
+        (warning,) = Assembly.read(tmp_path).warnings
+        # The setting, its value and both things that can have been meant.
+        assert warning.startswith(f"setting pinpoint_app_id is ignored, got '{APPLICATION_ID}': ")
+        assert "-c destination=kinesis,firehose,pinpoint" in warning
+        assert "remove pinpoint_app_id" in warning
+
+    def test_what_is_chosen_warns_of_nothing(self, tmp_path: Path) -> None:
+        deploy(tmp_path)
+        assert Assembly.read(tmp_path).warnings == []
+
+    def test_whoever_keeps_it_can_acknowledge_the_warning(self, tmp_path: Path) -> None:
+        context = {"pinpoint_app_id": APPLICATION_ID, "destination": "kinesis", **NEEDED["kinesis"]}
+        app = cdk.App(outdir=str(tmp_path), context=context)
+        stack = ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
+        cdk.Annotations.of(stack).acknowledge_warning("cdk-gtm-connector:pinpoint_app_id")
+        app.synth(skip_validation=True)
+        assert Assembly.read(tmp_path).warnings == []
+
+
 class TestMalformed:
     """What stops the synthesis, in one sentence that says what to do."""
 
@@ -481,6 +582,16 @@ class TestMalformed:
             ("kinesis_stream_arns", "kinesis_stream_arn"),
             ("customer_profile_domain", "customer_profiles_domain"),
             ("firewall_rate_limits", "firewall_rate_limit"),
+            ("pinpointAppId", "pinpoint_app_id"),
+            ("PINPOINT_APP_ID", "pinpoint_app_id"),
+            ("pinpoint_application_id", "pinpoint_app_id"),
+            ("app_id", "pinpoint_app_id"),
+            ("cdk-nag", "cdk_nag"),
+            (" batch-size ", "batch_size"),
+            ("log_retention_days", "log_retention"),
+            ("firehose_stream_name", "firehose_delivery_stream_name"),
+            ("event_bus", "event_bus_name"),
+            ("user_attributes", "anonymous_user_attributes"),
         ],
     )
     def test_a_misspelt_key_is_not_ignored(self, key: str, meant: str) -> None:
@@ -489,11 +600,44 @@ class TestMalformed:
         assert_tells_what_to_do(str(caught.value), meant)
         assert repr(key) in str(caught.value)
 
+    @pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
     @pytest.mark.parametrize(
-        "key", ["@aws-cdk/core:timeout", "availability-zones:account=1", "owner", "cost_center"]
+        "key",
+        [
+            "@aws-cdk/{}",
+            "@aws-cdk/core:{}",
+            "aws:cdk:{}",
+            "aws-cdk:{}",
+            "availability-zones:account=123456789012:region=us-east-1",
+            "{}:account=123456789012:region=us-east-1",
+            "cli-{}",
+        ],
+    )
+    def test_cdks_own_context_is_never_reported(self, key: str, name: str) -> None:
+        _refuse_misspelt(cast("Node", _Context({key.format(name): "1"})))
+
+    @pytest.mark.parametrize(
+        "key",
+        ["owner", "cost_center", "domain", "stage_name", "certificate", "retention", "log_level"],
     )
     def test_other_context_is_other_peoples(self, key: str) -> None:
         assert read(**{key: "1"}).props() == {}
+
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [("kinesis,kinesis", "'kinesis,kinesis'"), (["firehose"] * 2, "['firehose', 'firehose']")],
+    )
+    def test_the_remedy_for_a_list_is_a_list(self, value: object, shown: str) -> None:
+        with pytest.raises(SettingError, match="must name each destination once") as caught:
+            read(destination=value)
+        assert f"got {shown}" in str(caught.value)
+        assert "-c destination=kinesis,firehose " in str(caught.value)
+
+    def test_whoever_sets_nothing_is_told_of_all_destinations(self) -> None:
+        with pytest.raises(SettingError) as caught:
+            Settings.from_context(cdk.App().node)
+        assert_tells_what_to_do(str(caught.value), "destination")
+        assert all(name in str(caught.value) for name in DESTINATIONS)
 
     def test_the_app_says_it_in_one_line(self) -> None:
         node = subprocess.run(["node", "--version"], check=True, capture_output=True, text=True)  # noqa: S607 - jsii takes it from PATH too
@@ -517,7 +661,8 @@ class TestMalformed:
         assert app.stdout == ""
         (line,) = app.stderr.splitlines()
         assert line.startswith("error: ")
-        assert_tells_what_to_do(line.removeprefix("error: "), "pinpoint_app_id")
+        # To begin with, and not to begin with Pinpoint.
+        assert_tells_what_to_do(line.removeprefix("error: "), "destination")
 
 
 def _shown(value: object) -> str:

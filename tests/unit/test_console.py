@@ -171,6 +171,7 @@ def test_reports_are_joined_in_whatever_order_they_come(journal: Journal) -> Non
     assert delivery["sent"] == [
         {
             "event_id": "m-1",
+            "index": 0,
             "endpoint_id": "ep-1",
             "event_type": "page_view",
             "got": [{"title": "Event", "document": {"EventType": "page_view"}}],
@@ -200,6 +201,50 @@ def test_a_refused_request_is_a_hit_of_its_own(journal: Journal) -> None:
     assert first["status"] == "refused"
     assert first["reason"] == "Missing required request parameters: [event]"
     assert (counters(journal)["received"], counters(journal)["refused"]) == (2, 2)
+
+
+AUTHENTICATED = "/events/authenticated"
+
+
+@pytest.mark.parametrize(
+    ("changes", "message", "why"),
+    [
+        ({"status": 401, "path": AUTHENTICATED}, "Unauthorized", "there is no token"),
+        (
+            {"status": 401, "path": AUTHENTICATED, "query": "event=e&endpoint_id=i&token=***"},
+            "Unauthorized",
+            "the token has expired, is of another key or audience, or is none",
+        ),
+        (
+            {"status": 403, "path": AUTHENTICATED},
+            "User is not authorized to access this resource",
+            "the authorizer knows the sender and does not let it in",
+        ),
+        # An authorizer is not the only one to answer 403, and its words are not to be believed.
+        (
+            {"status": 403, "path": AUTHENTICATED},
+            "Missing Authentication Token",
+            "there is no such route",
+        ),
+        (
+            {"status": 403, "path": "/event"},
+            "Missing Authentication Token",
+            "there is no such route",
+        ),
+        ({"status": 403}, "Forbidden", ""),
+    ],
+)
+@pytest.mark.parametrize("member", ["message", "Message"])
+def test_a_sender_who_is_not_let_in_is_told_why(
+    journal: Journal, member: str, changes: dict[str, Any], message: str, why: str
+) -> None:
+    detail = json.dumps({member: message})
+    journal.gateway_answered(report(event_id=None, detail=detail, **changes))
+    assert hit(journal)["status"] == "refused"
+    said, _, because = hit(journal)["reason"].partition(": ")
+    assert said == message
+    assert because.startswith(why)
+    assert bool(because) == bool(why)
 
 
 @pytest.mark.parametrize("body", ["no JSON", '{"Message": 1}', "[]", ""])
@@ -400,6 +445,62 @@ def test_the_events_of_a_list_are_one_hit(journal: Journal) -> None:
         ("-1", "delivered"),
         ("-2", "rejected"),
     ]
+
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "asked"),
+    [
+        (
+            f"{FORM};charset=UTF-8",
+            "event=e&endpoint_id=i&usat_tag=a;b&usat_tag=c+d",
+            [[("event", "e"), ("endpoint_id", "i"), ("usat_tag", "a;b"), ("usat_tag", "c d")]],
+        ),
+        (
+            "application/json",
+            '{"event": "e", "evmt_n": 1.5, "evat_b": true, "evat_no": null, "usat_t": ["a", "b"]}',
+            [
+                [
+                    ("event", "e"),
+                    ("evmt_n", "1.5"),
+                    ("evat_b", "true"),
+                    ("evat_no", ""),
+                    ("usat_t", "a"),
+                    ("usat_t", "b"),
+                ]
+            ],
+        ),
+        (
+            "application/json",
+            '{"events": [{"event": "first"}, {"event": "second"}]}',
+            [[("event", "first")], [("event", "second")]],
+        ),
+        ("application/json", '{"events": 1}', []),
+        ("application/json", "[]", []),
+        ("application/json", '{"event": "cut o', []),
+        ("text/plain", "x", []),
+    ],
+)
+def test_what_was_posted_is_read(
+    journal: Journal, content_type: str, body: str, asked: list[list[tuple[str, str]]]
+) -> None:
+    posted = {"method": "POST", "query": "token=***", "content_type": content_type, "body": body}
+    journal.gateway_answered(report(**posted))
+    details = journal.details(1)
+    assert details is not None
+    assert (details["asked"], details["body"]) == (asked, body)
+    assert hit(journal)["event"] == (dict(asked[0])["event"] if asked else "")
+    assert hit(journal)["events"] == (len(asked) if len(asked) > 1 else 0)
+
+
+def test_the_events_of_a_list_are_in_its_order(journal: Journal) -> None:
+    for index in (10, 0, 2):
+        answered(journal, event_id=f"{LISTED}-{index}")
+    details = journal.details(1)
+    assert details is not None
+    assert [sent["index"] for sent in details["deliveries"]["pinpoint"]["sent"]] == [0, 2, 10]
 
 
 def test_a_list_of_which_some_are_rejected_unsent_is_rejected(journal: Journal) -> None:
@@ -609,6 +710,32 @@ def test_the_demo_page_gets_the_endpoint(app: Starlette, path: str) -> None:
     target = urlsplit(send(app, "GET", path).headers["location"])
     assert target.path == "/demo/"
     assert parse_qs(target.query)["endpoint"] == [ENDPOINT_URL]
+
+
+@pytest.mark.parametrize("path", ["/demo/", "/demo/index.html"])
+def test_the_served_demo_page_leads_back_to_the_console(journal: Journal, path: str) -> None:
+    servers = [KinesisServer(), PutEventsServer()]
+    app = create_app(journal, servers, endpoint_url=ENDPOINT_URL)
+    page = send(app, "GET", f"{path}?endpoint=x")
+    assert page.headers["content-type"] == "text/html; charset=utf-8"
+    assert page.headers["cache-control"] == "no-cache"
+    [link] = re.findall(r'<a [^>]*href="([^"]*)">Console</a>', page.text)
+    assert send(app, "GET", link).status_code == 200
+    assert 'data-destinations="kinesis pinpoint"' in page.text
+
+
+def test_the_demo_page_itself_has_no_link_to_a_console_that_is_not_there() -> None:
+    text = (ROOT / "gtm" / "demo" / "index.html").read_text(encoding="utf-8")
+    assert "<nav" not in text
+    # Its own files, and places on the page.
+    assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
+        "#form",
+        "clipboard.js",
+        "data:,",
+        "demo.css",
+        "demo.js",
+        "style.css",
+    }
 
 
 def test_the_demo_page_is_served_with_its_files(app: Starlette) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from local import pipeline
 from local.__main__ import main
 from local.arrivals import Arrivals, DeliveryStreamReader
 from local.deploy import Assembly, AssemblyError
@@ -147,12 +148,29 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
         serve(deployed_in(found), found, Journal())
 
 
+def test_the_destination_in_cdk_json_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    theirs = {"destination": ["firehose"], "firehose_delivery_stream_name": "theirs"}
+    monkeypatch.setattr(pipeline, "_cdk_json", lambda: theirs)
+    assert pipeline.completed({}) == {
+        "destination": ["firehose"],
+        "firehose_delivery_stream_name": "gtm-events",
+    }
+    assert pipeline.completed({"destination": "pinpoint"}) == {
+        "destination": "pinpoint",
+        "pinpoint_app_id": "local",
+    }
+
+
 @pytest.mark.parametrize(
     ("context", "completed"),
     [
         ({}, {"pinpoint_app_id": "local"}),
         ({"pinpoint_app_id": "mine"}, {"pinpoint_app_id": "mine"}),
         ({"destination": "nowhere"}, {"destination": "nowhere"}),
+        (
+            {"destination": ["firehose"]},  # as cdk.json may have it
+            {"destination": ["firehose"], "firehose_delivery_stream_name": "gtm-events"},
+        ),
         (
             {"destination": "eventbridge, firehose", "event_bus_name": "default"},
             {
@@ -164,7 +182,7 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
     ],
 )
 def test_what_destinations_need_is_completed(
-    context: dict[str, str], completed: dict[str, str]
+    context: dict[str, Any], completed: dict[str, Any]
 ) -> None:
     assert context_for(context) == completed
 
