@@ -35,6 +35,9 @@ _SETTLING_SECONDS: Final = 7.0
 # What of that is left after the dead-letter queue's: to write the log line and to answer Lambda.
 _ENDING_SECONDS: Final = 1.0
 
+# If so many events are refused and none is taken, it is hardly the events that are wrong.
+_SUSPICIOUS: Final = 10
+
 _COUNTED: Final = (*COUNTED, REQUESTS, THROTTLES)
 
 _NOT_LET_IN: Final = "the destination does not let the function in"
@@ -110,13 +113,20 @@ class _Books:
         """Take note of what becomes of an event: the first word stands, whatever comes later."""
         self.outcomes.setdefault(outcome.event_id, outcome)
 
-    def denials(self) -> Counter[str]:
-        """Return how many events the destination denied by themselves, by its error code."""
-        return Counter(
-            outcome.code
-            for outcome in self.outcomes.values()
-            if isinstance(outcome, Retry) and outcome.reason is RetryReason.DENIED and outcome.code
-        )
+    def codes(self) -> tuple[Counter[str], Counter[str]]:
+        """Return how many events the destination denied by themselves, and how many it refused.
+
+        Each by its error code.
+        """
+        denied: Counter[str] = Counter()
+        refused: Counter[str] = Counter()
+        for outcome in self.outcomes.values():
+            match outcome:
+                case Retry(reason=RetryReason.DENIED, code=code) if code:
+                    denied[code] += 1
+                case Rejected(code=code) if code:
+                    refused[code] += 1
+        return denied, refused
 
     def message(self, message_id: str) -> Outcome:
         """Return what becomes of a message: it goes back if one of its events has to.
@@ -212,9 +222,13 @@ class Delivery:
             batch.report(f"{_NOT_LET_IN}: {denied}")
         except Exception as error:  # noqa: BLE001 - what was delivered so far must not be repeated
             batch.report(f"defect while delivering: {type(error).__name__}")
-        for code, number in books.denials().items():
+        denials, refusals = books.codes()
+        for code, number in denials.items():
             if code != denied:
                 batch.report(f"{_NOT_LET_IN} for {number} of {batch.events} events: {code}")
+        if refusals.total() == batch.events >= _SUSPICIOUS:
+            for code, number in refusals.items():
+                batch.report(f"the destination refused {number} of {batch.events} events: {code}")
         self._settle(books, batch, deadline)
         return batch
 

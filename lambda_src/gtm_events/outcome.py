@@ -92,7 +92,9 @@ class Rejected(Outcome):
         reason: What an operator filters on.
         detail: The destination's own words, or ours. It goes to the dead-letter queue, never to a
             log: it may quote the event.
+        code: The destination's error code, fit for a log; empty if it was not the destination.
     """
 
     reason: Reason
     detail: str
+    code: str = ""

@@ -225,7 +225,8 @@ class _Part(Generic[E]):
                 answers = self._outcomes(entries)
             except RefusedWhole as error:
                 if len(entries) == 1:
-                    outcomes.append(Rejected(entries[0].event_id, error.reason, error.detail))
+                    event_id = entries[0].event_id
+                    outcomes.append(Rejected(event_id, error.reason, error.detail, str(error)))
                 else:
                     middle = len(entries) // 2
                     todo += [(entries[middle:], attempt), (entries[:middle], attempt)]

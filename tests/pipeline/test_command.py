@@ -106,8 +106,8 @@ def test_it_stops_by_itself_and_leaves_nothing(start: Callable[..., Command]) ->
     command = start("--duration", "8")
     command.deliver_an_event()
 
-    assert command.process.wait(30) == 0
-    assert 8 < time.monotonic() - started < 30
+    assert command.process.wait(60) == 0
+    assert time.monotonic() - started > 8
     assert command.nothing_left()
 
 

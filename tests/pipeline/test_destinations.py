@@ -304,7 +304,7 @@ def test_the_outage_of_one_destination_delays_no_other(send: Send, pipeline: Pip
         for kind in KINDS[1:]:
             record(pipeline, kind, answer)
     # A batching window, and a reader's second; nobody waits for the queue to bring it back.
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert arrived(pipeline, down, event_id(answers[0])) is None
 
     def shown() -> dict[str, str] | None:

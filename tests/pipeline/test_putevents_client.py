@@ -145,12 +145,14 @@ def test_concurrent_requests_share_one_quota(pinpoint: Any, server: PutEventsSer
 
 
 def test_answers_do_not_wait_for_delayed_acknowledgements(pinpoint: Any) -> None:
-    # 40 ms each on Linux unless the server's sockets have TCP_NODELAY.
-    pinpoint.put_events(ApplicationId="app", EventsRequest=request("warm"))
-    began = time.monotonic()
-    for number in range(10):
+    seconds = []
+    for number in range(20):
+        began = time.monotonic()
         pinpoint.put_events(ApplicationId="app", EventsRequest=request(str(number)))
-    assert time.monotonic() - began < 10 * 0.04
+        seconds.append(time.monotonic() - began)
+    # Each takes 40 ms on Linux unless the server's sockets have TCP_NODELAY; on a busy machine some
+    # do anyway.
+    assert min(seconds) < 0.04
 
 
 def test_it_runs_alone_and_ends_by_itself() -> None:

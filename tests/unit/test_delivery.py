@@ -416,7 +416,7 @@ def test_the_quota_is_kept() -> None:
     batch = deliver(events(*["e"] * 2_000), service=pinpoint, requests_per_second=10)
     assert batch.delivered == 2_000
     # 20 requests: a burst of 10, then 10 a second.
-    assert 0.9 <= time.monotonic() - started < 3
+    assert 0.9 <= time.monotonic() - started < 10
 
 
 def test_throttling_slows_the_sender_down() -> None:
@@ -507,7 +507,12 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, 
         dead_letters=letters,
     )
     check_books(batch, letters)
-    assert len(batch.problems) == bool(batch.retried["dead_letter_queue_failed"])
+    sent = [kind for kind in kinds if kind != "malformed"]
+    refused = len(sent) >= 10 and {*sent} <= {"refused", "poison"}
+    assert [problem.partition(" ")[2][:14] for problem in batch.problems] == [
+        *(["destination re"] * (len({*sent}) if refused else 0)),
+        *(["dead-letter qu"] * bool(batch.retried["dead_letter_queue_failed"])),
+    ]
     rejections = {"refused": "refused", "malformed": "malformed", "poison": "refused"}
     delivered = {"ok", "recovers"}
     if service.name == "pinpoint":

@@ -90,7 +90,7 @@ def test_a_call_that_outlasts_its_time_outs_is_given_up(others: list[list[Entry]
     server = Server(deliver_all)
     started = time.monotonic()
     outcomes, counts = sent(server.sender(), batch("late", "d"), *others)
-    assert 0.9 < time.monotonic() - started < 3
+    assert 0.9 < time.monotonic() - started < 8
     server.may_answer.set()
     assert outcomes == {
         "late": timed_out("late"),

@@ -43,7 +43,7 @@ def _outcome(
     if passing := problem(code):
         return Retry(event_id, passing, code)
     words = f"{code}: {result.get('ErrorMessage') or 'no message'}"
-    return Rejected(event_id, Reason.REFUSED, words)
+    return Rejected(event_id, Reason.REFUSED, words, code)
 
 
 def by_status(
@@ -61,4 +61,4 @@ def by_status(
         return Retry(event_id, passing)
     if status not in REFUSING:  # the owner has something to mend
         return Retry(event_id, RetryReason.DENIED, str(status))
-    return Rejected(event_id, reason, f"{status} {message or 'no message'}")
+    return Rejected(event_id, reason, f"{status} {message or 'no message'}", str(status))

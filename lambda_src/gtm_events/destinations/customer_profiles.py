@@ -36,8 +36,9 @@ MAX_ATTRIBUTE: Final = 255
 
 _SEPARATOR: Final = ", "
 
-# No page of AWS that could be read here gives this operation's quota, which is new in May 2026. Of
-# the service's older ones that write profiles, 100 a second is reported; being throttled halves it.
+# The administrator guide of Amazon Connect, "Customer Profiles API throttling quotas", has 100 a
+# second for PutProfileObject and no line for this operation, which is new in May 2026. Being
+# throttled halves it.
 _REQUESTS_PER_SECOND: Final = 100.0
 
 
@@ -69,13 +70,14 @@ class Entry:
     Attributes:
         event_id: The event's id.
         endpoint_id: The object's unique key.
-        time: The event's, in epoch milliseconds.
+        moment: The event's time in epoch milliseconds, and its place in the batch: the events of
+            a posted list have one time.
         object: JSON.
     """
 
     event_id: str
     endpoint_id: str
-    time: int
+    moment: tuple[int, int]
     object: str
 
     @property
@@ -108,21 +110,21 @@ class CustomerProfiles(BatchService[Entry]):
     def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry]:
         """See :meth:`BatchService.encode`."""
         newest = Newest()
-        changing: list[Event] = []
-        for event in events:
+        changing: list[tuple[int, Event]] = []
+        for place, event in enumerate(events):
             if event.user_id or event.user_attributes:
                 newest.note(event)
-                changing.append(event)
+                changing.append((place, event))
             else:
-                yield _entry(event, record.encode(event))
-        for event in changing:
+                yield _entry(event, place, record.encode(event))
+        for place, event in changing:
             user_id = newest.user_id(event.endpoint_id) if event.user_id else ""
             user_attributes = {
                 name: _one_value(newest.user_attribute(event.endpoint_id, name), counts)
                 for name in event.user_attributes
             }
             members = record.members(event, user_id, user_attributes)
-            yield _entry(event, record.to_json(members))
+            yield _entry(event, place, record.to_json(members))
 
     def rounds(self, entries: Sequence[Entry]) -> list[list[list[Entry]]]:
         """See :meth:`BatchService.rounds`.
@@ -132,7 +134,7 @@ class CustomerProfiles(BatchService[Entry]):
         newest: dict[str, Entry] = {}
         for entry in entries:
             known = newest.get(entry.endpoint_id)
-            if known is None or known.time <= entry.time:
+            if known is None or known.moment < entry.moment:
                 newest[entry.endpoint_id] = entry
         last = {entry.event_id for entry in newest.values()}
         older = [entry for entry in entries if entry.event_id not in last]
@@ -159,8 +161,8 @@ class CustomerProfiles(BatchService[Entry]):
                 yield Delivered(entry.event_id)
 
 
-def _entry(event: Event, encoded: str) -> Entry:
-    return Entry(event.id, event.endpoint_id, event.time, encoded)
+def _entry(event: Event, place: int, encoded: str) -> Entry:
+    return Entry(event.id, event.endpoint_id, (event.time, place), encoded)
 
 
 def _one_value(values: Sequence[str], counts: Counter[str]) -> str:

@@ -30,9 +30,8 @@ DETAIL_TYPE: Final = "GTM Event"
 """The same for every event: what is in ``detail``. The event's own type is ``detail.event_type``,
 which anybody may choose and which may be longer than a detail-type's 128 characters."""
 
-# "PutEvents throttle limit in transactions per second" of the EventBridge quotas is 10,000 in the
-# largest Regions, and far less in others: 400 is in every one's as far as is known. Being throttled
-# halves it.
+# "Maximum number of requests per second for PutEvents API" of the EventBridge quotas is 10,000 in
+# the largest Regions and 400 in the smallest. Being throttled halves it.
 _REQUESTS_PER_SECOND: Final = 400.0
 
 _TIME_BYTES: Final = 14
