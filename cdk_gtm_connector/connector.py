@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
@@ -14,16 +15,14 @@ from constructs import Construct
 from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
-from cdk_gtm_connector.validation import check_duration, check_number
+from cdk_gtm_connector.destinations import Destination
+from cdk_gtm_connector.validation import check_duration, check_number, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aws_cdk import aws_apigateway as apigateway
     from aws_cdk import aws_lambda as lambda_
 
     from cdk_gtm_connector.access import Authorizer
-    from cdk_gtm_connector.destinations import Destination
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
 
@@ -67,6 +66,7 @@ class GtmConnector(Construct):
         destination: Where the events go. Give this or ``destinations``.
         destinations: Where the events go, each of them to all: 1 to 100 (SNS's limit for a topic of
             large messages), each with its own ``construct_id``. One is the same as ``destination``.
+            A destination is one connector's: another connector takes another object.
         anonymous_user_attributes: Names of the user attributes (``usat_…``) that anybody may
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
             through. A name is at most as long as every destination takes it, 50 characters with
@@ -117,6 +117,7 @@ class GtmConnector(Construct):
 
     Raises:
         ValueError: A prop is out of its range; the message names it and the value given.
+        TypeError: ``destination``, or one of ``destinations``, is no :class:`Destination`.
     """
 
     def __init__(
@@ -186,6 +187,7 @@ class GtmConnector(Construct):
 
         scopes: list[Construct] = []
         for number, each in enumerate(destinations):
+            each.claim(self)
             own = Construct(self, each.construct_id)
             each.add_resources(own)
             # The first one's ids are those of the only one: it takes over its queue.
@@ -343,14 +345,12 @@ def _checked_destinations(
     if destination is not None:
         if destinations is not None:
             raise ValueError("destinations must not be given with destination, got both")
-        return [destination]
-    if destinations is None:
-        raise ValueError("destination must be given, or destinations, got neither")
-    if not 1 <= len(destinations) <= _MAX_DESTINATIONS:
-        raise ValueError(
-            f"destinations must hold 1 to {_MAX_DESTINATIONS} of them, got {len(destinations)}"
-        )
-    ids = [each.construct_id for each in destinations]
+        checked = _of_kind("destination must be", [destination])
+    else:
+        if destinations is None:
+            raise ValueError("destination must be given, or destinations, got neither")
+        checked = _of_kind("destinations must each be", _listed(destinations))
+    ids = [each.construct_id for each in checked]
     for construct_id in ids:
         if construct_id in _OWN_IDS:
             raise ValueError(
@@ -362,7 +362,35 @@ def _checked_destinations(
                 "destinations must each have a construct_id of its own (two of one kind need to be "
                 f"given one), got {construct_id} {ids.count(construct_id)} times"
             )
+    return checked
+
+
+def _listed(destinations: object) -> Sequence[object]:
+    if isinstance(destinations, str) or not isinstance(destinations, Sequence):
+        raise TypeError(f"destinations must be a list of them, got {shown(destinations)}")
+    if not 1 <= len(destinations) <= _MAX_DESTINATIONS:
+        raise ValueError(
+            f"destinations must hold 1 to {_MAX_DESTINATIONS} of them, got {len(destinations)}"
+        )
+    for number, each in enumerate(destinations):
+        if any(each is other for other in destinations[:number]):
+            raise ValueError(
+                "destinations must each be an object of its own, got the same "
+                f"{type(each).__name__} twice"
+            )
     return destinations
+
+
+def _of_kind(must_be: str, given: Sequence[object]) -> Sequence[Destination]:
+    checked = []
+    for each in given:
+        if not isinstance(each, Destination):
+            raise TypeError(
+                f"{must_be} a Destination, such as PinpointDestination(application_id=…), got "
+                f"{shown(each)}"
+            )
+        checked.append(each)
+    return checked
 
 
 def _add_queues(

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import aws_cdk as cdk
+
+if TYPE_CHECKING:
+    import re
 
 
 def check_number(name: str, value: int, low: int, high: int, unit: str = "") -> None:
@@ -51,3 +56,39 @@ def check_duration(name: str, value: cdk.Duration, low: cdk.Duration, high: cdk.
         raise ValueError(
             f"{name} must be a whole number of seconds, got {milliseconds:,} milliseconds"
         )
+
+
+def check_construct(
+    name: str, value: object, kind: str, has: tuple[str, ...], instead: str
+) -> None:
+    """Raise ``TypeError`` unless ``value`` has what is used of it.
+
+    jsii's interfaces know no ``isinstance``, and an L1 construct or an ARN would fail much later,
+    in words that are not the caller's.
+
+    Args:
+        name: The prop as the caller wrote it.
+        value: What the caller gave.
+        kind: What it must be, for example ``"IStream"``.
+        has: The attributes that tell.
+        instead: How to make one.
+    """
+    if not all(hasattr(value, attribute) for attribute in has):
+        raise TypeError(f"{name} must be an {kind}, such as {instead}, got {shown(value)}")
+
+
+def matches(pattern: re.Pattern[str], value: object) -> bool:
+    """Return whether ``value`` is a text, and all of it is as ``pattern`` says."""
+    return isinstance(value, str) and pattern.fullmatch(value) is not None
+
+
+def shown(value: object) -> str:
+    """Return how a message shows ``value``: as it was written, or by its class."""
+    if value is None or isinstance(value, bool | int | float | str):
+        return repr(value)
+    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
+
+
+def number_text(value: int) -> str:
+    """Return ``value`` as an environment variable has it, also if it is an unresolved token."""
+    return cdk.Tokenization.stringify_number(value)

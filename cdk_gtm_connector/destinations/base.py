@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
+
+from cdk_gtm_connector.validation import matches, shown
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -15,6 +17,8 @@ _CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
 
 class Destination(ABC):
     """Where events go. The collector does not know which destination is behind it.
+
+    One object is one connector's: it may hold what it has added to that connector.
 
     Args:
         construct_id: Names what belongs to this destination where there are several, such as its
@@ -27,12 +31,13 @@ class Destination(ABC):
 
     # For a subclass that has no use for the argument and does not pass it on.
     _construct_id: str | None = None
+    _connector: str | None = None
 
     def __init__(self, *, construct_id: str | None = None) -> None:
-        if construct_id is not None and not _CONSTRUCT_ID.fullmatch(construct_id):
+        if construct_id is not None and not matches(_CONSTRUCT_ID, construct_id):
             raise ValueError(
                 "construct_id must be 1 to 64 letters and digits, the first a capital, got "
-                f"{construct_id!r}"
+                f"{shown(construct_id)}"
             )
         self._construct_id = construct_id
 
@@ -48,6 +53,20 @@ class Destination(ABC):
         ``None``, the default, for any.
         """
         return None
+
+    @final
+    def claim(self, connector: Construct) -> None:
+        """Make this destination ``connector``'s, before anything is added for it.
+
+        Raises:
+            ValueError: It is another connector's already.
+        """
+        if self._connector is not None:
+            raise ValueError(
+                "destination must be an object of its own in each connector, got the "
+                f"{type(self).__name__} of {self._connector!r} again in {connector.node.path!r}"
+            )
+        self._connector = connector.node.path
 
     # Not abstract: few destinations bring anything of their own.
     def add_resources(self, scope: Construct) -> None:  # noqa: B027

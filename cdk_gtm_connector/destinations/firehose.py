@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.validation import check_construct
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kinesisfirehose as firehose
@@ -19,12 +20,23 @@ class FirehoseDestination(Destination):
             and account of the stack. The key of a stream that is encrypted is Firehose's business:
             the function needs no grant of it.
         construct_id: See :class:`Destination`.
+
+    Raises:
+        TypeError: ``delivery_stream`` is a name, an ARN or a ``CfnDeliveryStream``.
     """
 
     def __init__(
         self, delivery_stream: firehose.IDeliveryStream, *, construct_id: str | None = None
     ) -> None:
         super().__init__(construct_id=construct_id)
+        check_construct(
+            "delivery_stream",
+            delivery_stream,
+            "IDeliveryStream",
+            ("delivery_stream_arn", "delivery_stream_name", "grant"),
+            'DeliveryStream.from_delivery_stream_name(self, "DeliveryStream", name), with a '
+            "CfnDeliveryStream's ref too",
+        )
         self._delivery_stream = delivery_stream
 
     @property

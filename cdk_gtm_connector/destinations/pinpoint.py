@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.validation import check_number
+from cdk_gtm_connector.validation import check_number, matches, number_text, shown
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -44,12 +44,12 @@ class PinpointDestination(Destination):
         construct_id: str | None = None,
     ) -> None:
         super().__init__(construct_id=construct_id)
-        if not cdk.Token.is_unresolved(application_id) and not self._APPLICATION_ID.fullmatch(
-            application_id
+        if not cdk.Token.is_unresolved(application_id) and not matches(
+            self._APPLICATION_ID, application_id
         ):
             raise ValueError(
                 "application_id must be a Pinpoint project ID of 1 to 64 letters, digits and "
-                f"hyphens, got {application_id!r}"
+                f"hyphens, got {shown(application_id)}"
             )
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
@@ -71,7 +71,9 @@ class PinpointDestination(Destination):
         function.add_environment("DESTINATION", "pinpoint")
         function.add_environment("PINPOINT_APPLICATION_ID", self._application_id)
         if self._requests_per_second is not None:
-            function.add_environment("PINPOINT_REQUESTS_PER_SECOND", str(self._requests_per_second))
+            function.add_environment(
+                "PINPOINT_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
+            )
         # Pinpoint has no L2 construct to ask for a grant.
         function.add_to_role_policy(
             iam.PolicyStatement(

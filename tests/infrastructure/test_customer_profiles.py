@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from botocore.model import StructureShape
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger
 from cdk_gtm_connector.destinations.customer_profiles import PROFILE_FIELDS
 from tests.infrastructure.options import KEY_ARN
+from tests.infrastructure.synthesis import add_connector
 
 if TYPE_CHECKING:
-    from tests.infrastructure.conftest import Deployable
+    from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Resource, Template
 
 DOMAIN = "AWS::CustomerProfiles::Domain"
@@ -205,6 +207,72 @@ def test_a_trigger_is_named_after_its_event(event_type: str, name: str) -> None:
     assert ProfileEventTrigger(event_type=event_type).trigger_name == name
 
 
+class TestSharing:
+    """Several connectors, or destinations, in one stack."""
+
+    @pytest.mark.parametrize(
+        ("first", "second", "words"),
+        [
+            (
+                {},
+                {},
+                r"object_type_name must not .*'shop' .*create_object_type=False.*, got 'GtmEvent'",
+            ),
+            (
+                {"create_domain": True},
+                {"create_domain": True, "object_type_name": "Blog"},
+                r"create_domain must not be True .*, got 'shop'",
+            ),
+            (
+                {"event_trigger": ProfileEventTrigger(event_type="buy")},
+                {
+                    "create_object_type": False,
+                    "event_trigger": ProfileEventTrigger(event_type="buy"),
+                },
+                r"event_trigger's name must not .*'shop' already, got 'buy'",
+            ),
+        ],
+    )
+    def test_what_would_be_made_twice_is_refused(
+        self, first: dict[str, Any], second: dict[str, Any], words: str
+    ) -> None:
+        stack = cdk.Stack()
+        add_connector(stack, "Shop", destination=profiles(**first))
+        with pytest.raises(ValueError, match=rf"^{words}$"):
+            add_connector(stack, "Blog", destination=profiles(**second))
+        with pytest.raises(ValueError, match=rf"^{words}$"):
+            add_connector(
+                cdk.Stack(),
+                destination=None,
+                destinations=[profiles(**first), profiles(**second, construct_id="Another")],
+            )
+
+    def test_another_stack_may_be_another_account(self) -> None:
+        for stack in (cdk.Stack(), cdk.Stack()):
+            add_connector(stack, destination=profiles())
+
+    def test_what_another_connector_makes_is_waited_for(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            add_connector(stack, "First", destination=profiles(create_domain=True))
+            add_connector(stack, "Own", destination=profiles(object_type_name="Own"))
+            trigger = ProfileEventTrigger(event_type="buy")
+            shares = profiles(create_object_type=False, event_trigger=trigger)
+            add_connector(stack, "Shares", destination=shares)
+
+        template = synthesized(build)
+        domain = template.only(DOMAIN)
+        first = template.only(OBJECT_TYPE, ObjectTypeName="GtmEvent")
+        own = template.only(OBJECT_TYPE, ObjectTypeName="Own")
+        assert domain.logical_id in own.depends_on & first.depends_on
+        assert template.only(EVENT_TRIGGER).depends_on == {first.logical_id}
+        waits_for = {
+            function.logical_id.partition("Delivery")[0]: function.depends_on
+            for function in template.all("AWS::Lambda::Function")
+        }
+        assert first.logical_id in waits_for["First"] & waits_for["Shares"]
+        assert own.logical_id in waits_for["Own"]
+
+
 def profiles(**props: Any) -> CustomerProfilesDestination:
     """Return a destination with ``props`` over what it needs."""
     return CustomerProfilesDestination(**{"domain_name": "shop", **props})
@@ -221,10 +289,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("prop", "value", "shown"),
         [
+            ("domain_name", None, "None"),
             ("domain_name", "", "''"),
             ("domain_name", "a shop", "'a shop'"),
             ("domain_name", "shop/object-types/*", "'shop/object-types/*'"),
             ("domain_name", "x" * 65, repr("x" * 65)),
+            ("object_type_name", None, "None"),
             ("object_type_name", "", "''"),
             ("object_type_name", "*", "'*'"),
             ("object_type_name", "1st", "'1st'"),
@@ -233,6 +303,8 @@ class TestRefusals:
             ("user_attributes", "plan", "'plan'"),  # else: "p", "l", "a" and "n"
             ("user_attributes", ["plan", ""], "''"),
             ("user_attributes", ["e.mail"], "'e.mail'"),
+            ("user_attributes", [7], "7"),
+            ("user_attributes", {"email": None}, "None"),
             ("user_attributes", ["n" * 60], repr("n" * 60)),
             ("user_attributes", ["plan", "plan"], "['plan', 'plan']"),
             ("user_attributes", {"email": "Email"}, "'Email'"),
@@ -264,6 +336,15 @@ class TestRefusals:
         ("props", "words"),
         [
             ({"event_type": ""}, r"event_type must .*, got ''"),
+            ({"event_type": None}, r"event_type must .*, got None"),
+            (
+                {"event_type": cdk.Token.as_string({"Ref": "Chosen"})},
+                r"event_trigger's name must be given with .*, got None",
+            ),
+            (
+                {"name": cdk.Token.as_string({"Ref": "Chosen"})},
+                r"event_trigger's name must be known .*, got a token",
+            ),
             ({"event_type": "x" * 256}, r"event_type must .*"),
             ({"name": "a b"}, r"event_trigger's name must .*, got 'a b'"),
             ({"segment": "a b"}, r"segment must .*, got 'a b'"),
@@ -288,3 +369,13 @@ class TestRefusals:
     def test_a_domain_may_be_known_only_at_deployment(self) -> None:
         parameter = cdk.CfnParameter(cdk.Stack(), "Domain")
         profiles(domain_name=parameter.value_as_string)
+
+    def test_so_may_what_starts_a_trigger_that_has_a_name(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            event_type = cdk.CfnParameter(stack, "Chosen").value_as_string
+            trigger = ProfileEventTrigger(event_type=event_type, name="Chosen")
+            add_connector(stack, destination=profiles(event_trigger=trigger))
+
+        made = synthesized(build).only(EVENT_TRIGGER).properties
+        assert made["EventTriggerName"] == "Chosen"
+        assert '"${Chosen}"' in json.dumps(made["EventTriggerConditions"])

@@ -336,6 +336,42 @@ class TestGiving:
         with pytest.raises(ValueError, match=rf"^{re.escape(words)}$"):
             add_connector(cdk.Stack(), **{"destination": None, **props})
 
+    def test_one_is_checked_as_several_are(self) -> None:
+        with pytest.raises(ValueError, match=r"^construct_id must not be .*, got 'Queue'$"):
+            add_connector(cdk.Stack(), destination=PinpointDestination("a", construct_id="Queue"))
+
+    @pytest.mark.parametrize(
+        ("props", "words"),
+        [
+            ({"destination": "pinpoint"}, "destination must be a Destination, .*, got 'pinpoint'"),
+            (
+                {"destination": PinpointDestination},
+                "destination must be a Destination, .*, got the class PinpointDestination",
+            ),
+            (
+                {"destinations": [PinpointDestination("a"), "kinesis"]},
+                "destinations must each be a Destination, .*, got 'kinesis'",
+            ),
+            ({"destinations": "kinesis"}, "destinations must be a list of them, got 'kinesis'"),
+            (
+                {"destinations": PinpointDestination("a")},
+                "destinations must be a list of them, got a PinpointDestination",
+            ),
+        ],
+    )
+    def test_what_is_no_destination(self, props: dict[str, Any], words: str) -> None:
+        with pytest.raises(TypeError, match=rf"^{words}$"):
+            add_connector(cdk.Stack(), **{"destination": None, **props})
+
+    def test_an_object_is_one_connectors(self) -> None:
+        stack, destination = cdk.Stack(), PinpointDestination("a")
+        with pytest.raises(ValueError, match=r"^destinations must each be an object of its own"):
+            add_connector(stack, "Twice", destination=None, destinations=[destination] * 2)
+        add_connector(stack, "Shop", destination=destination)
+        shown = r"of its own .* 'Default/Shop' again in 'Default/Blog'$"
+        with pytest.raises(ValueError, match=rf"^destination must be .* {shown}"):
+            add_connector(stack, "Blog", destination=destination)
+
     @pytest.mark.parametrize("given", ["both", "neither"])
     def test_an_api_has_one_receiver(self, given: str) -> None:
         stack = cdk.Stack()
