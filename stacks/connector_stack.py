@@ -20,6 +20,7 @@ _PINPOINT_PROPS: Final = {
     "application_id": "pinpoint_app_id",
     "requests_per_second": "pinpoint_requests_per_second",
 }
+_FIREHOSE_PROPS: Final = {"events_per_record": "firehose_events_per_record"}
 _EVENT_BRIDGE_PROPS: Final = {"source": "event_source"}
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
@@ -85,7 +86,13 @@ class ConnectorStack(cdk.Stack):
         )
         # aws-cdk-lib adds Firehose's IP ranges to the stack, which nothing here refers to.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
-        return gtm.FirehoseDestination(stream)
+        number = settings.firehose_events_per_record
+        try:
+            if number is None:
+                return gtm.FirehoseDestination(stream)
+            return gtm.FirehoseDestination(stream, events_per_record=number)
+        except ValueError as error:
+            raise SettingError.from_prop(error, _FIREHOSE_PROPS) from error
 
     def _event_bridge(self, settings: Settings) -> gtm.EventBridgeDestination:
         bus = cdk.aws_events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)

@@ -69,6 +69,7 @@ class Settings:
         pinpoint_requests_per_second: The account's quota for Pinpoint.
         kinesis_stream_arn: Kinesis data stream that receives the events.
         firehose_delivery_stream_name: Firehose delivery stream that receives the events.
+        firehose_events_per_record: Events that share a Firehose record at the most.
         event_bus_name: EventBridge bus that receives the events.
         event_source: The events' source on it.
         customer_profiles_domain: Customer Profiles domain that receives the events.
@@ -91,6 +92,7 @@ class Settings:
     pinpoint_requests_per_second: int | None = None
     kinesis_stream_arn: str = ""
     firehose_delivery_stream_name: str = ""
+    firehose_events_per_record: int | None = None
     event_bus_name: str = "default"
     event_source: str | None = None
     customer_profiles_domain: str = ""
@@ -194,6 +196,7 @@ _OWN = frozenset(
         "pinpoint_requests_per_second",
         "kinesis_stream_arn",
         "firehose_delivery_stream_name",
+        "firehose_events_per_record",
         "event_bus_name",
         "event_source",
         "customer_profiles_domain",
@@ -245,6 +248,9 @@ def _destination(node: Node) -> dict[str, Any]:
                 "firehose_delivery_stream_name",
                 _delivery_stream_name,
                 _DELIVERY_STREAM_EXAMPLE,
+            ),
+            "firehose_events_per_record": _read(
+                node, "firehose_events_per_record", _whole_number, "1"
             ),
             "event_bus_name": _read(node, "event_bus_name", _event_bus_name, "default"),
             "event_source": _read(node, "event_source", _text, "shop.example"),

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
+    from constructs import IConstruct
+
 APPLICATION_ID = "0123456789abcdef0123456789abcdef"
 
 
@@ -392,3 +394,16 @@ def _readable(value: Any) -> Any:
         case _:
             readable = value
     return readable
+
+
+def warnings(scope: IConstruct) -> dict[str, str]:
+    """Return what the CDK's command line would warn of in ``scope``, by what acknowledges it."""
+    texts = [
+        str(entry.data)
+        for construct in scope.node.find_all()
+        for entry in construct.node.metadata
+        if entry.type == "aws:cdk:warning"
+    ]
+    found = dict(text.removesuffix("]").split(" [ack: ")[::-1] for text in texts)
+    assert len(found) == len(texts), texts
+    return {name: text for name, text in found.items() if name.startswith("cdk-gtm-connector:")}

@@ -41,7 +41,11 @@ TOLD: dict[str, dict[str, str]] = {
     "Pinpoint": {"DESTINATION": "pinpoint", "PINPOINT_APPLICATION_ID": APPLICATION_ID},
     "Kinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
     "EncryptedKinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
-    "Firehose": {"DESTINATION": "firehose", "FIREHOSE_DELIVERY_STREAM_NAME": "events"},
+    "Firehose": {
+        "DESTINATION": "firehose",
+        "FIREHOSE_DELIVERY_STREAM_NAME": "events",
+        "FIREHOSE_EVENTS_PER_RECORD": "500",
+    },
     "EventBridge": {
         "DESTINATION": "eventbridge",
         "EVENT_BUS_ARN": BUS_ARN,

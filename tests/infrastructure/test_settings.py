@@ -48,6 +48,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("pinpoint_requests_per_second", "100", 100, "100"),
     ("kinesis_stream_arn", STREAM_ARN, STREAM_ARN, None),
     ("firehose_delivery_stream_name", "events", "events", None),
+    ("firehose_events_per_record", "1", 1, None),
     ("event_bus_name", "shop", "shop", None),
     ("event_source", "shop.example", "shop.example", None),
     ("customer_profiles_domain", "shop", "shop", None),
@@ -112,6 +113,9 @@ MALFORMED: list[tuple[str, Any]] = [
     ("kinesis_stream_arn", STREAM_ARN + "/consumer/x"),
     ("firehose_delivery_stream_name", None),
     ("firehose_delivery_stream_name", "a/b"),
+    ("firehose_events_per_record", "all"),
+    ("firehose_events_per_record", 0),
+    ("firehose_events_per_record", 501),
     ("event_bus_name", ""),
     ("event_bus_name", "*"),
     ("event_source", ""),
@@ -341,6 +345,7 @@ class TestDestinations:
         assert told.keys() == set(DESTINATIONS) - {"pinpoint"}
         assert told["kinesis"]["KINESIS_STREAM_ARN"] == STREAM_ARN
         assert told["firehose"]["FIREHOSE_DELIVERY_STREAM_NAME"] == "events"
+        assert told["firehose"]["FIREHOSE_EVENTS_PER_RECORD"] == "1"
         assert told["eventbridge"]["EVENT_BUS_ARN"].endswith(":event-bus/default")
         assert told["eventbridge"]["EVENT_SOURCE"] == "shop.example"
         assert told["customer-profiles"]["CUSTOMER_PROFILES_DOMAIN_NAME"] == "shop"
