@@ -49,9 +49,11 @@ class GtmConnector(Construct):
     The queues belong to the place, not to the kind of destination: whatever is the only one, or the
     first, takes over the queue that was there, with what waits in it. So to move without losing or
     repeating an event, put the new destination *first* and the old one after it, and drop the old
-    one when its queue is empty. A queue outlives its stack and its destination, because it may hold
-    events that were accepted: one that is taken out stays in the account until somebody deletes it,
-    though what is in it expires after ``message_retention``.
+    one when its queue is empty. The endpoint goes over to a new arrangement only when every
+    function that it needs is there and reads its queue; what was accepted until then, and had not
+    been delivered, goes to the new first destination alone. A queue outlives its stack and its
+    destination, because it may hold events that were accepted: one that is taken out stays in the
+    account until somebody deletes it, though what is in it expires after ``message_retention``.
 
     Example:
         >>> GtmConnector(
@@ -265,6 +267,9 @@ class GtmConnector(Construct):
                 scopes, destinations, queues, strict=True
             )
         ]
+        # The function that is still the old destination's would take what is meant for the new one,
+        # and a queue that nobody reads only fills.
+        self._collection.deploy_after(*self._deliveries)
 
     @property
     def api(self) -> apigateway.RestApi:

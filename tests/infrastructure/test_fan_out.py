@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
@@ -178,6 +180,34 @@ class TestChanging:
             # A queue that does not yet let SNS in would refuse.
             (policy,) = subscription.depends_on
             assert fanned.document["Resources"][policy]["Type"] == "AWS::SQS::QueuePolicy"
+
+    @pytest.mark.parametrize("name", DESTINATIONS)
+    def test_the_stage_waits_for_every_function_and_its_event_source(
+        self, destinations: dict[str, Deployable], name: str
+    ) -> None:
+        # Else the old first destination's function would take what is meant for the new one.
+        template = destinations[name].template
+        deployment = template.only("AWS::ApiGateway::Deployment")
+        functions = {
+            function.logical_id
+            for function in template.all("AWS::Lambda::Function")
+            if function.properties["Handler"] == "gtm_events.handler.handle"
+        }
+        sources = {source.logical_id for source in template.all(EVENT_SOURCE)}
+        assert len(functions) == len(sources) >= 1
+        assert functions | sources <= deployment.depends_on
+        assert template.stage.properties["DeploymentId"] == deployment.ref
+
+    @pytest.mark.parametrize("kind", ["options", "destinations", "settings"])
+    def test_nothing_waits_for_itself(self, request: pytest.FixtureRequest, kind: str) -> None:
+        deployables: dict[str, Deployable] = request.getfixturevalue(kind)
+        for deployable in deployables.values():
+            graph = {
+                resource.logical_id: resource.depends_on
+                | set(re.findall(r"\$\{(\w+)", json.dumps(resource.properties)))
+                for resource in deployable.template.resources
+            }
+            TopologicalSorter(graph).prepare()  # or it raises CycleError
 
     def test_the_stage_before_keeps_its_role(self, destinations: dict[str, Deployable]) -> None:
         # CloudFormation deletes it last, when the stage no longer calls with it.
@@ -415,4 +445,5 @@ TOLD = {
     "NewCustomerProfiles": "customer-profiles",
 }
 SUBSCRIPTION = "AWS::SNS::Subscription"
+EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 OBJECT_TYPE = "AWS::CustomerProfiles::ObjectType"
