@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
@@ -73,7 +74,9 @@ class GtmConnector(Construct):
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
             through. A name is at most as long as every destination takes it, 50 characters with
             Pinpoint. Default: none, because anyone who knows an endpoint id could change its
-            segments and messages.
+            segments and messages. What a destination is told to use (``user_attributes`` of
+            ``CustomerProfilesDestination``) and nobody may set gets a warning,
+            ``cdk-gtm-connector:unsettableUserAttributes``.
         authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for.
             Default: ``"*"``.
         authorizer: Who may use ``/events/authenticated``, such as a
@@ -270,6 +273,26 @@ class GtmConnector(Construct):
         # The function that is still the old destination's would take what is meant for the new one,
         # and a queue that nobody reads only fills.
         self._collection.deploy_after(*self._deliveries)
+        self._warn_of_unsettable(
+            destinations,
+            anonymous_user_attributes,
+            authenticated_user_attributes if authorizer is not None else (),
+        )
+
+    def _warn_of_unsettable(
+        self, destinations: Sequence[Destination], *settable: Sequence[str] | Literal["*"]
+    ) -> None:
+        if "*" in settable or any(map(cdk.Token.is_unresolved, chain(*settable))):
+            return
+        used = dict.fromkeys(chain(*(each.used_user_attributes for each in destinations)))
+        unsettable = [name for name in used if name not in {*chain(*settable)}]
+        if unsettable:
+            cdk.Annotations.of(self).add_warning_v2(
+                "cdk-gtm-connector:unsettableUserAttributes",
+                f"Nobody may set the user attributes {', '.join(unsettable)}, which a destination "
+                "is told to use: name them in anonymous_user_attributes, if anybody may set them, "
+                "or in authenticated_user_attributes with an authorizer; or leave them out there.",
+            )
 
     @property
     def api(self) -> apigateway.RestApi:

@@ -24,7 +24,9 @@ _FIREHOSE_PROPS: Final = {"events_per_record": "firehose_events_per_record"}
 _EVENT_BRIDGE_PROPS: Final = {"source": "event_source"}
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
+    "create_domain": "customer_profiles_create_domain",
     "object_type_name": "customer_profiles_object_type",
+    "create_object_type": "customer_profiles_create_object_type",
     "user_attributes": "customer_profiles_attributes",
     "event_type": "customer_profiles_trigger_event",
     "event_trigger's name": "customer_profiles_trigger_event",
@@ -113,6 +115,7 @@ class ConnectorStack(cdk.Stack):
             return gtm.CustomerProfilesDestination(
                 domain_name=settings.customer_profiles_domain,
                 create_domain=settings.customer_profiles_create_domain,
+                create_object_type=settings.customer_profiles_create_object_type,
                 event_trigger=(
                     None if event_type is None else gtm.ProfileEventTrigger(event_type=event_type)
                 ),

@@ -39,10 +39,11 @@ class SettingError(Exception):
             names: Settings by prop, where they are called otherwise.
         """
         setting_error = cls.__new__(cls)
-        words = str(error)
+        words, got, value = str(error).partition(", got ")
         for prop, setting in (names or {}).items():
-            if words.startswith(f"{prop} "):
-                words = words.replace(prop, setting, 1)
+            words = re.sub(rf"(?<![\w.]){re.escape(prop)}(?![\w.])", setting, words)
+            value = re.sub(rf"^{re.escape(prop)}(?==)", setting, value)
+        words += got + value
         if words.startswith("rate_limit "):
             words = f"firewall_{words}"
         elif words.startswith("domain's name "):
@@ -74,7 +75,8 @@ class Settings:
         event_source: The events' source on it.
         customer_profiles_domain: Customer Profiles domain that receives the events.
         customer_profiles_create_domain: Whether it is made.
-        customer_profiles_object_type: Name of the object type that is made in it.
+        customer_profiles_object_type: Name of the object type in it.
+        customer_profiles_create_object_type: Whether that is made.
         customer_profiles_attributes: User attributes that become the profile's: names, or the
             profile's fields by name.
         customer_profiles_trigger_event: Event type that a trigger is made for.
@@ -98,6 +100,7 @@ class Settings:
     customer_profiles_domain: str = ""
     customer_profiles_create_domain: bool = False
     customer_profiles_object_type: str | None = None
+    customer_profiles_create_object_type: bool = True
     customer_profiles_attributes: Sequence[str] | Mapping[str, str] | None = None
     customer_profiles_trigger_event: str | None = None
     customer_profiles_requests_per_second: int | None = None
@@ -202,6 +205,7 @@ _OWN = frozenset(
         "customer_profiles_domain",
         "customer_profiles_create_domain",
         "customer_profiles_object_type",
+        "customer_profiles_create_object_type",
         "customer_profiles_attributes",
         "customer_profiles_trigger_event",
         "customer_profiles_requests_per_second",
@@ -262,6 +266,9 @@ def _destination(node: Node) -> dict[str, Any]:
             ),
             "customer_profiles_object_type": _read(
                 node, "customer_profiles_object_type", _text, "GtmEvent"
+            ),
+            "customer_profiles_create_object_type": _read(
+                node, "customer_profiles_create_object_type", _boolean, "false"
             ),
             "customer_profiles_attributes": _read(
                 node, "customer_profiles_attributes", _targets, "plan,email=EmailAddress"

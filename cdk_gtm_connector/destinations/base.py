@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, final
 from cdk_gtm_connector.validation import matches, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
@@ -53,6 +55,14 @@ class Destination(ABC):
         ``None``, the default, for any.
         """
         return None
+
+    @property
+    def used_user_attributes(self) -> Sequence[str]:
+        """Names of the user attributes that something is made of here, beyond passing them on.
+
+        The connector warns of those that nobody may set. Default: none.
+        """
+        return ()
 
     @final
     def claim(self, connector: Construct) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import aws_cdk as cdk
 from aws_cdk import aws_customerprofiles as customer_profiles
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.destinations.base import Destination
 from cdk_gtm_connector.validation import (
@@ -26,12 +27,12 @@ if TYPE_CHECKING:
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
     from constructs import Construct
 
 ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type."""
 
+_SERVICE: Final = "profile.amazonaws.com"
 _MAX_NAME: Final = 64
 _NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_NAME}}}", re.ASCII)
 _CUSTOM: Final = re.compile(rf"Attributes\.{_NAME.pattern}", re.ASCII)
@@ -184,8 +185,15 @@ class CustomerProfilesDestination(Destination):
     it.
 
     A domain, and the object type, stay when they are taken out of the stack: with them would go the
-    profiles, and the events in them. To take one over into a new stack, name it, without creating
-    it.
+    profiles, and the events in them. To use what is there from a new stack, name it, with
+    ``create_domain`` and ``create_object_type`` at ``False``; ``cdk import`` brings it back into
+    the stack, see ``docs/migrating-from-pinpoint.md``.
+
+    Customer Profiles is let into the ``encryption_key``, and into the ``dead_letter_queue`` and its
+    key, on behalf of this domain alone. Where these are imported, their policies are somebody
+    else's to write, and a warning says what they must allow:
+    ``cdk-gtm-connector:customerProfilesKeyPolicy`` and
+    ``cdk-gtm-connector:customerProfilesQueuePolicy``.
 
     Example:
         >>> CustomerProfilesDestination(
@@ -200,17 +208,19 @@ class CustomerProfilesDestination(Destination):
         create_domain: Whether the domain is made. Default: no, it exists.
         default_expiration: How long the new domain keeps what comes in, 1 to 1,098 days (Customer
             Profiles' limit). Default: 366 days.
-        encryption_key: Encrypts the new domain. Default: a key of AWS's.
+        encryption_key: Encrypts the new domain: a symmetric key in its Region. Default: a key of
+            AWS's.
         dead_letter_queue: Where the new domain reports what it cannot ingest from *other*
             applications; what this function puts is answered at once. Default: nowhere.
         object_type_name: Name of the object type in the domain: 1 to 255 letters, digits, ``_`` and
             ``-`` that do not begin with a digit or ``-``. Default: ``GtmEvent``.
-        create_object_type: Whether the object type is made. Default: yes.
+        create_object_type: Whether the object type is made. One that exists keeps its own mapping,
+            and has to have ``endpoint_id`` as its unique key. Default: yes.
         user_attributes: Names of the user attributes (``usat_…``) that become the profile's: a
             sequence, for custom attributes of the same names, or a mapping to the profile's fields,
             ``EmailAddress``, ``Address.City`` or ``Attributes.{name}`` for instance. A name has 1
-            to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say.
-            Default: none.
+            to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say,
+            which warns of those that nobody may. Needs ``create_object_type``. Default: none.
         event_trigger: A trigger for a named event. Default: none.
         requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
         construct_id: See :class:`Destination`.
@@ -257,7 +267,12 @@ class CustomerProfilesDestination(Destination):
                 f"a digit or -, got {shown(object_type_name)}"
             )
         if not create_object_type:
-            _refuse_without("create_object_type", user_attributes=user_attributes or None)
+            if user_attributes:
+                raise ValueError(
+                    "user_attributes must not be given without create_object_type, for an object "
+                    "type that exists has a mapping of its own (map them there, or bring the "
+                    "object type into the stack with cdk import), got create_object_type=False"
+                )
             if create_domain:
                 raise ValueError(
                     "create_object_type must not be False with create_domain, got both: a new "
@@ -284,6 +299,11 @@ class CustomerProfilesDestination(Destination):
     def max_attribute_name(self) -> int:
         """255: Customer Profiles' limit for a custom attribute's name."""
         return 255
+
+    @property
+    def used_user_attributes(self) -> Sequence[str]:
+        """See :attr:`Destination.used_user_attributes`: those that become the profile's."""
+        return tuple(self._user_attributes)
 
     @property
     def domain(self) -> customer_profiles.CfnDomain | None:
@@ -366,19 +386,66 @@ class CustomerProfilesDestination(Destination):
             ),
         )
         domain.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-        if self._dead_letter_queue is not None:
-            self._dead_letter_queue.grant(
-                iam.ServicePrincipal(
-                    "profile.amazonaws.com",
-                    conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
-                ),
-                "sqs:SendMessage",
-            )
-            # Customer Profiles may try the queue when it makes the domain.
-            policy = self._dead_letter_queue.node.try_find_child("Policy")
-            if policy is not None:
-                domain.node.add_dependency(policy)
+        self._let_service_in(domain)
         return domain
+
+    def _let_service_in(self, domain: customer_profiles.CfnDomain) -> None:
+        """Let Customer Profiles use the key and the queue, on behalf of this domain alone."""
+        stack = cdk.Stack.of(domain)
+        # Made of the name: the domain's own reference would come after the key that it needs.
+        arn = stack.format_arn(
+            service="profile", resource="domains", resource_name=self._domain_name
+        )
+        account = {"aws:SourceAccount": stack.account}
+        # In calls for an object type the source is domains/{domain}/objects/{object type}.
+        on_behalf = {
+            "StringEquals": account,
+            "ArnLike": {"aws:SourceArn": [arn, f"{arn}/*"]},
+        }
+        if self._encryption_key is not None:
+            _let_into_key(
+                domain,
+                self._encryption_key,
+                ("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
+                on_behalf,
+                "encryption_key",
+            )
+        queue = self._dead_letter_queue
+        if queue is None:
+            return
+        added = queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(_SERVICE)],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={"StringEquals": account, "ArnEquals": {"aws:SourceArn": arn}},
+            )
+        )
+        if not added.statement_added:
+            cdk.Annotations.of(domain).add_warning_v2(
+                "cdk-gtm-connector:customerProfilesQueuePolicy",
+                "dead_letter_queue is imported, so its policy is not written here: it must allow "
+                f"sqs:SendMessage to {_SERVICE}, and the policy of its key, if it has one, "
+                "kms:GenerateDataKey and kms:Decrypt.",
+            )
+        # Customer Profiles may try the queue when it makes the domain.
+        policy = queue.node.try_find_child("Policy")
+        if policy is not None:
+            domain.node.add_dependency(policy)
+        if queue.encryption_master_key is not None:
+            _let_into_key(
+                domain,
+                queue.encryption_master_key,
+                ("kms:GenerateDataKey", "kms:Decrypt"),
+                on_behalf,
+                "dead_letter_queue's key",
+            )
+        elif queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
+            cdk.Annotations.of(domain).add_warning_v2(
+                "cdk-gtm-connector:customerProfilesKeyPolicy",
+                "dead_letter_queue is encrypted with alias/aws/sqs, whose policy lets no service "
+                "in and cannot be changed: encrypt it with SQS_MANAGED, or with a key of your own.",
+            )
 
     def _add_object_type(
         self, scope: Construct, domain: customer_profiles.CfnDomain | None
@@ -475,6 +542,31 @@ class _Made:
                 case customer_profiles.CfnEventTrigger() if construct.domain_name == domain_name:
                     made.trigger_names.add(construct.event_trigger_name)
         return made
+
+
+def _let_into_key(
+    domain: customer_profiles.CfnDomain,
+    key: kms.IKey,
+    actions: Sequence[str],
+    conditions: Mapping[str, object],
+    name: str,
+) -> None:
+    # Not grant(): for an imported key it says that it has granted, and writes nothing.
+    added = key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal(_SERVICE)],
+            actions=list(actions),
+            resources=["*"],
+            conditions=conditions,
+        ),
+        True,  # noqa: FBT003 - jsii: allow_no_op is positional
+    )
+    if not added.statement_added:
+        cdk.Annotations.of(domain).add_warning_v2(
+            "cdk-gtm-connector:customerProfilesKeyPolicy",
+            f"{name} is imported, so its policy is not written here: it must allow "
+            f"{', '.join(actions)} to {_SERVICE}.",
+        )
 
 
 def _field(

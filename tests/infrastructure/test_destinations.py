@@ -17,11 +17,12 @@ from cdk_gtm_connector import (
     Destination,
     EventBridgeDestination,
     FirehoseDestination,
+    IamAuthorizer,
     KinesisDestination,
     PinpointDestination,
 )
 from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, STREAM_ARN
-from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
+from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -312,6 +313,70 @@ class TestNames:
         add_connector(cdk.Stack(), destination=Anything(), anonymous_user_attributes=["n" * 999])
         with pytest.raises(ValueError, match=r"^anonymous_user_attributes must .*, got ''$"):
             add_connector(cdk.Stack(), destination=Anything(), anonymous_user_attributes=[""])
+
+
+WARNING = "cdk-gtm-connector:unsettableUserAttributes"
+
+
+class TestUnsettable:
+    """User attributes that become a profile's, and that nobody may set."""
+
+    @pytest.mark.parametrize(
+        ("props", "authorized", "unsettable"),
+        [
+            ({}, False, "plan, email"),
+            ({}, True, None),
+            ({"anonymous_user_attributes": ["plan"]}, False, "email"),
+            ({"anonymous_user_attributes": "*"}, False, None),
+            ({"anonymous_user_attributes": ["email", "plan", "more"]}, False, None),
+            # Without an authorizer there is nobody who is authenticated.
+            ({"authenticated_user_attributes": ["plan", "email"]}, False, "plan, email"),
+            ({"authenticated_user_attributes": ["plan"]}, True, "email"),
+            (
+                {
+                    "anonymous_user_attributes": ["plan"],
+                    "authenticated_user_attributes": ["email"],
+                },
+                True,
+                None,
+            ),
+        ],
+    )
+    def test_they_get_a_warning(
+        self, props: dict[str, Any], *, authorized: bool, unsettable: str | None
+    ) -> None:
+        stack = cdk.Stack()
+        connector = add_connector(
+            stack,
+            destination=profiles(user_attributes={"plan": "Attributes.p", "email": "EmailAddress"}),
+            authorizer=IamAuthorizer() if authorized else None,
+            **props,
+        )
+        words = None if unsettable is None else f"Nobody may set the user attributes {unsettable},"
+        assert warnings(stack).get(WARNING, "").startswith(words or "")
+        assert (WARNING in warnings(stack)) == (words is not None)
+        cdk.Annotations.of(connector).acknowledge_warning(WARNING)
+        assert warnings(stack) == {}
+
+    def test_in_a_fan_out_there_is_one(self) -> None:
+        stack = cdk.Stack()
+        given = [
+            profiles(user_attributes=["plan", "city"]),
+            PinpointDestination("a"),
+            profiles(object_type_name="B", user_attributes=["city", "zip"], construct_id="B"),
+        ]
+        add_connector(stack, destination=None, destinations=given)
+        assert "attributes plan, city, zip, which" in warnings(stack)[WARNING]
+
+    def test_who_may_be_known_only_at_deployment(self) -> None:
+        stack = cdk.Stack()
+        name = cdk.CfnParameter(stack, "Name").value_as_string
+        add_connector(
+            stack,
+            destination=profiles(user_attributes=["plan"]),
+            anonymous_user_attributes=[name],
+        )
+        assert warnings(stack) == {}
 
 
 class TestOwn:
