@@ -16,8 +16,9 @@ from constructs import Construct
 from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
+from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION, Delivering, DeliveryOptions
 from cdk_gtm_connector.destinations import Destination
-from cdk_gtm_connector.validation import check_duration, check_number, shown
+from cdk_gtm_connector.validation import check_number, shown
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigateway as apigateway
@@ -32,7 +33,15 @@ _OWN_IDS = (
     *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
     *("Queue", "Topic", "WebAcl", "WebAclAssociation"),
 )
-_MAX_SQS_RETENTION = cdk.Duration.days(14)
+_DEFAULTS = DeliveryOptions(
+    batch_size=10_000,
+    max_batching_window=cdk.Duration.seconds(5),
+    max_concurrency=2,
+    memory_size=256,
+    timeout=cdk.Duration.minutes(1),
+    max_receive_count=10,
+    message_retention=cdk.Duration.days(4),
+)
 _MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
 _MAX_DESTINATIONS = 100  # subscriptions of a topic that takes as much
 
@@ -69,7 +78,9 @@ class GtmConnector(Construct):
         destination: Where the events go. Give this or ``destinations``.
         destinations: Where the events go, each of them to all: 1 to 100 (SNS's limit for a topic of
             large messages), each with its own ``construct_id``. One is the same as ``destination``.
-            A destination is one connector's: another connector takes another object.
+            A destination is one connector's: another connector takes another object. The props
+            from ``batch_size`` to ``message_retention`` are those of all that have no
+            :class:`~cdk_gtm_connector.DeliveryOptions` of their own.
         anonymous_user_attributes: Names of the user attributes (``usat_…``) that anybody may
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
             through. A name is at most as long as every destination takes it, 50 characters with
@@ -122,7 +133,8 @@ class GtmConnector(Construct):
 
     Raises:
         ValueError: A prop is out of its range; the message names it and the value given.
-        TypeError: ``destination``, or one of ``destinations``, is no :class:`Destination`.
+        TypeError: ``destination``, or one of ``destinations``, is no :class:`Destination`, or a
+            duration is none.
     """
 
     def __init__(
@@ -155,9 +167,6 @@ class GtmConnector(Construct):
         cloud_watch_role: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
-        max_batching_window = max_batching_window or cdk.Duration.seconds(5)
-        timeout = timeout or cdk.Duration.minutes(1)
-        message_retention = message_retention or cdk.Duration.days(4)
         destinations = _checked_destinations(destination, destinations)
         longest = min(
             (limit for each in destinations if (limit := each.max_attribute_name) is not None),
@@ -175,20 +184,16 @@ class GtmConnector(Construct):
             check_number("throttling_rate_limit", throttling_rate_limit, 1, 1_000_000)
         if throttling_burst_limit is not None:
             check_number("throttling_burst_limit", throttling_burst_limit, 1, 1_000_000)
-        _check_batching(batch_size, max_batching_window)
-        check_number("max_concurrency", max_concurrency, 2, 1_000)
-        check_number("memory_size", memory_size, 128, 10_240, "MB")
-        if timeout.is_unresolved():
-            # CloudFormation cannot multiply, and the queue hides a message for 6 times this.
-            raise ValueError("timeout must be known when the app is synthesized, got a token")
-        check_duration("timeout", timeout, cdk.Duration.seconds(30), cdk.Duration.minutes(15))
-        check_number("max_receive_count", max_receive_count, 1, 1_000)
-        check_duration(
-            "message_retention",
-            message_retention,
-            cdk.Duration.minutes(1),
-            _MAX_SQS_RETENTION.minus(cdk.Duration.days(1)),
+        common = DeliveryOptions(
+            batch_size=batch_size,
+            max_batching_window=max_batching_window,
+            max_concurrency=max_concurrency,
+            memory_size=memory_size,
+            timeout=timeout,
+            max_receive_count=max_receive_count,
+            message_retention=message_retention,
         )
+        delivering = [Delivering.of(each.delivery, common, _DEFAULTS) for each in destinations]
 
         scopes: list[Construct] = []
         for number, each in enumerate(destinations):
@@ -198,14 +203,7 @@ class GtmConnector(Construct):
             # The first one's ids are those of the only one: it takes over its queue.
             scopes.append(own if number else self)
         queues = [
-            _add_queues(
-                scope,
-                max_receive_count=max_receive_count,
-                message_retention=message_retention,
-                # AWS's recommendation for an SQS event source: 6 times the function's timeout.
-                visibility_timeout=cdk.Duration.seconds(6 * timeout.to_seconds()),
-            )
-            for scope in scopes
+            _add_queues(scope, options) for scope, options in zip(scopes, delivering, strict=True)
         ]
         self._queue, self._dead_letter_queue = queues[0]
         self._topic = None if len(destinations) == 1 else _add_topic(self)
@@ -259,15 +257,15 @@ class GtmConnector(Construct):
                 authenticated_user_attributes=authenticated_user_attributes,
                 allowed_origins=cors.origins,
                 accept_client_timestamp=accept_client_timestamp,
-                batch_size=batch_size,
-                max_batching_window=max_batching_window,
-                max_concurrency=max_concurrency,
-                memory_size=memory_size,
-                timeout=timeout,
+                batch_size=options.batch_size,
+                max_batching_window=options.max_batching_window,
+                max_concurrency=options.max_concurrency,
+                memory_size=options.memory_size,
+                timeout=options.timeout,
                 log_retention=log_retention,
             )
-            for scope, each, (queue, dead_letter_queue) in zip(
-                scopes, destinations, queues, strict=True
+            for scope, each, (queue, dead_letter_queue), options in zip(
+                scopes, destinations, queues, delivering, strict=True
             )
         ]
         # The function that is still the old destination's would take what is meant for the new one,
@@ -421,20 +419,14 @@ def _of_kind(must_be: str, given: Sequence[object]) -> Sequence[Destination]:
     return checked
 
 
-def _add_queues(
-    scope: Construct,
-    *,
-    max_receive_count: int,
-    message_retention: cdk.Duration,
-    visibility_timeout: cdk.Duration,
-) -> tuple[sqs.Queue, sqs.Queue]:
+def _add_queues(scope: Construct, options: Delivering) -> tuple[sqs.Queue, sqs.Queue]:
     """Add a queue and its dead-letter queue to ``scope``."""
     dead_letter_queue = sqs.Queue(
         scope,
         "DeadLetterQueue",
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=_MAX_SQS_RETENTION,
+        retention_period=MAX_SQS_RETENTION,
         # What is in it was accepted: it is somebody's to look at.
         removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
@@ -443,11 +435,11 @@ def _add_queues(
         "Queue",
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=message_retention,
+        retention_period=options.message_retention,
         removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-        visibility_timeout=visibility_timeout,
+        visibility_timeout=options.visibility_timeout,
         dead_letter_queue=sqs.DeadLetterQueue(
-            queue=dead_letter_queue, max_receive_count=max_receive_count
+            queue=dead_letter_queue, max_receive_count=options.max_receive_count
         ),
     )
     return queue, dead_letter_queue
@@ -482,17 +474,3 @@ def _check_names(prop: str, names: Sequence[str] | Literal["*"], longest: int | 
             raise ValueError(f"{prop} must hold names of 1 to {longest} characters, got {name!r}")
         if name == "*":
             raise ValueError(f'{prop} must be "*" itself to allow all names, got {list(names)!r}')
-
-
-def _check_batching(batch_size: int, window: cdk.Duration) -> None:
-    check_number("batch_size", batch_size, 1, 10_000)
-    check_duration(
-        "max_batching_window", window, cdk.Duration.seconds(0), cdk.Duration.seconds(300)
-    )
-    if cdk.Token.is_unresolved(batch_size) or window.is_unresolved():
-        return
-    if batch_size > 10 and window.to_milliseconds() < 1000:  # noqa: PLR2004 - Lambda's limits
-        raise ValueError(
-            "max_batching_window must be at least 1 second with a batch_size over 10, got "
-            f"{window.to_human_string()} with a batch_size of {batch_size:,}"
-        )

@@ -33,10 +33,10 @@ def check_number(name: str, value: int, low: int, high: int, unit: str = "") -> 
         )
 
 
-def check_duration(name: str, value: cdk.Duration, low: cdk.Duration, high: cdk.Duration) -> None:
+def check_duration(name: str, value: object, low: cdk.Duration, high: cdk.Duration) -> None:
     """Raise ``ValueError`` unless ``value`` is in whole seconds and ``low <= value <= high``.
 
-    Unresolved tokens pass.
+    Unresolved tokens pass. What is no duration is a ``TypeError``.
 
     Args:
         name: The prop as the caller wrote it.
@@ -44,6 +44,10 @@ def check_duration(name: str, value: cdk.Duration, low: cdk.Duration, high: cdk.
         low: Shortest duration allowed, inclusive.
         high: Longest duration allowed, inclusive.
     """
+    if not isinstance(value, cdk.Duration):
+        raise TypeError(
+            f"{name} must be a Duration, such as Duration.seconds(60), got {shown(value)}"
+        )
     if value.is_unresolved():
         return
     milliseconds = value.to_milliseconds()

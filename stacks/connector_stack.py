@@ -98,7 +98,9 @@ class ConnectorStack(cdk.Stack):
 
     def _event_bridge(self, settings: Settings) -> gtm.EventBridgeDestination:
         bus = cdk.aws_events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)
-        props = {} if settings.event_source is None else {"source": settings.event_source}
+        props: dict[str, Any] = (
+            {} if settings.event_source is None else {"source": settings.event_source}
+        )
         try:
             return gtm.EventBridgeDestination(bus, **props)
         except ValueError as error:

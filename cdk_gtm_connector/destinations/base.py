@@ -6,6 +6,7 @@ import re
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, final
 
+from cdk_gtm_connector.delivery_options import DeliveryOptions
 from cdk_gtm_connector.validation import matches, shown
 
 if TYPE_CHECKING:
@@ -26,27 +27,44 @@ class Destination(ABC):
         construct_id: Names what belongs to this destination where there are several, such as its
             queue. Once deployed, another one is another queue. Default: the kind of destination,
             for example ``Kinesis``.
+        delivery: How this destination's events are delivered, where that differs from the
+            connector's others. Default: as the connector says.
 
     Raises:
         ValueError: ``construct_id`` is not letters and digits that begin with a capital.
+        TypeError: ``delivery`` is no :class:`~cdk_gtm_connector.DeliveryOptions`.
     """
 
-    # For a subclass that has no use for the argument and does not pass it on.
+    # For a subclass that has no use for the arguments and does not pass them on.
     _construct_id: str | None = None
+    _delivery: DeliveryOptions | None = None
     _connector: str | None = None
 
-    def __init__(self, *, construct_id: str | None = None) -> None:
+    def __init__(
+        self, *, construct_id: str | None = None, delivery: DeliveryOptions | None = None
+    ) -> None:
         if construct_id is not None and not matches(_CONSTRUCT_ID, construct_id):
             raise ValueError(
                 "construct_id must be 1 to 64 letters and digits, the first a capital, got "
                 f"{shown(construct_id)}"
             )
+        if delivery is not None and not isinstance(delivery, DeliveryOptions):
+            raise TypeError(
+                "delivery must be a DeliveryOptions, such as DeliveryOptions(max_concurrency=10), "
+                f"got {shown(delivery)}"
+            )
         self._construct_id = construct_id
+        self._delivery = delivery
 
     @property
     def construct_id(self) -> str:
         """Names what belongs to this destination where there are several."""
         return self._construct_id or type(self).__name__.removesuffix("Destination")
+
+    @property
+    def delivery(self) -> DeliveryOptions | None:
+        """How this destination's events are delivered; ``None`` as the connector says."""
+        return self._delivery
 
     @property
     def max_attribute_name(self) -> int | None:

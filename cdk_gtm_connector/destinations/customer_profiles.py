@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
+
 ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type."""
 
@@ -224,6 +226,7 @@ class CustomerProfilesDestination(Destination):
         event_trigger: A trigger for a named event. Default: none.
         requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         ValueError: A prop is out of its range; the message names it and the value given.
@@ -244,8 +247,9 @@ class CustomerProfilesDestination(Destination):
         event_trigger: ProfileEventTrigger | None = None,
         requests_per_second: int | None = None,
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
+        super().__init__(construct_id=construct_id, delivery=delivery)
         _check_name("domain_name", domain_name)
         _check_constructs(encryption_key, dead_letter_queue, event_trigger)
         if not create_domain:

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_events as events
     from aws_cdk import aws_lambda as lambda_
 
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
+
 DETAIL_TYPE: Final = "GTM Event"
 """``detail-type`` of every event. The function writes it."""
 
@@ -31,6 +33,7 @@ class EventBridgeDestination(Destination):
             with ``aws.`` (EventBridge's limits). The function may put events of this source only.
             Default: ``cdk-gtm-connector``.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         ValueError: ``source`` is one that EventBridge refuses.
@@ -43,8 +46,9 @@ class EventBridgeDestination(Destination):
         *,
         source: str = "cdk-gtm-connector",
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
+        super().__init__(construct_id=construct_id, delivery=delivery)
         check_construct(
             "event_bus",
             event_bus,

@@ -13,6 +13,8 @@ from cdk_gtm_connector.validation import check_construct, check_number, number_t
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
+
 # What takes a Firehose record for one document, by the L1's attribute that configures it.
 _RECORD_BY_RECORD: Final = {
     "amazonopensearchservice_destination_configuration": "OpenSearch",
@@ -46,6 +48,7 @@ class FirehoseDestination(Destination):
             much, and 10,000 of them are 20 requests instead of 3. Default: 500, which S3 and
             Redshift do not tell from 1.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         TypeError: ``delivery_stream`` is a name, an ARN or a ``CfnDeliveryStream``.
@@ -60,8 +63,9 @@ class FirehoseDestination(Destination):
         *,
         events_per_record: int = 500,
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
+        super().__init__(construct_id=construct_id, delivery=delivery)
         check_construct(
             "delivery_stream",
             delivery_stream,

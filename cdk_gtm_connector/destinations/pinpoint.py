@@ -14,6 +14,8 @@ from cdk_gtm_connector.validation import check_number, matches, number_text, sho
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
+
 
 class PinpointDestination(Destination):
     """Amazon Pinpoint's ``PutEvents``.
@@ -27,6 +29,7 @@ class PinpointDestination(Destination):
         requests_per_second: The account's quota for ``PutEvents`` in the Region, 1 to 100,000.
             Default: 15, which is AWS's default.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         ValueError: ``application_id`` is not letters, digits and hyphens, or another prop is out of
@@ -42,8 +45,9 @@ class PinpointDestination(Destination):
         *,
         requests_per_second: int | None = None,
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
+        super().__init__(construct_id=construct_id, delivery=delivery)
         if not cdk.Token.is_unresolved(application_id) and not matches(
             self._APPLICATION_ID, application_id
         ):
