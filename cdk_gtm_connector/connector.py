@@ -40,7 +40,7 @@ _DEFAULTS = DeliveryOptions(
     memory_size=256,
     timeout=cdk.Duration.minutes(1),
     max_receive_count=10,
-    message_retention=cdk.Duration.days(4),
+    message_retention=cdk.Duration.days(7),
 )
 _MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
 _MAX_DESTINATIONS = 100  # subscriptions of a topic that takes as much
@@ -122,9 +122,12 @@ class GtmConnector(Construct):
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
             to 1,000 (SQS's limit). Default: 10, which with the default ``timeout`` bridges an
             outage of the destination of an hour.
-        message_retention: How long a message waits for delivery, 1 minute to 13 days: less than
-            the dead-letter queue's 14 days, because a message's age moves along with it. Default:
-            4 days.
+        message_retention: How long a message waits for delivery, 1 minute to 13 days. Then it is
+            gone, without a word, so watch ``queue.metric_approximate_age_of_oldest_message()``. It
+            is less than the dead-letter queue's 14 days (SQS's limit), which count from when the
+            message was first sent, not from when it was moved there. Default: 7 days, which leaves
+            a week to notice that a destination does not keep up, and to what is moved at the end
+            of it a week in the dead-letter queue.
         log_retention: How long the access log and the function's log are kept. Neither holds
             customer data. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes

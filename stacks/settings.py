@@ -177,7 +177,7 @@ class Settings:
             memory_size=_read(node, "memory_size", _whole_number, "256"),
             timeout=_read(node, "timeout", _seconds, "60"),
             max_receive_count=_read(node, "max_receive_count", _whole_number, "10"),
-            message_retention=_read(node, "message_retention", _days, "4"),
+            message_retention=_read(node, "message_retention", _days, "7"),
             log_retention=_read(node, "log_retention", _retention, "90"),
             cloud_watch_role=_read(node, "cloud_watch_role", _boolean, "true"),
             cdk_nag=_read(node, "cdk_nag", _boolean, "true") or False,
