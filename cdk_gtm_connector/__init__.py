@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.collection_api import CollectionApi
     from cdk_gtm_connector.connector import GtmConnector
     from cdk_gtm_connector.delivery import EventDelivery
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
     from cdk_gtm_connector.destinations import (
         CustomerProfilesDestination,
         Destination,
@@ -43,6 +44,7 @@ else:
         "CollectionApi": "collection_api",
         "Cors": "access",
         "CustomerProfilesDestination": "destinations",
+        "DeliveryOptions": "delivery_options",
         "Destination": "destinations",
         "Domain": "domain",
         "EventBridgeDestination": "destinations",
@@ -75,6 +77,7 @@ __all__ = [
     "CollectionApi",
     "Cors",
     "CustomerProfilesDestination",
+    "DeliveryOptions",
     "Destination",
     "Domain",
     "EventBridgeDestination",

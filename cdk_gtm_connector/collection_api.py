@@ -343,11 +343,11 @@ class CollectionApi(Construct):
             response_templates={_JSON: self._cors.answer(body)},
         )
 
-    def deploy_after(self, dependency: IConstruct) -> None:
-        """Let the stage change to what is new here only when ``dependency`` is there."""
+    def deploy_after(self, *dependencies: IConstruct) -> None:
+        """Let the stage change to what is new here only when all of ``dependencies`` is there."""
         deployment = self._api.latest_deployment
         if deployment is not None:  # it is there, with a stage of its own
-            deployment.node.add_dependency(dependency)
+            deployment.node.add_dependency(*dependencies)
 
     @property
     def api(self) -> apigateway.RestApi:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
@@ -14,16 +16,15 @@ from constructs import Construct
 from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
-from cdk_gtm_connector.validation import check_duration, check_number
+from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION, Delivering, DeliveryOptions
+from cdk_gtm_connector.destinations import Destination
+from cdk_gtm_connector.validation import check_number, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from aws_cdk import aws_apigateway as apigateway
     from aws_cdk import aws_lambda as lambda_
 
     from cdk_gtm_connector.access import Authorizer
-    from cdk_gtm_connector.destinations import Destination
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
 
@@ -32,7 +33,15 @@ _OWN_IDS = (
     *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
     *("Queue", "Topic", "WebAcl", "WebAclAssociation"),
 )
-_MAX_SQS_RETENTION = cdk.Duration.days(14)
+_DEFAULTS = DeliveryOptions(
+    batch_size=10_000,
+    max_batching_window=cdk.Duration.seconds(5),
+    max_concurrency=2,
+    memory_size=256,
+    timeout=cdk.Duration.minutes(1),
+    max_receive_count=10,
+    message_retention=cdk.Duration.days(7),
+)
 _MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
 _MAX_DESTINATIONS = 100  # subscriptions of a topic that takes as much
 
@@ -50,9 +59,11 @@ class GtmConnector(Construct):
     The queues belong to the place, not to the kind of destination: whatever is the only one, or the
     first, takes over the queue that was there, with what waits in it. So to move without losing or
     repeating an event, put the new destination *first* and the old one after it, and drop the old
-    one when its queue is empty. A queue outlives its stack and its destination, because it may hold
-    events that were accepted: one that is taken out stays in the account until somebody deletes it,
-    though what is in it expires after ``message_retention``.
+    one when its queue is empty. The endpoint goes over to a new arrangement only when every
+    function that it needs is there and reads its queue; what was accepted until then, and had not
+    been delivered, goes to the new first destination alone. A queue outlives its stack and its
+    destination, because it may hold events that were accepted: one that is taken out stays in the
+    account until somebody deletes it, though what is in it expires after ``message_retention``.
 
     Example:
         >>> GtmConnector(
@@ -67,11 +78,16 @@ class GtmConnector(Construct):
         destination: Where the events go. Give this or ``destinations``.
         destinations: Where the events go, each of them to all: 1 to 100 (SNS's limit for a topic of
             large messages), each with its own ``construct_id``. One is the same as ``destination``.
+            A destination is one connector's: another connector takes another object. The props
+            from ``batch_size`` to ``message_retention`` are those of all that have no
+            :class:`~cdk_gtm_connector.DeliveryOptions` of their own.
         anonymous_user_attributes: Names of the user attributes (``usat_…``) that anybody may
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
             through. A name is at most as long as every destination takes it, 50 characters with
             Pinpoint. Default: none, because anyone who knows an endpoint id could change its
-            segments and messages.
+            segments and messages. What a destination is told to use (``user_attributes`` of
+            ``CustomerProfilesDestination``) and nobody may set gets a warning,
+            ``cdk-gtm-connector:unsettableUserAttributes``.
         authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for.
             Default: ``"*"``.
         authorizer: Who may use ``/events/authenticated``, such as a
@@ -106,9 +122,12 @@ class GtmConnector(Construct):
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
             to 1,000 (SQS's limit). Default: 10, which with the default ``timeout`` bridges an
             outage of the destination of an hour.
-        message_retention: How long a message waits for delivery, 1 minute to 13 days: less than
-            the dead-letter queue's 14 days, because a message's age moves along with it. Default:
-            4 days.
+        message_retention: How long a message waits for delivery, 1 minute to 13 days. Then it is
+            gone, without a word, so watch ``queue.metric_approximate_age_of_oldest_message()``. It
+            is less than the dead-letter queue's 14 days (SQS's limit), which count from when the
+            message was first sent, not from when it was moved there. Default: 7 days, which leaves
+            a week to notice that a destination does not keep up, and to what is moved at the end
+            of it a week in the dead-letter queue.
         log_retention: How long the access log and the function's log are kept. Neither holds
             customer data. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
@@ -117,6 +136,8 @@ class GtmConnector(Construct):
 
     Raises:
         ValueError: A prop is out of its range; the message names it and the value given.
+        TypeError: ``destination``, or one of ``destinations``, is no :class:`Destination`, or a
+            duration is none.
     """
 
     def __init__(
@@ -149,9 +170,6 @@ class GtmConnector(Construct):
         cloud_watch_role: bool = False,
     ) -> None:
         super().__init__(scope, construct_id)
-        max_batching_window = max_batching_window or cdk.Duration.seconds(5)
-        timeout = timeout or cdk.Duration.minutes(1)
-        message_retention = message_retention or cdk.Duration.days(4)
         destinations = _checked_destinations(destination, destinations)
         longest = min(
             (limit for each in destinations if (limit := each.max_attribute_name) is not None),
@@ -169,36 +187,26 @@ class GtmConnector(Construct):
             check_number("throttling_rate_limit", throttling_rate_limit, 1, 1_000_000)
         if throttling_burst_limit is not None:
             check_number("throttling_burst_limit", throttling_burst_limit, 1, 1_000_000)
-        _check_batching(batch_size, max_batching_window)
-        check_number("max_concurrency", max_concurrency, 2, 1_000)
-        check_number("memory_size", memory_size, 128, 10_240, "MB")
-        if timeout.is_unresolved():
-            # CloudFormation cannot multiply, and the queue hides a message for 6 times this.
-            raise ValueError("timeout must be known when the app is synthesized, got a token")
-        check_duration("timeout", timeout, cdk.Duration.seconds(30), cdk.Duration.minutes(15))
-        check_number("max_receive_count", max_receive_count, 1, 1_000)
-        check_duration(
-            "message_retention",
-            message_retention,
-            cdk.Duration.minutes(1),
-            _MAX_SQS_RETENTION.minus(cdk.Duration.days(1)),
+        common = DeliveryOptions(
+            batch_size=batch_size,
+            max_batching_window=max_batching_window,
+            max_concurrency=max_concurrency,
+            memory_size=memory_size,
+            timeout=timeout,
+            max_receive_count=max_receive_count,
+            message_retention=message_retention,
         )
+        delivering = [Delivering.of(each.delivery, common, _DEFAULTS) for each in destinations]
 
         scopes: list[Construct] = []
         for number, each in enumerate(destinations):
+            each.claim(self)
             own = Construct(self, each.construct_id)
             each.add_resources(own)
             # The first one's ids are those of the only one: it takes over its queue.
             scopes.append(own if number else self)
         queues = [
-            _add_queues(
-                scope,
-                max_receive_count=max_receive_count,
-                message_retention=message_retention,
-                # AWS's recommendation for an SQS event source: 6 times the function's timeout.
-                visibility_timeout=cdk.Duration.seconds(6 * timeout.to_seconds()),
-            )
-            for scope in scopes
+            _add_queues(scope, options) for scope, options in zip(scopes, delivering, strict=True)
         ]
         self._queue, self._dead_letter_queue = queues[0]
         self._topic = None if len(destinations) == 1 else _add_topic(self)
@@ -252,17 +260,40 @@ class GtmConnector(Construct):
                 authenticated_user_attributes=authenticated_user_attributes,
                 allowed_origins=cors.origins,
                 accept_client_timestamp=accept_client_timestamp,
-                batch_size=batch_size,
-                max_batching_window=max_batching_window,
-                max_concurrency=max_concurrency,
-                memory_size=memory_size,
-                timeout=timeout,
+                batch_size=options.batch_size,
+                max_batching_window=options.max_batching_window,
+                max_concurrency=options.max_concurrency,
+                memory_size=options.memory_size,
+                timeout=options.timeout,
                 log_retention=log_retention,
             )
-            for scope, each, (queue, dead_letter_queue) in zip(
-                scopes, destinations, queues, strict=True
+            for scope, each, (queue, dead_letter_queue), options in zip(
+                scopes, destinations, queues, delivering, strict=True
             )
         ]
+        # The function that is still the old destination's would take what is meant for the new one,
+        # and a queue that nobody reads only fills.
+        self._collection.deploy_after(*self._deliveries)
+        self._warn_of_unsettable(
+            destinations,
+            anonymous_user_attributes,
+            authenticated_user_attributes if authorizer is not None else (),
+        )
+
+    def _warn_of_unsettable(
+        self, destinations: Sequence[Destination], *settable: Sequence[str] | Literal["*"]
+    ) -> None:
+        if "*" in settable or any(map(cdk.Token.is_unresolved, chain(*settable))):
+            return
+        used = dict.fromkeys(chain(*(each.used_user_attributes for each in destinations)))
+        unsettable = [name for name in used if name not in {*chain(*settable)}]
+        if unsettable:
+            cdk.Annotations.of(self).add_warning_v2(
+                "cdk-gtm-connector:unsettableUserAttributes",
+                f"Nobody may set the user attributes {', '.join(unsettable)}, which a destination "
+                "is told to use: name them in anonymous_user_attributes, if anybody may set them, "
+                "or in authenticated_user_attributes with an authorizer; or leave them out there.",
+            )
 
     @property
     def api(self) -> apigateway.RestApi:
@@ -343,14 +374,12 @@ def _checked_destinations(
     if destination is not None:
         if destinations is not None:
             raise ValueError("destinations must not be given with destination, got both")
-        return [destination]
-    if destinations is None:
-        raise ValueError("destination must be given, or destinations, got neither")
-    if not 1 <= len(destinations) <= _MAX_DESTINATIONS:
-        raise ValueError(
-            f"destinations must hold 1 to {_MAX_DESTINATIONS} of them, got {len(destinations)}"
-        )
-    ids = [each.construct_id for each in destinations]
+        checked = _of_kind("destination must be", [destination])
+    else:
+        if destinations is None:
+            raise ValueError("destination must be given, or destinations, got neither")
+        checked = _of_kind("destinations must each be", _listed(destinations))
+    ids = [each.construct_id for each in checked]
     for construct_id in ids:
         if construct_id in _OWN_IDS:
             raise ValueError(
@@ -362,23 +391,45 @@ def _checked_destinations(
                 "destinations must each have a construct_id of its own (two of one kind need to be "
                 f"given one), got {construct_id} {ids.count(construct_id)} times"
             )
+    return checked
+
+
+def _listed(destinations: object) -> Sequence[object]:
+    if isinstance(destinations, str) or not isinstance(destinations, Sequence):
+        raise TypeError(f"destinations must be a list of them, got {shown(destinations)}")
+    if not 1 <= len(destinations) <= _MAX_DESTINATIONS:
+        raise ValueError(
+            f"destinations must hold 1 to {_MAX_DESTINATIONS} of them, got {len(destinations)}"
+        )
+    for number, each in enumerate(destinations):
+        if any(each is other for other in destinations[:number]):
+            raise ValueError(
+                "destinations must each be an object of its own, got the same "
+                f"{type(each).__name__} twice"
+            )
     return destinations
 
 
-def _add_queues(
-    scope: Construct,
-    *,
-    max_receive_count: int,
-    message_retention: cdk.Duration,
-    visibility_timeout: cdk.Duration,
-) -> tuple[sqs.Queue, sqs.Queue]:
+def _of_kind(must_be: str, given: Sequence[object]) -> Sequence[Destination]:
+    checked = []
+    for each in given:
+        if not isinstance(each, Destination):
+            raise TypeError(
+                f"{must_be} a Destination, such as PinpointDestination(application_id=…), got "
+                f"{shown(each)}"
+            )
+        checked.append(each)
+    return checked
+
+
+def _add_queues(scope: Construct, options: Delivering) -> tuple[sqs.Queue, sqs.Queue]:
     """Add a queue and its dead-letter queue to ``scope``."""
     dead_letter_queue = sqs.Queue(
         scope,
         "DeadLetterQueue",
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=_MAX_SQS_RETENTION,
+        retention_period=MAX_SQS_RETENTION,
         # What is in it was accepted: it is somebody's to look at.
         removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
@@ -387,11 +438,11 @@ def _add_queues(
         "Queue",
         encryption=sqs.QueueEncryption.SQS_MANAGED,
         enforce_ssl=True,
-        retention_period=message_retention,
+        retention_period=options.message_retention,
         removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-        visibility_timeout=visibility_timeout,
+        visibility_timeout=options.visibility_timeout,
         dead_letter_queue=sqs.DeadLetterQueue(
-            queue=dead_letter_queue, max_receive_count=max_receive_count
+            queue=dead_letter_queue, max_receive_count=options.max_receive_count
         ),
     )
     return queue, dead_letter_queue
@@ -426,17 +477,3 @@ def _check_names(prop: str, names: Sequence[str] | Literal["*"], longest: int | 
             raise ValueError(f"{prop} must hold names of 1 to {longest} characters, got {name!r}")
         if name == "*":
             raise ValueError(f'{prop} must be "*" itself to allow all names, got {list(names)!r}')
-
-
-def _check_batching(batch_size: int, window: cdk.Duration) -> None:
-    check_number("batch_size", batch_size, 1, 10_000)
-    check_duration(
-        "max_batching_window", window, cdk.Duration.seconds(0), cdk.Duration.seconds(300)
-    )
-    if cdk.Token.is_unresolved(batch_size) or window.is_unresolved():
-        return
-    if batch_size > 10 and window.to_milliseconds() < 1000:  # noqa: PLR2004 - Lambda's limits
-        raise ValueError(
-            "max_batching_window must be at least 1 second with a batch_size over 10, got "
-            f"{window.to_human_string()} with a batch_size of {batch_size:,}"
-        )

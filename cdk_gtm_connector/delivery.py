@@ -32,7 +32,8 @@ class EventDelivery(Construct):
             (AWS's recommendation for SQS event sources).
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
         destination: Where the events go. What it brings along is already there, see
-            :meth:`cdk_gtm_connector.Destination.add_resources`.
+            :meth:`cdk_gtm_connector.Destination.add_resources`; its ``delivery`` is not looked at,
+            what it amounts to is given here.
         anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.

@@ -20,10 +20,13 @@ _PINPOINT_PROPS: Final = {
     "application_id": "pinpoint_app_id",
     "requests_per_second": "pinpoint_requests_per_second",
 }
+_FIREHOSE_PROPS: Final = {"events_per_record": "firehose_events_per_record"}
 _EVENT_BRIDGE_PROPS: Final = {"source": "event_source"}
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
+    "create_domain": "customer_profiles_create_domain",
     "object_type_name": "customer_profiles_object_type",
+    "create_object_type": "customer_profiles_create_object_type",
     "user_attributes": "customer_profiles_attributes",
     "event_type": "customer_profiles_trigger_event",
     "event_trigger's name": "customer_profiles_trigger_event",
@@ -87,11 +90,19 @@ class ConnectorStack(cdk.Stack):
         )
         # aws-cdk-lib adds Firehose's IP ranges to the stack, which nothing here refers to.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
-        return gtm.FirehoseDestination(stream)
+        number = settings.firehose_events_per_record
+        try:
+            if number is None:
+                return gtm.FirehoseDestination(stream)
+            return gtm.FirehoseDestination(stream, events_per_record=number)
+        except ValueError as error:
+            raise SettingError.from_prop(error, _FIREHOSE_PROPS) from error
 
     def _event_bridge(self, settings: Settings) -> gtm.EventBridgeDestination:
         bus = cdk.aws_events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)
-        props = {} if settings.event_source is None else {"source": settings.event_source}
+        props: dict[str, Any] = (
+            {} if settings.event_source is None else {"source": settings.event_source}
+        )
         try:
             return gtm.EventBridgeDestination(bus, **props)
         except ValueError as error:
@@ -108,6 +119,7 @@ class ConnectorStack(cdk.Stack):
             return gtm.CustomerProfilesDestination(
                 domain_name=settings.customer_profiles_domain,
                 create_domain=settings.customer_profiles_create_domain,
+                create_object_type=settings.customer_profiles_create_object_type,
                 event_trigger=(
                     None if event_type is None else gtm.ProfileEventTrigger(event_type=event_type)
                 ),

@@ -39,10 +39,11 @@ class SettingError(Exception):
             names: Settings by prop, where they are called otherwise.
         """
         setting_error = cls.__new__(cls)
-        words = str(error)
+        words, got, value = str(error).partition(", got ")
         for prop, setting in (names or {}).items():
-            if words.startswith(f"{prop} "):
-                words = words.replace(prop, setting, 1)
+            words = re.sub(rf"(?<![\w.]){re.escape(prop)}(?![\w.])", setting, words)
+            value = re.sub(rf"^{re.escape(prop)}(?==)", setting, value)
+        words += got + value
         if words.startswith("rate_limit "):
             words = f"firewall_{words}"
         elif words.startswith("domain's name "):
@@ -69,11 +70,13 @@ class Settings:
         pinpoint_requests_per_second: The account's quota for Pinpoint.
         kinesis_stream_arn: Kinesis data stream that receives the events.
         firehose_delivery_stream_name: Firehose delivery stream that receives the events.
+        firehose_events_per_record: Events that share a Firehose record at the most.
         event_bus_name: EventBridge bus that receives the events.
         event_source: The events' source on it.
         customer_profiles_domain: Customer Profiles domain that receives the events.
         customer_profiles_create_domain: Whether it is made.
-        customer_profiles_object_type: Name of the object type that is made in it.
+        customer_profiles_object_type: Name of the object type in it.
+        customer_profiles_create_object_type: Whether that is made.
         customer_profiles_attributes: User attributes that become the profile's: names, or the
             profile's fields by name.
         customer_profiles_trigger_event: Event type that a trigger is made for.
@@ -91,11 +94,13 @@ class Settings:
     pinpoint_requests_per_second: int | None = None
     kinesis_stream_arn: str = ""
     firehose_delivery_stream_name: str = ""
+    firehose_events_per_record: int | None = None
     event_bus_name: str = "default"
     event_source: str | None = None
     customer_profiles_domain: str = ""
     customer_profiles_create_domain: bool = False
     customer_profiles_object_type: str | None = None
+    customer_profiles_create_object_type: bool = True
     customer_profiles_attributes: Sequence[str] | Mapping[str, str] | None = None
     customer_profiles_trigger_event: str | None = None
     customer_profiles_requests_per_second: int | None = None
@@ -172,7 +177,7 @@ class Settings:
             memory_size=_read(node, "memory_size", _whole_number, "256"),
             timeout=_read(node, "timeout", _seconds, "60"),
             max_receive_count=_read(node, "max_receive_count", _whole_number, "10"),
-            message_retention=_read(node, "message_retention", _days, "4"),
+            message_retention=_read(node, "message_retention", _days, "7"),
             log_retention=_read(node, "log_retention", _retention, "90"),
             cloud_watch_role=_read(node, "cloud_watch_role", _boolean, "true"),
             cdk_nag=_read(node, "cdk_nag", _boolean, "true") or False,
@@ -212,11 +217,13 @@ _OWN = frozenset(
         "pinpoint_requests_per_second",
         "kinesis_stream_arn",
         "firehose_delivery_stream_name",
+        "firehose_events_per_record",
         "event_bus_name",
         "event_source",
         "customer_profiles_domain",
         "customer_profiles_create_domain",
         "customer_profiles_object_type",
+        "customer_profiles_create_object_type",
         "customer_profiles_attributes",
         "customer_profiles_trigger_event",
         "customer_profiles_requests_per_second",
@@ -298,6 +305,9 @@ def _destination(node: Node) -> dict[str, Any]:
                 _delivery_stream_name,
                 _DELIVERY_STREAM_EXAMPLE,
             ),
+            "firehose_events_per_record": _read(
+                node, "firehose_events_per_record", _whole_number, "1"
+            ),
             "event_bus_name": _read(node, "event_bus_name", _event_bus_name, "default"),
             "event_source": _read(node, "event_source", _text, "shop.example"),
             "customer_profiles_domain": _read(
@@ -308,6 +318,9 @@ def _destination(node: Node) -> dict[str, Any]:
             ),
             "customer_profiles_object_type": _read(
                 node, "customer_profiles_object_type", _text, "GtmEvent"
+            ),
+            "customer_profiles_create_object_type": _read(
+                node, "customer_profiles_create_object_type", _boolean, "false"
             ),
             "customer_profiles_attributes": _read(
                 node, "customer_profiles_attributes", _targets, "plan,email=EmailAddress"

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import re
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, final
+
+from cdk_gtm_connector.delivery_options import DeliveryOptions
+from cdk_gtm_connector.validation import matches, shown
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
@@ -16,30 +21,50 @@ _CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
 class Destination(ABC):
     """Where events go. The collector does not know which destination is behind it.
 
+    One object is one connector's: it may hold what it has added to that connector.
+
     Args:
         construct_id: Names what belongs to this destination where there are several, such as its
             queue. Once deployed, another one is another queue. Default: the kind of destination,
             for example ``Kinesis``.
+        delivery: How this destination's events are delivered, where that differs from the
+            connector's others. Default: as the connector says.
 
     Raises:
         ValueError: ``construct_id`` is not letters and digits that begin with a capital.
+        TypeError: ``delivery`` is no :class:`~cdk_gtm_connector.DeliveryOptions`.
     """
 
-    # For a subclass that has no use for the argument and does not pass it on.
+    # For a subclass that has no use for the arguments and does not pass them on.
     _construct_id: str | None = None
+    _delivery: DeliveryOptions | None = None
+    _connector: str | None = None
 
-    def __init__(self, *, construct_id: str | None = None) -> None:
-        if construct_id is not None and not _CONSTRUCT_ID.fullmatch(construct_id):
+    def __init__(
+        self, *, construct_id: str | None = None, delivery: DeliveryOptions | None = None
+    ) -> None:
+        if construct_id is not None and not matches(_CONSTRUCT_ID, construct_id):
             raise ValueError(
                 "construct_id must be 1 to 64 letters and digits, the first a capital, got "
-                f"{construct_id!r}"
+                f"{shown(construct_id)}"
+            )
+        if delivery is not None and not isinstance(delivery, DeliveryOptions):
+            raise TypeError(
+                "delivery must be a DeliveryOptions, such as DeliveryOptions(max_concurrency=10), "
+                f"got {shown(delivery)}"
             )
         self._construct_id = construct_id
+        self._delivery = delivery
 
     @property
     def construct_id(self) -> str:
         """Names what belongs to this destination where there are several."""
         return self._construct_id or type(self).__name__.removesuffix("Destination")
+
+    @property
+    def delivery(self) -> DeliveryOptions | None:
+        """How this destination's events are delivered; ``None`` as the connector says."""
+        return self._delivery
 
     @property
     def max_attribute_name(self) -> int | None:
@@ -48,6 +73,28 @@ class Destination(ABC):
         ``None``, the default, for any.
         """
         return None
+
+    @property
+    def used_user_attributes(self) -> Sequence[str]:
+        """Names of the user attributes that something is made of here, beyond passing them on.
+
+        The connector warns of those that nobody may set. Default: none.
+        """
+        return ()
+
+    @final
+    def claim(self, connector: Construct) -> None:
+        """Make this destination ``connector``'s, before anything is added for it.
+
+        Raises:
+            ValueError: It is another connector's already.
+        """
+        if self._connector is not None:
+            raise ValueError(
+                "destination must be an object of its own in each connector, got the "
+                f"{type(self).__name__} of {self._connector!r} again in {connector.node.path!r}"
+            )
+        self._connector = connector.node.path
 
     # Not abstract: few destinations bring anything of their own.
     def add_resources(self, scope: Construct) -> None:  # noqa: B027

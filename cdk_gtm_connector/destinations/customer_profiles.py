@@ -10,25 +10,37 @@ from typing import TYPE_CHECKING, Final
 import aws_cdk as cdk
 from aws_cdk import aws_customerprofiles as customer_profiles
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.validation import check_duration, check_number
+from cdk_gtm_connector.validation import (
+    check_construct,
+    check_duration,
+    check_number,
+    matches,
+    number_text,
+    shown,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
-    from aws_cdk import aws_sqs as sqs
     from constructs import Construct
+
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
 
 ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type."""
 
+_SERVICE: Final = "profile.amazonaws.com"
 _MAX_NAME: Final = 64
 _NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_NAME}}}", re.ASCII)
+_CUSTOM: Final = re.compile(rf"Attributes\.{_NAME.pattern}", re.ASCII)
 _OBJECT_TYPE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,254}", re.ASCII)
 _MAX_EVENT_TYPE: Final = 255  # of a value that a trigger compares, in characters
+_EVENT_TYPE: Final = re.compile(rf".{{1,{_MAX_EVENT_TYPE}}}", re.DOTALL)
 _MAX_PERIOD: Final = 60
 
 # A field's name has at most 64 characters, and the prefix keeps it apart from the fields below.
@@ -69,8 +81,9 @@ class ProfileEventTrigger:
 
     Args:
         event_type: The tag's ``event``, exactly: 1 to 255 characters (Customer Profiles' limit).
-        name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. Default:
-            the event type, with ``_`` for every other character, cut to 64: ``gtm_click``.
+        name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. It has to
+            be known when the app is synthesized. Default: the event type, with ``_`` for every
+            other character, cut to 64: ``gtm_click``.
         segment: Name of a segment definition: the trigger starts for its profiles only. Default:
             none, for every profile.
         max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
@@ -92,15 +105,22 @@ class ProfileEventTrigger:
     expiration: cdk.Duration | None = None
 
     def __post_init__(self) -> None:
-        if not 1 <= len(self.event_type) <= _MAX_EVENT_TYPE:
+        if not matches(_EVENT_TYPE, self.event_type):
             raise ValueError(
-                f"event_type must be 1 to {_MAX_EVENT_TYPE} characters, got {self.event_type!r}"
+                f"event_type must be 1 to {_MAX_EVENT_TYPE} characters, got "
+                f"{shown(self.event_type)}"
             )
-        if not _NAME.fullmatch(self.trigger_name):
+        if self.name is None and cdk.Token.is_unresolved(self.event_type):
+            # It would be named after the token.
             raise ValueError(
-                "event_trigger's name must be 1 to 64 letters, digits, _ and -, got "
-                f"{self.trigger_name!r}"
+                "event_trigger's name must be given with an event_type that is known only at "
+                "deployment, got None"
             )
+        if cdk.Token.is_unresolved(self.name):
+            raise ValueError(
+                "event_trigger's name must be known when the app is synthesized, got a token"
+            )
+        _check_name("event_trigger's name", self.trigger_name)
         if self.segment is not None:
             _check_name("segment", self.segment)
         if (self.max_invocations is None) != (self.period is None):
@@ -167,8 +187,15 @@ class CustomerProfilesDestination(Destination):
     it.
 
     A domain, and the object type, stay when they are taken out of the stack: with them would go the
-    profiles, and the events in them. To take one over into a new stack, name it, without creating
-    it.
+    profiles, and the events in them. To use what is there from a new stack, name it, with
+    ``create_domain`` and ``create_object_type`` at ``False``; ``cdk import`` brings it back into
+    the stack, see ``docs/migrating-from-pinpoint.md``.
+
+    Customer Profiles is let into the ``encryption_key``, and into the ``dead_letter_queue`` and its
+    key, on behalf of this domain alone. Where these are imported, their policies are somebody
+    else's to write, and a warning says what they must allow:
+    ``cdk-gtm-connector:customerProfilesKeyPolicy`` and
+    ``cdk-gtm-connector:customerProfilesQueuePolicy``.
 
     Example:
         >>> CustomerProfilesDestination(
@@ -183,23 +210,27 @@ class CustomerProfilesDestination(Destination):
         create_domain: Whether the domain is made. Default: no, it exists.
         default_expiration: How long the new domain keeps what comes in, 1 to 1,098 days (Customer
             Profiles' limit). Default: 366 days.
-        encryption_key: Encrypts the new domain. Default: a key of AWS's.
+        encryption_key: Encrypts the new domain: a symmetric key in its Region. Default: a key of
+            AWS's.
         dead_letter_queue: Where the new domain reports what it cannot ingest from *other*
             applications; what this function puts is answered at once. Default: nowhere.
         object_type_name: Name of the object type in the domain: 1 to 255 letters, digits, ``_`` and
             ``-`` that do not begin with a digit or ``-``. Default: ``GtmEvent``.
-        create_object_type: Whether the object type is made. Default: yes.
+        create_object_type: Whether the object type is made. One that exists keeps its own mapping,
+            and has to have ``endpoint_id`` as its unique key. Default: yes.
         user_attributes: Names of the user attributes (``usat_…``) that become the profile's: a
             sequence, for custom attributes of the same names, or a mapping to the profile's fields,
             ``EmailAddress``, ``Address.City`` or ``Attributes.{name}`` for instance. A name has 1
-            to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say.
-            Default: none.
+            to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say,
+            which warns of those that nobody may. Needs ``create_object_type``. Default: none.
         event_trigger: A trigger for a named event. Default: none.
         requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         ValueError: A prop is out of its range; the message names it and the value given.
+        TypeError: A prop is a name or an ARN where a construct is meant.
     """
 
     def __init__(
@@ -216,9 +247,11 @@ class CustomerProfilesDestination(Destination):
         event_trigger: ProfileEventTrigger | None = None,
         requests_per_second: int | None = None,
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
+        super().__init__(construct_id=construct_id, delivery=delivery)
         _check_name("domain_name", domain_name)
+        _check_constructs(encryption_key, dead_letter_queue, event_trigger)
         if not create_domain:
             _refuse_without(
                 "create_domain",
@@ -230,15 +263,20 @@ class CustomerProfilesDestination(Destination):
         check_duration(
             "default_expiration", default_expiration, cdk.Duration.days(1), cdk.Duration.days(1_098)
         )
-        if not cdk.Token.is_unresolved(object_type_name) and not _OBJECT_TYPE_NAME.fullmatch(
-            object_type_name
+        if not cdk.Token.is_unresolved(object_type_name) and not matches(
+            _OBJECT_TYPE_NAME, object_type_name
         ):
             raise ValueError(
                 "object_type_name must be 1 to 255 letters, digits, _ and - that do not begin with "
-                f"a digit or -, got {object_type_name!r}"
+                f"a digit or -, got {shown(object_type_name)}"
             )
         if not create_object_type:
-            _refuse_without("create_object_type", user_attributes=user_attributes or None)
+            if user_attributes:
+                raise ValueError(
+                    "user_attributes must not be given without create_object_type, for an object "
+                    "type that exists has a mapping of its own (map them there, or bring the "
+                    "object type into the stack with cdk import), got create_object_type=False"
+                )
             if create_domain:
                 raise ValueError(
                     "create_object_type must not be False with create_domain, got both: a new "
@@ -258,11 +296,18 @@ class CustomerProfilesDestination(Destination):
         self._requests_per_second = requests_per_second
         self._domain: customer_profiles.CfnDomain | None = None
         self._object_type: customer_profiles.CfnObjectType | None = None
+        # What has to be there before an event is put, if this stack makes it at all.
+        self._needs: cdk.CfnResource | None = None
 
     @property
     def max_attribute_name(self) -> int:
         """255: Customer Profiles' limit for a custom attribute's name."""
         return 255
+
+    @property
+    def used_user_attributes(self) -> Sequence[str]:
+        """See :attr:`Destination.used_user_attributes`: those that become the profile's."""
+        return tuple(self._user_attributes)
 
     @property
     def domain(self) -> customer_profiles.CfnDomain | None:
@@ -276,11 +321,30 @@ class CustomerProfilesDestination(Destination):
 
     def add_resources(self, scope: Construct) -> None:
         """See :meth:`Destination.add_resources`."""
+        made = _Made.of(cdk.Stack.of(scope), self._domain_name, self._object_type_name)
         if self._create_domain:
-            self._domain = self._add_domain(scope)
+            if made.domain is not None:
+                raise ValueError(
+                    "create_domain must not be True for a domain that this stack makes already, "
+                    f"got {self._domain_name!r}"
+                )
+            made.domain = self._domain = self._add_domain(scope)
         if self._create_object_type:
-            self._object_type = self._add_object_type(scope)
+            if made.object_type is not None:
+                raise ValueError(
+                    "object_type_name must not be that of an object type that this stack makes in "
+                    f"the domain {self._domain_name!r} already (take another name, or share it "
+                    f"with create_object_type=False), got {self._object_type_name!r}"
+                )
+            made.object_type = self._object_type = self._add_object_type(scope, made.domain)
+        self._needs = made.object_type or made.domain
         if self._event_trigger is not None:
+            if self._event_trigger.trigger_name in made.trigger_names:
+                raise ValueError(
+                    "event_trigger's name must not be that of a trigger that this stack makes in "
+                    f"the domain {self._domain_name!r} already, got "
+                    f"{self._event_trigger.trigger_name!r}"
+                )
             self._add_event_trigger(scope, self._event_trigger)
 
     def bind(self, function: lambda_.Function) -> None:
@@ -290,7 +354,7 @@ class CustomerProfilesDestination(Destination):
         function.add_environment("CUSTOMER_PROFILES_OBJECT_TYPE_NAME", self._object_type_name)
         if self._requests_per_second is not None:
             function.add_environment(
-                "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", str(self._requests_per_second)
+                "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
             )
         # Customer Profiles has no L2 construct to ask for a grant. It is the permission for
         # BatchPutProfileObject as well: IAM has no action of that name. The service authorization
@@ -308,9 +372,9 @@ class CustomerProfilesDestination(Destination):
                 ],
             )
         )
-        if self._object_type is not None:
+        if self._needs is not None:
             # The first batch would find no such object type, and come back much later.
-            function.node.add_dependency(self._object_type)
+            function.node.add_dependency(self._needs)
 
     def _add_domain(self, scope: Construct) -> customer_profiles.CfnDomain:
         domain = customer_profiles.CfnDomain(
@@ -326,21 +390,70 @@ class CustomerProfilesDestination(Destination):
             ),
         )
         domain.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-        if self._dead_letter_queue is not None:
-            self._dead_letter_queue.grant(
-                iam.ServicePrincipal(
-                    "profile.amazonaws.com",
-                    conditions={"StringEquals": {"aws:SourceAccount": cdk.Stack.of(scope).account}},
-                ),
-                "sqs:SendMessage",
-            )
-            # Customer Profiles may try the queue when it makes the domain.
-            policy = self._dead_letter_queue.node.try_find_child("Policy")
-            if policy is not None:
-                domain.node.add_dependency(policy)
+        self._let_service_in(domain)
         return domain
 
-    def _add_object_type(self, scope: Construct) -> customer_profiles.CfnObjectType:
+    def _let_service_in(self, domain: customer_profiles.CfnDomain) -> None:
+        """Let Customer Profiles use the key and the queue, on behalf of this domain alone."""
+        stack = cdk.Stack.of(domain)
+        # Made of the name: the domain's own reference would come after the key that it needs.
+        arn = stack.format_arn(
+            service="profile", resource="domains", resource_name=self._domain_name
+        )
+        account = {"aws:SourceAccount": stack.account}
+        # In calls for an object type the source is domains/{domain}/objects/{object type}.
+        on_behalf = {
+            "StringEquals": account,
+            "ArnLike": {"aws:SourceArn": [arn, f"{arn}/*"]},
+        }
+        if self._encryption_key is not None:
+            _let_into_key(
+                domain,
+                self._encryption_key,
+                ("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
+                on_behalf,
+                "encryption_key",
+            )
+        queue = self._dead_letter_queue
+        if queue is None:
+            return
+        added = queue.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal(_SERVICE)],
+                actions=["sqs:SendMessage"],
+                resources=[queue.queue_arn],
+                conditions={"StringEquals": account, "ArnEquals": {"aws:SourceArn": arn}},
+            )
+        )
+        if not added.statement_added:
+            cdk.Annotations.of(domain).add_warning_v2(
+                "cdk-gtm-connector:customerProfilesQueuePolicy",
+                "dead_letter_queue is imported, so its policy is not written here: it must allow "
+                f"sqs:SendMessage to {_SERVICE}, and the policy of its key, if it has one, "
+                "kms:GenerateDataKey and kms:Decrypt.",
+            )
+        # Customer Profiles may try the queue when it makes the domain.
+        policy = queue.node.try_find_child("Policy")
+        if policy is not None:
+            domain.node.add_dependency(policy)
+        if queue.encryption_master_key is not None:
+            _let_into_key(
+                domain,
+                queue.encryption_master_key,
+                ("kms:GenerateDataKey", "kms:Decrypt"),
+                on_behalf,
+                "dead_letter_queue's key",
+            )
+        elif queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
+            cdk.Annotations.of(domain).add_warning_v2(
+                "cdk-gtm-connector:customerProfilesKeyPolicy",
+                "dead_letter_queue is encrypted with alias/aws/sqs, whose policy lets no service "
+                "in and cannot be changed: encrypt it with SQS_MANAGED, or with a key of your own.",
+            )
+
+    def _add_object_type(
+        self, scope: Construct, domain: customer_profiles.CfnDomain | None
+    ) -> customer_profiles.CfnObjectType:
         object_type = customer_profiles.CfnObjectType(
             scope,
             "ObjectType",
@@ -372,8 +485,8 @@ class CustomerProfilesDestination(Destination):
             ],
         )
         object_type.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-        if self._domain is not None:
-            object_type.node.add_dependency(self._domain)
+        if domain is not None:
+            object_type.node.add_dependency(domain)
         return object_type
 
     def _add_event_trigger(self, scope: Construct, trigger: ProfileEventTrigger) -> None:
@@ -403,8 +516,61 @@ class CustomerProfilesDestination(Destination):
             event_trigger_limits=trigger.limits,
             segment_filter=trigger.segment,
         )
-        if self._object_type is not None:
-            event_trigger.node.add_dependency(self._object_type)
+        if self._needs is not None:
+            event_trigger.node.add_dependency(self._needs)
+
+
+@dataclass(slots=True)
+class _Made:
+    """What a stack makes already, of the same names, for whichever connector.
+
+    The names are unique in the account: a second one would fail only when it is deployed.
+    """
+
+    domain: customer_profiles.CfnDomain | None
+    object_type: customer_profiles.CfnObjectType | None
+    trigger_names: set[str]
+
+    @classmethod
+    def of(cls, stack: cdk.Stack, domain_name: str, object_type_name: str) -> _Made:
+        made = cls(None, None, set())
+        for construct in stack.node.find_all():
+            match construct:
+                case customer_profiles.CfnDomain() if construct.domain_name == domain_name:
+                    made.domain = construct
+                case customer_profiles.CfnObjectType() if (
+                    construct.domain_name == domain_name
+                    and construct.object_type_name == object_type_name
+                ):
+                    made.object_type = construct
+                case customer_profiles.CfnEventTrigger() if construct.domain_name == domain_name:
+                    made.trigger_names.add(construct.event_trigger_name)
+        return made
+
+
+def _let_into_key(
+    domain: customer_profiles.CfnDomain,
+    key: kms.IKey,
+    actions: Sequence[str],
+    conditions: Mapping[str, object],
+    name: str,
+) -> None:
+    # Not grant(): for an imported key it says that it has granted, and writes nothing.
+    added = key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal(_SERVICE)],
+            actions=list(actions),
+            resources=["*"],
+            conditions=conditions,
+        ),
+        True,  # noqa: FBT003 - jsii: allow_no_op is positional
+    )
+    if not added.statement_added:
+        cdk.Annotations.of(domain).add_warning_v2(
+            "cdk-gtm-connector:customerProfilesKeyPolicy",
+            f"{name} is imported, so its policy is not written here: it must allow "
+            f"{', '.join(actions)} to {_SERVICE}.",
+        )
 
 
 def _field(
@@ -426,20 +592,20 @@ def _targets(user_attributes: Sequence[str] | Mapping[str, str]) -> dict[str, st
         )
     names = list(user_attributes)
     for name in names:
-        if not _USER_ATTRIBUTE.fullmatch(name):
+        if not matches(_USER_ATTRIBUTE, name):
             raise ValueError(
-                f"user_attributes must hold names of 1 to 59 letters, digits, _ and -, got {name!r}"
+                "user_attributes must hold names of 1 to 59 letters, digits, _ and -, got "
+                f"{shown(name)}"
             )
     if len(set(names)) < len(names):
         raise ValueError(f"user_attributes must hold each name once, got {names!r}")
     if not isinstance(user_attributes, Mapping):
         return {name: f"Attributes.{name}" for name in names}
     for target in user_attributes.values():
-        custom = target.removeprefix("Attributes.")
-        if target not in PROFILE_FIELDS and (custom == target or not _NAME.fullmatch(custom)):
+        if target not in PROFILE_FIELDS and not matches(_CUSTOM, target):
             raise ValueError(
                 "user_attributes must map to fields of a profile, such as EmailAddress, "
-                f"Address.City or Attributes.plan, got {target!r}"
+                f"Address.City or Attributes.plan, got {shown(target)}"
             )
     if len(set(user_attributes.values())) < len(names):
         raise ValueError(
@@ -449,8 +615,32 @@ def _targets(user_attributes: Sequence[str] | Mapping[str, str]) -> dict[str, st
 
 
 def _check_name(prop: str, value: str) -> None:
-    if not cdk.Token.is_unresolved(value) and not _NAME.fullmatch(value):
-        raise ValueError(f"{prop} must be 1 to 64 letters, digits, _ and -, got {value!r}")
+    if not cdk.Token.is_unresolved(value) and not matches(_NAME, value):
+        raise ValueError(f"{prop} must be 1 to 64 letters, digits, _ and -, got {shown(value)}")
+
+
+def _check_constructs(key: object, queue: object, trigger: object) -> None:
+    if key is not None:
+        check_construct(
+            "encryption_key",
+            key,
+            "IKey",
+            ("key_arn", "add_to_resource_policy"),
+            'Key.from_key_arn(self, "Key", arn)',
+        )
+    if queue is not None:
+        check_construct(
+            "dead_letter_queue",
+            queue,
+            "IQueue",
+            ("queue_url", "add_to_resource_policy"),
+            'Queue.from_queue_arn(self, "Errors", arn)',
+        )
+    if trigger is not None and not isinstance(trigger, ProfileEventTrigger):
+        raise TypeError(
+            "event_trigger must be a ProfileEventTrigger, such as "
+            f'ProfileEventTrigger(event_type="purchase"), got {shown(trigger)}'
+        )
 
 
 def _refuse_without(switch: str, **props: object) -> None:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.validation import check_construct, matches, shown
 
 if TYPE_CHECKING:
     from aws_cdk import aws_events as events
     from aws_cdk import aws_lambda as lambda_
 
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
+
 DETAIL_TYPE: Final = "GTM Event"
 """``detail-type`` of every event. The function writes it."""
 
 _MAX_SOURCE: Final = 256  # of an event's ``source``, in characters
+_SOURCE: Final = re.compile(rf"(?!aws\.)(?=.*\S).{{1,{_MAX_SOURCE}}}", re.DOTALL | re.IGNORECASE)
 
 
 class EventBridgeDestination(Destination):
@@ -28,9 +33,11 @@ class EventBridgeDestination(Destination):
             with ``aws.`` (EventBridge's limits). The function may put events of this source only.
             Default: ``cdk-gtm-connector``.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         ValueError: ``source`` is one that EventBridge refuses.
+        TypeError: ``event_bus`` is a name, an ARN or a ``CfnEventBus``.
     """
 
     def __init__(
@@ -39,14 +46,21 @@ class EventBridgeDestination(Destination):
         *,
         source: str = "cdk-gtm-connector",
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
-        if not cdk.Token.is_unresolved(source) and (
-            not source.strip() or len(source) > _MAX_SOURCE or source.lower().startswith("aws.")
-        ):
+        super().__init__(construct_id=construct_id, delivery=delivery)
+        check_construct(
+            "event_bus",
+            event_bus,
+            "IEventBus",
+            ("event_bus_arn", "grant_put_events_to"),
+            'EventBus.from_event_bus_name(self, "Bus", name), or from_event_bus_arn with an ARN '
+            "or a CfnEventBus's attr_arn",
+        )
+        if not cdk.Token.is_unresolved(source) and not matches(_SOURCE, source):
             raise ValueError(
                 f"source must be 1 to {_MAX_SOURCE} characters that do not begin with aws., got "
-                f"{source!r}"
+                f"{shown(source)}"
             )
         self._event_bus = event_bus
         self._source = source

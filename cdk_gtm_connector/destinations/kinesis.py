@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.validation import check_construct
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kinesis as kinesis
     from aws_cdk import aws_lambda as lambda_
+
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
 
 
 class KinesisDestination(Destination):
@@ -18,10 +21,27 @@ class KinesisDestination(Destination):
         stream: Receives the events, one JSON object each. If it is encrypted with a customer's key
             and is imported, import it with its ``encryption_key``: the function needs the key too.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
+
+    Raises:
+        TypeError: ``stream`` is an ARN or a ``CfnStream``.
     """
 
-    def __init__(self, stream: kinesis.IStream, *, construct_id: str | None = None) -> None:
-        super().__init__(construct_id=construct_id)
+    def __init__(
+        self,
+        stream: kinesis.IStream,
+        *,
+        construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
+    ) -> None:
+        super().__init__(construct_id=construct_id, delivery=delivery)
+        check_construct(
+            "stream",
+            stream,
+            "IStream",
+            ("stream_arn", "grant"),
+            'Stream.from_stream_arn(self, "Stream", arn), with a CfnStream\'s attr_arn too',
+        )
         self._stream = stream
 
     @property

@@ -9,10 +9,12 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.validation import check_number
+from cdk_gtm_connector.validation import check_number, matches, number_text, shown
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
+
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
 
 
 class PinpointDestination(Destination):
@@ -27,6 +29,7 @@ class PinpointDestination(Destination):
         requests_per_second: The account's quota for ``PutEvents`` in the Region, 1 to 100,000.
             Default: 15, which is AWS's default.
         construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
 
     Raises:
         ValueError: ``application_id`` is not letters, digits and hyphens, or another prop is out of
@@ -42,14 +45,15 @@ class PinpointDestination(Destination):
         *,
         requests_per_second: int | None = None,
         construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
     ) -> None:
-        super().__init__(construct_id=construct_id)
-        if not cdk.Token.is_unresolved(application_id) and not self._APPLICATION_ID.fullmatch(
-            application_id
+        super().__init__(construct_id=construct_id, delivery=delivery)
+        if not cdk.Token.is_unresolved(application_id) and not matches(
+            self._APPLICATION_ID, application_id
         ):
             raise ValueError(
                 "application_id must be a Pinpoint project ID of 1 to 64 letters, digits and "
-                f"hyphens, got {application_id!r}"
+                f"hyphens, got {shown(application_id)}"
             )
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
@@ -71,7 +75,9 @@ class PinpointDestination(Destination):
         function.add_environment("DESTINATION", "pinpoint")
         function.add_environment("PINPOINT_APPLICATION_ID", self._application_id)
         if self._requests_per_second is not None:
-            function.add_environment("PINPOINT_REQUESTS_PER_SECOND", str(self._requests_per_second))
+            function.add_environment(
+                "PINPOINT_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
+            )
         # Pinpoint has no L2 construct to ask for a grant.
         function.add_to_role_policy(
             iam.PolicyStatement(

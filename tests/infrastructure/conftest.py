@@ -18,7 +18,13 @@ import cdk_gtm_connector
 from cdk_gtm_connector import GtmConnector, SignedTokenAuthorizer
 from stacks import nag
 from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
-from tests.infrastructure.synthesis import APPLICATION_ID, Template, add_connector, synthesize
+from tests.infrastructure.synthesis import (
+    APPLICATION_ID,
+    Template,
+    add_connector,
+    own_warnings,
+    synthesize,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -61,6 +67,20 @@ class Deployable:
     def acknowledged(self) -> list[Mapping[str, Any]]:
         """The violations that are acknowledged, as cdk-nag reports them."""
         return self._reported("suppressedViolations")
+
+    @property
+    def warnings(self) -> dict[str, str]:
+        """What this library warns of, by what acknowledges it."""
+        path = self.outdir / f"{self.stack}.metadata.json"
+        metadata: dict[str, list[dict[str, Any]]] = (
+            json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        )
+        return own_warnings(
+            entry["data"]
+            for entries in metadata.values()
+            for entry in entries
+            if entry["type"] == "aws:cdk:warning"
+        )
 
     def _reported(self, kind: str) -> list[Mapping[str, Any]]:
         path = self.outdir / "validation-report.json"

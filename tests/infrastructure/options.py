@@ -307,7 +307,11 @@ SETTINGS: dict[str, dict[str, str]] = {
     "open": {"anonymous_user_attributes": "*", "accept_client_timestamp": "true"},
     "batches": {"batch_size": "10", "max_batching_window": "0", "timeout": "900"},
     "kinesis": {"destination": "kinesis", "kinesis_stream_arn": STREAM_ARN},
-    "firehose": {"destination": "firehose", "firehose_delivery_stream_name": "events"},
+    "firehose": {
+        "destination": "firehose",
+        "firehose_delivery_stream_name": "events",
+        "firehose_events_per_record": "1",
+    },
     "eventbridge": {"destination": "eventbridge", "event_source": "shop.example"},
     "customer_profiles": {
         "destination": "customer-profiles",

@@ -12,8 +12,10 @@ import aws_cdk as cdk
 from cdk_gtm_connector import GtmConnector, PinpointDestination
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
+
+    from constructs import IConstruct
 
 APPLICATION_ID = "0123456789abcdef0123456789abcdef"
 
@@ -392,3 +394,26 @@ def _readable(value: Any) -> Any:
         case _:
             readable = value
     return readable
+
+
+OWN_WARNINGS = "cdk-gtm-connector:"
+
+
+def warnings(scope: IConstruct) -> dict[str, str]:
+    """Return what this library warns of in ``scope``, by what acknowledges it, a line for each."""
+    return own_warnings(
+        str(entry.data)
+        for construct in scope.node.find_all()
+        for entry in construct.node.metadata
+        if entry.type == "aws:cdk:warning"
+    )
+
+
+def own_warnings(texts: Iterable[str]) -> dict[str, str]:
+    """Return those of ``texts`` that are this library's, by what acknowledges them."""
+    found: dict[str, str] = {}
+    for text in texts:
+        words, _, name = text.removesuffix("]").partition(" [ack: ")
+        if name.startswith(OWN_WARNINGS):
+            found[name] = f"{found[name]}\n{words}" if name in found else words
+    return found

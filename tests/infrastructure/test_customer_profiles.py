@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -9,14 +10,16 @@ import aws_cdk as cdk
 import botocore.session
 import pytest
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_sqs as sqs
 from botocore.model import StructureShape
 
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger
 from cdk_gtm_connector.destinations.customer_profiles import PROFILE_FIELDS
 from tests.infrastructure.options import KEY_ARN
+from tests.infrastructure.synthesis import add_connector, warnings
 
 if TYPE_CHECKING:
-    from tests.infrastructure.conftest import Deployable
+    from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Resource, Template
 
 DOMAIN = "AWS::CustomerProfiles::Domain"
@@ -27,6 +30,18 @@ EVENT_TRIGGER = "AWS::CustomerProfiles::EventTrigger"
 STRUCTURES = {"DomainName", "ProfileId", "Attributes", "EngagementPreferences"}
 # An enumeration, which the fields that end in String replace, and one of Customer Profiles' own.
 ENUMERATIONS = {"Gender", "PartyType", "ProfileType"}
+
+
+ARN = "arn:${AWS::Partition}:profile:${AWS::Region}:${AWS::AccountId}:domains/shop"
+KEY_WARNING = "cdk-gtm-connector:customerProfilesKeyPolicy"
+QUEUE_WARNING = "cdk-gtm-connector:customerProfilesQueuePolicy"
+QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:errors"
+# Against the confused deputy: AWS's page of that name has both conditions for this service, with
+# the domain, and for object types domains/{domain}/objects/{object type}.
+ON_BEHALF = {
+    "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+    "ArnLike": {"aws:SourceArn": [ARN, f"{ARN}/*"]},
+}
 
 
 @pytest.fixture
@@ -64,7 +79,10 @@ class TestDomain:
         _, opened = new.statements(errors)
         assert opened["Principal"] == {"Service": "profile.amazonaws.com"}
         assert opened["Action"] == "sqs:SendMessage"
-        assert opened["Condition"] == {"StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"}}
+        assert opened["Condition"] == {
+            "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
+            "ArnEquals": {"aws:SourceArn": ARN},
+        }
 
     def test_profiles_outlive_the_stack(self, new: Template) -> None:
         for kind in (DOMAIN, OBJECT_TYPE):
@@ -74,6 +92,112 @@ class TestDomain:
         assert new.only(OBJECT_TYPE).depends_on == {new.only(DOMAIN).logical_id}
         assert new.only(EVENT_TRIGGER).depends_on == {new.only(OBJECT_TYPE).logical_id}
         assert new.only(OBJECT_TYPE).logical_id in new.function.depends_on
+
+
+def let_in(template: Template, key: str) -> dict[str, Any]:
+    """Return what a key's policy allows to Customer Profiles."""
+    (found,) = (k for k in template.all("AWS::KMS::Key") if k.logical_id.startswith(key))
+    statements = found.properties["KeyPolicy"]["Statement"]
+    (statement,) = (s for s in statements if "Service" in s["Principal"])
+    return dict(statement)
+
+
+class TestEncryption:
+    """Customer Profiles is let into the key, and into the queue and its key."""
+
+    def test_owned_keys_let_it_in_on_behalf_of_this_domain(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            key = kms.Key(stack, "Domain")
+            queue = sqs.Queue(
+                stack, "Errors", encryption_master_key=kms.Key(stack, "ErrorsKey"), enforce_ssl=True
+            )
+            add_connector(
+                stack,
+                destination=profiles(
+                    create_domain=True, encryption_key=key, dead_letter_queue=queue
+                ),
+            )
+            assert warnings(stack) == {}
+
+        template = synthesized(build)
+        common = {
+            "Effect": "Allow",
+            "Principal": {"Service": "profile.amazonaws.com"},
+            "Resource": "*",
+            "Condition": ON_BEHALF,
+        }
+        assert let_in(template, "Domain") == {
+            **common,
+            "Action": ["kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"],
+        }
+        assert let_in(template, "ErrorsKey") == {
+            **common,
+            "Action": ["kms:GenerateDataKey", "kms:Decrypt"],
+        }
+        # The domain needs the key, so the key must not need the domain.
+        domain = template.only(DOMAIN)
+        for key in template.all("AWS::KMS::Key"):
+            assert domain.logical_id not in json.dumps(key.properties)
+
+    def test_so_does_a_key_that_a_queue_makes(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            queue = sqs.Queue(stack, "Errors", encryption=sqs.QueueEncryption.KMS)
+            add_connector(stack, destination=profiles(create_domain=True, dead_letter_queue=queue))
+
+        assert let_in(synthesized(build), "ErrorsKey")["Condition"] == ON_BEHALF
+
+    def test_one_key_for_both(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            key = kms.Key(stack, "Key")
+            queue = sqs.Queue(stack, "Errors", encryption_master_key=key)
+            add_connector(
+                stack,
+                destination=profiles(
+                    create_domain=True, encryption_key=key, dead_letter_queue=queue
+                ),
+            )
+
+        statements = synthesized(build).only("AWS::KMS::Key").properties["KeyPolicy"]["Statement"]
+        allowed = {
+            action
+            for statement in statements
+            if statement["Principal"] == {"Service": "profile.amazonaws.com"}
+            for action in statement["Action"]
+        }
+        assert allowed == {"kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"}
+
+    def test_whose_policies_are_somebody_elses_is_warned(self) -> None:
+        stack = cdk.Stack()
+        queue = sqs.Queue.from_queue_attributes(
+            stack, "Errors", queue_arn=QUEUE_ARN, key_arn=KEY_ARN
+        )
+        add_connector(
+            stack,
+            destination=profiles(
+                create_domain=True,
+                encryption_key=kms.Key.from_key_arn(stack, "Key", KEY_ARN),
+                dead_letter_queue=queue,
+            ),
+        )
+        found = warnings(stack)
+        assert found.keys() == {KEY_WARNING, QUEUE_WARNING}
+        domains, queues = sorted(found[KEY_WARNING].splitlines(), reverse=True)
+        assert domains.startswith("encryption_key is imported")
+        assert "kms:GenerateDataKey, kms:CreateGrant, kms:Decrypt to profile.a" in domains
+        assert queues.startswith("dead_letter_queue's key is imported")
+        assert "sqs:SendMessage to profile.amazonaws.com" in found[QUEUE_WARNING]
+
+    def test_awss_own_key_for_queues_lets_no_service_in(self) -> None:
+        stack = cdk.Stack()
+        queue = sqs.Queue(stack, "Errors", encryption=sqs.QueueEncryption.KMS_MANAGED)
+        add_connector(stack, destination=profiles(create_domain=True, dead_letter_queue=queue))
+        assert "alias/aws/sqs" in warnings(stack)[KEY_WARNING]
+
+    def test_what_is_not_encrypted_so_gets_no_warning(self) -> None:
+        stack = cdk.Stack()
+        queue = sqs.Queue(stack, "Errors")
+        add_connector(stack, destination=profiles(create_domain=True, dead_letter_queue=queue))
+        assert warnings(stack) == {}
 
 
 class TestObjectType:
@@ -205,6 +329,72 @@ def test_a_trigger_is_named_after_its_event(event_type: str, name: str) -> None:
     assert ProfileEventTrigger(event_type=event_type).trigger_name == name
 
 
+class TestSharing:
+    """Several connectors, or destinations, in one stack."""
+
+    @pytest.mark.parametrize(
+        ("first", "second", "words"),
+        [
+            (
+                {},
+                {},
+                r"object_type_name must not .*'shop' .*create_object_type=False.*, got 'GtmEvent'",
+            ),
+            (
+                {"create_domain": True},
+                {"create_domain": True, "object_type_name": "Blog"},
+                r"create_domain must not be True .*, got 'shop'",
+            ),
+            (
+                {"event_trigger": ProfileEventTrigger(event_type="buy")},
+                {
+                    "create_object_type": False,
+                    "event_trigger": ProfileEventTrigger(event_type="buy"),
+                },
+                r"event_trigger's name must not .*'shop' already, got 'buy'",
+            ),
+        ],
+    )
+    def test_what_would_be_made_twice_is_refused(
+        self, first: dict[str, Any], second: dict[str, Any], words: str
+    ) -> None:
+        stack = cdk.Stack()
+        add_connector(stack, "Shop", destination=profiles(**first))
+        with pytest.raises(ValueError, match=rf"^{words}$"):
+            add_connector(stack, "Blog", destination=profiles(**second))
+        with pytest.raises(ValueError, match=rf"^{words}$"):
+            add_connector(
+                cdk.Stack(),
+                destination=None,
+                destinations=[profiles(**first), profiles(**second, construct_id="Another")],
+            )
+
+    def test_another_stack_may_be_another_account(self) -> None:
+        for stack in (cdk.Stack(), cdk.Stack()):
+            add_connector(stack, destination=profiles())
+
+    def test_what_another_connector_makes_is_waited_for(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            add_connector(stack, "First", destination=profiles(create_domain=True))
+            add_connector(stack, "Own", destination=profiles(object_type_name="Own"))
+            trigger = ProfileEventTrigger(event_type="buy")
+            shares = profiles(create_object_type=False, event_trigger=trigger)
+            add_connector(stack, "Shares", destination=shares)
+
+        template = synthesized(build)
+        domain = template.only(DOMAIN)
+        first = template.only(OBJECT_TYPE, ObjectTypeName="GtmEvent")
+        own = template.only(OBJECT_TYPE, ObjectTypeName="Own")
+        assert domain.logical_id in own.depends_on & first.depends_on
+        assert template.only(EVENT_TRIGGER).depends_on == {first.logical_id}
+        waits_for = {
+            function.logical_id.partition("Delivery")[0]: function.depends_on
+            for function in template.all("AWS::Lambda::Function")
+        }
+        assert first.logical_id in waits_for["First"] & waits_for["Shares"]
+        assert own.logical_id in waits_for["Own"]
+
+
 def profiles(**props: Any) -> CustomerProfilesDestination:
     """Return a destination with ``props`` over what it needs."""
     return CustomerProfilesDestination(**{"domain_name": "shop", **props})
@@ -221,10 +411,12 @@ class TestRefusals:
     @pytest.mark.parametrize(
         ("prop", "value", "shown"),
         [
+            ("domain_name", None, "None"),
             ("domain_name", "", "''"),
             ("domain_name", "a shop", "'a shop'"),
             ("domain_name", "shop/object-types/*", "'shop/object-types/*'"),
             ("domain_name", "x" * 65, repr("x" * 65)),
+            ("object_type_name", None, "None"),
             ("object_type_name", "", "''"),
             ("object_type_name", "*", "'*'"),
             ("object_type_name", "1st", "'1st'"),
@@ -233,6 +425,8 @@ class TestRefusals:
             ("user_attributes", "plan", "'plan'"),  # else: "p", "l", "a" and "n"
             ("user_attributes", ["plan", ""], "''"),
             ("user_attributes", ["e.mail"], "'e.mail'"),
+            ("user_attributes", [7], "7"),
+            ("user_attributes", {"email": None}, "None"),
             ("user_attributes", ["n" * 60], repr("n" * 60)),
             ("user_attributes", ["plan", "plan"], "['plan', 'plan']"),
             ("user_attributes", {"email": "Email"}, "'Email'"),
@@ -255,7 +449,7 @@ class TestRefusals:
         key = kms.Key.from_key_arn(cdk.Stack(), "Key", KEY_ARN)
         with pytest.raises(ValueError, match=r"^encryption_key must not .*create_domain=False$"):
             profiles(encryption_key=key)
-        with pytest.raises(ValueError, match=r"^user_attributes must not .*object_type=False$"):
+        with pytest.raises(ValueError, match=r"^user_attributes must not .*cdk import.*=False$"):
             profiles(create_object_type=False, user_attributes=["plan"])
         with pytest.raises(ValueError, match=r"^create_object_type must not be False with create"):
             profiles(create_object_type=False, create_domain=True)
@@ -264,6 +458,15 @@ class TestRefusals:
         ("props", "words"),
         [
             ({"event_type": ""}, r"event_type must .*, got ''"),
+            ({"event_type": None}, r"event_type must .*, got None"),
+            (
+                {"event_type": cdk.Token.as_string({"Ref": "Chosen"})},
+                r"event_trigger's name must be given with .*, got None",
+            ),
+            (
+                {"name": cdk.Token.as_string({"Ref": "Chosen"})},
+                r"event_trigger's name must be known .*, got a token",
+            ),
             ({"event_type": "x" * 256}, r"event_type must .*"),
             ({"name": "a b"}, r"event_trigger's name must .*, got 'a b'"),
             ({"segment": "a b"}, r"segment must .*, got 'a b'"),
@@ -288,3 +491,13 @@ class TestRefusals:
     def test_a_domain_may_be_known_only_at_deployment(self) -> None:
         parameter = cdk.CfnParameter(cdk.Stack(), "Domain")
         profiles(domain_name=parameter.value_as_string)
+
+    def test_so_may_what_starts_a_trigger_that_has_a_name(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            event_type = cdk.CfnParameter(stack, "Chosen").value_as_string
+            trigger = ProfileEventTrigger(event_type=event_type, name="Chosen")
+            add_connector(stack, destination=profiles(event_trigger=trigger))
+
+        made = synthesized(build).only(EVENT_TRIGGER).properties
+        assert made["EventTriggerName"] == "Chosen"
+        assert '"${Chosen}"' in json.dumps(made["EventTriggerConditions"])

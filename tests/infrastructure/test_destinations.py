@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisfirehose as firehose
 
 from cdk_gtm_connector import (
     CustomerProfilesDestination,
     Destination,
     EventBridgeDestination,
+    FirehoseDestination,
+    IamAuthorizer,
+    KinesisDestination,
     PinpointDestination,
 )
 from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, STREAM_ARN
-from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
+from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +42,11 @@ TOLD: dict[str, dict[str, str]] = {
     "Pinpoint": {"DESTINATION": "pinpoint", "PINPOINT_APPLICATION_ID": APPLICATION_ID},
     "Kinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
     "EncryptedKinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
-    "Firehose": {"DESTINATION": "firehose", "FIREHOSE_DELIVERY_STREAM_NAME": "events"},
+    "Firehose": {
+        "DESTINATION": "firehose",
+        "FIREHOSE_DELIVERY_STREAM_NAME": "events",
+        "FIREHOSE_EVENTS_PER_RECORD": "500",
+    },
     "EventBridge": {
         "DESTINATION": "eventbridge",
         "EVENT_BUS_ARN": BUS_ARN,
@@ -146,6 +156,24 @@ class TestEach:
         assert all(kind.startswith("AWS::CustomerProfiles::") for kind in added)
         assert moved.outputs == template.outputs
 
+    def test_a_quota_may_be_known_only_at_deployment(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            rate: Any = cdk.CfnParameter(stack, "Rate", type="Number").value_as_number
+            add_connector(
+                stack,
+                destination=None,
+                destinations=[
+                    PinpointDestination("a", requests_per_second=rate),
+                    profiles(requests_per_second=rate),
+                ],
+            )
+
+        told: dict[str, str] = {}
+        for delivery in synthesized(build).deliveries.values():
+            told |= delivery.environment
+        assert told["PINPOINT_REQUESTS_PER_SECOND"] == "${Rate}"
+        assert told["CUSTOMER_PROFILES_REQUESTS_PER_SECOND"] == "${Rate}"
+
     @pytest.mark.parametrize("requests_per_second", [1, 100_000])
     def test_pinpoints_quota(self, synthesized: Synthesize, requests_per_second: int) -> None:
         destination = PinpointDestination("a", requests_per_second=requests_per_second)
@@ -184,9 +212,13 @@ class TestRefusals:
                 100_001,
                 "100,001",
             ),
+            (PinpointDestination, "application_id", None, "None"),
+            (PinpointDestination, "application_id", 7, "7"),
+            (lambda v: PinpointDestination("a", construct_id=v), "construct_id", 7, "7"),
             (lambda v: PinpointDestination("a", construct_id=v), "construct_id", "", "''"),
             (lambda v: PinpointDestination("a", construct_id=v), "construct_id", "a", "'a'"),
             (lambda v: PinpointDestination("a", construct_id=v), "construct_id", "A/B", "'A/B'"),
+            (lambda v: bus(source=v), "source", None, "None"),
             (lambda v: bus(source=v), "source", "", "''"),
             (lambda v: bus(source=v), "source", " ", "' '"),
             (lambda v: bus(source=v), "source", "aws.s3", "'aws.s3'"),
@@ -198,6 +230,41 @@ class TestRefusals:
         self, make: Callable[[Any], Destination], prop: str, value: object, shown: str
     ) -> None:
         with pytest.raises(ValueError, match=rf"^{prop} must .*, got {re.escape(shown)}$"):
+            make(value)
+
+    @pytest.mark.parametrize(
+        ("make", "prop", "instead"),
+        [
+            (KinesisDestination, "stream", "Stream.from_stream_arn"),
+            (FirehoseDestination, "delivery_stream", "DeliveryStream.from_delivery_stream_name"),
+            (EventBridgeDestination, "event_bus", "EventBus.from_event_bus_name"),
+            (lambda v: profiles(create_domain=True, encryption_key=v), "encryption_key", "Key."),
+            (lambda v: profiles(create_domain=True, dead_letter_queue=v), "dead_letter_", "Queue."),
+            (lambda v: profiles(event_trigger=v), "event_trigger", "ProfileEventTrigger("),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("value", "shown"),
+        [
+            (STREAM_ARN, repr(STREAM_ARN)),
+            (7, "7"),
+            (cdk.Stack, "the class Stack"),
+            (lambda: kinesis.CfnStream(cdk.Stack(), "Stream"), "a CfnStream"),
+            (
+                lambda: firehose.CfnDeliveryStream(cdk.Stack(), "Stream"),
+                "a CfnDeliveryStream",
+            ),
+            (lambda: events.CfnEventBus(cdk.Stack(), "Bus", name="b"), "a CfnEventBus"),
+        ],
+    )
+    def test_what_is_no_such_construct_is_told_how_to_be_one(
+        self, make: Callable[[Any], Destination], prop: str, instead: str, value: Any, shown: str
+    ) -> None:
+        if inspect.isfunction(value):
+            value = value()
+        with pytest.raises(
+            TypeError, match=rf"^{prop}\w* must be .*{re.escape(instead)}.*, got {shown}$"
+        ):
             make(value)
 
     @pytest.mark.parametrize("source", ["x", "aws", "x" * 256])
@@ -219,31 +286,97 @@ class TestNames:
     """How long the name of a user attribute may be is for the destinations to say."""
 
     @pytest.mark.parametrize(
-        ("given", "longest"),
+        ("give", "longest"),
         [
-            ([PinpointDestination("a")], 50),
-            ([bus(), PinpointDestination("a")], 50),
-            ([profiles(), bus()], 255),
-            ([profiles(), PinpointDestination("a")], 50),
+            (lambda: [PinpointDestination("a")], 50),
+            (lambda: [bus(), PinpointDestination("a")], 50),
+            (lambda: [profiles(), bus()], 255),
+            (lambda: [profiles(), PinpointDestination("a")], 50),
         ],
     )
-    def test_the_strictest_applies(self, given: list[Destination], longest: int) -> None:
+    def test_the_strictest_applies(
+        self, give: Callable[[], list[Destination]], longest: int
+    ) -> None:
         add_connector(
             cdk.Stack(),
             destination=None,
-            destinations=given,
+            destinations=give(),
             anonymous_user_attributes=["n" * longest],
         )
         for who in ("anonymous", "authenticated"):
             prop = f"{who}_user_attributes"
             props: dict[str, Any] = {prop: ["n" * (longest + 1)]}
             with pytest.raises(ValueError, match=rf"^{prop} must .* 1 to {longest} characters"):
-                add_connector(cdk.Stack(), destination=None, destinations=given, **props)
+                add_connector(cdk.Stack(), destination=None, destinations=give(), **props)
 
     def test_there_may_be_none(self) -> None:
         add_connector(cdk.Stack(), destination=Anything(), anonymous_user_attributes=["n" * 999])
         with pytest.raises(ValueError, match=r"^anonymous_user_attributes must .*, got ''$"):
             add_connector(cdk.Stack(), destination=Anything(), anonymous_user_attributes=[""])
+
+
+WARNING = "cdk-gtm-connector:unsettableUserAttributes"
+
+
+class TestUnsettable:
+    """User attributes that become a profile's, and that nobody may set."""
+
+    @pytest.mark.parametrize(
+        ("props", "authorized", "unsettable"),
+        [
+            ({}, False, "plan, email"),
+            ({}, True, None),
+            ({"anonymous_user_attributes": ["plan"]}, False, "email"),
+            ({"anonymous_user_attributes": "*"}, False, None),
+            ({"anonymous_user_attributes": ["email", "plan", "more"]}, False, None),
+            # Without an authorizer there is nobody who is authenticated.
+            ({"authenticated_user_attributes": ["plan", "email"]}, False, "plan, email"),
+            ({"authenticated_user_attributes": ["plan"]}, True, "email"),
+            (
+                {
+                    "anonymous_user_attributes": ["plan"],
+                    "authenticated_user_attributes": ["email"],
+                },
+                True,
+                None,
+            ),
+        ],
+    )
+    def test_they_get_a_warning(
+        self, props: dict[str, Any], *, authorized: bool, unsettable: str | None
+    ) -> None:
+        stack = cdk.Stack()
+        connector = add_connector(
+            stack,
+            destination=profiles(user_attributes={"plan": "Attributes.p", "email": "EmailAddress"}),
+            authorizer=IamAuthorizer() if authorized else None,
+            **props,
+        )
+        words = None if unsettable is None else f"Nobody may set the user attributes {unsettable},"
+        assert warnings(stack).get(WARNING, "").startswith(words or "")
+        assert (WARNING in warnings(stack)) == (words is not None)
+        cdk.Annotations.of(connector).acknowledge_warning(WARNING)
+        assert warnings(stack) == {}
+
+    def test_in_a_fan_out_there_is_one(self) -> None:
+        stack = cdk.Stack()
+        given = [
+            profiles(user_attributes=["plan", "city"]),
+            PinpointDestination("a"),
+            profiles(object_type_name="B", user_attributes=["city", "zip"], construct_id="B"),
+        ]
+        add_connector(stack, destination=None, destinations=given)
+        assert "attributes plan, city, zip, which" in warnings(stack)[WARNING]
+
+    def test_who_may_be_known_only_at_deployment(self) -> None:
+        stack = cdk.Stack()
+        name = cdk.CfnParameter(stack, "Name").value_as_string
+        add_connector(
+            stack,
+            destination=profiles(user_attributes=["plan"]),
+            anonymous_user_attributes=[name],
+        )
+        assert warnings(stack) == {}
 
 
 class TestOwn:

@@ -247,7 +247,13 @@ class TestDeployment:
             for policy in template.all("AWS::IAM::Policy")
             if role.ref in policy.properties["Roles"]
         )
-        assert deployment.depends_on == {*parts, role.logical_id, policy}
+        # And for who takes out of the queue: see test_fan_out.py.
+        delivery = {
+            resource.logical_id
+            for resource in template.resources
+            if resource.logical_id.startswith("ConnectorDelivery")
+        }
+        assert deployment.depends_on == {*parts, role.logical_id, policy, *delivery}
 
     @pytest.mark.parametrize(
         ("constant", "value"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
@@ -179,6 +181,34 @@ class TestChanging:
             (policy,) = subscription.depends_on
             assert fanned.document["Resources"][policy]["Type"] == "AWS::SQS::QueuePolicy"
 
+    @pytest.mark.parametrize("name", DESTINATIONS)
+    def test_the_stage_waits_for_every_function_and_its_event_source(
+        self, destinations: dict[str, Deployable], name: str
+    ) -> None:
+        # Else the old first destination's function would take what is meant for the new one.
+        template = destinations[name].template
+        deployment = template.only("AWS::ApiGateway::Deployment")
+        functions = {
+            function.logical_id
+            for function in template.all("AWS::Lambda::Function")
+            if function.properties["Handler"] == "gtm_events.handler.handle"
+        }
+        sources = {source.logical_id for source in template.all(EVENT_SOURCE)}
+        assert len(functions) == len(sources) >= 1
+        assert functions | sources <= deployment.depends_on
+        assert template.stage.properties["DeploymentId"] == deployment.ref
+
+    @pytest.mark.parametrize("kind", ["options", "destinations", "settings"])
+    def test_nothing_waits_for_itself(self, request: pytest.FixtureRequest, kind: str) -> None:
+        deployables: dict[str, Deployable] = request.getfixturevalue(kind)
+        for deployable in deployables.values():
+            graph = {
+                resource.logical_id: resource.depends_on
+                | set(re.findall(r"\$\{(\w+)", json.dumps(resource.properties)))
+                for resource in deployable.template.resources
+            }
+            TopologicalSorter(graph).prepare()  # or it raises CycleError
+
     def test_the_stage_before_keeps_its_role(self, destinations: dict[str, Deployable]) -> None:
         # CloudFormation deletes it last, when the stage no longer calls with it.
         roles = [
@@ -336,6 +366,42 @@ class TestGiving:
         with pytest.raises(ValueError, match=rf"^{re.escape(words)}$"):
             add_connector(cdk.Stack(), **{"destination": None, **props})
 
+    def test_one_is_checked_as_several_are(self) -> None:
+        with pytest.raises(ValueError, match=r"^construct_id must not be .*, got 'Queue'$"):
+            add_connector(cdk.Stack(), destination=PinpointDestination("a", construct_id="Queue"))
+
+    @pytest.mark.parametrize(
+        ("props", "words"),
+        [
+            ({"destination": "pinpoint"}, "destination must be a Destination, .*, got 'pinpoint'"),
+            (
+                {"destination": PinpointDestination},
+                "destination must be a Destination, .*, got the class PinpointDestination",
+            ),
+            (
+                {"destinations": [PinpointDestination("a"), "kinesis"]},
+                "destinations must each be a Destination, .*, got 'kinesis'",
+            ),
+            ({"destinations": "kinesis"}, "destinations must be a list of them, got 'kinesis'"),
+            (
+                {"destinations": PinpointDestination("a")},
+                "destinations must be a list of them, got a PinpointDestination",
+            ),
+        ],
+    )
+    def test_what_is_no_destination(self, props: dict[str, Any], words: str) -> None:
+        with pytest.raises(TypeError, match=rf"^{words}$"):
+            add_connector(cdk.Stack(), **{"destination": None, **props})
+
+    def test_an_object_is_one_connectors(self) -> None:
+        stack, destination = cdk.Stack(), PinpointDestination("a")
+        with pytest.raises(ValueError, match=r"^destinations must each be an object of its own"):
+            add_connector(stack, "Twice", destination=None, destinations=[destination] * 2)
+        add_connector(stack, "Shop", destination=destination)
+        shown = r"of its own .* 'Default/Shop' again in 'Default/Blog'$"
+        with pytest.raises(ValueError, match=rf"^destination must be .* {shown}"):
+            add_connector(stack, "Blog", destination=destination)
+
     @pytest.mark.parametrize("given", ["both", "neither"])
     def test_an_api_has_one_receiver(self, given: str) -> None:
         stack = cdk.Stack()
@@ -379,4 +445,5 @@ TOLD = {
     "NewCustomerProfiles": "customer-profiles",
 }
 SUBSCRIPTION = "AWS::SNS::Subscription"
+EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 OBJECT_TYPE = "AWS::CustomerProfiles::ObjectType"

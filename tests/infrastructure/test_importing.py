@@ -129,6 +129,7 @@ class TestPublicAttributes:
             "CollectionApi",
             "Cors",
             "CustomerProfilesDestination",
+            "DeliveryOptions",
             "Destination",
             "Domain",
             "EventBridgeDestination",

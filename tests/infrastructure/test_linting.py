@@ -211,3 +211,18 @@ class TestExamples:
         # What synthesizes is an app; other Python there is a server's, which mints tokens.
         complete = re.findall(r"^app\.synth\(\)$", GUIDES, re.MULTILINE)
         assert len(EXAMPLES) == len(complete) == 6
+
+    @pytest.mark.parametrize("number", range(len(EXAMPLES)))
+    def test_nobody_who_copies_one_is_warned(self, examples: list[Deployable], number: int) -> None:
+        assert examples[number].warnings == {}
+
+    def test_nor_who_copies_a_command_line(self, run_app: RunApp, tmp_path: Path) -> None:
+        commands = re.findall(r'make deploy\s+CONTEXT="([^"]*)"', GUIDES)
+        complete = [command for command in commands if "…" not in command]
+        assert len(complete) >= 6
+        for number, command in enumerate(complete):
+            settings = dict(setting.split("=", 1) for setting in command.replace("\\", " ").split())
+            deployable = run_app(tmp_path / str(number), **settings)
+            assert deployable.error is None
+            assert deployable.violated == set()
+            assert deployable.warnings == {}, command

@@ -43,7 +43,7 @@ DEFAULTS: dict[str, object] = {
     "memory_size": 256,
     "timeout": 60,
     "max_receive_count": 10,
-    "message_retention": 4 * DAY,
+    "message_retention": 7 * DAY,
     "log_retention": 90,
     "cloud_watch_role": False,
 }

@@ -60,7 +60,7 @@ def test_what_is_never_delivered_goes_to_the_dead_letter_queue(template: Templat
 def test_the_dead_letter_queue_outlasts_the_queue(template: Template) -> None:
     # A message's age moves along with it: with equal retention it could arrive and expire.
     assert template.dead_letter_queue.properties["MessageRetentionPeriod"] == 14 * DAY
-    assert template.queue.properties["MessageRetentionPeriod"] == 4 * DAY
+    assert template.queue.properties["MessageRetentionPeriod"] == 7 * DAY
 
 
 def test_every_try_fits_into_the_retention(template: Template) -> None:

@@ -53,11 +53,13 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("pinpoint_requests_per_second", "100", 100, "100"),
     ("kinesis_stream_arn", STREAM_ARN, STREAM_ARN, None),
     ("firehose_delivery_stream_name", "events", "events", None),
+    ("firehose_events_per_record", "1", 1, None),
     ("event_bus_name", "shop", "shop", None),
     ("event_source", "shop.example", "shop.example", None),
     ("customer_profiles_domain", "shop", "shop", None),
     ("customer_profiles_create_domain", "true", True, None),
     ("customer_profiles_object_type", "ShopEvent", "ShopEvent", None),
+    ("customer_profiles_create_object_type", "true", True, None),
     ("customer_profiles_attributes", "plan, email=EmailAddress", {"plan": "Attributes.plan"}, None),
     ("customer_profiles_trigger_event", "purchase", "purchase", None),
     ("customer_profiles_requests_per_second", "50", 50, None),
@@ -117,6 +119,9 @@ MALFORMED: list[tuple[str, Any]] = [
     ("kinesis_stream_arn", STREAM_ARN + "/consumer/x"),
     ("firehose_delivery_stream_name", None),
     ("firehose_delivery_stream_name", "a/b"),
+    ("firehose_events_per_record", "all"),
+    ("firehose_events_per_record", 0),
+    ("firehose_events_per_record", 501),
     ("event_bus_name", ""),
     ("event_bus_name", "*"),
     ("event_source", ""),
@@ -126,6 +131,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("customer_profiles_domain", "the shop"),
     ("customer_profiles_create_domain", "yes"),
     ("customer_profiles_object_type", "1st"),
+    ("customer_profiles_create_object_type", "no"),
     ("customer_profiles_attributes", "*"),
     ("customer_profiles_attributes", "plan,,city"),
     ("customer_profiles_attributes", "plan=Attributes.plan,plan"),
@@ -360,6 +366,7 @@ class TestDestinations:
         assert told.keys() == set(DESTINATIONS) - {"pinpoint"}
         assert told["kinesis"]["KINESIS_STREAM_ARN"] == STREAM_ARN
         assert told["firehose"]["FIREHOSE_DELIVERY_STREAM_NAME"] == "events"
+        assert told["firehose"]["FIREHOSE_EVENTS_PER_RECORD"] == "1"
         assert told["eventbridge"]["EVENT_BUS_ARN"].endswith(":event-bus/default")
         assert told["eventbridge"]["EVENT_SOURCE"] == "shop.example"
         assert told["customer-profiles"]["CUSTOMER_PROFILES_DOMAIN_NAME"] == "shop"
@@ -382,6 +389,49 @@ class TestDestinations:
         }
         trigger = template.only("AWS::CustomerProfiles::EventTrigger").properties
         assert trigger["EventTriggerName"] == "purchase"
+
+    def test_an_object_type_that_was_left_behind_can_be_used_again(self, tmp_path: Path) -> None:
+        context = {
+            "destination": "customer-profiles",
+            "customer_profiles_domain": "shop",
+            "customer_profiles_create_object_type": "false",
+        }
+        template = deploy(tmp_path, **context, customer_profiles_trigger_event="buy")
+        assert not template.all("AWS::CustomerProfiles::ObjectType")
+        trigger = template.only("AWS::CustomerProfiles::EventTrigger").properties
+        assert trigger["ObjectTypeName"] == "GtmEvent"
+        assert template.environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"] == "GtmEvent"
+
+    @pytest.mark.parametrize(
+        ("more", "words"),
+        [
+            (
+                {"customer_profiles_attributes": "plan"},
+                (
+                    "setting customer_profiles_attributes must not be given without "
+                    "customer_profiles_create_object_type, .* cdk import.*, "
+                    "got customer_profiles_create_object_type=False: "
+                ),
+            ),
+            (
+                {"customer_profiles_create_domain": "true"},
+                (
+                    "setting customer_profiles_create_object_type must not be False with "
+                    "customer_profiles_create_domain, got both: "
+                ),
+            ),
+        ],
+    )
+    def test_but_it_keeps_its_mapping(
+        self, tmp_path: Path, more: dict[str, str], words: str
+    ) -> None:
+        context = {
+            "destination": "customer-profiles",
+            "customer_profiles_domain": "shop",
+            "customer_profiles_create_object_type": "false",
+        }
+        with pytest.raises(SettingError, match=rf"^{words}"):
+            deploy(tmp_path, **context, **more)
 
     def test_several_are_a_fan_out_in_their_order(self, settings: dict[str, Deployable]) -> None:
         template = settings["fan_out"].template

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import email
 import hashlib
+import re
 import sys
 import tarfile
 import zipfile
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 from packaging.requirements import Requirement
 
+from cdk_gtm_connector.event_record import schema_path
 from cdk_gtm_connector.version import __version__
-from tests.packaging.conftest import CHECKOUT, Distributions, run
+from tests.packaging.conftest import CHECKOUT, run
 
 if TYPE_CHECKING:
     from email.message import Message
-    from pathlib import Path
+
+    from tests.packaging.conftest import Distributions, Installation
 
 DIST_INFO = f"cdk_gtm_connector-{__version__}.dist-info"
 
@@ -47,7 +51,7 @@ def metadata(distributions: Distributions) -> Message:
 class TestWheel:
     """The wheel."""
 
-    def test_it_holds_the_library_and_the_functions_and_nothing_else(
+    def test_it_holds_the_library_the_functions_and_the_schema_and_nothing_else(
         self, distributions: Distributions, checkout: Path
     ) -> None:
         library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
@@ -55,7 +59,8 @@ class TestWheel:
             f"cdk_gtm_connector/_lambda_src/{name}" for name in sources(checkout / "lambda_src")
         }
         carried = {n for n in contents(distributions.wheel) if not n.startswith(f"{DIST_INFO}/")}
-        assert carried == library | functions
+        schema = "cdk_gtm_connector/event-record.schema.json"
+        assert carried == library | functions | {schema}
         assert {
             "cdk_gtm_connector/py.typed",
             "cdk_gtm_connector/templates/message.vtl",
@@ -64,6 +69,21 @@ class TestWheel:
             "cdk_gtm_connector/_lambda_src/gtm_events/destinations/pinpoint.py",
             "cdk_gtm_connector/_lambda_src/gtm_token_authorizer/handler.py",
         } <= carried
+
+    def test_the_schema_is_found_without_the_cdk(
+        self, installation: Installation, tmp_path: Path
+    ) -> None:
+        # Whoever reads the events tests against it, and may have neither the CDK nor Node.
+        program = (
+            "import sys; from cdk_gtm_connector.event_record import schema_path as p; "
+            "print(p(), 'aws_cdk' in sys.modules)"
+        )
+        path, cdk = run(installation.python, "-c", program, cwd=tmp_path).split()
+        assert Path(path).parent == installation.site_packages / "cdk_gtm_connector"
+        documented = CHECKOUT / "docs" / "event-record.schema.json"
+        assert Path(path).read_bytes() == documented.read_bytes()
+        assert schema_path() == documented
+        assert cdk == "False"
 
     def test_it_is_for_every_platform(self, distributions: Distributions) -> None:
         assert distributions.wheel.name == f"cdk_gtm_connector-{__version__}-py3-none-any.whl"
@@ -88,9 +108,21 @@ class TestSourceDistribution:
             carried = {member.name.partition("/")[2] for member in archive if member.isfile()}
         library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
         functions = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
-        documents = {"README.md", "CHANGELOG.md", "LICENSE"}
+        documents = {"README.md", "CHANGELOG.md", "LICENSE", "benchmarks/RESULTS.md"}
+        documents |= {f"docs/{name}" for name in sources(checkout / "docs")}
         build = {"pyproject.toml", "PKG-INFO", ".gitignore"}
         assert carried == library | functions | documents | build
+
+    def test_no_link_in_it_is_dead(self, distributions: Distributions) -> None:
+        root = distributions.unpacked
+        linked = [
+            (document, link)
+            for document in (root / "README.md", *root.glob("docs/**/*.md"))
+            for link in re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", document.read_text("utf-8"))
+        ]
+        assert len(linked) > 15
+        dead = [link for link in linked if not (link[0].parent / link[1]).is_file()]
+        assert dead == []
 
 
 class TestMetadata:

@@ -317,9 +317,10 @@ class FakeFirehose(BatchFake):
     }
     max_bytes = 4_000_000
     endpoint = Endpoint("firehose", "us-east-1", "https://firehose")
+    events_per_record = 500
 
     def service(self) -> BatchService[Any]:
-        return Firehose(DELIVERY_STREAM)
+        return Firehose(DELIVERY_STREAM, events_per_record=self.events_per_record)
 
     def parsed(self, body: bytes) -> dict[str, Any]:
         request = super().parsed(body)
@@ -331,7 +332,7 @@ class FakeFirehose(BatchFake):
         for record in request["Records"]:
             assert record["Data"].endswith(b"\n")
             assert len(record["Data"]) <= 1_000_000
-            assert record["Data"].count(b"\n") <= 500
+            assert record["Data"].count(b"\n") <= self.events_per_record
         return len(body)
 
     def read(self, request: dict[str, Any]) -> Iterator[Iterable[Event]]:

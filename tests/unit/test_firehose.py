@@ -19,7 +19,9 @@ from gtm_events.destinations.firehose import (
     Entry,
     Firehose,
     _records,
+    create,
 )
+from gtm_events.errors import SettingsError
 from tests.unit.builders import body, deliver, message_id
 from tests.unit.services import FakeFirehose
 
@@ -65,9 +67,9 @@ SIZES = st.one_of(
 @given(SIZES)
 def test_records_hold_every_event_in_order_inside_their_limits(sizes: list[int]) -> None:
     entries = entries_of(sizes)
-    records = _records(entries)
+    records = _records(entries, 500)
     assert [entry for record in records for entry in record] == entries
-    assert records == _records(list(entries))  # an answer is read by the same records
+    assert records == _records(list(entries), 500)  # an answer is read by the same records
     assert all(1 <= len(record) <= 500 for record in records)
     assert all(size <= 1_000_000 for size in sizes_of(records))
     # No record ends before it has to.
@@ -90,7 +92,7 @@ def test_records_hold_every_event_in_order_inside_their_limits(sizes: list[int])
     ],
 )
 def test_a_records_bounds(sizes: list[int], expected: list[int]) -> None:
-    assert [len(record) for record in _records(entries_of(sizes))] == expected
+    assert [len(record) for record in _records(entries_of(sizes), 500)] == expected
 
 
 @settings(max_examples=40)
@@ -129,3 +131,92 @@ def test_a_record_that_fails_is_sent_again_and_nothing_else(failing: int) -> Non
     assert [len(entry) for entry in first] == [500, 500, 200]
     [record] = [entry for entry in first if message_id(failing) in {event.id for event in entry}]
     assert again == [record]
+
+
+FEW = st.sampled_from([1, 2, 3, 50, 499])
+
+
+@settings(max_examples=60)
+@given(SIZES, FEW)
+def test_with_fewer_events_a_record_all_limits_hold(sizes: list[int], few: int) -> None:
+    entries = entries_of(sizes)
+    service = Firehose("x" * 64, events_per_record=few)
+    requests = service.pack(entries)
+    packed = [entry for request in requests for entry in request]
+    assert sorted(map(id, packed)) == sorted(map(id, entries))
+    for request in requests:
+        body_bytes = service.call(request).body
+        records = [b64decode(record["Data"]) for record in json.loads(body_bytes)["Records"]]
+        assert len(body_bytes) <= 4_000_000
+        assert 1 <= len(records) <= 500
+        assert max(map(len, records)) <= 1_000_000
+        assert max(map(len, _records(request, few))) <= few
+
+
+def test_large_events_that_end_records_early_leave_room_for_no_more_than_500() -> None:
+    # 1,000 events in pairs were 500 records, but no two of the large ones fit into one.
+    entries = entries_of([600_000] * 3 + [500] * 997)
+    service = Firehose("x", events_per_record=2)
+    requests = service.pack(entries)
+    assert [len(_records(request, 2)) for request in requests] == [500, 1]
+
+
+@pytest.mark.parametrize(
+    ("count", "size", "requests"),
+    [
+        (500, 1_000, 1),
+        (501, 1_000, 2),  # 500 records a request
+        (10_000, 600, 20),
+        (500, 10_000, 2),  # 4 MB a request, after base64
+        (1_100, 10_000, 4),
+    ],
+)
+def test_one_event_a_record_takes_the_fewest_requests(count: int, size: int, requests: int) -> None:
+    service = FakeFirehose()
+    service.events_per_record = 1
+    bodies = [body({"event": "e", "endpoint_id": "ep", "evat_x": "x" * size})] * count
+    assert deliver(bodies, service=service).delivered == count
+    assert len(service.requests) == service.fewest_requests(500) == requests
+    assert all(len(entry) == 1 for entries in service.entries for entry in entries)
+
+
+def test_one_event_a_record_is_one_json_object() -> None:
+    service = FakeFirehose()
+    service.events_per_record = 1
+    deliver([body({"event": f"e{n}", "endpoint_id": "ep"}) for n in range(3)], service=service)
+    [request] = map(service.parsed, service.requests)
+    documents = [json.loads(record["Data"]) for record in request["Records"]]
+    assert [document["event_type"] for document in documents] == ["e0", "e1", "e2"]
+
+
+def test_one_event_a_record_fails_alone() -> None:
+    seen: Counter[str] = Counter()
+
+    def once(event: Event) -> Verdict:
+        seen[event.id] += 1
+        return "throttled" if event.id == message_id(1) and seen[event.id] == 1 else "ok"
+
+    service = FakeFirehose(once)
+    service.events_per_record = 1
+    bodies = [body({"event": "e", "endpoint_id": "ep"}) for _ in range(3)]
+    assert deliver(bodies, service=service).delivered == 3
+    first, again = service.entries
+    assert [len(first), len(again)] == [3, 1]
+    assert [event.id for event in again[0]] == [message_id(1)]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {"AWS_REGION": "eu-west-1", "FIREHOSE_DELIVERY_STREAM_NAME": "events", **more}
+
+
+@pytest.mark.parametrize(("number", "records"), [("", 1), ("500", 1), ("1", 3), ("2", 2)])
+def test_how_many_is_read_from_the_environment(number: str, records: int) -> None:
+    service = create(environment(FIREHOSE_EVENTS_PER_RECORD=number))._service
+    call = service.call(entries_of([200, 200, 200]))
+    assert len(json.loads(call.body)["Records"]) == records
+
+
+@pytest.mark.parametrize("number", ["0", "501", "-1", "1.0", "many", " 1", "\u0663"])
+def test_how_many_is_a_whole_number_up_to_500(number: str) -> None:
+    with pytest.raises(SettingsError, match=r"FIREHOSE_EVENTS_PER_RECORD must be .* 1 and 500"):
+        create(environment(FIREHOSE_EVENTS_PER_RECORD=number))

@@ -1,7 +1,8 @@
 """Amazon Data Firehose's ``PutRecordBatch``: many events a record, each on a line of its own.
 
 Firehose bills each record in steps of 5 KB and takes 500 of them in a request, so events share
-records. What it delivers is the same, for it concatenates records: one line an event.
+records. What it delivers to S3 is the same, for it concatenates records: one line an event. What is
+indexed or parsed record by record (OpenSearch, Splunk and others) needs one event a record.
 
 Limits are from the API reference of ``PutRecordBatch``: 500 records, "each … as large as 1,000 KB
 (before base64 encoding), up to a limit of 4 MB for the entire request". It does not say whether the
@@ -21,8 +22,10 @@ from gtm_events import record
 from gtm_events.aws import Answer, Call, Endpoint
 from gtm_events.destinations.answers import JSON_1_1, in_order
 from gtm_events.destinations.batching import BatchDestination, BatchService
+from gtm_events.errors import SettingsError
 from gtm_events.event import Event, Limits
 from gtm_events.outcome import Outcome, RetryReason
+from gtm_events.packing import Room, pack
 from gtm_events.settings import required
 
 if TYPE_CHECKING:
@@ -48,16 +51,31 @@ _REQUEST_OVERHEAD: Final = 200
 def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
     """Return the destination that ``environment`` describes.
 
-    ``FIREHOSE_DELIVERY_STREAM_NAME`` is required.
+    ``FIREHOSE_DELIVERY_STREAM_NAME`` is required; ``FIREHOSE_EVENTS_PER_RECORD`` is 1 to 500, and
+    500 by default.
 
     Raises:
-        SettingsError: It is missing.
+        SettingsError: The one is missing, or the other malformed.
     """
     return BatchDestination.at(
-        Firehose(required(environment, "FIREHOSE_DELIVERY_STREAM_NAME")),
+        Firehose(
+            required(environment, "FIREHOSE_DELIVERY_STREAM_NAME"),
+            events_per_record=_events_per_record(environment),
+        ),
         Endpoint.of("firehose", environment, host="firehose"),
         requests_per_second=_REQUESTS_PER_SECOND,
     )
+
+
+def _events_per_record(environment: Mapping[str, str]) -> int:
+    variable = "FIREHOSE_EVENTS_PER_RECORD"
+    text = environment.get(variable) or str(MAX_EVENTS_PER_RECORD)
+    number = int(text) if text.isascii() and text.isdigit() else 0
+    if not 1 <= number <= MAX_EVENTS_PER_RECORD:
+        raise SettingsError(
+            variable, f"must be a whole number between 1 and {MAX_EVENTS_PER_RECORD}", text
+        )
+    return number
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,29 +101,46 @@ class Firehose(BatchService[Entry]):
 
     Args:
         delivery_stream_name: The delivery stream.
+        events_per_record: Events that share a record at the most.
     """
 
     name = "Amazon Data Firehose"
     limits = Limits()
-    # As many events as its records can hold. Base64 makes 4 bytes of 3, and the last record of a
+    # Base64 makes 4 bytes of 3, and the last record of a
     # request is as large as what is left over, so the records' own overhead is that of them all.
-    max_entries = MAX_RECORDS * MAX_EVENTS_PER_RECORD
     max_bytes = (MAX_REQUEST_BYTES - _REQUEST_OVERHEAD - MAX_RECORDS * _RECORD_OVERHEAD) // 4 * 3
     max_entry_bytes = MAX_RECORD_BYTES
 
-    def __init__(self, delivery_stream_name: str) -> None:
+    def __init__(
+        self, delivery_stream_name: str, *, events_per_record: int = MAX_EVENTS_PER_RECORD
+    ) -> None:
         self._delivery_stream_name = delivery_stream_name
+        self._events_per_record = events_per_record
 
     def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry]:  # noqa: ARG002
         """See :meth:`BatchService.encode`."""
         for event in events:
             yield Entry(event.id, f"{record.encode(event)}\n".encode())
 
+    def pack(self, entries: Sequence[Entry]) -> list[list[Entry]]:
+        """See :meth:`BatchService.pack`."""
+        return pack(
+            entries,
+            max_entries=MAX_RECORDS * self._events_per_record,
+            max_bytes=self.max_bytes,
+            # With one event a record, the entries are the records. With the most, a request's bytes
+            # bind long before its records do. In between, large events can end records early.
+            room=None if self._events_per_record in (1, MAX_EVENTS_PER_RECORD) else self._room,
+        )
+
+    def _room(self) -> _Room:
+        return _Room(self.max_bytes, self._events_per_record)
+
     def call(self, entries: Sequence[Entry]) -> Call:
         """See :meth:`BatchService.call`."""
         records = [
             {"Data": b64encode(b"".join([entry.line for entry in group])).decode()}
-            for group in _records(entries)
+            for group in _records(entries, self._events_per_record)
         ]
         body = record.to_json(
             {"DeliveryStreamName": self._delivery_stream_name, "Records": records}
@@ -118,19 +153,48 @@ class Firehose(BatchService[Entry]):
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """See :meth:`BatchService.outcomes`."""
         return in_order(
-            [[entry.event_id for entry in group] for group in _records(entries)],
+            [
+                [entry.event_id for entry in group]
+                for group in _records(entries, self._events_per_record)
+            ],
             answer.json().get("RequestResponses"),
             _problem,
         )
 
 
-def _records(entries: Sequence[Entry]) -> list[list[Entry]]:
+class _Room(Room[Entry]):
+    """A request whose records are limited too, filled as :func:`_records` will split it."""
+
+    def __init__(self, max_bytes: int, events_per_record: int) -> None:
+        super().__init__(max_bytes)
+        self._events_per_record = events_per_record
+        self._records = 0
+        self._last_events = events_per_record
+        self._last_size = 0
+
+    def add(self, entry: Entry) -> bool:
+        """See :meth:`Room.add`."""
+        begins = (
+            self._last_events == self._events_per_record
+            or self._last_size + entry.size > MAX_RECORD_BYTES
+        )
+        if (begins and self._records == MAX_RECORDS) or not super().add(entry):
+            return False
+        if begins:
+            self._records += 1
+            self._last_events = self._last_size = 0
+        self._last_events += 1
+        self._last_size += entry.size
+        return True
+
+
+def _records(entries: Sequence[Entry], events_per_record: int) -> list[list[Entry]]:
     """Return the events of each record, in their order: the same for the same entries."""
     records: list[list[Entry]] = []
     size = MAX_RECORD_BYTES
     for entry in entries:
         size += entry.size
-        if size > MAX_RECORD_BYTES or len(records[-1]) == MAX_EVENTS_PER_RECORD:
+        if size > MAX_RECORD_BYTES or len(records[-1]) == events_per_record:
             records.append([])
             size = entry.size
         records[-1].append(entry)

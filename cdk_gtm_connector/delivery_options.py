@@ -1,0 +1,126 @@
+"""How events are delivered: the same for all destinations of a connector, or one's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+import aws_cdk as cdk
+
+from cdk_gtm_connector.validation import check_duration, check_number
+
+MAX_SQS_RETENTION: Final = cdk.Duration.days(14)
+"""SQS's limit. It counts from when a message was first sent, in a dead-letter queue too."""
+
+_NUMBERS: Final = {
+    "batch_size": (1, 10_000, ""),
+    "max_concurrency": (2, 1_000, ""),
+    "memory_size": (128, 10_240, "MB"),
+    "max_receive_count": (1, 1_000, ""),
+}
+_DURATIONS: Final = {
+    "max_batching_window": (cdk.Duration.seconds(0), cdk.Duration.seconds(300)),
+    "timeout": (cdk.Duration.seconds(30), cdk.Duration.minutes(15)),
+    "message_retention": (
+        cdk.Duration.minutes(1),
+        MAX_SQS_RETENTION.minus(cdk.Duration.days(1)),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryOptions:
+    """How one destination's events are delivered, where that differs from the connector's others.
+
+    Each is as :class:`~cdk_gtm_connector.GtmConnector` has it under the same name, with the same
+    limits. What is left out is the connector's.
+
+    Example:
+        >>> KinesisDestination(
+        ...     stream, delivery=DeliveryOptions(max_concurrency=28, batch_size=1_000)
+        ... )
+
+    Args:
+        batch_size: Messages an invocation takes at most, 1 to 10,000. Default: the connector's.
+        max_batching_window: How long the event source waits to fill a batch, 0 to 300 seconds, at
+            least 1 second with a ``batch_size`` over 10. Default: the connector's.
+        max_concurrency: Invocations at once, 2 to 1,000. Default: the connector's.
+        memory_size: Memory of the function in MB, 128 to 10,240. Default: the connector's.
+        timeout: Of one invocation, 30 to 900 seconds. A message that has to be tried again comes
+            back after 6 times this. It cannot be an unresolved token. Default: the connector's.
+        max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
+            to 1,000. Default: the connector's.
+        message_retention: How long a message waits for delivery, 1 minute to 13 days. Default: the
+            connector's.
+
+    Raises:
+        ValueError: An argument is out of its range; the message names it and the value given.
+        TypeError: A duration is none.
+    """
+
+    batch_size: int | None = None
+    max_batching_window: cdk.Duration | None = None
+    max_concurrency: int | None = None
+    memory_size: int | None = None
+    timeout: cdk.Duration | None = None
+    max_receive_count: int | None = None
+    message_retention: cdk.Duration | None = None
+
+    def __post_init__(self) -> None:
+        _check({field.name: getattr(self, field.name) for field in fields(self)})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delivering:
+    """What applies to one destination, all told."""
+
+    batch_size: int
+    max_batching_window: cdk.Duration
+    max_concurrency: int
+    memory_size: int
+    timeout: cdk.Duration
+    max_receive_count: int
+    message_retention: cdk.Duration
+
+    @classmethod
+    def of(cls, *options: DeliveryOptions | None) -> Delivering:
+        """Return what the first of ``options`` says that says anything; the last says it all.
+
+        Raises:
+            ValueError: Taken together they are none that Lambda takes.
+        """
+        chosen: dict[str, Any] = {}
+        for each in reversed(options):
+            if each is not None:
+                told = {field.name: getattr(each, field.name) for field in fields(each)}
+                chosen |= {name: value for name, value in told.items() if value is not None}
+        _check(chosen)
+        return cls(**chosen)
+
+    @property
+    def visibility_timeout(self) -> cdk.Duration:
+        """6 times the timeout: AWS's recommendation for the queue of an SQS event source."""
+        return cdk.Duration.seconds(6 * self.timeout.to_seconds())
+
+
+def _check(options: dict[str, Any]) -> None:
+    for name, (smallest, largest, unit) in _NUMBERS.items():
+        if options.get(name) is not None:
+            check_number(name, options[name], smallest, largest, unit)
+    for name, (shortest, longest) in _DURATIONS.items():
+        if options.get(name) is not None:
+            check_duration(name, options[name], shortest, longest)
+    timeout, window = options.get("timeout"), options.get("max_batching_window")
+    if timeout is not None and timeout.is_unresolved():
+        # CloudFormation cannot multiply, and the queue hides a message for 6 times this.
+        raise ValueError("timeout must be known when the app is synthesized, got a token")
+    batch_size = options.get("batch_size")
+    if batch_size is None or window is None:
+        return
+    if cdk.Token.is_unresolved(batch_size) or window.is_unresolved():
+        return
+    if batch_size > 10 and window.to_milliseconds() < 1000:  # noqa: PLR2004 - Lambda's limits
+        raise ValueError(
+            "max_batching_window must be at least 1 second with a batch_size over 10, got "
+            f"{window.to_human_string()} with a batch_size of {batch_size:,}"
+        )
