@@ -112,7 +112,9 @@ def run_app() -> RunApp:
     """``app.py`` itself, without a process of its own, which would start another Node."""
 
     def run(outdir: Path, **context: Any) -> Deployable:
-        context = {"pinpoint_app_id": APPLICATION_ID, "cdk_nag": "true", **context}
+        if "pinpoint" in context.get("destination", "pinpoint"):
+            context = {"pinpoint_app_id": APPLICATION_ID, **context}
+        context = {"cdk_nag": "true", **context}
         prepared = cdk.App(outdir=str(outdir), context=context)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cdk, "App", lambda: prepared)

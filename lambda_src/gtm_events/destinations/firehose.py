@@ -106,8 +106,9 @@ class Firehose(BatchService[Entry]):
 
     name = "Amazon Data Firehose"
     limits = Limits()
-    # Base64 makes 4 bytes of 3, and the last record of a
-    # request is as large as what is left over, so the records' own overhead is that of them all.
+    max_entries = MAX_RECORDS * MAX_EVENTS_PER_RECORD
+    # Base64 makes 4 bytes of 3, and the last record of a request is as large as what is left over,
+    # so the records' own overhead is that of them all.
     max_bytes = (MAX_REQUEST_BYTES - _REQUEST_OVERHEAD - MAX_RECORDS * _RECORD_OVERHEAD) // 4 * 3
     max_entry_bytes = MAX_RECORD_BYTES
 
