@@ -246,7 +246,7 @@ TIMING: Final = Timing(
     request_cpu=0.0004,
     request_latency=0.1,
 )
-"""CPU as measured on two cores of an AMD EPYC with Python 3.11 (``benchmarks/RESULTS.md``; Lambda's
+"""CPU as measured, within a tenth, on two cores of an AMD EPYC with Python 3.11 (``benchmarks/RESULTS.md``; Lambda's
 is another processor). The latency is assumed."""
 
 

@@ -335,12 +335,18 @@ class GtmConnector(Construct):
 
     @property
     def function(self) -> lambda_.Function:
-        """The function that delivers to the first destination."""
+        """The function that delivers to the first destination.
+
+        It must not refer to the endpoint's URL: the endpoint waits for it.
+        """
         return self.delivery.function
 
     @property
     def endpoint_url(self) -> str:
-        """The URL that the tag calls, without a query string: under the own domain if any."""
+        """The URL that the tag calls, without a query string: under the own domain if any.
+
+        None of the connector's functions may refer to it: the endpoint waits for them.
+        """
         if self._domain_name is None:
             return self._collection.endpoint_url
         return f"https://{self._domain_name}{self._collection.endpoint_path}"

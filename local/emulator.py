@@ -37,7 +37,6 @@ that works on one release only, so any other is refused at start. What is mended
 Known differences that are left:
 
 - Header names arrive in lower case, as they do on API Gateway over HTTP/2.
-- ``$context.extendedRequestId`` is a UUID, where API Gateway's is 11 bytes in base64.
 - Malformed percent-escapes (``%zz``) and escapes that are not UTF-8 are not refused.
 - Response parameters of an integration can only be literals; those of a gateway response can name
   what the request holds.
@@ -67,7 +66,7 @@ Known differences that are left:
 - IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect.
 
 The process reports each request that an API answered, a signed token masked, with the beginning of
-what was posted and the ID of its message in each queue, as a line of JSON to the file descriptor
+what was posted and its event's ID, as a line of JSON to the file descriptor
 ``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are placeholders only. It
 ends when its standard input does, so that it never outlives the process that started it.
 """
@@ -79,6 +78,7 @@ ends when its standard input does, so that it never outlives the process that st
 
 from __future__ import annotations
 
+import base64
 import contextvars
 import importlib.metadata
 import inspect
@@ -90,7 +90,6 @@ import signal
 import sys
 import threading
 import time
-import uuid
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
@@ -105,7 +104,7 @@ from ministack.services import apigateway_v1, eventbridge, lambda_svc, sns, sqs
 from ministack.services.cloudformation import provisioners
 
 from local import velocity
-from local.journal import decode_envelope
+from local.journal import decode_envelope, event_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -235,7 +234,7 @@ class _Call:
                 "authorizer": dict(authorizer or {}),
                 "domainName": apigateway_v1._header_ci(routed["headers"], "host"),
                 "error": {},
-                "extendedRequestId": str(uuid.uuid4()),
+                "extendedRequestId": base64.b64encode(os.urandom(11)).decode(),
                 "httpMethod": self.method,
                 "identity": {
                     "sourceIp": "127.0.0.1",
@@ -623,7 +622,7 @@ def _remember(service: ModuleType, message: str) -> None:
     else:
         body = json.loads(message)["MessageBody"]
     envelope = decode_envelope(body)
-    exchange.event_id = envelope["id"]
+    exchange.event_id = event_id_of(body)
     exchange.opted_out = envelope.get("privacy") == "1"
 
 
@@ -942,6 +941,7 @@ class Reporter:
                         "query": mask_token(query),
                         "content_type": _content_type(headers),
                         "body": mask_token(body[:_REPORTED_BODY_BYTES].decode(errors="replace")),
+                        "body_cut": len(body) > _REPORTED_BODY_BYTES,
                         "status": status,
                         "event_id": exchange.event_id,
                         "opted_out": exchange.opted_out,

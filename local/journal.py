@@ -36,6 +36,7 @@ __all__ = [
     "Status",
     "decode_envelope",
     "decode_query",
+    "event_id_of",
 ]
 
 PINPOINT: Final = {"pinpoint": "Amazon Pinpoint"}
@@ -50,8 +51,9 @@ _NOT_PREVIEWED: Final = frozenset({"event", "endpoint_id", "gtmcb", "token"})
 _AUTHENTICATED_PATH: Final = "/events/authenticated"
 _FORM: Final = "application/x-www-form-urlencoded"
 _NO_ROUTE: Final = "Missing Authentication Token"  # API Gateway's words for it
-# The events of a list are numbered: {ID}-{index}. All IDs are UUIDs here.
-_LISTED_EVENT_ID: Final = re.compile(r"([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})-([0-9]{1,2})")
+# The events of a list are numbered: {ID}-{index}. The ID is 11 bytes in base64, as API Gateway's.
+_LISTED_EVENT_ID: Final = re.compile(r"([A-Za-z0-9_-]{15})-([0-9]{1,2})")
+_URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 
 
 class Status(StrEnum):
@@ -242,6 +244,8 @@ class Hit:
     content_type: str = ""
     body: str = ""
     """As posted, as much of it as the gateway reports."""
+    body_cut: bool = False
+    """Whether that is not all of it."""
     gateway_status: int | None = None
     gateway_detail: str = ""
     opted_out: bool = False
@@ -338,6 +342,7 @@ class Hit:
             "query": self.query,
             "parameters": decode_query(self.query or ""),
             "body": self.body,
+            "body_cut": self.body_cut,
             "asked": self.asked(),
             "gateway_detail": self.gateway_detail,
             "deliveries": {name: self.deliveries[name].details() for name in summary["deliveries"]},
@@ -437,9 +442,10 @@ class Journal:
         Args:
             report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
                 ``status``, ``event_id`` (``None`` if nothing was queued), ``detail`` (the answer's
-                body when the status is an error) and, optionally, ``content_type`` and ``body``
-                (what was posted) and ``opted_out`` (whether nothing of it is kept, for the browser
-                asked not to be tracked). A CORS preflight that was answered well is no hit.
+                body when the status is an error) and, optionally, ``content_type``, ``body`` (what
+                was posted), ``body_cut`` (whether there was more of it) and ``opted_out`` (whether
+                nothing of it is kept, for the browser asked not to be tracked). A CORS preflight
+                that was answered well is no hit.
         """
         status = int(report["status"])
         if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
@@ -456,6 +462,7 @@ class Journal:
             hit.query = report["query"]
             hit.content_type = report.get("content_type", "")
             hit.body = report.get("body", "")
+            hit.body_cut = bool(report.get("body_cut", False))
             hit.gateway_status = status
             hit.gateway_detail = report["detail"]
             hit.opted_out = bool(report.get("opted_out", False))
@@ -710,6 +717,15 @@ class Journal:
 def decode_envelope(message_body: str) -> dict[str, str]:
     """Return what the API wrote of a request into the first line of its message."""
     return dict(parse_qsl(message_body.partition("\n")[0]))
+
+
+def event_id_of(message_body: str) -> str | None:
+    """Return what the function calls a message's event, or the ``{ID}`` of those of its list.
+
+    ``None`` if it is not a message that the API wrote.
+    """
+    request_id = decode_envelope(message_body).get("id")
+    return None if request_id is None else request_id.translate(_URL_SAFE)
 
 
 def decode_query(query: str) -> list[tuple[str, str]]:

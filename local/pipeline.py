@@ -34,7 +34,7 @@ from cdk_gtm_connector import tokens
 from local import deploy
 from local.console import MintRequest, create_app
 from local.destinations import ENDPOINT_VARIABLES, context_for, deployed_in, serve, simulated
-from local.journal import Journal, decode_envelope
+from local.journal import Journal, event_id_of
 from local.putevents import PutEventsServer
 from local.serve import serving
 from local.streams import StreamServer
@@ -672,7 +672,7 @@ class _QueueObserver:
             name: value.get("StringValue", "")
             for name, value in message["MessageAttributes"].items()
         }
-        event_id = decode_envelope(message["Body"]).get("id")
+        event_id = event_id_of(message["Body"])
         if "Reason" in attributes:
             self._journal.dead_lettered(
                 destination=self._kind,

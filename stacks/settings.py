@@ -261,6 +261,9 @@ def _meant(key: str, names: Sequence[str]) -> str | None:
     """Return the setting that ``key`` is a misspelling of, ``None`` if it is somebody's own."""
     # acceptClientTimestamp, batch-size
     spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key.strip()).lower()
+    # api_domain_name: that of something else
+    if any(spelt.endswith(f"_{name}") for name in names if "_" in name):
+        return None
     words = set(spelt.split("_"))
     destination = _destination_of(spelt)
     for candidates, cutoff in (

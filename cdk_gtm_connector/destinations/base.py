@@ -94,7 +94,8 @@ class Destination(ABC):
                 "destination must be an object of its own in each connector, got the "
                 f"{type(self).__name__} of {self._connector!r} again in {connector.node.path!r}"
             )
-        self._connector = connector.node.path
+        # A destination of somebody's own may be a frozen dataclass.
+        object.__setattr__(self, "_connector", connector.node.path)
 
     # Not abstract: few destinations bring anything of their own.
     def add_resources(self, scope: Construct) -> None:  # noqa: B027
@@ -109,4 +110,7 @@ class Destination(ABC):
 
     @abstractmethod
     def bind(self, function: lambda_.Function) -> None:
-        """Configure ``function`` for this destination and grant it what it needs, no more."""
+        """Configure ``function`` for this destination and grant it what it needs, no more.
+
+        It must not refer to the endpoint's URL: the endpoint waits for it.
+        """

@@ -422,7 +422,7 @@ class CustomerProfilesDestination(Destination):
                 principals=[iam.ServicePrincipal(_SERVICE)],
                 actions=["sqs:SendMessage"],
                 resources=[queue.queue_arn],
-                conditions={"StringEquals": account, "ArnEquals": {"aws:SourceArn": arn}},
+                conditions=on_behalf,
             )
         )
         if not added.statement_added:

@@ -98,14 +98,16 @@ class _Books:
         bodies: Each message's body as it was, by its id in the queue.
         ids: The messages' request ids, of those that have one. The event of any other message has
             the message's own id.
-        requests: Those request ids.
+        requests: The body of the first message of each such request.
+        read: The ids of the events of these messages that have been read.
         lists: Of the messages whose events were posted as a list, the numbers of these.
         outcomes: Each event's outcome, by the event's id.
     """
 
     bodies: dict[str, str]
     ids: dict[str, str] = field(default_factory=dict)
-    requests: set[str] = field(default_factory=set)
+    requests: dict[str, str] = field(default_factory=dict)
+    read: set[str] = field(default_factory=set)
     lists: dict[str, Sequence[int]] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
 
@@ -154,15 +156,24 @@ class _Books:
             detail = f"{len(rejected)} of {len(own)} events: {detail}"
         return DeadLetter(message_id, body, first.reason, detail)
 
-    def identify(self, message_id: str, request_id: str) -> bool:
-        """Take note of a message's request id; return whether it is the first that has it.
+    def identify(self, message_id: str, request: Request) -> None:
+        """Take note of what a message's events are named after: its request, if it can be told.
 
-        SNS may write a request into the queue twice: they are two messages with the same events.
+        SNS may write a request into the queue twice, and of a list the rest may come again: then
+        two messages have events in common. Any other message with an id that is known would be
+        another request, and keeps its own.
         """
-        self.ids[message_id] = request_id
-        first = request_id not in self.requests
-        self.requests.add(request_id)
-        return first
+        body = self.bodies[message_id]
+        if request.is_list or self.requests.setdefault(request.id, body) == body:
+            self.ids[message_id] = request.id
+
+    def is_known(self, message_id: str, event_id: str) -> bool:
+        """Return whether an event was read in another message, and take note of it."""
+        if message_id not in self.ids:
+            return False  # the message's id is in no other
+        known = event_id in self.read
+        self.read.add(event_id)
+        return known
 
     def event_id(self, message_id: str) -> str:
         """Return the id of a message's event, or what the ids of its list begin with."""
@@ -222,6 +233,9 @@ class Delivery:
             batch.report(f"{_NOT_LET_IN}: {denied}")
         except Exception as error:  # noqa: BLE001 - what was delivered so far must not be repeated
             batch.report(f"defect while delivering: {type(error).__name__}")
+            if isinstance(error.__cause__, Denied):
+                denied = str(error.__cause__)
+                batch.report(f"{_NOT_LET_IN}: {denied}")
         denials, refusals = books.codes()
         for code, number in denials.items():
             if code != denied:
@@ -256,7 +270,8 @@ class Delivery:
             MalformedMessage: The message cannot be read, or its only event is none.
         """
         request = decode(body)
-        known = bool(request.id) and not books.identify(message_id, request.id)
+        if request.id:
+            books.identify(message_id, request)
         event_id = books.event_id(message_id)
         if refusal := self.policy.refusal(request):
             books.note(Rejected(event_id, refusal.reason, refusal.detail))
@@ -264,16 +279,17 @@ class Delivery:
         if request.opted_out:
             books.note(OptedOut(event_id))
             return ()
-        if request.is_list:
-            books.lists[message_id] = request.numbers
-        if known:
-            return ()
         if not request.is_list:
+            if books.is_known(message_id, event_id):
+                return ()
             event = self._event(event_id, request.events[0], request, books)
             return () if event is None else (event,)
+        books.lists[message_id] = request.numbers
         events = []
         for number, parameters in zip(request.numbers, request.events, strict=True):
             listed = listed_event_id(event_id, number)
+            if books.is_known(message_id, listed):
+                continue
             try:
                 event = self._event(listed, parameters, request, books)
             except MalformedMessage as error:

@@ -28,9 +28,10 @@ MAX_EVENTS: Final = 100
 # How the endpoint's template begins an envelope.
 _BEGINNING: Final = re.compile(r"v=(\d+)&time=(\d+)(?:&id=([^&]*))?&(.+)", re.ASCII)
 
-# API Gateway's extendedRequestId is 11 bytes in base64. An event's id may have no other characters
+# API Gateway's extendedRequestId is 11 bytes in base64, with its padding. (In its console's test it
+# is "test-invoke-extendedRequestId", always.) An event's id may have no other characters than these
 # (the event record says so, and Customer Profiles), and 64 of them with its number in a list.
-_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9_-]{1,60}", re.ASCII)
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9+/_-]{11,60}={1,2}", re.ASCII)
 _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 _NUMBERS: Final = re.compile(r"[0-9]{1,2}(?:-[0-9]{1,2})*", re.ASCII)
 
@@ -155,8 +156,7 @@ def _numbers(envelope: Mapping[str, str], count: int) -> Sequence[int]:
 
 
 def _request_id(text: str) -> str:
-    request_id = text.translate(_URL_SAFE)
-    return request_id if _REQUEST_ID.fullmatch(request_id) else ""
+    return text.translate(_URL_SAFE) if _REQUEST_ID.fullmatch(text) else ""
 
 
 def _fields(line: str) -> Mapping[str, str]:

@@ -133,7 +133,8 @@ class Sender(Generic[E]):
 
         Raises:
             Denied: The destination does not let the function in.
-            Exception: A defect. Whatever is raised, every entry has its outcome by then.
+            Exception: A defect; its cause is :class:`Denied` if that came to pass as well. Whatever
+                is raised, every entry has its outcome by then.
         """
         run = _Run(self, deadline.earlier(self.call_seconds))
         parts = [_Part(run, batch) for batch in batches]
@@ -148,10 +149,13 @@ class Sender(Generic[E]):
             counts.update(part.counts)
             yield from part.outcomes
         for part, future in under_way.items():
-            future.cancel()  # what has not begun must not begin in the next invocation
+            future.cancel()  # what has not begun need not wait for a thread: it is too late for it
             yield from part.given_up(counts)
-        for error in (*run.denied, *run.defects):
-            raise error
+        denied = next(iter(run.denied), None)
+        for defect in run.defects:
+            raise defect from denied
+        if denied is not None:
+            raise denied
 
 
 @dataclass(frozen=True, slots=True)

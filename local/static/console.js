@@ -728,7 +728,12 @@
       : [
           element("p", {
             className: "soft small",
-            text: hit.method === "POST" ? "In the request's body, which is no event that the endpoint knows." : "No parameters.",
+            text:
+              hit.method !== "POST"
+                ? "No parameters."
+                : hit.body_cut
+                  ? "In the request's body, which is too long to show here. What each destination got is beside it."
+                  : "In the request's body, which is no event that the endpoint knows.",
           }),
         ];
     const line = `${hit.method} ${hit.path}${hit.query ? `?${hit.query}` : ""}`;

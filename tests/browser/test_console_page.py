@@ -501,8 +501,23 @@ def test_a_failure_of_the_endpoint_is_explained(shown: Page, pipeline: Pipeline)
     expect(row.locator(".explanation")).to_contain_text("The queue did not take the message")
 
 
+def test_a_body_that_is_too_long_to_show_is_not_called_wrong(
+    shown: Page, pipeline: Pipeline
+) -> None:
+    posted: dict[str, Any] = {
+        "method": "POST",
+        "content_type": "application/json",
+        "body": '{"events": [{"ev',
+    }
+    pipeline.request("", event_id="JKJaXmPLvHcESHA", **posted, body_cut=True)
+    row = shown.locator(".hit")
+    row.locator("summary").click()
+    expect(row.locator(".sheet")).to_contain_text("too long to show here")
+    expect(row).not_to_contain_text("no event that the endpoint knows")
+
+
 def test_a_list_that_is_rejected_in_part_says_so(shown: Page, pipeline: Pipeline) -> None:
-    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    event_id = "JKJaXmPLvHcESHA"
     pipeline.request("", event_id=event_id, method="POST")
     pipeline.deliver(f"{event_id}-0", EventType="first")
     pipeline.journal.dead_lettered(
@@ -529,7 +544,7 @@ def test_who_opted_out_is_counted_once_somebody_did(shown: Page, pipeline: Pipel
 
 
 def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
-    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    event_id = "JKJaXmPLvHcESHA"
     pipeline.request("", event_id=event_id, method="POST")
     pipeline.deliver(f"{event_id}-0", "ep-1", EventType="first")
     pipeline.deliver(f"{event_id}-1", "ep-2", EventType="second")
@@ -639,7 +654,7 @@ def test_a_value_that_was_cut_and_one_that_is_repeated_are_explained(
 
 
 def test_what_was_posted_is_shown_event_by_event(shown: Page, pipeline: Pipeline) -> None:
-    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    event_id = "JKJaXmPLvHcESHA"
     body = (
         '{"events": [{"event": "plan_changed", "endpoint_id": "ep-1", "usat_plan": "bronze"},'
         ' {"event": "plan_changed", "endpoint_id": "ep-1", "usat_plan": ["gold", "vip"]},'
@@ -940,7 +955,7 @@ def test_a_thousand_hits_and_more_stay_usable(shown: Page, pipeline: Pipeline) -
 
 
 def test_a_row_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
-    event_id = "0a1b2c3d-0000-4000-8000-000000000001"
+    event_id = "JKJaXmPLvHcESHA"
     pipeline.request("", event_id=event_id, method="POST")
     for number in range(2):
         pipeline.deliver(f"{event_id}-{number}", EventType="add_to_cart")

@@ -81,7 +81,7 @@ class TestDomain:
         assert opened["Action"] == "sqs:SendMessage"
         assert opened["Condition"] == {
             "StringEquals": {"aws:SourceAccount": "${AWS::AccountId}"},
-            "ArnEquals": {"aws:SourceArn": ARN},
+            "ArnLike": {"aws:SourceArn": [ARN, f"{ARN}/*"]},
         }
 
     def test_profiles_outlive_the_stack(self, new: Template) -> None:

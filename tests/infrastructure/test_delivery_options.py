@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from dataclasses import fields
+from dataclasses import dataclass, fields
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -143,10 +143,8 @@ class TestOwn:
         assert PinpointDestination("a", delivery=delivery).delivery is delivery
 
     def test_a_destination_of_somebodys_own_need_not(self, synthesized: Synthesize) -> None:
+        @dataclass(frozen=True)  # its __init__ passes nothing on
         class Nowhere(Destination):
-            def __init__(self) -> None:
-                """Pass nothing on."""
-
             def bind(self, function: lambda_.Function) -> None:
                 function.add_environment("DESTINATION", "nowhere")
 

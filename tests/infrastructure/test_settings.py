@@ -668,7 +668,10 @@ class TestMalformed:
 
     @pytest.mark.parametrize(
         "key",
-        ["owner", "cost_center", "domain", "stage_name", "certificate", "retention", "log_level"],
+        [
+            *("owner", "cost_center", "domain", "stage_name", "certificate", "retention"),
+            *("log_level", "my_domain_name", "hosted_zone_domain_name", "shop_certificate_arn"),
+        ],
     )
     def test_other_context_is_other_peoples(self, key: str) -> None:
         assert read(**{key: "1"}).props() == {}

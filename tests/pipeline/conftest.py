@@ -14,7 +14,7 @@ import pytest
 
 from local.destination import Behaviour, Delivered
 from local.emulator import mask_token
-from local.journal import Journal, decode_envelope
+from local.journal import Journal, event_id_of
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running
 from local.putevents import PutEventsServer
@@ -167,7 +167,7 @@ def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -
 
 def event_of(message: Mapping[str, Any]) -> str | None:
     """Return the id of a queued message's event, or that of its list."""
-    return decode_envelope(message["Body"]).get("id")
+    return event_id_of(message["Body"])
 
 
 def dead_letter(

@@ -420,7 +420,7 @@ def test_what_was_read_at_the_destination_is_shown_as_often_as_it_is_there(
     assert sent["status"] == "waiting"
 
 
-LISTED = "0a1b2c3d-0000-4000-8000-000000000001"
+LISTED = "JKJaXmPLvHcESHA"
 
 
 def test_the_events_of_a_list_are_one_hit(journal: Journal) -> None:

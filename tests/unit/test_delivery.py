@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,7 @@ from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchService
 from gtm_events.destinations.pinpoint import Pinpoint
-from gtm_events.outcome import Outcome, Retry, RetryReason
+from gtm_events.outcome import Delivered, Outcome, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
 from gtm_events.sending import Denied
@@ -336,6 +337,39 @@ def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
     assert batch.retried == {"internal_error": 50}
     assert batch.problems == ["defect while delivering: KeyError"]
     check_books(batch, letters)
+
+
+def test_a_defect_and_a_denial_are_both_named() -> None:
+    begun = threading.Event()
+
+    class Both(FakePinpoint):
+        def answer(self, body: bytes) -> Response:
+            if b'"poison"' in body:
+                begun.set()
+                raise KeyError("secret words")
+            assert begun.wait(10)
+            raise Answered(403, "TheCode")
+
+    batch = deliver(events(*["poison"] * 100, *["e"] * 100), service=Both())
+    assert batch.retried.total() == 200
+    assert sorted(batch.problems) == [
+        "defect while delivering: KeyError",
+        "the destination does not let the function in: 403 TheCode",
+    ]
+
+
+def test_of_an_event_the_first_word_stands() -> None:
+    class Repeating:
+        limits = Pinpoint.limits
+
+        def deliver(self, events: Iterable[Event], *_: Any) -> Iterator[Outcome]:
+            for event in events:
+                yield Delivered(event.id)
+                yield Retry(event.id, RetryReason.TIMED_OUT)
+
+    whole = Delivery(Repeating(), FakeDeadLetters(), AccessPolicy(), accept_client_timestamp=False)
+    batch = whole.deliver(records(events("a", "b")), Deadline.after(60))
+    assert (batch.delivered, batch.failures) == (2, [])
 
 
 def test_a_defect_takes_nothing_away_from_the_requests_beside_it() -> None:

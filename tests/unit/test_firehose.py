@@ -108,6 +108,13 @@ def test_a_request_is_inside_the_limits_before_and_after_base64(sizes: list[int]
         )
 
 
+@pytest.mark.parametrize("size", [5_988, 5_989, 5_990])  # base64 pads them with 0, 2 and 1
+def test_what_base64_adds_to_each_record_counts(size: int) -> None:
+    service = Firehose("x" * 64, events_per_record=1)
+    [first, *_] = service.pack(entries_of([size] * 600))
+    assert 3_980_000 < len(service.call(first).body) <= 4_000_000
+
+
 def test_the_smallest_events_stay_inside_the_limits_too() -> None:
     [first, *_] = SERVICE.pack(entries_of([SMALLEST] * 40_000))
     call = SERVICE.call(first)

@@ -19,6 +19,15 @@ from tests.unit.builders import (
 from tests.unit.services import SERVICES, BatchFake
 
 REQUEST_ID = "JKJaXmPLvHcESHA"  # of API Gateway's shape, without the padding
+PADDED = f"{REQUEST_ID}="
+
+
+def padded(name: str) -> str:
+    """Return a request id of API Gateway's shape."""
+    return f"{name:_<15}="
+
+
+LISTED = padded("list").rstrip("=")
 TEMPLATE = "v=1&time=1795000000000&id={}&access=anonymous&origin=https%3A%2F%2Fshop.example"
 LIST = json.dumps(
     {
@@ -35,17 +44,20 @@ LIST = json.dumps(
     ("sent", "request_id"),
     [
         ("JKJaXmPLvHcESHA%3D", REQUEST_ID),
-        ("a%2Bb%2Fc-d_e%3D%3D", "a-b_c-d_e"),
-        (message_id(1), message_id(1)),
-        ("x" * 60, "x" * 60),
+        ("a%2Bb%2Fc-d_e90%3D%3D", "a-b_c-d_e90"),
+        ("x" * 60 + "%3D", "x" * 60),
         # What no event could be called: the message's own id serves.
-        ("x" * 61, ""),
+        ("x" * 61 + "%3D", ""),
+        ("x" * 10 + "%3D", ""),
+        # The console's test, where every request has it.
+        ("test-invoke-extendedRequestId", ""),
+        (message_id(1), ""),
         ("", ""),
         ("%3D", ""),
         ("%24context.extendedRequestId", ""),
         ("%C3%A9", ""),
-        ("a+b", ""),
-        ("a%0A", ""),
+        ("abcdef+ghijkl%3D", ""),
+        ("abcdefghijkl%3D%0A", ""),
     ],
 )
 def test_a_request_id_is_what_an_event_may_be_called(sent: str, request_id: str) -> None:
@@ -57,8 +69,9 @@ def test_a_request_id_is_what_an_event_may_be_called(sent: str, request_id: str)
 
 
 def test_envelopes_that_differ_in_their_id_are_two() -> None:
-    first, second, third = (decode(f"{TEMPLATE.format(text)}\nevent=e") for text in ("a", "b", ""))
-    assert (first.id, second.id, third.id) == ("a", "b", "")
+    ids = ("a" * 15, "b" * 15, "")
+    requests = [decode(f"{TEMPLATE.format(f'{text}%3D')}\nevent=e") for text in ids]
+    assert [request.id for request in requests] == list(ids)
     assert decode("v=1&time=1&access=anonymous\nevent=e").id == ""
 
 
@@ -70,13 +83,13 @@ def test_an_event_is_called_the_same_whatever_its_message_is(
     parameters = {"event": "e", "endpoint_id": "ep"}
     bodies = [
         body(parameters),
-        body(parameters, id=f"{REQUEST_ID}="),
-        posted("json", LIST.replace("_b", "b"), id="list"),
+        body(parameters, id=PADDED),
+        posted("json", LIST.replace("_b", "b"), id=padded("list")),
     ]
     batch = deliver(bodies, service=service)
     assert (batch.delivered, batch.failures) == (3, [])
     assert sorted(service.accepted.elements()) == sorted(
-        [message_id(0), REQUEST_ID, "list-0", "list-1", "list-2"]
+        [message_id(0), REQUEST_ID, f"{LISTED}-0", f"{LISTED}-1", f"{LISTED}-2"]
     )
 
 
@@ -84,10 +97,12 @@ def test_what_is_rejected_is_the_message_it_was() -> None:
     letters = FakeDeadLetters()
     shop = AccessPolicy(origins=Origins(["https://shop.example"]))
     bodies = [
-        body({"event": "e", "endpoint_id": "ep"}, id="foreign", origin="https://else.example"),
-        body({"event": "_e", "endpoint_id": "ep"}, id="reserved"),
+        body(
+            {"event": "e", "endpoint_id": "ep"}, id=padded("foreign"), origin="https://else.example"
+        ),
+        body({"event": "_e", "endpoint_id": "ep"}, id=padded("reserved")),
         body({"event": "_e", "endpoint_id": "ep"}),
-        body({"event": "e"}, id="malformed"),
+        body({"event": "e"}, id=padded("malformed")),
         "v=1&id=unreadable\nevent=e",
     ]
     batch = deliver(bodies, dead_letters=letters, policy=shop)
@@ -99,24 +114,26 @@ def test_what_is_rejected_is_the_message_it_was() -> None:
 
 def test_a_request_that_is_in_the_queue_twice_is_sent_once() -> None:
     pinpoint = FakePinpoint()
-    text = body({"event": "e", "endpoint_id": "ep"}, id=REQUEST_ID)
-    listed = posted("json", LIST.replace("_b", "b"), id="list")
+    text = body({"event": "e", "endpoint_id": "ep"}, id=PADDED)
+    listed = posted("json", LIST.replace("_b", "b"), id=padded("list"))
     batch = deliver([text, listed, listed, text], service=pinpoint)
     assert (batch.received, batch.events, batch.delivered, batch.failures) == (4, 4, 4, [])
     # events() checks that none is there twice.
-    assert sorted(pinpoint.events()) == sorted([REQUEST_ID, "list-0", "list-1", "list-2"])
+    assert sorted(pinpoint.events()) == sorted(
+        [REQUEST_ID, f"{LISTED}-0", f"{LISTED}-1", f"{LISTED}-2"]
+    )
 
 
 def test_a_request_that_is_in_the_queue_twice_goes_back_twice() -> None:
     pinpoint = FakePinpoint(respond=lambda *_: (500, "later"))
-    text = body({"event": "e", "endpoint_id": "ep"}, id=REQUEST_ID)
+    text = body({"event": "e", "endpoint_id": "ep"}, id=PADDED)
     batch = deliver([text, text], service=pinpoint)
     assert batch.failures == [message_id(0), message_id(1)]
 
 
 def test_a_request_that_is_in_the_queue_twice_is_rejected_twice() -> None:
     letters = FakeDeadLetters(refuse=frozenset({message_id(1)}))
-    text = body({"event": "_e", "endpoint_id": "ep"}, id=REQUEST_ID)
+    text = body({"event": "_e", "endpoint_id": "ep"}, id=PADDED)
     batch = deliver([text, text], dead_letters=letters)
     assert [letter.message_id for letter in letters.letters] == [message_id(0)]
     assert batch.failures == [message_id(1)]
@@ -124,33 +141,38 @@ def test_a_request_that_is_in_the_queue_twice_is_rejected_twice() -> None:
 
 def test_what_is_rejected_of_a_list_keeps_its_id() -> None:
     first, letters = FakePinpoint(), FakeDeadLetters()
-    deliver([posted("json", LIST, id="list")], service=first, dead_letters=letters)
-    assert sorted(first.events()) == ["list-0", "list-2"]
+    deliver([posted("json", LIST, id=padded("list"))], service=first, dead_letters=letters)
+    assert sorted(first.events()) == [f"{LISTED}-0", f"{LISTED}-2"]
     [letter] = letters.letters
     # Whoever mends it and sends it again must not give it the first one's id: a reader that drops
     # what it has had already would drop it.
     again = FakePinpoint()
     deliver([letter.body.replace("_b", "b")], service=again)
-    assert list(again.events()) == ["list-1"]
+    assert list(again.events()) == [f"{LISTED}-1"]
 
 
 def test_an_event_that_comes_again_in_another_message_has_the_same_id() -> None:
-    lists = [posted("json", LIST.replace("_b", "b"), id=name) for name in ("l1", "l2")]
-    bodies = [body({"event": "e", "endpoint_id": "ep"}, id="single"), *lists]
+    lists = [posted("json", LIST.replace("_b", "b"), id=padded(name)) for name in ("l1", "l2")]
+    bodies = [body({"event": "e", "endpoint_id": "ep"}, id=padded("single")), *lists]
     first, moved = FakePinpoint(), FakePinpoint()
     deliver(bodies, service=first)
     deliver(bodies[::-1], service=moved)  # other message ids
     assert first.events().keys() == moved.events().keys()
 
 
-@pytest.mark.parametrize("fields", [{}, {"id": "list"}, {"id": "list", "subject": "me"}])
+@pytest.mark.parametrize(
+    "fields", [{}, {"id": padded("list")}, {"id": padded("list"), "subject": "me"}]
+)
 def test_a_list_that_is_cut_keeps_its_numbers(fields: dict[str, str]) -> None:
     events = [{"event": f"e{number}", "endpoint_id": "ep"} for number in range(100)]
     whole = posted("json", json.dumps({"events": events}), **fields)
     assert decode(whole).numbers == range(100)
     cut = with_events(whole, {99, 3, 42})
     request = decode(cut)
-    assert (request.id, request.subject) == (fields.get("id", ""), fields.get("subject", ""))
+    assert (request.id, request.subject) == (
+        fields.get("id", "").rstrip("="),
+        fields.get("subject", ""),
+    )
     assert request.numbers == [3, 42, 99]
     assert [dict(event)["event"] for event in request.events] == ["e3", "e42", "e99"]
     # And again.
@@ -165,5 +187,31 @@ def test_numbers_that_do_not_fit_a_list_are_those_from_0(numbers: str) -> None:
 
 def test_nothing_of_a_visitor_who_opted_out_is_sent() -> None:
     pinpoint = FakePinpoint()
-    batch = deliver([body({}, id=REQUEST_ID, privacy="1")], service=pinpoint)
+    batch = deliver([body({}, id=PADDED, privacy="1")], service=pinpoint)
     assert (batch.opted_out, batch.delivered, pinpoint.requests) == (1, 0, [])
+
+
+def test_two_requests_that_have_the_same_id_all_the_same_are_two() -> None:
+    pinpoint = FakePinpoint()
+    bodies = [
+        body({"event": name, "endpoint_id": "ep"}, id=id_)
+        for id_ in (PADDED, "test-invoke-extendedRequestId")
+        for name in ("a", "b")
+    ]
+    batch = deliver(bodies, service=pinpoint)
+    assert (batch.events, batch.delivered) == (4, 4)
+    assert len(pinpoint.events()) == 4
+    assert REQUEST_ID in pinpoint.events()
+
+
+@pytest.mark.parametrize("kept", [{1, 2}, {0, 1, 2}])
+@pytest.mark.parametrize("rest_first", [True, False])
+def test_the_rest_of_a_list_and_the_whole_of_it_in_one_batch_are_one(
+    kept: set[int], *, rest_first: bool
+) -> None:
+    pinpoint = FakePinpoint()
+    whole = posted("json", LIST.replace("_b", "b"), id=padded("list"))
+    rest = with_events(whole, kept)
+    batch = deliver([rest, whole] if rest_first else [whole, rest], service=pinpoint)
+    assert (batch.events, batch.delivered, batch.failures) == (3, 2, [])
+    assert sorted(pinpoint.events()) == [f"{LISTED}-0", f"{LISTED}-1", f"{LISTED}-2"]

@@ -42,8 +42,8 @@ MAX_EVENTS_PER_RECORD: Final = 500
 # Of the service's default quotas (2,000 in the largest Regions, 1,000 in the others) the lower.
 _REQUESTS_PER_SECOND: Final = 1_000.0
 
-# A record costs this much around its data, whose base64 may end in two bytes of padding.
-_RECORD_OVERHEAD: Final = len(b'{"Data":""},') + 2
+# A record costs this much around its data, whose base64 is up to 8/3 bytes over 4/3 of it.
+_RECORD_OVERHEAD: Final = len(b'{"Data":""},') + 3
 # The request around its records: the name has at most 64 characters.
 _REQUEST_OVERHEAD: Final = 200
 
