@@ -246,8 +246,8 @@ TIMING: Final = Timing(
     request_cpu=0.0004,
     request_latency=0.1,
 )
-"""CPU as measured, within a tenth, on two cores of an AMD EPYC with Python 3.11 (``benchmarks/RESULTS.md``; Lambda's
-is another processor). The latency is assumed."""
+"""CPU as measured, within a tenth, on two cores of an AMD EPYC with Python 3.11
+(``benchmarks/RESULTS.md``; Lambda's is another processor). The latency is assumed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
