@@ -108,7 +108,7 @@ TO_KINESIS: Final = Packing(
 TO_FIREHOSE: Final = Packing(
     "Firehose",
     250_000,
-    2_994_600,
+    2_994_225,
     1_000,
     "the lower of the default quotas",
     ("Firehose, lines packed",),

@@ -260,7 +260,7 @@ def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
     assert [packing.events(Traffic(event=600)) for packing in quotas.PACKING] == [
         100,
         500,
-        4_991,
+        4_990,
         10,
         10,
     ]
