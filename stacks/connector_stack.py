@@ -152,26 +152,22 @@ class ConnectorStack(cdk.Stack):
         outputs = {
             "EndpointUrl": (connector.endpoint_url, "URL that the tag calls"),
             "GtmImageUrl": (connector.gtm_image_url, "Paste it into a GTM Custom Image tag"),
-            "QueueName": (connector.queue.queue_name, "Where events wait for delivery"),
-            "DeadLetterQueueName": (
-                connector.dead_letter_queue.queue_name,
-                "Where messages end that cannot be delivered",
-            ),
-            "FunctionName": (connector.function.function_name, "The function that delivers"),
         }
-        for delivery in connector.deliveries[1:]:
-            kind = delivery.destination.construct_id
+        for number, delivery in enumerate(connector.deliveries):
+            # The first one's are called as if it were the only one.
+            kind = delivery.destination.construct_id if number else ""
+            to = f" to {kind}" if kind else ""
             outputs[f"{kind}QueueName"] = (
                 delivery.queue.queue_name,
-                f"Where events wait for delivery to {kind}",
+                f"Where events wait for delivery{to}",
             )
             outputs[f"{kind}DeadLetterQueueName"] = (
                 delivery.dead_letter_queue.queue_name,
-                f"Where messages end that cannot be delivered to {kind}",
+                f"Where messages end that cannot be delivered{to}",
             )
             outputs[f"{kind}FunctionName"] = (
                 delivery.function.function_name,
-                f"The function that delivers to {kind}",
+                f"The function that delivers{to}",
             )
         if connector.topic is not None:
             outputs["TopicArn"] = (

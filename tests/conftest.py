@@ -20,6 +20,8 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
+# Nor may the context of somebody's own cdk run get into the apps that they synthesize.
+os.environ.pop("CDK_CONTEXT_JSON", None)
 
 # The same examples in each run, however slow the machine: a build is no place to come upon an odd
 # corner. `make test ARGS="--hypothesis-profile explore"` is how to look for them.

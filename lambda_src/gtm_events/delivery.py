@@ -222,23 +222,22 @@ class Delivery:
         batch = Batch(received=len(books.bodies))
         # The events are read while the destination encodes them: few are in memory at a time.
         events = self._events(books, batch)
-        denied = ""
+        denied: BaseException | None = None
         try:
             for outcome in self.destination.deliver(
                 events, deadline.earlier(_SETTLING_SECONDS), batch.counts
             ):
                 books.note(outcome)
         except Denied as error:
-            denied = str(error)
-            batch.report(f"{_NOT_LET_IN}: {denied}")
+            denied = error
         except Exception as error:  # noqa: BLE001 - what was delivered so far must not be repeated
             batch.report(f"defect while delivering: {type(error).__name__}")
-            if isinstance(error.__cause__, Denied):
-                denied = str(error.__cause__)
-                batch.report(f"{_NOT_LET_IN}: {denied}")
+            denied = error.__cause__
+        if isinstance(denied, Denied):
+            batch.report(f"{_NOT_LET_IN}: {denied}")
         denials, refusals = books.codes()
         for code, number in denials.items():
-            if code != denied:
+            if code != str(denied):
                 batch.report(f"{_NOT_LET_IN} for {number} of {batch.events} events: {code}")
         if refusals.total() == batch.events >= _SUSPICIOUS:
             for code, number in refusals.items():

@@ -322,13 +322,7 @@ class Template:
                 "DisableExecuteApiEndpoint", False
             ),
             "accept_client_timestamp": environment["ACCEPT_CLIENT_TIMESTAMP"],
-            "batch_size": source["BatchSize"],
-            "max_batching_window": source["MaximumBatchingWindowInSeconds"],
-            "max_concurrency": source["ScalingConfig"]["MaximumConcurrency"],
-            "memory_size": function["MemorySize"],
-            "timeout": function["Timeout"],
-            "max_receive_count": queue["RedrivePolicy"]["maxReceiveCount"],
-            "message_retention": queue["MessageRetentionPeriod"],
+            **delivery_options(source, queue, function),
             "log_retention": log_retention,
             "cloud_watch_role": bool(self.all("AWS::ApiGateway::Account")),
         }
@@ -364,6 +358,27 @@ class Delivery:
 
 
 _DEPLOYMENT_HASH = 32
+
+
+def delivery_options(
+    source: Mapping[str, Any], queue: Mapping[str, Any], function: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the props of ``DeliveryOptions``, from the properties of what they end up in.
+
+    Args:
+        source: The event source's.
+        queue: The queue's.
+        function: The function's.
+    """
+    return {
+        "batch_size": source["BatchSize"],
+        "max_batching_window": source["MaximumBatchingWindowInSeconds"],
+        "max_concurrency": source["ScalingConfig"]["MaximumConcurrency"],
+        "memory_size": function["MemorySize"],
+        "timeout": function["Timeout"],
+        "max_receive_count": queue["RedrivePolicy"]["maxReceiveCount"],
+        "message_retention": queue["MessageRetentionPeriod"],
+    }
 
 
 def _as_list(value: str | list[str]) -> list[str]:

@@ -19,7 +19,7 @@ from cdk_gtm_connector import (
     PinpointDestination,
 )
 from tests.infrastructure.options import SEVERAL, add_stream
-from tests.infrastructure.synthesis import add_connector, synthesize
+from tests.infrastructure.synthesis import add_connector, delivery_options, synthesize
 from tests.infrastructure.test_props import DEFAULTS, REFUSED, UNRESOLVED
 
 if TYPE_CHECKING:
@@ -47,15 +47,7 @@ def told(delivery: Delivery) -> dict[str, object]:
     source, queue = delivery.source.properties, delivery.queue.properties
     function = delivery.function.properties
     assert queue["VisibilityTimeout"] == 6 * function["Timeout"]
-    return {
-        "batch_size": source["BatchSize"],
-        "max_batching_window": source["MaximumBatchingWindowInSeconds"],
-        "max_concurrency": source["ScalingConfig"]["MaximumConcurrency"],
-        "memory_size": function["MemorySize"],
-        "timeout": function["Timeout"],
-        "max_receive_count": queue["RedrivePolicy"]["maxReceiveCount"],
-        "message_retention": queue["MessageRetentionPeriod"],
-    }
+    return delivery_options(source, queue, function)
 
 
 def fan_out(stack: cdk.Stack, delivery: DeliveryOptions | None, **props: Any) -> GtmConnector:
