@@ -104,6 +104,7 @@ def worker(
         "AUTHENTICATED_USER_ATTRIBUTES": '"*"',
         "ALLOWED_ORIGINS": '"*"',
         "ACCEPT_CLIENT_TIMESTAMP": "false",
+        "UNSET_VALUES": json.dumps(["undefined", "null", "NaN", "[object Object]"]),
     }
     if not compiled:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from gtm_events.dead_letters import DeadLetter, DeadLetters
-from gtm_events.errors import MalformedMessage
-from gtm_events.event import COUNTED, interpret
+from gtm_events.errors import MalformedMessage, UnsetParameter
+from gtm_events.event import interpret
+from gtm_events.losses import EventLosses, by_reason, totals
 from gtm_events.message import Request, decode, with_events
 from gtm_events.outcome import (
     Delivered,
@@ -19,7 +20,6 @@ from gtm_events.outcome import (
     Retry,
     RetryReason,
 )
-from gtm_events.policy import AccessPolicy, Refusal
 from gtm_events.sending import REQUESTS, THROTTLES, Denied
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from gtm_events.deadline import Deadline
     from gtm_events.destinations import Destination
     from gtm_events.event import Event
+    from gtm_events.policy import AccessPolicy
     from gtm_events.urlencoded import Parameters
 
 # What is left for the dead-letter queue after the destination's last answer.
@@ -38,7 +39,7 @@ _ENDING_SECONDS: Final = 1.0
 # If so many events are refused and none is taken, it is hardly the events that are wrong.
 _SUSPICIOUS: Final = 10
 
-_COUNTED: Final = (*COUNTED, REQUESTS, THROTTLES)
+_REASONS: Final = {MalformedMessage: Reason.MALFORMED, UnsetParameter: Reason.UNSET}
 
 _NOT_LET_IN: Final = "the destination does not let the function in"
 
@@ -55,7 +56,7 @@ class Batch:
         retried: Records that go back to the queue, by reason.
         rejected: Records in the dead-letter queue, by reason.
         failures: Message ids of the records that go back.
-        counts: What was left out or cut, requests and throttles.
+        counts: What was left out or cut, by reason, requests and throttles.
         problems: What somebody has to mend, in words fit for a log.
     """
 
@@ -80,7 +81,9 @@ class Batch:
             "opted_out": self.opted_out,
             "retried_by_reason": dict(self.retried),
             "rejected_by_reason": dict(self.rejected),
-            **{name: self.counts[name] for name in _COUNTED},
+            **totals(self.counts),
+            "losses_by_reason": by_reason(self.counts),
+            **{name: self.counts[name] for name in (REQUESTS, THROTTLES)},
             "problems": self.problems,
         }
 
@@ -102,6 +105,7 @@ class _Books:
         read: The ids of the events of these messages that have been read.
         lists: Of the messages whose events were posted as a list, the numbers of these.
         outcomes: Each event's outcome, by the event's id.
+        losses: Of the event that is being read.
     """
 
     bodies: dict[str, str]
@@ -110,6 +114,7 @@ class _Books:
     read: set[str] = field(default_factory=set)
     lists: dict[str, Sequence[int]] = field(default_factory=dict)
     outcomes: dict[str, Outcome] = field(default_factory=dict)
+    losses: EventLosses = field(default_factory=EventLosses)
 
     def note(self, outcome: Outcome) -> None:
         """Take note of what becomes of an event: the first word stands, whatever comes later."""
@@ -203,12 +208,14 @@ class Delivery:
         dead_letters: Where rejected messages go.
         policy: Who may do what.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
+        unset_values: Words that, as a whole value, stand for no value. Default: none.
     """
 
     destination: Destination
     dead_letters: DeadLetters
     policy: AccessPolicy
     accept_client_timestamp: bool
+    unset_values: frozenset[str] = frozenset()
 
     def deliver(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> Batch:
         """Give each of the event source's records exactly one outcome.
@@ -247,26 +254,23 @@ class Delivery:
 
     def _events(self, books: _Books, batch: Batch) -> Iterator[Event]:
         """Yield the events that are to be delivered; note what becomes of the others."""
-        counts = batch.counts
         for message_id, body in books.bodies.items():
             try:
-                events = self._read(message_id, body, books)
+                events = self._read(message_id, body, books, batch)
             except MalformedMessage as error:
                 books.note(Rejected(books.event_id(message_id), Reason.MALFORMED, str(error)))
                 continue
             except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
                 batch.report(f"defect while reading a message: {type(error).__name__}")
                 continue
-            for event in events:
-                batch.events += 1
-                event.add_counts(counts)
-                yield event
+            batch.events += len(events)
+            yield from events
 
-    def _read(self, message_id: str, body: str, books: _Books) -> Sequence[Event]:
+    def _read(self, message_id: str, body: str, books: _Books, batch: Batch) -> Sequence[Event]:
         """Return a message's events that are to be delivered; note what becomes of the others.
 
         Raises:
-            MalformedMessage: The message cannot be read, or its only event is none.
+            MalformedMessage: The message cannot be read.
         """
         request = decode(body)
         if request.id:
@@ -281,7 +285,7 @@ class Delivery:
         if not request.is_list:
             if books.is_known(message_id, event_id):
                 return ()
-            event = self._event(event_id, request.events[0], request, books)
+            event = self._event(event_id, request.events[0], request, books, batch)
             return () if event is None else (event,)
         books.lists[message_id] = request.numbers
         events = []
@@ -289,30 +293,42 @@ class Delivery:
             listed = listed_event_id(event_id, number)
             if books.is_known(message_id, listed):
                 continue
-            try:
-                event = self._event(listed, parameters, request, books)
-            except MalformedMessage as error:
-                books.note(Rejected(listed, Reason.MALFORMED, str(error)))
-                continue
+            event = self._event(listed, parameters, request, books, batch)
             if event is not None:
                 events.append(event)
         return events
 
     def _event(
-        self, event_id: str, parameters: Parameters, request: Request, books: _Books
+        self,
+        event_id: str,
+        parameters: Parameters | MalformedMessage,
+        request: Request,
+        books: _Books,
+        batch: Batch,
     ) -> Event | None:
-        event = interpret(
-            parameters,
-            event_id=event_id,
-            request_time=request.time,
-            limits=self.destination.limits,
-            accept_client_timestamp=self.accept_client_timestamp,
-        )
-        authorized = self.policy.authorize(event, request)
-        if isinstance(authorized, Refusal):
-            books.note(Rejected(event_id, authorized.reason, authorized.detail))
+        """Return an event that is to be delivered, or note why it is not."""
+        losses = books.losses
+        losses.forget()
+        try:
+            if isinstance(parameters, MalformedMessage):
+                raise parameters
+            event = interpret(
+                parameters,
+                event_id=event_id,
+                request_time=request.time,
+                limits=self.destination.limits,
+                accept_client_timestamp=self.accept_client_timestamp,
+                unset_values=self.unset_values,
+                lose=losses.lose,
+            )
+        except (MalformedMessage, UnsetParameter) as error:
+            books.note(Rejected(event_id, _REASONS[type(error)], str(error)))
             return None
-        return authorized
+        if refusal := self.policy.authorize(event, request, losses.lose):
+            books.note(Rejected(event_id, refusal.reason, refusal.detail))
+            return None
+        losses.add_to(batch.counts)
+        return event
 
     def _settle(self, books: _Books, batch: Batch, deadline: Deadline) -> None:
         settled = {message_id: books.message(message_id) for message_id in books.bodies}

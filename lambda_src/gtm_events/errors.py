@@ -2,7 +2,8 @@
 
 - :class:`GtmEventsError`
     - :class:`SettingsError`: the function's environment
-    - :class:`MalformedMessage`: one message of the queue
+    - :class:`MalformedMessage`: one message of the queue, or one of its events
+    - :class:`UnsetParameter`: a parameter that an event cannot do without
 """
 
 from __future__ import annotations
@@ -21,8 +22,15 @@ class SettingsError(GtmEventsError):
 
 
 class MalformedMessage(GtmEventsError):
-    """A message is not one of ours, or is damaged. Reading it again would not help.
+    """A message or an event is not one of ours, or is damaged. Reading it again would not help.
 
     The text goes to the dead-letter queue as the rejection's detail. It never quotes the message:
     exception texts can end in logs.
+    """
+
+
+class UnsetParameter(GtmEventsError):
+    """``event`` or ``endpoint_id`` stands for no value, as of a variable that is not set.
+
+    The text goes where that of :class:`MalformedMessage` goes, and quotes the event no more.
     """

@@ -5,19 +5,23 @@ from __future__ import annotations
 import math
 import re
 import sys
-from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from gtm_events.errors import MalformedMessage
+from gtm_events.errors import MalformedMessage, UnsetParameter
+from gtm_events.losses import Loss
 
 if TYPE_CHECKING:
-    from gtm_events.urlencoded import Parameters
+    from collections.abc import Collection, Iterable, Iterator
 
-# float() alone would also take "1_000", "infinity", "nan" and digits of other scripts.
-_NUMBER: Final = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?", re.ASCII)
+    from gtm_events.losses import Lose
+
+# Epoch seconds or milliseconds; a longer run of digits is no time.
+_EPOCH: Final = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
+# An unescaped "+" in a query is a space: 2026-11-23T10:00:00 01:00.
+_ZONE_AFTER_SPACE: Final = re.compile(r"([^ ]+[Tt ][^ ]+) (\d\d(?::?\d\d)?)", re.ASCII)
 
 _MAX_AHEAD_MS: Final = 5 * 60 * 1000
 _MAX_AGE_MS: Final = 7 * 24 * 60 * 60 * 1000
@@ -25,18 +29,7 @@ _MAX_AGE_MS: Final = 7 * 24 * 60 * 60 * 1000
 # GTM's cache buster says nothing about the event: ignored without being counted.
 _CACHE_BUSTER: Final = "gtmcb"
 
-IGNORED_PARAMETERS: Final = "ignored_parameters"
-TRUNCATED_VALUES: Final = "truncated_values"
-DENIED_USER_ATTRIBUTES: Final = "denied_user_attributes"
-IGNORED_TIMESTAMPS: Final = "ignored_timestamps"
-
-COUNTED: Final = (
-    IGNORED_PARAMETERS,
-    TRUNCATED_VALUES,
-    DENIED_USER_ATTRIBUTES,
-    IGNORED_TIMESTAMPS,
-)
-"""What is counted of what events lose on the way."""
+_WHY_UNKNOWN: Final = {"timestamp": Loss.TIMESTAMP_NOT_ACCEPTED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +58,6 @@ class Event:
         metrics: ``evmt_…`` parameters, finite.
         user_attributes: ``usat_…`` parameters, each a list of values.
         user_id: Who sent it, vouched for; empty if nobody does.
-        ignored_parameters: How many parameters were left out.
-        truncated_values: How many values were cut.
-        ignored_timestamps: 1 if the tag's own time was not plausible.
-        denied_user_attributes: How many user attributes may not be changed.
     """
 
     id: str
@@ -79,41 +68,21 @@ class Event:
     metrics: dict[str, float]
     user_attributes: dict[str, list[str]]
     user_id: str = ""
-    ignored_parameters: int = 0
-    truncated_values: int = 0
-    ignored_timestamps: int = 0
-    denied_user_attributes: int = 0
-
-    @property
-    def counts(self) -> Counter[str]:
-        """What was left out or cut on the way, by name."""
-        counts: Counter[str] = Counter()
-        self.add_counts(counts)
-        return counts
-
-    def add_counts(self, counts: Counter[str]) -> None:
-        """Add what was left out or cut on the way to ``counts``, by name."""
-        if self.ignored_parameters:
-            counts[IGNORED_PARAMETERS] += self.ignored_parameters
-        if self.truncated_values:
-            counts[TRUNCATED_VALUES] += self.truncated_values
-        if self.denied_user_attributes:
-            counts[DENIED_USER_ATTRIBUTES] += self.denied_user_attributes
-        if self.ignored_timestamps:
-            counts[IGNORED_TIMESTAMPS] += self.ignored_timestamps
 
 
 def interpret(
-    parameters: Parameters,
+    parameters: Iterable[tuple[str, str]],
     *,
     event_id: str,
     request_time: int,
     limits: Limits,
     accept_client_timestamp: bool,
+    unset_values: Collection[str],
+    lose: Lose,
 ) -> Event:
     """Turn what a tag sent into an event.
 
-    What cannot be used is left out and counted; the event itself always goes through.
+    What cannot be used is left out and ``lose`` is told; the event itself always goes through.
 
     Args:
         parameters: Names and values, decoded.
@@ -121,78 +90,102 @@ def interpret(
         request_time: When API Gateway received them, in epoch milliseconds.
         limits: What the destination takes.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
+        unset_values: Words that, as a whole value, stand for no value.
+        lose: Is told what is left out or cut, and why.
 
     Raises:
-        MalformedMessage: ``event`` or ``endpoint_id`` is missing or empty. API Gateway refuses such
-            queries, and such JSON bodies, at the door.
+        UnsetParameter: ``event`` or ``endpoint_id`` is one of ``unset_values``, or white space.
+        MalformedMessage: ``event`` or ``endpoint_id`` is missing or empty. API Gateway refuses both
+            at the door where it can see them.
     """
     event = Event(event_id, "", "", request_time, {}, {}, {})
-    own = {"event": "", "endpoint_id": ""}
+    own: dict[str, str | None] = {"event": None, "endpoint_id": None}
     if accept_client_timestamp:
-        own["timestamp"] = ""
+        own["timestamp"] = None
     for parameter, value in parameters:
         if take := _TAKE.get(parameter[:5]):
-            take(event, limits, parameter[5:], value)
+            if value in unset_values:
+                lose(Loss.UNSET, parameter)
+            else:
+                take(event, limits, parameter, value, lose)
         elif parameter in own:
+            if own[parameter] is not None:
+                lose(Loss.REPEATED, parameter)
             own[parameter] = value
         elif parameter != _CACHE_BUSTER:
-            event.ignored_parameters += 1
+            lose(_WHY_UNKNOWN.get(parameter, Loss.UNKNOWN_PARAMETER), parameter)
 
-    for parameter in ("event", "endpoint_id"):
-        if not own[parameter]:
-            raise MalformedMessage(f"the parameter {parameter} is missing or empty")
-    event.event_type = own["event"]
-    event.endpoint_id = own["endpoint_id"]
-    _keep_first(event, limits.attributes_and_metrics)
-    if timestamp := own.get("timestamp"):
-        client_time = _plausible_time(timestamp, request_time)
-        if client_time is None:
-            event.ignored_timestamps = 1
-        else:
-            event.time = client_time
+    event.event_type = _required("event", own["event"], unset_values)
+    event.endpoint_id = _required("endpoint_id", own["endpoint_id"], unset_values)
+    _keep_first(event, limits.attributes_and_metrics, lose)
+    timestamp = own.get("timestamp")
+    if timestamp is not None:
+        _take_timestamp(event, timestamp, unset_values, lose)
     return event
 
 
-def _take_attribute(event: Event, limits: Limits, name: str, value: str) -> None:
+def _required(parameter: str, value: str | None, unset_values: Collection[str]) -> str:
+    """Return a value that the event cannot do without.
+
+    Raises:
+        UnsetParameter: It is a word for no value, or white space.
+        MalformedMessage: It is missing or empty.
+    """
+    if not value:
+        raise MalformedMessage(f"the parameter {parameter} is missing or empty")
+    if value in unset_values:
+        # The word is the owner's, not the event's content.
+        raise UnsetParameter(f"the parameter {parameter} is the word {value}: it has no value")
+    if value.isspace():
+        raise UnsetParameter(f"the parameter {parameter} is white space: it has no value")
+    return value
+
+
+def _take_attribute(event: Event, limits: Limits, parameter: str, value: str, lose: Lose) -> None:
+    name = parameter[5:]
     if not name or not value or len(name) > limits.name_length:
-        event.ignored_parameters += 1
+        lose(_why_unusable(name, value), parameter)
         return
     attributes = event.attributes
     if name in attributes:
         # API Gateway hands over the last of a repeated parameter; a form body works alike.
-        event.ignored_parameters += 1
+        lose(Loss.REPEATED, parameter)
     if len(value) > limits.value_length:
         value = value[: limits.value_length]
-        event.truncated_values += 1
+        lose(Loss.VALUE_TOO_LONG, parameter)
     attributes[name] = value
 
 
-def _take_metric(event: Event, limits: Limits, name: str, value: str) -> None:
+def _take_metric(event: Event, limits: Limits, parameter: str, value: str, lose: Lose) -> None:
+    name = parameter[5:]
+    if not name or not value or len(name) > limits.name_length:
+        lose(_why_unusable(name, value), parameter)
+        return
     number = _finite(value)
-    if not name or number is None or len(name) > limits.name_length:
-        event.ignored_parameters += 1
+    if number is None:
+        lose(Loss.NOT_A_NUMBER, parameter)
         return
     metrics = event.metrics
     if name in metrics:
-        event.ignored_parameters += 1
+        lose(Loss.REPEATED, parameter)
     metrics[name] = number
 
 
-def _take_user_attribute(event: Event, limits: Limits, name: str, value: str) -> None:
-    values = event.user_attributes.get(name, [])
-    if (
-        not name
-        or not value
-        or len(values) >= limits.user_attribute_values
-        or len(name) > limits.user_attribute_name_length
-    ):
-        event.ignored_parameters += 1
+def _take_user_attribute(
+    event: Event, limits: Limits, parameter: str, value: str, lose: Lose
+) -> None:
+    name = parameter[5:]
+    if not name or not value or len(name) > limits.user_attribute_name_length:
+        lose(_why_unusable(name, value), parameter)
+        return
+    values = event.user_attributes.setdefault(name, [])
+    if len(values) >= limits.user_attribute_values:
+        lose(Loss.TOO_MANY_VALUES, parameter)
         return
     if len(value) > limits.user_attribute_value_length:
         value = value[: limits.user_attribute_value_length]
-        event.truncated_values += 1
+        lose(Loss.VALUE_TOO_LONG, parameter)
     values.append(value)
-    event.user_attributes[name] = values
 
 
 _TAKE: Final = {
@@ -202,15 +195,26 @@ _TAKE: Final = {
 }
 
 
-def _keep_first(event: Event, limit: int) -> None:
+def _why_unusable(name: str, value: str) -> Loss:
+    """Return why a parameter is left out of which one or the other cannot be used."""
+    if not name:
+        return Loss.EMPTY_NAME
+    return Loss.NAME_TOO_LONG if value else Loss.EMPTY_VALUE
+
+
+def _keep_first(event: Event, limit: int, lose: Lose) -> None:
     """Drop the attributes and metrics that are too many, the last by name first."""
     if len(event.attributes) + len(event.metrics) <= limit:
         return
-    kinds: tuple[dict[str, str], dict[str, float]] = (event.attributes, event.metrics)
-    by_name = sorted((name, kind) for kind in (0, 1) for name in kinds[kind])
+    kinds: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("evat_", event.attributes),
+        ("evmt_", event.metrics),
+    )
+    by_name = sorted((name, kind) for kind, (_, values) in enumerate(kinds) for name in values)
     for name, kind in by_name[limit:]:
-        del kinds[kind][name]
-        event.ignored_parameters += 1
+        prefix, values = kinds[kind]
+        del values[name]
+        lose(Loss.TOO_MANY_PARAMETERS, prefix + name)
 
 
 def iso8601(time: int) -> str:
@@ -225,26 +229,49 @@ def _iso8601_second(time: int) -> str:
 
 
 def _finite(value: str) -> float | None:
-    value = value.strip(" ")  # "+5" in a query is " 5"
-    if not _NUMBER.fullmatch(value):
+    """Return a metric's number; white space around it is no part of it ("+5" in a query is " 5").
+
+    float() alone would also take ``1_000``, ``infinity``, ``nan`` and digits of other scripts.
+    """
+    try:
+        number = float(value)
+    except ValueError:
         return None
-    number = float(value)
-    return number if math.isfinite(number) else None
+    if "_" in value or not math.isfinite(number):
+        return None
+    return number if value.isascii() or value.strip().isascii() else None
 
 
-def _plausible_time(timestamp: str, request_time: int) -> int | None:
-    """Return ``timestamp`` in epoch milliseconds, or ``None`` if it cannot be when it happened."""
-    if timestamp.isascii() and timestamp.isdigit():
-        # A longer run of digits is no time, and int() refuses more than 4,300 of them.
-        time = int(timestamp[:20])
-    else:
-        try:
-            moment = datetime.fromisoformat(timestamp)
-        except ValueError:
-            return None
-        if moment.tzinfo is None:  # some clock's local time: nobody knows whose
-            return None
-        time = round(moment.timestamp() * 1000)
-    if request_time - _MAX_AGE_MS <= time <= request_time + _MAX_AHEAD_MS:
-        return time
-    return None
+def _take_timestamp(
+    event: Event, timestamp: str, unset_values: Collection[str], lose: Lose
+) -> None:
+    """Make the tag's own time the event's if the event can have happened then."""
+    if not timestamp or timestamp in unset_values:
+        lose(Loss.UNSET if timestamp else Loss.EMPTY_VALUE, "timestamp")
+        return
+    request_time = event.time
+    times = list(_times(timestamp.strip()))
+    for time in times:
+        if request_time - _MAX_AGE_MS <= time <= request_time + _MAX_AHEAD_MS:
+            event.time = time
+            return
+    lose(Loss.IMPLAUSIBLE_TIME if times else Loss.NOT_A_TIME, "timestamp")
+
+
+def _times(timestamp: str) -> Iterator[int]:
+    """Yield what ``timestamp`` may mean, in epoch milliseconds.
+
+    A number may be milliseconds or seconds. No number is plausible as both.
+    """
+    if _EPOCH.fullmatch(timestamp):
+        yield round(float(timestamp))
+        yield round(float(timestamp) * 1000)
+        return
+    if match := _ZONE_AFTER_SPACE.fullmatch(timestamp):
+        timestamp = "+".join(match.groups())
+    try:
+        moment = datetime.fromisoformat(timestamp)
+    except ValueError:
+        return
+    if moment.tzinfo is not None:  # else it is some clock's local time: nobody knows whose
+        yield round(moment.timestamp() * 1000)

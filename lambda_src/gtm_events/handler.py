@@ -41,6 +41,7 @@ def _delivery() -> Delivery:
         dead_letters=DeadLetterQueue.at(settings.dead_letter_queue_url, os.environ),
         policy=settings.access_policy,
         accept_client_timestamp=settings.accept_client_timestamp,
+        unset_values=settings.unset_values,
     )
 
 

@@ -6,24 +6,20 @@ itself observed) and what the tag sent: its query or, after a POST, the whole bo
 
 from __future__ import annotations
 
-import json
-import math
 import re
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote_plus, urlencode
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote_plus, unquote_plus
 
+from gtm_events import json_body
 from gtm_events.errors import MalformedMessage
 from gtm_events.urlencoded import Parameters, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
 VERSION: Final = "1"
-
-MAX_EVENTS: Final = 100
-"""Events that one JSON body may hold."""
 
 # How the endpoint's template begins an envelope.
 _BEGINNING: Final = re.compile(r"v=(\d+)&time=(\d+)(?:&id=([^&]*))?&(.+)", re.ASCII)
@@ -32,6 +28,7 @@ _BEGINNING: Final = re.compile(r"v=(\d+)&time=(\d+)(?:&id=([^&]*))?&(.+)", re.AS
 # is "test-invoke-extendedRequestId", always.) An event's id may have no other characters than these
 # (the event record says so, and Customer Profiles), and 64 of them with its number in a list.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9+/_-]{11,60}={1,2}", re.ASCII)
+_OWN_NUMBERS: Final = re.compile("&numbers=[^&]*")
 _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 _NUMBERS: Final = re.compile(r"[0-9]{1,2}(?:-[0-9]{1,2})*", re.ASCII)
 
@@ -55,7 +52,8 @@ class Request:
         referer: ``Referer`` header, empty if none was sent.
         opted_out: Whether the visitor's browser asks not to be tracked, and the owner honours it.
             Nothing that the tag sent is in the message then.
-        events: Each event's names and values as the tag sent them, decoded, in order.
+        events: Each event's names and values as the tag sent them, decoded, in order. Of a list's
+            event that is none, why.
         is_list: Whether the events were posted as a list.
         numbers: Of each event its number in that list.
     """
@@ -68,7 +66,7 @@ class Request:
     origin: str = ""
     referer: str = ""
     opted_out: bool = False
-    events: list[Parameters]
+    events: Sequence[Parameters | MalformedMessage]
     is_list: bool = False
     numbers: Sequence[int] = ()
 
@@ -122,19 +120,23 @@ def decode(body: str) -> Request:
 def with_events(body: str, indexes: Collection[int]) -> str:
     """Return a message body, posted as a list of events, with some of them only.
 
-    They keep their numbers: an event that is sent again must not have the id of another.
+    They stay as they were posted, so the body does not grow. They keep their numbers: an event
+    that is sent again must not have the id of another.
 
     Args:
         body: A body that :func:`decode` read, with ``is_list``.
         indexes: Which of its events to keep.
     """
     envelope, _, sent = body.partition("\n")
-    events = json.loads(_posted(sent), parse_float=_writable)["events"]
-    numbers = _numbers(_envelope(envelope), len(events))
-    kept = [index for index in range(len(events)) if index in indexes]
-    numbered = "-".join(str(numbers[index]) for index in kept)
-    posted = json.dumps({"events": [events[index] for index in kept]})
-    return f"{envelope}&numbers={numbered}\n{urlencode({'body': posted})}"
+    request = decode(body)
+    numbered = "-".join(
+        str(number) for index, number in enumerate(request.numbers) if index in indexes
+    )
+    posted = json_body.list_with(_posted(sent), indexes)
+    # As $util.urlEncode does, which leaves the asterisk as it is.
+    return (
+        f"{_OWN_NUMBERS.sub('', envelope)}&numbers={numbered}\nbody={quote_plus(posted, safe='*')}"
+    )
 
 
 def _envelope(line: str) -> Mapping[str, str]:
@@ -179,7 +181,7 @@ def _identity(envelope: Mapping[str, str]) -> tuple[str, str]:
             raise MalformedMessage("the envelope's access is neither anonymous nor authenticated")
 
 
-def _events(content: str | None, sent: str) -> tuple[list[Parameters], bool]:
+def _events(content: str | None, sent: str) -> tuple[Sequence[Parameters | MalformedMessage], bool]:
     if content is None:
         return [_parse("query", sent)], False
     posted = _posted(sent)
@@ -187,62 +189,12 @@ def _events(content: str | None, sent: str) -> tuple[list[Parameters], bool]:
         # Browsers write it well; what a server writes need not be strict to be understood.
         return [_parse("body", posted, strict=False)], False
     if content == "json":
-        return _json_events(posted)
+        return json_body.events(posted)
     raise MalformedMessage("the envelope's content is neither form nor json")
 
 
 def _posted(sent: str) -> str:
     return dict(_parse("body", sent)).get("body", "")
-
-
-def _json_events(posted: str) -> tuple[list[Parameters], bool]:
-    try:
-        document = json.loads(posted, parse_constant=_refuse_constant)
-    except (ValueError, RecursionError):
-        raise MalformedMessage("the posted body is not JSON") from None
-    if not isinstance(document, dict):
-        raise MalformedMessage("the posted JSON is not an object")
-    is_list = "events" in document
-    events = document["events"] if is_list else [document]
-    if not isinstance(events, list) or not all(isinstance(event, dict) for event in events):
-        raise MalformedMessage("the posted events are not a list of objects")
-    if not 1 <= len(events) <= MAX_EVENTS:
-        raise MalformedMessage(f"the posted events are not 1 to {MAX_EVENTS}")
-    return [list(_flat(event)) for event in events], is_list
-
-
-def _flat(event: dict[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield an object's members as a query would have them; a list is a repeated parameter."""
-    for name, value in event.items():
-        for item in value if isinstance(value, list) else [value]:
-            text = _text(item)
-            _check_characters(name + text)
-            yield name, text
-
-
-def _text(value: object) -> str:
-    match value:
-        case str():
-            return value
-        case bool():
-            return "true" if value else "false"
-        case int() | float():
-            return repr(value)
-        case _:  # null, or an object: as good as empty, so it is ignored and counted
-            return ""
-
-
-def _writable(number: str) -> float | str:
-    """Return a number so that it is read as before from the JSON that it is written to.
-
-    ``1e999`` is infinite, and that would be written as ``Infinity``, which is no JSON.
-    """
-    value = float(number)
-    return value if math.isfinite(value) else repr(value)
-
-
-def _refuse_constant(_: str) -> None:
-    raise ValueError
 
 
 def _check_characters(text: str) -> None:
@@ -256,7 +208,5 @@ def _check_characters(text: str) -> None:
 def _parse(what: str, text: str, *, strict: bool = True) -> Parameters:
     try:
         return parse(text, strict=strict)
-    except UnicodeDecodeError:
-        raise MalformedMessage(f"the {what} is not UTF-8 once decoded") from None
     except ValueError:
         raise MalformedMessage(f"the {what} is not form-urlencoded") from None

@@ -12,6 +12,9 @@ class Reason(StrEnum):
     MALFORMED = "malformed"
     """The message is not one that the endpoint wrote."""
 
+    UNSET = "unset"
+    """``event`` or ``endpoint_id`` is a word for no value, or white space."""
+
     ORIGIN = "origin"
     """The request names a site that is not in the owner's list."""
 

@@ -7,18 +7,24 @@ unless the owner switches it on.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from gtm_events.losses import Loss
 from gtm_events.outcome import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gtm_events.event import Event
+    from gtm_events.losses import Lose
     from gtm_events.message import Request
+
+
+# Sandboxed frames send it, files, and Firefox where a page's policy withholds the referrer.
+_NO_SITE: Final = "null"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +41,9 @@ class Refusal:
 
 
 class Origins:
-    """A list of origins, such as ``https://shop.example`` and ``https://*.shop.example``.
+    """A list of origins: ``https://shop.example``, ``https://*.shop.example``.
+
+    An app's own scheme, as in ``capacitor://localhost``, is an origin like any other.
 
     Args:
         patterns: The origins. A leading ``*`` label stands for one label or more.
@@ -63,8 +71,9 @@ class Origins:
             parts = urlsplit(header)
         except ValueError:
             return False
-        origin = f"{parts.scheme}://{parts.netloc}".lower()
-        return self._expression.fullmatch(origin) is not None
+        origin = f"{parts.scheme}://{parts.netloc}"
+        # lower() would make an ASCII letter of some that are none.
+        return origin.isascii() and self._expression.fullmatch(origin.lower()) is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,32 +94,30 @@ class AccessPolicy:
         """Return why ``request`` may not record anything, ``None`` if it may.
 
         A request that names no site at all may: a server's does not, and a browser that withholds
-        both headers cannot be told from one.
+        both headers cannot be told from one. ``Origin: null`` names none either.
         """
         if self.origins is not None:
-            for name, header in (("Origin", request.origin), ("Referer", request.referer)):
+            origin = "" if request.origin == _NO_SITE else request.origin
+            for name, header in (("Origin", origin), ("Referer", request.referer)):
                 if header and not self.origins.allows(header):
                     return Refusal(Reason.ORIGIN, f"the {name} header names another site")
         return None
 
-    def authorize(self, event: Event, request: Request) -> Event | Refusal:
-        """Return ``event`` with what ``request`` may change, or why it may not be recorded.
+    def authorize(self, event: Event, request: Request, lose: Lose) -> Refusal | None:
+        """Leave of ``event`` what ``request`` may change, or return why it may not be recorded.
 
-        The user attributes that may not be changed are left out and counted.
+        The user attributes that may not be changed are left out, and ``lose`` is told.
         """
         if request.bound and request.endpoint != event.endpoint_id:
             # One customer must not write another's profile.
             named = "another endpoint than endpoint_id" if request.endpoint else "no endpoint"
             return Refusal(Reason.FOREIGN_ENDPOINT, f"the verified claims name {named}")
+        event.user_id = request.subject
+        asked = event.user_attributes
         allowed = self.authenticated if request.authenticated else self.anonymous
-        asked = kept = event.user_attributes
         if asked and allowed is not None and not asked.keys() <= allowed:
-            kept = {name: values for name, values in asked.items() if name in allowed}
-        if kept is asked and not request.subject:
-            return event
-        return replace(
-            event,
-            user_attributes=kept,
-            user_id=request.subject,
-            denied_user_attributes=len(asked) - len(kept),
-        )
+            denied = Loss.NOT_FOR_AUTHENTICATED if request.subject else Loss.NOT_FOR_ANONYMOUS
+            for name in asked.keys() - allowed:
+                del asked[name]
+                lose(denied, f"usat_{name}")
+        return None

@@ -25,12 +25,15 @@ class Settings:
             ``"*"``).
         accept_client_timestamp: Whether ``timestamp`` is read (``ACCEPT_CLIENT_TIMESTAMP``:
             ``true`` or ``false``).
+        unset_values: Words that tags write for a variable without a value, exactly as written
+            (``UNSET_VALUES``: a JSON list).
     """
 
     destination: str
     dead_letter_queue_url: str
     access_policy: AccessPolicy
     accept_client_timestamp: bool
+    unset_values: frozenset[str]
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -49,6 +52,7 @@ class Settings:
                 origins=None if origins is None else Origins(sorted(origins)),
             ),
             accept_client_timestamp=_boolean(environment, "ACCEPT_CLIENT_TIMESTAMP"),
+            unset_values=_texts(environment, "UNSET_VALUES", "a JSON list of words"),
         )
 
 
@@ -72,13 +76,17 @@ def _boolean(environment: Mapping[str, str], variable: str) -> bool:
 
 
 def _names(environment: Mapping[str, str], variable: str) -> frozenset[str] | None:
+    if required(environment, variable) == '"*"':
+        return None
+    return _texts(environment, variable, 'a JSON list of names, or "*" with its quotes')
+
+
+def _texts(environment: Mapping[str, str], variable: str, what: str) -> frozenset[str]:
     value = required(environment, variable)
     try:
-        names = json.loads(value)
+        texts = json.loads(value)
     except ValueError:
-        names = None
-    if names == "*":
-        return None
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
-        raise SettingsError(variable, 'must be a JSON list of names, or "*" with its quotes', value)
-    return frozenset(names)
+        texts = None
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise SettingsError(variable, f"must be {what}", value)
+    return frozenset(texts)

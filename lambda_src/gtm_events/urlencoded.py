@@ -42,22 +42,19 @@ _QUOTED_PRINTABLE: Final = _quoted_printable()
 def parse(text: str, *, strict: bool = True) -> Parameters:
     """Return the names and values of ``text``, decoded, in order.
 
-    Exactly what ``parse_qsl(text, keep_blank_values=True, strict_parsing=strict,
-    errors="strict")`` returns.
+    Exactly what ``parse_qsl(text, keep_blank_values=True, strict_parsing=strict)`` returns: what
+    is escaped and not UTF-8 becomes U+FFFD.
 
     Args:
         text: Parameters in the form ``name=value&name=value``. An empty text has none.
         strict: Whether a parameter without ``=`` is an error. Otherwise its value is empty.
 
     Raises:
-        UnicodeDecodeError: What is escaped is not UTF-8.
         ValueError: A parameter has no ``=``.
     """
     if not text:  # what strict parsing says of it depends on Python's version
         return []
-    return _parse_plain(text) or parse_qsl(
-        text, keep_blank_values=True, strict_parsing=strict, errors="strict"
-    )
+    return _parse_plain(text) or parse_qsl(text, keep_blank_values=True, strict_parsing=strict)
 
 
 def _parse_plain(text: str) -> Parameters | None:

@@ -93,7 +93,6 @@ def uncut(case: Mapping[str, Any]) -> dict[str, str]:
     return whole
 
 
-@pytest.mark.skipif(not CASES.is_file(), reason=f"{CASES.name} is not beside this checkout")
 def test_the_same_requests_arrive_whole_at_every_destination(
     send: Send, pipeline: Pipeline
 ) -> None:

@@ -28,8 +28,15 @@ if TYPE_CHECKING:
     from gtm_events.destinations import Destination
 
 REQUEST_TIME = 1_795_000_000_000  # 2026-11-18T11:06:40Z
-SHARED_CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
-OWN_CASES = Path(__file__).parents[1] / "cases" / "urls.jsonl"
+UNSET_VALUES = frozenset({"undefined", "null", "NaN", "[object Object]"})
+
+_CASES = Path(__file__).parents[1] / "cases"
+QUERIES = _CASES / "queries.jsonl"
+"""Queries as tags send them, and the event that each becomes inside Pinpoint's limits."""
+EDGES = _CASES / "edges.jsonl"
+"""The same of queries at the edges of the contract."""
+FIELD = _CASES / "field.jsonl"
+"""Requests of every kind from public reports, and the events that they become."""
 
 
 def envelope(*, time: int | str = REQUEST_TIME, **fields: str) -> str:
@@ -54,9 +61,7 @@ def posted(content: str, text: str, **fields: str) -> str:
 
 
 def cases(path: Path) -> list[dict[str, Any]]:
-    """Return the cases of a file, none if it is not here."""
-    if not path.exists():
-        return []
+    """Return the cases of a file."""
     with path.open(encoding="utf-8") as lines:  # splitlines() would split at more than \n
         return [json.loads(line) for line in lines]
 
@@ -242,6 +247,7 @@ def deliver(
     dead_letters: FakeDeadLetters | None = None,
     policy: AccessPolicy | None = None,
     accept_client_timestamp: bool = False,
+    unset_values: frozenset[str] = UNSET_VALUES,
     seconds: float = 60,
     requests_per_second: float = 1_000_000,
 ) -> Batch:
@@ -256,6 +262,7 @@ def deliver(
         dead_letters=dead_letters or FakeDeadLetters(),
         policy=policy or AccessPolicy(anonymous=None),
         accept_client_timestamp=accept_client_timestamp,
+        unset_values=unset_values,
     )
     return delivery.deliver(records(bodies), Deadline.after(seconds))
 

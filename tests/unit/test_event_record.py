@@ -15,7 +15,7 @@ from referencing import Registry, Resource
 
 from gtm_events import record
 from gtm_events.event import Event
-from tests.unit.builders import OWN_CASES, SHARED_CASES, body, cases, deliver, envelope
+from tests.unit.builders import EDGES, QUERIES, body, cases, deliver, envelope
 from tests.unit.services import (
     BatchFake,
     FakeCustomerProfiles,
@@ -140,7 +140,7 @@ USER = {"event": "e", "endpoint_id": "ep", "usat_a": "1"}
 def test_what_each_service_gets_is_of_the_schema(
     kind_of_service: type[BatchFake], validator: Any
 ) -> None:
-    bodies = [f"{envelope()}\n{case['query']}" for case in cases(OWN_CASES) + cases(SHARED_CASES)]
+    bodies = [f"{envelope()}\n{case['query']}" for case in cases(EDGES) + cases(QUERIES)]
     bodies += [body(USER), body(USER, subject="someone")]
     for document in documents(kind_of_service, bodies):
         assert not problems(validator, document)

@@ -30,6 +30,7 @@ ENVIRONMENT = {
     "AUTHENTICATED_USER_ATTRIBUTES": '"*"',
     "ALLOWED_ORIGINS": '["https://shop.example"]',
     "ACCEPT_CLIENT_TIMESTAMP": "false",
+    "UNSET_VALUES": '["undefined", "null"]',
 }
 SECRET = "secret-4711"  # noqa: S105 - stands for customer data
 
@@ -101,6 +102,7 @@ def test_a_batch_ends_in_failures_and_one_line(
         "truncated_values": 0,
         "denied_user_attributes": 1,
         "ignored_timestamps": 0,
+        "losses_by_reason": {"not_for_anonymous": 1},
         "requests": 4,
         "throttles": 0,
         "problems": [],
@@ -173,11 +175,13 @@ def test_settings_are_read() -> None:
             origins=Origins(["https://shop.example"]),
         ),
         accept_client_timestamp=False,
+        unset_values=frozenset({"undefined", "null"}),
     )
     everyone = Settings.from_environment(ENVIRONMENT | {"ANONYMOUS_USER_ATTRIBUTES": '"*"'})
     assert everyone.access_policy.anonymous is None
     anywhere = Settings.from_environment(ENVIRONMENT | {"ALLOWED_ORIGINS": '"*"'})
     assert anywhere.access_policy.origins is None
+    assert Settings.from_environment(ENVIRONMENT | {"UNSET_VALUES": "[]"}).unset_values == set()
 
 
 @pytest.mark.parametrize(
@@ -192,6 +196,11 @@ def test_settings_are_read() -> None:
         ("AUTHENTICATED_USER_ATTRIBUTES", None),
         ("ALLOWED_ORIGINS", "https://shop.example"),
         ("ACCEPT_CLIENT_TIMESTAMP", "True"),
+        ("UNSET_VALUES", None),
+        ("UNSET_VALUES", ""),
+        ("UNSET_VALUES", "undefined"),
+        ("UNSET_VALUES", '"*"'),
+        ("UNSET_VALUES", "[null]"),
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(variable: str, value: str | None) -> None:

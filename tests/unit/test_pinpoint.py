@@ -233,7 +233,7 @@ def test_user_attributes_of_one_event_over_15_kb_are_cut_and_counted() -> None:
     check_requests(pinpoint)
     [kept] = pinpoint.user_attributes("ep")
     assert list(kept) == [f"{i:03}" for i in range(len(kept))]
-    assert counted(batch) == {"ignored_parameters": 100 - len(kept)}
+    assert counted(batch) == {"no_room": 100 - len(kept)}
     assert len(kept) == 36
 
 

@@ -72,7 +72,8 @@ def test_who_may_change_what(caller: str, permitted: str, endpoint_id: str) -> N
     assert item["Endpoint"] == ({"User": user} if user else {})
     assert len(item["Events"]) == 1  # the event goes through whatever its user attributes
     denied = len(BOTH) - len(kept)
-    assert counted(batch) == ({"denied_user_attributes": denied} if denied else {})
+    reason = "not_for_authenticated" if fields else "not_for_anonymous"
+    assert counted(batch) == ({reason: denied} if denied else {})
 
 
 def test_by_default_anonymous_visitors_change_nothing_and_authenticated_ones_everything() -> None:
@@ -95,7 +96,15 @@ def test_of_one_endpoints_users_the_newest_wins() -> None:
     assert len(item["Events"]) == 3
 
 
-SHOP = Origins(["https://shop.example", "https://*.shop.example", "http://127.0.0.1:8000"])
+SHOP = Origins(
+    [
+        "https://shop.example",
+        "https://*.shop.example",
+        "http://127.0.0.1:8000",
+        "capacitor://localhost",
+        "com.example.app://shop:8100",
+    ]
+)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,11 @@ SHOP = Origins(["https://shop.example", "https://*.shop.example", "http://127.0.
         "https://www.shop.example",
         "https://a.b-c.shop.example/path",
         "http://127.0.0.1:8000/",
+        "https://shop.example/größe",
+        "capacitor://localhost",
+        "Capacitor://LOCALHOST",
+        "capacitor://localhost/index.html?a#b",
+        "com.example.app://shop:8100/a",
     ],
 )
 def test_a_listed_site_may_record_events(header: str) -> None:
@@ -134,6 +148,17 @@ def test_a_listed_site_may_record_events(header: str) -> None:
         "https://[",
         "http://127.0.0.1",
         "javascript:alert(1)",
+        "capacitor://localhost:8100",
+        "capacitor://localhost.evil.example",
+        "capacitor:localhost",
+        "capacitor:///localhost",
+        "https://localhost",
+        "com.example.app://shop",
+        "com-example-app://shop:8100",
+        "https://shop.example https://shop.example",
+        "https://\N{LATIN SMALL LETTER LONG S}hop.example",
+        "https://\N{KELVIN SIGN}.shop.example",
+        "capacitor://LOCALHO\N{LATIN SMALL LIGATURE ST}",
         "*",
     ],
 )
@@ -150,7 +175,16 @@ def test_another_site_may_not(header: str) -> None:
         ({"origin": "https://www.shop.example", "referer": "https://shop.example/"}, False),
         ({"origin": "https://evil.example"}, True),
         ({"referer": "https://evil.example/"}, True),
-        ({"origin": "null"}, True),
+        ({"origin": "null"}, False),
+        ({"origin": "null", "referer": "https://shop.example/a"}, False),
+        ({"origin": "null", "referer": "https://evil.example/"}, True),
+        ({"origin": "NULL"}, True),
+        ({"origin": "null, null"}, True),
+        ({"referer": "null"}, True),
+        ({"origin": "capacitor://localhost"}, False),
+        ({"origin": "capacitor://localhost", "referer": "capacitor://localhost/a.html"}, False),
+        ({"origin": "capacitor://evil"}, True),
+        ({"origin": "ionic://localhost"}, True),
         ({"origin": "https://shop.example", "referer": "https://evil.example/"}, True),
         ({"origin": "https://evil.example", "referer": "https://shop.example/"}, True),
     ],

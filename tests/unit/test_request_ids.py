@@ -174,7 +174,9 @@ def test_a_list_that_is_cut_keeps_its_numbers(fields: dict[str, str]) -> None:
         fields.get("subject", ""),
     )
     assert request.numbers == [3, 42, 99]
-    assert [dict(event)["event"] for event in request.events] == ["e3", "e42", "e99"]
+    assert request.events == [
+        [("event", f"e{number}"), ("endpoint_id", "ep")] for number in (3, 42, 99)
+    ]
     # And again.
     assert decode(with_events(cut, {0, 2})).numbers == [3, 99]
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 Content = Literal["query", "form", "json"]
 Service = Literal["sqs", "sns"]
 
-CASES = Path(__file__).parents[3] / "shared" / "cases" / "urls.jsonl"
+CASES = Path(__file__).parents[1] / "cases" / "queries.jsonl"
 QUEUE_URL = "https://sqs.eu-central-1.amazonaws.com/123456789012/events"
 TOPIC_ARN = "arn:aws:sns:eu-central-1:123456789012:events"
 TIME = 1_764_000_000_123
@@ -362,7 +362,7 @@ def assert_messages(
 
 def decoded_events(body: str) -> list[Parameters]:
     try:
-        return message.decode(body).events
+        return [event for event in message.decode(body).events if isinstance(event, list)]
     except MalformedMessage:
         return []
 
@@ -390,8 +390,6 @@ def test_shared_cases(
     callers: Mapping[str, Caller],
     content: Content,
 ) -> None:
-    if not CASES.exists():
-        pytest.skip(f"the shared cases are not beside this checkout: {CASES.name}")
     queries = [json.loads(line)["query"] for line in CASES.read_text("utf-8").splitlines()]
     assert len(queries) >= 400
     variant = Variant(content, callers["anonymous"], honors_privacy=True)

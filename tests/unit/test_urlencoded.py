@@ -29,6 +29,8 @@ PIECES = st.one_of(
             "%zz",
             "%4",
             "%C3%A9",
+            "%C3",
+            "%ED%A0%80",
             "%E2%82%AC",
             "%3D%26",
             "%25",
@@ -46,7 +48,7 @@ PIECES = st.one_of(
 
 def read_by_the_standard_library(text: str, *, strict: bool) -> object:
     try:
-        return parse_qsl(text, keep_blank_values=True, strict_parsing=strict, errors="strict")
+        return parse_qsl(text, keep_blank_values=True, strict_parsing=strict)
     except ValueError as error:
         return type(error)
 
@@ -65,6 +67,14 @@ def test_it_reads_what_the_standard_library_reads(*, text: str, strict: bool) ->
     except ValueError as error:
         got = type(error)
     assert got == read_by_the_standard_library(text, strict=strict)
+
+
+def test_a_byte_that_is_not_utf_8_becomes_a_replacement_character() -> None:
+    assert parse("a%E9=caf%E9&b=%C3%A9&c=%F0%9F%98") == [
+        ("a\ufffd", "caf\ufffd"),
+        ("b", "é"),
+        ("c", "\ufffd"),
+    ]
 
 
 def test_an_empty_text_has_no_parameters() -> None:

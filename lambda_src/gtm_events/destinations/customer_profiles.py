@@ -21,7 +21,8 @@ from gtm_events.destinations.batching import (
     BatchService,
     requests_per_second,
 )
-from gtm_events.event import TRUNCATED_VALUES, Event, Limits
+from gtm_events.event import Event, Limits
+from gtm_events.losses import Loss
 from gtm_events.newest import Newest
 from gtm_events.outcome import Delivered, Outcome
 from gtm_events.settings import required
@@ -169,5 +170,5 @@ def _one_value(values: Sequence[str], counts: Counter[str]) -> str:
     """Return the one value that a profile attribute has."""
     value = _SEPARATOR.join(values)
     if len(value) > MAX_ATTRIBUTE:
-        counts[TRUNCATED_VALUES] += 1
+        counts[Loss.VALUE_TOO_LONG] += 1
     return value[:MAX_ATTRIBUTE]

@@ -18,7 +18,8 @@ from gtm_events.destinations.batching import (
     BatchService,
     requests_per_second,
 )
-from gtm_events.event import IGNORED_PARAMETERS, Event, Limits, iso8601
+from gtm_events.event import Event, Limits, iso8601
+from gtm_events.losses import Loss
 from gtm_events.newest import Newest
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected
 from gtm_events.packing import Room, pack
@@ -190,7 +191,7 @@ def _add_user(entry: Entry, event: Event, newest: Newest, counts: Counter[str]) 
         encoded = _member(name, newest.user_attribute(event.endpoint_id, name))
         room -= len(encoded) + 1
         if room < 0:
-            counts[IGNORED_PARAMETERS] += len(event.user_attributes) - len(user_attributes)
+            counts[Loss.NO_ROOM] += len(event.user_attributes) - len(user_attributes)
             break
         user_attributes[name] = encoded
     entry.user_attributes = user_attributes

@@ -1,0 +1,263 @@
+"""A posted JSON body: its events as a query would have them, each on its own.
+
+One event's fault is that event's alone, whatever it is: its neighbors in a list are read. Numbers
+stay as they were written, and what is cut out of a list stays as it was posted.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from json.encoder import encode_basestring
+from typing import TYPE_CHECKING, Final
+
+from gtm_events.errors import MalformedMessage
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Mapping
+
+    from gtm_events.urlencoded import Parameters
+
+MAX_EVENTS: Final = 100
+"""Events that one JSON body may hold."""
+
+_TOO_DEEP: Final = "the posted event is nested too deeply"
+
+_SPACE: Final = re.compile(r"[ \t\n\r]*")
+# Of a value that is too deep for the parser nothing else matters.
+_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Only an escape can stand for half a surrogate pair: the text itself was UTF-8.
+_SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
+
+
+class _Number(str):
+    """A number as it was written: ``1.10``, or one that has more digits than a float."""
+
+    __slots__ = ()
+
+
+# Control characters in a string and NaN are no JSON, but no reason to blame a list's other events.
+_DECODER: Final = json.JSONDecoder(
+    strict=False, parse_float=_Number, parse_int=_Number, parse_constant=str
+)
+
+
+def events(posted: str) -> tuple[list[Parameters | MalformedMessage], bool]:
+    """Return the events in a body, and whether they were posted as a list.
+
+    Args:
+        posted: ``{…}``, an event, or ``{"events": […]}``, a list of them.
+
+    Returns:
+        Of each event its names and values, or why it is none.
+
+    Raises:
+        MalformedMessage: The body is neither, or its only event is none.
+    """
+    try:
+        document = _DECODER.decode(posted)
+    except RecursionError:
+        return _deep_events(posted), True
+    except ValueError:
+        raise MalformedMessage("the posted body is not JSON") from None
+    if not isinstance(document, dict):
+        raise MalformedMessage("the posted JSON is not an object")
+    mend = _SURROGATE_ESCAPE.search(posted) is not None
+    if "events" not in document:
+        return [_parameters(document, mend=mend)], False
+    listed = document["events"]
+    if not isinstance(listed, list):
+        raise MalformedMessage("the posted events are not a list")
+    _check_number(len(listed))
+    return [_listed_parameters(event, mend=mend) for event in listed], True
+
+
+def list_with(posted: str, indexes: Collection[int]) -> str:
+    """Return a posted list with some of its events only, each as it was posted.
+
+    Args:
+        posted: A body that :func:`events` read as a list.
+        indexes: Which of its events to keep.
+    """
+    kept = [text for index, text in enumerate(_listed(posted) or ()) if index in indexes]
+    return f'{{"events":[{",".join(kept)}]}}'
+
+
+def _deep_events(posted: str) -> list[Parameters | MalformedMessage]:
+    """Return what :func:`events` does of a list in which something is too deep for the parser."""
+    try:
+        listed = _listed(posted)
+    except (ValueError, RecursionError):
+        raise MalformedMessage("the posted body is not JSON") from None
+    if listed is None:
+        raise MalformedMessage(_TOO_DEEP)
+    _check_number(len(listed))
+    return [_deep_event(text) for text in listed]
+
+
+def _deep_event(text: str) -> Parameters | MalformedMessage:
+    try:
+        event = _DECODER.decode(text)
+    except RecursionError:
+        return MalformedMessage(_TOO_DEEP)
+    except ValueError:
+        raise MalformedMessage("the posted body is not JSON") from None
+    return _listed_parameters(event, mend=True)
+
+
+def _listed_parameters(event: object, *, mend: bool) -> Parameters | MalformedMessage:
+    if not isinstance(event, dict):
+        return MalformedMessage("the posted event is not an object")
+    try:
+        return _parameters(event, mend=mend)
+    except MalformedMessage as error:
+        return error
+
+
+def _check_number(count: int) -> None:
+    if not 1 <= count <= MAX_EVENTS:
+        raise MalformedMessage(f"the posted events are not 1 to {MAX_EVENTS}")
+
+
+def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
+    """Return an object's members as a query would have them.
+
+    Args:
+        event: The object.
+        mend: Whether there may be half a surrogate pair in it, which no request could carry.
+
+    Raises:
+        MalformedMessage: A member that has to be one text is something else, or too deep.
+    """
+    parameters: Parameters = []
+    try:
+        for name, value in event.items():
+            if isinstance(value, str):
+                parameters.append((name, value))
+            else:
+                parameters.extend((name, text) for text in _texts(name, value))
+    except RecursionError:
+        raise MalformedMessage(_TOO_DEEP) from None
+    return [(_mended(name), _mended(value)) for name, value in parameters] if mend else parameters
+
+
+def _texts(name: str, value: object) -> Iterator[str]:
+    """Yield a member's values: a user attribute may have several, everything else has one."""
+    if name in {"event", "endpoint_id"} and value is not None:
+        raise MalformedMessage(f"the parameter {name} is neither text nor a number")
+    if isinstance(value, list | dict) and name.startswith("evmt_"):
+        yield _compact(value)  # no number: [5] is not 5
+    elif isinstance(value, list) and name.startswith("usat_"):
+        yield from map(_text, value or [None])
+    else:
+        yield _text(value)
+
+
+def _text(value: object) -> str:
+    """Return a value as GTM writes it into a query, except for an object, of which it keeps none.
+
+    A list's members are joined with commas; ``null`` is as good as empty.
+    """
+    match value:
+        case str():
+            return value
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return ",".join([_text(member) for member in value])
+        case _:
+            return _compact(value)
+
+
+def _compact(value: object) -> str:
+    """Return a value as JSON without needless bytes, its numbers as they were written."""
+    match value:
+        case _Number():
+            return value
+        case str():
+            return encode_basestring(value)
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case list():
+            return f"[{','.join([_compact(member) for member in value])}]"
+        case dict():
+            members = [
+                f"{encode_basestring(name)}:{_compact(member)}" for name, member in value.items()
+            ]
+            return f"{{{','.join(members)}}}"
+        case _:
+            raise TypeError(type(value))
+
+
+def _mended(text: str) -> str:
+    return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
+
+
+def _listed(posted: str) -> list[str] | None:
+    """Return the JSON of each event of a list as it was posted, ``None`` if there is no list.
+
+    Raises:
+        ValueError: The body is not JSON.
+    """
+    text = None
+    for name, member in _members(posted):
+        if name == "events":  # of several the last, as everywhere
+            text = member
+    return [member for _, member in _members(text)] if text and text.startswith("[") else None
+
+
+def _members(text: str) -> Iterator[tuple[str, str]]:
+    """Yield the members of a list or an object, with their names or an empty one."""
+    at = _space_end(text, 0)
+    closing = {"[": "]", "{": "}"}.get(text[at : at + 1])
+    if closing is None:
+        raise ValueError
+    at = _space_end(text, at + 1)
+    if text.startswith(closing, at):
+        return
+    while True:
+        name = ""
+        if closing == "}":
+            _after(text, at, '"')
+            name, at = _DECODER.raw_decode(text, at)
+            at = _space_end(text, _after(text, _space_end(text, at), ":"))
+        end = _value_end(text, at)
+        yield name, text[at:end]
+        at = _space_end(text, end)
+        if text.startswith(closing, at):
+            return
+        at = _space_end(text, _after(text, at, ","))
+
+
+def _space_end(text: str, at: int) -> int:
+    match = _SPACE.match(text, at)
+    return match.end() if match else at
+
+
+def _after(text: str, at: int, character: str) -> int:
+    if not text.startswith(character, at):
+        raise ValueError
+    return at + 1
+
+
+def _value_end(text: str, at: int) -> int:
+    """Return where the value ends that begins at ``at``, however deep it is."""
+    try:
+        _, end = _DECODER.raw_decode(text, at)
+    except RecursionError:
+        return _deep_value_end(text, at)
+    return end
+
+
+def _deep_value_end(text: str, at: int) -> int:
+    depth = 0
+    for token in _STRING_OR_BRACKET.finditer(text, at):
+        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
+        if depth == 0:
+            return token.end()
+    raise ValueError
