@@ -9,8 +9,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gtm_events.aws import Call, Client, Endpoint
+from gtm_events.json_values import objects_of, text_of
 from gtm_events.outcome import RetryReason
-from gtm_events.sending import CallFailed
+from gtm_events.sending import MAX_CODE, CallFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 _MAX_ENTRIES: Final = 10  # SendMessageBatch
 _MAX_BATCH_BYTES: Final = 1_048_576  # SQS: one message and one SendMessageBatch alike
-_MAX_DETAIL: Final = 1_000
+_MAX_DETAIL: Final = 1_000  # characters
 _CONNECT_SECONDS: Final = 1
 _READ_SECONDS: Final = 2
 _CALL_SECONDS: Final = _CONNECT_SECONDS + _READ_SECONDS
@@ -30,6 +31,7 @@ _HEADERS: Final = {
     "X-Amz-Target": "AmazonSQS.SendMessageBatch",
 }
 _EMPTY_BODY: Final = "(empty)"  # SQS takes no empty body
+_DATA_TYPE: Final = "String"
 
 # What SQS takes in a body or an attribute: the characters of XML 1.0.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -50,6 +52,51 @@ class DeadLetter:
     body: str
     reason: Reason
     detail: str
+
+    def fits(self) -> bool:
+        """Return whether SQS takes the letter with everything that it has to say."""
+        needed = self._needed_attributes()
+        return _size(_sendable(self.body), needed) <= _MAX_BATCH_BYTES
+
+    def entry(self) -> tuple[dict[str, Any], int]:
+        """Return the letter as SQS takes it, and its bytes.
+
+        A body may be as large as a message can be. Then there is room for some attributes only, or
+        none, and less detail: it must not come back for that for ever.
+        """
+        body = _sendable(self.body)
+        attributes: dict[str, str] = {}
+        for name, value in self._needed_attributes().items():
+            if _size(body, {**attributes, name: value}) <= _MAX_BATCH_BYTES:
+                attributes[name] = value
+        room = _MAX_BATCH_BYTES - _size(body, {**attributes, "Detail": ""})
+        detail = _sendable(self.detail)[:_MAX_DETAIL] or "no detail"
+        detail = detail.encode()[: max(0, room)].decode(errors="ignore")
+        if detail:
+            attributes["Detail"] = detail
+        entry = {
+            "MessageBody": body or _EMPTY_BODY,
+            "MessageAttributes": {
+                name: {"DataType": _DATA_TYPE, "StringValue": value}
+                for name, value in attributes.items()
+            },
+        }
+        return entry, _size(body, attributes)
+
+    def _needed_attributes(self) -> dict[str, str]:
+        return {"Reason": self.reason.value, "MessageId": self.message_id}
+
+
+def _sendable(text: str) -> str:
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def _size(body: str, attributes: Mapping[str, str]) -> int:
+    """Return a message's bytes as SQS counts them: attributes' names, types and values too."""
+    written = sum(
+        len(name) + len(_DATA_TYPE) + len(value.encode()) for name, value in attributes.items()
+    )
+    return len((body or _EMPTY_BODY).encode()) + written
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,14 +171,17 @@ class DeadLetterQueue:
         """
         if last_start.remaining() <= 0:
             return _not_taken(batch, RetryReason.OUT_OF_TIME)
-        entries = [_entry(str(index), letter) for index, letter in enumerate(batch)]
+        entries = [{"Id": str(index), **letter.entry()[0]} for index, letter in enumerate(batch)]
         body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries}).encode()
         try:
             answer = self._client.send(Call(body, headers=_HEADERS)).json()
         except CallFailed as error:
             return _not_taken(batch, str(error))
-        taken = {entry["Id"] for entry in answer.get("Successful") or ()}
-        codes = {entry["Id"]: entry.get("Code") for entry in answer.get("Failed") or ()}
+        taken = {text_of(entry.get("Id")) for entry in objects_of(answer.get("Successful"))}
+        codes = {
+            text_of(entry.get("Id")): text_of(entry.get("Code"))[:MAX_CODE]
+            for entry in objects_of(answer.get("Failed"))
+        }
         return [
             NotTaken(letter.message_id, codes.get(str(index)) or RetryReason.UNANSWERED)
             for index, letter in enumerate(batch)
@@ -143,27 +193,11 @@ def _not_taken(batch: Sequence[DeadLetter], why: str) -> list[NotTaken]:
     return [NotTaken(letter.message_id, why) for letter in batch]
 
 
-def _entry(entry_id: str, letter: DeadLetter) -> dict[str, Any]:
-    attributes = {
-        "Reason": letter.reason.value,
-        "Detail": _NOT_XML.sub("\ufffd", letter.detail)[:_MAX_DETAIL] or "no detail",
-        "MessageId": letter.message_id,
-    }
-    return {
-        "Id": entry_id,
-        "MessageBody": _NOT_XML.sub("\ufffd", letter.body) or _EMPTY_BODY,
-        "MessageAttributes": {
-            name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()
-        },
-    }
-
-
 def _batches(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:
     batch: list[DeadLetter] = []
     size = 0
     for letter in letters:
-        # Attribute names, types and values count too; a character is at most 4 bytes.
-        letter_size = len(letter.body.encode(errors="replace")) + 4 * _MAX_DETAIL + 500
+        _, letter_size = letter.entry()
         if batch and (len(batch) == _MAX_ENTRIES or size + letter_size > _MAX_BATCH_BYTES):
             yield batch
             batch, size = [], 0

@@ -148,7 +148,11 @@ class _Books:
         return own[0]
 
     def dead_letter(self, message_id: str) -> DeadLetter:
-        """Return the letter that holds what is rejected of a message, and nothing else."""
+        """Return the letter that holds what is rejected of a message, and nothing else.
+
+        If that is too large for SQS, it holds the message as it was. A redrive sends the delivered
+        events again then, with the same ids.
+        """
         body = self.bodies[message_id]
         own = self._own(message_id)
         rejected = {
@@ -157,8 +161,12 @@ class _Books:
         first = next(iter(rejected.values()))
         detail = first.detail
         if len(rejected) < len(own):
-            body = with_events(body, rejected)
             detail = f"{len(rejected)} of {len(own)} events: {detail}"
+            letter = DeadLetter(message_id, with_events(body, rejected), first.reason, detail)
+            if letter.fits():
+                return letter
+            # What is left of a list can be larger than all of it, which SQS took before.
+            detail = f"the whole list, for those alone are too large: {detail}"
         return DeadLetter(message_id, body, first.reason, detail)
 
     def identify(self, message_id: str, request: Request) -> None:
@@ -194,6 +202,14 @@ class _Books:
         return self.outcomes.get(event_id) or Retry(event_id, RetryReason.INTERNAL_ERROR)
 
 
+def _sent_time(record: Mapping[str, Any]) -> int:
+    """Return when a record was put into the queue, in epoch milliseconds; 0 if it does not say."""
+    try:
+        return int(record["attributes"]["SentTimestamp"])
+    except (KeyError, TypeError, ValueError):
+        return 0
+
+
 def listed_event_id(event_id: str, number: int) -> str:
     """Return the id of an event that was posted as one of a list."""
     return f"{event_id}-{number}"
@@ -224,15 +240,19 @@ class Delivery:
             records: ``Records`` of an SQS event.
             deadline: When the invocation ends.
         """
+        # What was sent first is delivered first, however often it came back since: it is the next
+        # to be taken for undeliverable. SQS says the same of a message each time, and hands out
+        # batches in no order.
+        ordered = sorted(records, key=_sent_time)
         # SQS may deliver a message twice, even into one batch: it is one event all the same.
-        books = _Books({record["messageId"]: str(record.get("body") or "") for record in records})
+        books = _Books({record["messageId"]: str(record.get("body") or "") for record in ordered})
         batch = Batch(received=len(books.bodies))
         # The events are read while the destination encodes them: few are in memory at a time.
-        events = self._events(books, batch)
+        messages = self._messages(books, batch)
         denied: BaseException | None = None
         try:
             for outcome in self.destination.deliver(
-                events, deadline.earlier(_SETTLING_SECONDS), batch.counts
+                messages, deadline.earlier(_SETTLING_SECONDS), batch.counts
             ):
                 books.note(outcome)
         except Denied as error:
@@ -252,8 +272,8 @@ class Delivery:
         self._settle(books, batch, deadline)
         return batch
 
-    def _events(self, books: _Books, batch: Batch) -> Iterator[Event]:
-        """Yield the events that are to be delivered; note what becomes of the others."""
+    def _messages(self, books: _Books, batch: Batch) -> Iterator[Sequence[Event]]:
+        """Yield each message's events that are to be delivered; note what becomes of the others."""
         for message_id, body in books.bodies.items():
             try:
                 events = self._read(message_id, body, books, batch)
@@ -264,7 +284,7 @@ class Delivery:
                 batch.report(f"defect while reading a message: {type(error).__name__}")
                 continue
             batch.events += len(events)
-            yield from events
+            yield events
 
     def _read(self, message_id: str, body: str, books: _Books, batch: Batch) -> Sequence[Event]:
         """Return a message's events that are to be delivered; note what becomes of the others.

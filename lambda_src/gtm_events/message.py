@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote_plus, unquote_plus
 
 from gtm_events import json_body
+from gtm_events.caching import cached_if_short
 from gtm_events.errors import MalformedMessage
 from gtm_events.urlencoded import Parameters, parse
 
@@ -166,7 +166,7 @@ def _fields(line: str) -> Mapping[str, str]:
 
 
 # A site's visitors come from a few pages, and what else their envelopes say is the same.
-_other_fields = lru_cache(maxsize=1024)(_fields)
+_other_fields = cached_if_short(_fields)
 
 
 def _identity(envelope: Mapping[str, str]) -> tuple[str, str]:

@@ -1,54 +1,102 @@
-"""What a batch says of each endpoint's user, the newest only.
+"""The newest of what a batch says of each endpoint's user.
 
 Requests go out in parallel and entries may be retried, so an older value must not be sent at all:
-it could arrive last.
+it could arrive last. Every event that sets an attribute goes out with its newest value.
+
+What a batch says is kept as small as it came: an event's attributes as one piece of JSON, and an
+attribute's newest value once for all events that set it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from gtm_events.record import to_one_line
 
 if TYPE_CHECKING:
-    from gtm_events.event import Event
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-K = TypeVar("K")
-V = TypeVar("V")
+_NOTHING: Final = b"{}"
 
 
-class Newest:
-    """Remembers, by endpoint, who the user was last vouched to be and each attribute's last value.
+@dataclass(slots=True)
+class User:
+    """What one event says of its endpoint's user.
 
-    Of two events of the same millisecond the later noted one is the newer.
+    Attributes:
+        endpoint_id: The endpoint.
+        time: The event's time, in epoch milliseconds.
+        id: Who the user is vouched to be; empty if nobody does. :func:`renew` makes it the newest.
+        attributes: The user attributes that the event sets, as a JSON object.
+        members: The members of that object at their newest values, each ``"name":value`` or several
+            of them, from :func:`renew`. The same bytes object serves all events.
     """
 
-    def __init__(self) -> None:
-        self._user_ids: dict[str, tuple[int, str]] = {}
-        self._user_attributes: dict[tuple[str, str], tuple[int, list[str]]] = {}
+    endpoint_id: str
+    time: int
+    id: str
+    attributes: bytes
+    members: tuple[bytes, ...] = ()
 
-    def note(self, event: Event) -> None:
-        """Take note of what ``event`` says."""
-        if event.user_id:
-            _keep(self._user_ids, event.endpoint_id, event.time, event.user_id)
-        for name, values in event.user_attributes.items():
-            _keep(self._user_attributes, (event.endpoint_id, name), event.time, values)
+    @classmethod
+    def of(
+        cls, endpoint_id: str, time: int, user_id: str, attributes: Mapping[str, Any]
+    ) -> User | None:
+        """Return what an event says of its user, ``None`` if that is nothing.
 
-    def user_id(self, endpoint_id: str) -> str:
-        """Return who the endpoint's user is.
-
-        Raises:
-            KeyError: No event that was noted says so.
+        Args:
+            endpoint_id: The event's endpoint.
+            time: Its time, in epoch milliseconds.
+            user_id: Who sent it, vouched for.
+            attributes: The user attributes that it sets, each with a value that JSON has.
         """
-        return self._user_ids[endpoint_id][1]
+        if not user_id and not attributes:
+            return None
+        by_name = dict(sorted(attributes.items()))
+        return cls(endpoint_id, time, user_id, to_one_line(by_name).encode())
 
-    def user_attribute(self, endpoint_id: str, name: str) -> list[str]:
-        """Return the values of one of the endpoint's user attributes.
+    def by_name(self) -> Iterator[tuple[str, bytes]]:
+        """Yield each attribute's name with its newest member, in the names' order."""
+        own: dict[str, Any] = json.loads(self.attributes)
+        if len(own) == len(self.members):
+            yield from zip(own, self.members, strict=True)
+        else:  # the newest are its own, in one piece
+            for name, value in own.items():
+                yield name, _member(name, value)
 
-        Raises:
-            KeyError: No event that was noted sets it.
-        """
-        return self._user_attributes[endpoint_id, name][1]
+
+def renew(users: Iterable[User]) -> None:
+    """Give each of a batch's users the newest of what the batch says of it.
+
+    Args:
+        users: In the batch's order: of one millisecond the later is the newer.
+    """
+    by_endpoint: dict[str, list[User]] = {}
+    for user in users:
+        by_endpoint.setdefault(user.endpoint_id, []).append(user)
+    for same in by_endpoint.values():
+        _renew(same)
 
 
-def _keep(values: dict[K, tuple[int, V]], key: K, time: int, value: V) -> None:
-    if key not in values or values[key][0] <= time:
-        values[key] = time, value
+def _renew(users: Sequence[User]) -> None:
+    first = users[0]
+    if all(user.id == first.id and user.attributes == first.attributes for user in users):
+        whole = (first.attributes[1:-1],) if first.attributes != _NOTHING else ()
+        for user in users:
+            user.attributes, user.members = first.attributes, whole
+        return
+    newest: dict[str, bytes] = {}
+    newest_id = ""
+    for user in sorted(users, key=lambda user: user.time):
+        newest_id = user.id or newest_id
+        for name, value in json.loads(user.attributes).items():
+            newest[name] = _member(name, value)
+    for user in users:
+        user.members = tuple(newest[name] for name in json.loads(user.attributes))
+        user.id = user.id and newest_id
+
+
+def _member(name: str, value: object) -> bytes:
+    return to_one_line({name: value})[1:-1].encode()

@@ -1,4 +1,4 @@
-"""Keeps a client inside a quota of requests a second."""
+"""Keeps a client inside a quota of requests a second, and lets the oldest go on first."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 _RECOVERY_REQUESTS = 20
 # Requests that were under way when the rate was halved are refused for the old one.
 _SLOW_DOWN_SECONDS = 1.0
+# So long a call may take, and the quota is used all the same.
+_CALL_SECONDS = 0.25
+_LEAST_AT_ONCE = 4
 
 
 class Pacer:
@@ -78,3 +81,65 @@ class Pacer:
     def _refill(self, now: float) -> None:
         self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now
+
+
+class Line:
+    """Lets those that need further requests go on, the oldest first and few at a time.
+
+    A message is delivered when all of it is. If everything that was throttled, or has a refused
+    entry in it, went on at the same time, a quota could end before any of it is whole.
+
+    Thread-safe; one instance serves one invocation.
+
+    Args:
+        pacer: As many go on as its rate can use; fewer while single entries are throttled, which
+            does not change its rate.
+        at_once: Calls under way at once.
+    """
+
+    def __init__(self, pacer: Pacer, at_once: int) -> None:
+        self._pacer = pacer
+        self._at_once = at_once
+        self._width = float(at_once)
+        self._slowed_at = -math.inf
+        self._waiting: set[int] = set()
+        self._moved = threading.Condition()
+
+    def wait(self, number: int, deadline: Deadline) -> bool:
+        """Wait until ``number`` may go on; ``False`` if that is not before ``deadline``.
+
+        Args:
+            number: The lower, the older. It stays in the line until :meth:`leave`.
+            deadline: When to stop waiting.
+        """
+        with self._moved:
+            self._waiting.add(number)
+            return self._moved.wait_for(
+                lambda: self._is_in_front(number), timeout=max(0.0, deadline.remaining())
+            )
+
+    def leave(self, number: int) -> None:
+        """Note that ``number`` needs no further request."""
+        with self._moved:
+            if number in self._waiting:
+                self._waiting.remove(number)
+                self._moved.notify_all()
+
+    def throttled(self) -> None:
+        """Note that some entries were throttled."""
+        with self._moved:
+            now = time.monotonic()
+            if now - self._slowed_at >= _SLOW_DOWN_SECONDS:
+                self._slowed_at = now
+                self._width = max(1.0, self._width / 2)
+
+    def answered(self) -> None:
+        """Note that no entry of a further request was throttled."""
+        with self._moved:
+            self._width = min(float(self._at_once), self._width + 1)
+            self._moved.notify_all()
+
+    def _is_in_front(self, number: int) -> bool:
+        usable = max(_LEAST_AT_ONCE, math.ceil(self._pacer.rate * _CALL_SECONDS))
+        older = sum(other < number for other in self._waiting)
+        return older < min(usable, self._width)

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
+from gtm_events.caching import cached_if_short
 from gtm_events.losses import Loss
 from gtm_events.outcome import Reason
 
@@ -57,7 +57,7 @@ class Origins:
         )
         self._expression = re.compile("|".join(alternatives), re.ASCII)
         # A shop's hits come from a few pages: the same header again and again.
-        self.allows = lru_cache(maxsize=1024)(self._allows)
+        self.allows = cached_if_short(self._allows)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Origins) and self._patterns == other._patterns

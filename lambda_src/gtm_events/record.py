@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from gtm_events.event import iso8601
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from gtm_events.event import Event
 
 SCHEMA_VERSION: Final = "1"
@@ -28,21 +26,34 @@ _LINE_ENDS: Final = ("\x85", "\u2028", "\u2029")
 
 def encode(event: Event) -> str:
     """Return ``event``'s record as JSON, on one line, whatever a reader takes for a line's end."""
-    text = to_json(members(event, event.user_id, event.user_attributes))
+    record = _members(event, event.user_id)
+    record["user_attributes"] = event.user_attributes
+    return to_one_line(record)
+
+
+def to_one_line(value: object) -> str:
+    """Return a value as JSON on one line, whatever a reader takes for a line's end."""
+    text = to_json(value)
     if not text.isascii():
         for character in _LINE_ENDS:
             text = text.replace(character, f"\\u{ord(character):04x}")
     return text
 
 
-def members(event: Event, user_id: str, user_attributes: Mapping[str, object]) -> dict[str, Any]:
-    """Return the record's members.
+def without_user(event: Event) -> str:
+    """Return ``event``'s record without its last brace and what it says of the user.
 
-    Args:
-        event: The event.
-        user_id: Who sent it, vouched for. Left out if empty.
-        user_attributes: What it says of its user.
+    ``user_id``, if anybody vouches for it, and ``user_attributes`` have to be added.
     """
+    return to_one_line(_members(event, ""))[:-1]
+
+
+def as_text(encoded: bytes) -> bytes:
+    """Return JSON as a string of JSON, for services that take a document as text."""
+    return to_json(encoded.decode()).encode()
+
+
+def _members(event: Event, user_id: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
         "event_id": event.id,
@@ -54,5 +65,4 @@ def members(event: Event, user_id: str, user_attributes: Mapping[str, object]) -
         record["user_id"] = user_id
     record["attributes"] = event.attributes
     record["metrics"] = event.metrics
-    record["user_attributes"] = user_attributes
     return record

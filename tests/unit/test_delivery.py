@@ -51,7 +51,7 @@ from tests.unit.services import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from gtm_events.dead_letters import NotTaken
     from gtm_events.event import Event
@@ -362,8 +362,8 @@ def test_of_an_event_the_first_word_stands() -> None:
     class Repeating:
         limits = Pinpoint.limits
 
-        def deliver(self, events: Iterable[Event], *_: Any) -> Iterator[Outcome]:
-            for event in events:
+        def deliver(self, messages: Iterable[Sequence[Event]], *_: Any) -> Iterator[Outcome]:
+            for [event] in messages:
                 yield Delivered(event.id)
                 yield Retry(event.id, RetryReason.TIMED_OUT)
 
@@ -653,8 +653,8 @@ def test_a_denial_of_all_and_one_of_some_are_both_named(second: str, problems: i
     class Denying:
         limits = Pinpoint.limits
 
-        def deliver(self, events: Iterable[Event], *_: object) -> Iterator[Outcome]:
-            whole, entry = events
+        def deliver(self, messages: Iterable[Sequence[Event]], *_: object) -> Iterator[Outcome]:
+            [whole], [entry] = messages
             yield Retry(whole.id, RetryReason.DENIED)
             yield Retry(entry.id, RetryReason.DENIED, second)
             raise Denied("TheCode")

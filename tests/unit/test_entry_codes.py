@@ -47,7 +47,7 @@ def event_of(endpoint_id: str) -> Event:
 def outcome(service: BatchService[Any], document: Mapping[str, Any]) -> Outcome:
     """Return what an answer says of the one event of a request."""
     event = event_of("ep")
-    entries = list(service.encode([event], Counter()))
+    entries = [service.encode(event, Counter())]
     [found] = service.outcomes(entries, Answer(200, json.dumps(document).encode()))
     assert found.event_id == "id"
     return found
@@ -144,7 +144,7 @@ def test_pinpoint(status: int, expected: RetryReason | Reason) -> None:
 
 def test_the_bytes_of_a_partition_key_count() -> None:
     event = event_of("\U0001f600" * 300)
-    [entry] = Kinesis("arn").encode([event], Counter())
+    entry = Kinesis("arn").encode(event, Counter())
     # 256 characters of 4 bytes each, and the record.
     assert entry.size == 4 * 256 + len(entry.data)
 

@@ -351,7 +351,7 @@ def test_each_is_made_from_its_environment(
     environment = {"AWS_REGION": "eu-west-1"} | ENVIRONMENTS[kind_of_service]
     destination = create(kind_of_service.name, environment)
     [outcome] = destination.deliver(
-        [Event("id", "ep", "e", REQUEST_TIME, {}, {}, {})], Deadline.after(60), counts
+        [[Event("id", "ep", "e", REQUEST_TIME, {}, {}, {})]], Deadline.after(60), counts
     )
     assert outcome == Delivered("id")
     assert service.urls == {URLS[kind_of_service]}

@@ -1,65 +1,72 @@
-"""Newest: of what a batch says of a user, the newest only."""
+"""renew(): of what a batch says of a user, the newest only, and each value once."""
 
 from __future__ import annotations
 
-import pytest
+import json
+from typing import Any
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtm_events.event import Event
-from gtm_events.newest import Newest
+from gtm_events.newest import User, renew
 
 
-def event(endpoint_id: str, time: int, user_id: str = "", **user_attributes: str) -> Event:
-    listed = {name: [value] for name, value in user_attributes.items()}
-    return Event("id", endpoint_id, "e", time, {}, {}, listed, user_id)
+def said(endpoint_id: str, time: int, user_id: str = "", **attributes: Any) -> User:
+    user = User.of(endpoint_id, time, user_id, attributes)
+    assert user is not None
+    return user
 
 
-def noted(*events: Event) -> Newest:
-    newest = Newest()
-    for each in events:
-        newest.note(each)
-    return newest
+def renewed(*users: User) -> list[tuple[str, dict[str, Any]]]:
+    """Return each user's id and attributes at their newest."""
+    renew(users)
+    found = []
+    for user in users:
+        attributes = json.loads(b"{%b}" % b",".join(user.members))
+        assert {name: json.loads(b"{%b}" % m)[name] for name, m in user.by_name()} == attributes
+        found.append((user.id, attributes))
+    return found
 
 
 def test_each_attribute_and_the_user_are_the_newest_of_their_own() -> None:
-    newest = noted(
-        event("a", 3, plan="new"),
-        event("a", 1, "old", plan="old", only="kept"),
-        event("a", 2, "new"),
-        event("b", 9, "other", plan="other"),
-    )
-    assert newest.user_attribute("a", "plan") == ["new"]
-    assert newest.user_attribute("a", "only") == ["kept"]
-    assert newest.user_id("a") == "new"
-    assert newest.user_attribute("b", "plan") == ["other"]
-    assert newest.user_id("b") == "other"
+    assert renewed(
+        said("a", 3, plan="new"),
+        said("a", 1, "old", plan="old", only="kept"),
+        said("a", 2, "new"),
+        said("b", 9, "other", plan="other"),
+    ) == [
+        ("", {"plan": "new"}),
+        ("new", {"plan": "new", "only": "kept"}),
+        ("new", {}),
+        ("other", {"plan": "other"}),
+    ]
 
 
-def test_of_one_millisecond_the_later_noted_wins() -> None:
-    newest = noted(event("a", 1, "first", x="first"), event("a", 1, "second", x="second"))
-    assert newest.user_attribute("a", "x") == ["second"]
-    assert newest.user_id("a") == "second"
+def test_of_one_millisecond_the_later_wins() -> None:
+    newest = ("second", {"x": "second"})
+    assert renewed(said("a", 1, "first", x="first"), said("a", 1, "second", x="second")) == [
+        newest,
+        newest,
+    ]
 
 
-def test_an_event_without_a_user_says_nothing_of_one() -> None:
-    newest = noted(event("a", 1, "someone"), event("a", 2))
-    assert newest.user_id("a") == "someone"
+def test_an_event_that_says_nothing_of_its_user_is_none() -> None:
+    assert User.of("a", 1, "", {}) is None
 
 
-def test_what_was_not_noted_is_not_there() -> None:
-    newest = noted(event("a", 1, x="1"))
-    with pytest.raises(KeyError):
-        newest.user_id("a")
-    with pytest.raises(KeyError):
-        newest.user_attribute("a", "y")
-    with pytest.raises(KeyError):
-        newest.user_attribute("b", "x")
+def test_a_value_is_in_memory_once() -> None:
+    users = [said("a", 0, x="1"), *(said("a", n, x="old") for n in range(9)), said("a", 10, x="2")]
+    renew(users)
+    assert len({id(member) for user in users for member in user.members}) == 1
+    # So it is if all say the same, as the pages of a site do.
+    users = [said("a", n, "me", x="same") for n in range(10)]
+    renew(users)
+    assert len({id(member) for user in users for member in user.members}) == 1
+    assert len({id(user.attributes) for user in users}) == 1
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(0, 5), st.text()), min_size=1))
-def test_it_is_what_sorting_by_time_would_give(said: list[tuple[str, int, str]]) -> None:
-    newest = noted(*[event(endpoint, time, x=value) for endpoint, time, value in said])
-    by_time = {endpoint: value for endpoint, _, value in sorted(said, key=lambda each: each[1])}
-    for endpoint, value in by_time.items():
-        assert newest.user_attribute(endpoint, "x") == [value]
+def test_it_is_what_sorting_by_time_would_give(each: list[tuple[str, int, str]]) -> None:
+    got = renewed(*[said(endpoint, time, x=value) for endpoint, time, value in each])
+    by_time = {endpoint: value for endpoint, _, value in sorted(each, key=lambda said: said[1])}
+    assert got == [("", {"x": by_time[endpoint]}) for endpoint, _, _ in each]

@@ -23,7 +23,7 @@ from gtm_events.destinations.kinesis import Kinesis
 from gtm_events.outcome import Delivered, Outcome, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
-from gtm_events.sending import Sender
+from gtm_events.sending import Packed, Sender
 from tests.unit.builders import FakeDeadLetters, body, check_books, message_id, records
 from tests.unit.services import STREAM_ARN
 
@@ -43,6 +43,7 @@ class Entry:
     """An event."""
 
     event_id: str
+    size: int = 1
 
 
 def batch(*event_ids: str) -> list[Entry]:
@@ -76,7 +77,8 @@ def sent(
     sender: Sender[Entry], *batches: list[Entry], seconds: float = 1.0
 ) -> tuple[dict[str, Outcome], Counter[str]]:
     counts: Counter[str] = Counter()
-    outcomes = list(sender.send(batches, Deadline.after(seconds), counts))
+    requests = map(Packed, batches)
+    outcomes = list(sender.send(requests, Deadline.after(seconds), counts))
     assert len(outcomes) == sum(map(len, batches))
     return {outcome.event_id: outcome for outcome in outcomes}, counts
 
@@ -188,7 +190,7 @@ def test_a_defect_beside_a_call_leaves_the_other_batches_alone() -> None:
     outcomes: list[Outcome] = []
     with pytest.raises(KeyError):  # noqa: PT012 - what was yielded before counts
         for outcome in sender.send(
-            [batch("a"), batch("b"), batch("c")], Deadline.after(5), Counter()
+            map(Packed, [batch("a"), batch("b"), batch("c")]), Deadline.after(5), Counter()
         ):
             outcomes.append(outcome)  # noqa: PERF402 - see above
     assert outcomes == [Delivered("a"), Retry("b", RetryReason.INTERNAL_ERROR), Delivered("c")]

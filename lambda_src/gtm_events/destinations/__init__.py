@@ -9,7 +9,7 @@ from gtm_events.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from gtm_events.deadline import Deadline
     from gtm_events.event import Event, Limits
@@ -25,12 +25,13 @@ class Destination(Protocol):
         ...
 
     def deliver(
-        self, events: Iterable[Event], deadline: Deadline, counts: Counter[str]
+        self, messages: Iterable[Sequence[Event]], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
         """Yield exactly one outcome per event, in any order.
 
         Args:
-            events: Each with its own id; may be none. They are read one after the other.
+            messages: Each message's events, the oldest message first; may be none. They are read
+                one after the other, and delivered so that some message is soon delivered whole.
             deadline: Nothing is sent after it.
             counts: Requests, throttles and what had to be left out are added to it.
 

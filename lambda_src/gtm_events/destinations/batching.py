@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, TypeVar
+from itertools import chain
+from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, TypeVar
 
 from gtm_events.aws import Client
 from gtm_events.errors import SettingsError
-from gtm_events.outcome import Outcome, Reason, Rejected, RetryReason
+from gtm_events.outcome import Outcome, Reason, Rejected
 from gtm_events.pacing import Pacer
-from gtm_events.packing import pack
-from gtm_events.sending import Denied, Sender, retry
+from gtm_events.packing import Window, pack, windows
+from gtm_events.sending import Packed, Sender
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from gtm_events.aws import Answer, Call, Endpoint
     from gtm_events.deadline import Deadline
     from gtm_events.event import Event, Limits
+
+# Full requests in a window: enough that what is left over at its end hardly counts.
+_WINDOW_REQUESTS: Final = 16
 
 
 class Entry(Protocol):
@@ -63,21 +67,40 @@ class BatchService(ABC, Generic[E]):
     """Calls under way at once: with 50 ms a call they send 600 a second, see the benchmark."""
 
     @abstractmethod
-    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[E | Rejected]:
-        """Yield an entry for each event, or why the service would refuse it.
+    def encode(self, event: Event, counts: Counter[str]) -> E | Rejected:
+        """Return an event's entry, or why the service would refuse it.
 
         Args:
-            events: Read one after the other, so that a batch is never whole in memory twice.
+            event: The event. It is not kept: a batch is never whole in memory twice.
             counts: What has to be left out is added to it.
         """
 
-    def pack(self, entries: Sequence[E]) -> list[list[E]]:
-        """Return the entries of each request: as few requests as the limits allow."""
-        return pack(entries, max_entries=self.max_entries, max_bytes=self.max_bytes)
+    def complete(self, entries: Iterable[E], counts: Counter[str]) -> None:
+        """Add what an entry takes from the others of its batch: by default nothing.
 
-    def rounds(self, entries: Sequence[E]) -> list[list[list[E]]]:
-        """Return the requests that may be under way at once, round by round: by default all."""
-        return [self.pack(entries)]
+        Args:
+            entries: Of the whole batch, in its order.
+            counts: What has to be left out is added to it.
+        """
+
+    def pack(self, entries: Sequence[E], oldest: int = 0) -> list[list[E]]:
+        """Return the entries of each request: as few requests as the limits allow.
+
+        Args:
+            entries: A window's.
+            oldest: See :class:`gtm_events.packing.Window`.
+        """
+        return pack(entries, max_entries=self.max_entries, max_bytes=self.max_bytes, oldest=oldest)
+
+    def requests(self, windows: Sequence[Window[E]]) -> Iterator[Packed[E]]:
+        """Yield the requests of a batch: by default any of them may be under way with any other.
+
+        Args:
+            windows: The batch, the oldest first.
+        """
+        for window in windows:
+            for entries in self.pack(window.entries, window.oldest):
+                yield Packed(entries)
 
     @abstractmethod
     def call(self, entries: Sequence[E]) -> Call:
@@ -131,35 +154,37 @@ class BatchDestination(Generic[E]):
         return self._service.limits
 
     def deliver(
-        self, events: Iterable[Event], deadline: Deadline, counts: Counter[str]
+        self, messages: Iterable[Sequence[Event]], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
         """See :meth:`gtm_events.destinations.Destination.deliver`."""
         service = self._service
-        entries: list[E] = []
-        for encoded in service.encode(events, counts):
-            if isinstance(encoded, Rejected):
-                yield encoded
-            elif encoded.size > service.max_entry_bytes:
-                yield Rejected(
-                    encoded.event_id,
-                    Reason.TOO_LARGE,
-                    f"the event is {encoded.size:,} bytes, {service.name} takes "
-                    f"{service.max_entry_bytes:,}",
-                )
-            else:
-                entries.append(encoded)
-        denied: Denied | None = None
-        for requests in service.rounds(entries) if entries else ():
-            if denied is None:
-                try:
-                    yield from self._sender.send(requests, deadline, counts)
-                except Denied as error:
-                    denied = error
-            else:
-                for request in requests:
-                    yield from retry(request, RetryReason.DENIED)
-        if denied is not None:
-            raise denied
+        encoded: list[list[E]] = []
+        for events in messages:
+            entries: list[E] = []
+            for event in events:
+                entry = service.encode(event, counts)
+                if isinstance(entry, Rejected):
+                    yield entry
+                else:
+                    entries.append(entry)
+            encoded.append(entries)
+        service.complete(chain.from_iterable(encoded), counts)
+        for entries in encoded:
+            for entry in entries:
+                if entry.size > service.max_entry_bytes:
+                    yield self._too_large(entry)
+            entries[:] = [entry for entry in entries if entry.size <= service.max_entry_bytes]
+        size = _WINDOW_REQUESTS * service.max_entries
+        requests = service.requests(list(windows(encoded, size)))
+        yield from self._sender.send(requests, deadline, counts)
+
+    def _too_large(self, entry: E) -> Rejected:
+        service = self._service
+        return Rejected(
+            entry.event_id,
+            Reason.TOO_LARGE,
+            f"the event is {entry.size:,} bytes, {service.name} takes {service.max_entry_bytes:,}",
+        )
 
     def _call(self, entries: Sequence[E]) -> Iterator[Outcome]:
         return self._service.outcomes(entries, self._client.send(self._service.call(entries)))

@@ -30,7 +30,7 @@ from gtm_events.settings import required
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_RECORD_BYTES: Final = 1_000_000
 MAX_RECORDS: Final = 500
@@ -118,15 +118,15 @@ class Firehose(BatchService[Entry]):
         self._delivery_stream_name = delivery_stream_name
         self._events_per_record = events_per_record
 
-    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry]:  # noqa: ARG002
+    def encode(self, event: Event, counts: Counter[str]) -> Entry:  # noqa: ARG002
         """See :meth:`BatchService.encode`."""
-        for event in events:
-            yield Entry(event.id, f"{record.encode(event)}\n".encode())
+        return Entry(event.id, f"{record.encode(event)}\n".encode())
 
-    def pack(self, entries: Sequence[Entry]) -> list[list[Entry]]:
+    def pack(self, entries: Sequence[Entry], oldest: int = 0) -> list[list[Entry]]:
         """See :meth:`BatchService.pack`."""
         return pack(
             entries,
+            oldest=oldest,
             max_entries=MAX_RECORDS * self._events_per_record,
             max_bytes=self.max_bytes,
             # With one event a record, the entries are the records. With the most, a request's bytes
@@ -139,15 +139,13 @@ class Firehose(BatchService[Entry]):
 
     def call(self, entries: Sequence[Entry]) -> Call:
         """See :meth:`BatchService.call`."""
-        records = [
-            {"Data": b64encode(b"".join([entry.line for entry in group])).decode()}
+        records = b",".join(
+            b'{"Data":"%b"}' % b64encode(b"".join([entry.line for entry in group]))
             for group in _records(entries, self._events_per_record)
-        ]
-        body = record.to_json(
-            {"DeliveryStreamName": self._delivery_stream_name, "Records": records}
         )
         return Call(
-            body.encode(),
+            b'{"DeliveryStreamName":%b,"Records":[%b]}'
+            % (record.to_json(self._delivery_stream_name).encode(), records),
             headers={"Content-Type": JSON_1_1, "X-Amz-Target": "Firehose_20150804.PutRecordBatch"},
         )
 
@@ -159,6 +157,7 @@ class Firehose(BatchService[Entry]):
                 for group in _records(entries, self._events_per_record)
             ],
             answer.json().get("RequestResponses"),
+            "RecordId",
             _problem,
         )
 

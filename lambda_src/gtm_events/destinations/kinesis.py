@@ -22,7 +22,7 @@ from gtm_events.settings import required
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
 MAX_PARTITION_KEY: Final = 256  # characters
 
@@ -80,29 +80,32 @@ class Kinesis(BatchService[Entry]):
     def __init__(self, stream_arn: str) -> None:
         self._stream_arn = stream_arn
 
-    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry]:  # noqa: ARG002
+    def encode(self, event: Event, counts: Counter[str]) -> Entry:  # noqa: ARG002
         """See :meth:`BatchService.encode`."""
-        for event in events:
-            key = event.endpoint_id[:MAX_PARTITION_KEY]
-            data = record.encode(event).encode()
-            yield Entry(event.id, key, data, len(data) + len(key.encode()))
+        key = event.endpoint_id[:MAX_PARTITION_KEY]
+        data = record.encode(event).encode()
+        return Entry(event.id, key, data, len(data) + len(key.encode()))
 
     def call(self, entries: Sequence[Entry]) -> Call:
         """See :meth:`BatchService.call`."""
-        records = [
-            {"Data": b64encode(entry.data).decode(), "PartitionKey": entry.partition_key}
+        records = b",".join(
+            b'{"Data":"%b","PartitionKey":%b}'
+            % (b64encode(entry.data), record.to_json(entry.partition_key).encode())
             for entry in entries
-        ]
-        body = record.to_json({"StreamARN": self._stream_arn, "Records": records})
+        )
         return Call(
-            body.encode(),
+            b'{"StreamARN":%b,"Records":[%b]}'
+            % (record.to_json(self._stream_arn).encode(), records),
             headers={"Content-Type": JSON_1_1, "X-Amz-Target": "Kinesis_20131202.PutRecords"},
         )
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """See :meth:`BatchService.outcomes`."""
         return in_order(
-            [(entry.event_id,) for entry in entries], answer.json().get("Records"), _problem
+            [(entry.event_id,) for entry in entries],
+            answer.json().get("Records"),
+            "SequenceNumber",
+            _problem,
         )
 
 

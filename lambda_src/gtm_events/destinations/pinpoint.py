@@ -7,7 +7,8 @@ of support on 2026-10-30. Sizes are read as decimal: under the other reading the
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -19,8 +20,9 @@ from gtm_events.destinations.batching import (
     requests_per_second,
 )
 from gtm_events.event import Event, Limits, iso8601
+from gtm_events.json_values import object_of, status_of
 from gtm_events.losses import Loss
-from gtm_events.newest import Newest
+from gtm_events.newest import User, renew
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected
 from gtm_events.packing import Room, pack
 from gtm_events.settings import required
@@ -44,8 +46,6 @@ LIMITS: Final = Limits(
 
 # Default quota per account and Region, burst included.
 _REQUESTS_PER_SECOND: Final = 15.0
-
-_ACCEPTED: Final = 202
 
 
 def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
@@ -75,19 +75,14 @@ class Entry:
         endpoint_id: The event's endpoint.
         event: ``"id":{…}`` as JSON.
         size: Bytes that the event takes in a request of its own.
-        user_id: ``"UserId":"…"`` as JSON, empty if nobody vouches for who it is.
-        user_attributes: Each user attribute's ``"name":[…]`` as JSON, by name.
+        user: What the event says of its user, ``None`` if that is nothing.
     """
 
     event_id: str
     endpoint_id: str
     event: bytes
     size: int
-    user_id: bytes = b""
-    user_attributes: Mapping[str, bytes] = field(default_factory=lambda: _NOTHING)
-
-
-_NOTHING: Final[Mapping[str, bytes]] = {}
+    user: User | None
 
 
 class Pinpoint(BatchService[Entry]):
@@ -106,42 +101,47 @@ class Pinpoint(BatchService[Entry]):
     def __init__(self, application_id: str) -> None:
         self._path = f"/v1/apps/{quote(application_id, safe='')}/events"
 
-    def encode(self, events: Iterable[Event], counts: Counter[str]) -> Iterator[Entry | Rejected]:
+    def encode(self, event: Event, counts: Counter[str]) -> Entry | Rejected:  # noqa: ARG002
         """See :meth:`BatchService.encode`."""
-        newest = Newest()
-        changing: list[tuple[Entry, Event]] = []
-        for event in events:
-            if event.event_type.startswith("_"):
-                yield Rejected(
-                    event.id,
-                    Reason.RESERVED_EVENT_TYPE,
-                    "Amazon Pinpoint keeps event types that begin with _ for its own events",
-                )
-                continue
-            entry = _encode_event(event)
-            if event.user_id or event.user_attributes:
-                newest.note(event)
-                changing.append((entry, event))
-            else:
-                yield entry
-        for entry, event in changing:
-            _add_user(entry, event, newest, counts)
-            yield entry
+        if event.event_type.startswith("_"):
+            return Rejected(
+                event.id,
+                Reason.RESERVED_EVENT_TYPE,
+                "Amazon Pinpoint keeps event types that begin with _ for its own events",
+            )
+        fields: dict[str, Any] = {"EventType": event.event_type, "Timestamp": iso8601(event.time)}
+        if event.attributes:
+            fields["Attributes"] = event.attributes
+        if event.metrics:
+            fields["Metrics"] = event.metrics
+        encoded = _member(event.id, fields)
+        size = len(encoded) + len(_json(event.endpoint_id)) + _OVERHEAD_BYTES
+        user = User.of(event.endpoint_id, event.time, event.user_id, event.user_attributes)
+        return Entry(event.id, event.endpoint_id, encoded, size, user)
 
-    def pack(self, entries: Sequence[Entry]) -> list[list[Entry]]:
+    def complete(self, entries: Iterable[Entry], counts: Counter[str]) -> None:
+        """See :meth:`BatchService.complete`."""
+        changing = [(entry, entry.user) for entry in entries if entry.user is not None]
+        renew(user for _, user in changing)
+        for entry, user in changing:
+            room = MAX_ENDPOINT_BYTES - _EMPTY_ENDPOINT_BYTES - len(_user_id(user))
+            counts[Loss.NO_ROOM] += _shorten(user, room)
+            entry.size += len(_user_id(user)) + sum(map(len, user.members)) + len(user.members)
+
+    def pack(self, entries: Sequence[Entry], oldest: int = 0) -> list[list[Entry]]:
         """See :meth:`BatchService.pack`.
 
         Entries of one endpoint go together, so that its user attributes are sent once.
         """
         by_endpoint: dict[str, list[Entry]] = {}
-        changing = False
-        for entry in entries:
+        for entry in entries[oldest:]:
             by_endpoint.setdefault(entry.endpoint_id, []).append(entry)
-            changing = changing or bool(entry.user_id or entry.user_attributes)
+        changing = any(entry.user is not None for entry in entries)
         return pack(
-            [entry for group in by_endpoint.values() for entry in group],
+            [*entries[:oldest], *chain.from_iterable(by_endpoint.values())],
             max_entries=MAX_EVENTS,
             max_bytes=MAX_REQUEST_BYTES,
+            oldest=oldest,
             room=_Room if changing else None,
         )
 
@@ -163,40 +163,34 @@ class Pinpoint(BatchService[Entry]):
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """See :meth:`BatchService.outcomes`."""
-        results = answer.json().get("Results") or {}
+        results = object_of(answer.json().get("Results"))
         for entry in entries:
-            outcome = _outcome(entry, results.get(entry.endpoint_id) or {})
+            outcome = _outcome(entry, object_of(results.get(entry.endpoint_id)))
             if outcome:
                 yield outcome
 
 
-def _encode_event(event: Event) -> Entry:
-    fields: dict[str, Any] = {"EventType": event.event_type, "Timestamp": iso8601(event.time)}
-    if event.attributes:
-        fields["Attributes"] = event.attributes
-    if event.metrics:
-        fields["Metrics"] = event.metrics
-    encoded = _member(event.id, fields)
-    size = len(encoded) + len(_json(event.endpoint_id)) + _OVERHEAD_BYTES
-    return Entry(event.id, event.endpoint_id, encoded, size)
+def _shorten(user: User, room: int) -> int:
+    """Leave out the user attributes that are too much for an endpoint, the last by name first.
 
+    Args:
+        user: The user.
+        room: Bytes that the attributes may take.
 
-def _add_user(entry: Entry, event: Event, newest: Newest, counts: Counter[str]) -> None:
-    """Add what ``event`` says of its user, at the batch's newest value, as far as there is room."""
-    if event.user_id:
-        entry.user_id = _member("UserId", newest.user_id(event.endpoint_id))
-    user_attributes: dict[str, bytes] = {}
-    room = MAX_ENDPOINT_BYTES - _EMPTY_ENDPOINT_BYTES - len(entry.user_id)
-    for name in sorted(event.user_attributes):
-        encoded = _member(name, newest.user_attribute(event.endpoint_id, name))
-        room -= len(encoded) + 1
+    Returns:
+        How many were left out.
+    """
+    if sum(map(len, user.members)) + len(user.members) <= room:
+        return 0
+    by_name = list(user.by_name())
+    kept: list[bytes] = []
+    for _, member in by_name:
+        room -= len(member) + 1
         if room < 0:
-            counts[Loss.NO_ROOM] += len(event.user_attributes) - len(user_attributes)
             break
-        user_attributes[name] = encoded
-    entry.user_attributes = user_attributes
-    entry.size += len(entry.user_id)
-    entry.size += sum(len(encoded) + 1 for encoded in user_attributes.values())
+        kept.append(member)
+    user.members = tuple(kept)
+    return len(by_name) - len(kept)
 
 
 class _Room(Room[Entry]):
@@ -204,33 +198,37 @@ class _Room(Room[Entry]):
 
     def __init__(self) -> None:
         super().__init__(MAX_REQUEST_BYTES - _REQUEST_BYTES)
-        self._endpoints: dict[str, tuple[set[bytes], int]] = {}
+        self._members: dict[str, set[bytes]] = {}
+        self._sizes: dict[str, int] = {}
 
     def add(self, entry: Entry) -> bool:
         """See :meth:`Room.add`."""
-        members, size = self._endpoints.get(entry.endpoint_id, (_NO_MEMBERS, _EMPTY_ENDPOINT_BYTES))
-        new = _new_members(entry, members)
-        grown = size + sum(len(member) + 1 for member in new)
+        endpoint_id = entry.endpoint_id
+        new = self._new_members(entry)
+        size = self._sizes.get(endpoint_id, _EMPTY_ENDPOINT_BYTES)
+        grown = size + sum(map(len, new)) + len(new)
         if (self.entries and grown > MAX_ENDPOINT_BYTES) or not super().add(entry):
             return False
-        self._endpoints[entry.endpoint_id] = members | new, grown
+        self._members.setdefault(endpoint_id, set()).update(new)
+        self._sizes[endpoint_id] = grown
         return True
 
     def _growth(self, entry: Entry) -> int:
         growth = len(entry.event) + 1
-        known = self._endpoints.get(entry.endpoint_id)
-        if known is None:
+        if entry.endpoint_id not in self._members:
             growth += len(_json(entry.endpoint_id)) + _ENDPOINT_ITEM_BYTES
-        new = _new_members(entry, known[0] if known else _NO_MEMBERS)
-        return growth + sum(len(member) + 1 for member in new)
+        new = self._new_members(entry)
+        return growth + sum(map(len, new)) + len(new)
+
+    def _new_members(self, entry: Entry) -> Sequence[bytes]:
+        """Return what ``entry`` adds to its endpoint's user."""
+        if entry.user is None:
+            return ()
+        known = self._members.get(entry.endpoint_id, _NOTHING)
+        return [member for member in _user_members(entry.user) if member not in known]
 
 
-_NO_MEMBERS: Final[set[bytes]] = set()
-
-
-def _new_members(entry: Entry, members: set[bytes]) -> set[bytes]:
-    """Return what ``entry`` adds to an endpoint that already has ``members``."""
-    return ({entry.user_id, *entry.user_attributes.values()} - {b""}) - members
+_NOTHING: Final[frozenset[bytes]] = frozenset()
 
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
@@ -244,16 +242,25 @@ def _member(name: str, value: object) -> bytes:
     return _json({name: value})[1:-1]
 
 
+def _user_id(user: User) -> bytes:
+    return _member("UserId", user.id) if user.id else b""
+
+
+def _user_members(user: User) -> Sequence[bytes]:
+    return (_user_id(user), *user.members) if user.id else user.members
+
+
 def _endpoint(entries: Sequence[Entry]) -> bytes:
     """Return the ``Endpoint`` that one endpoint's entries ask for: empty if they change nothing."""
     user_id = b""
-    user_attributes: dict[str, bytes] = {}
+    user_attributes: dict[bytes, None] = {}
     for entry in entries:
-        user_id = entry.user_id or user_id
-        user_attributes.update(entry.user_attributes)
+        if entry.user is not None:
+            user_id = _user_id(entry.user) or user_id
+            user_attributes.update(dict.fromkeys(entry.user.members))
     members = [user_id] if user_id else []
     if user_attributes:
-        members.append(b'"UserAttributes":{%b}' % b",".join(user_attributes.values()))
+        members.append(b'"UserAttributes":{%b}' % b",".join(user_attributes))
     return b'{"User":{%b}}' % b",".join(members) if members else b"{}"
 
 
@@ -267,19 +274,17 @@ _OVERHEAD_BYTES: Final = _REQUEST_BYTES + _ENDPOINT_ITEM_BYTES + 1
 
 def _outcome(entry: Entry, result: Mapping[str, Any]) -> Outcome | None:
     """Return what the endpoint's result says of ``entry``, ``None`` if it says nothing."""
-    event = (result.get("EventsItemResponse") or {}).get(entry.event_id)
-    if not event or "StatusCode" not in event:
-        return None
-    problem = _problem(entry, event, Reason.REFUSED)
-    if problem or not (entry.user_id or entry.user_attributes):
-        return problem or Delivered(entry.event_id)
-    # The event is recorded, but its user attributes go with the endpoint, which has its own status.
-    endpoint = result.get("EndpointItemResponse") or {"StatusCode": _ACCEPTED}
-    return _problem(entry, endpoint, Reason.USER_ATTRIBUTES_REFUSED) or Delivered(entry.event_id)
-
-
-def _problem(entry: Entry, item: Mapping[str, Any], reason: Reason) -> Outcome | None:
-    status = item.get("StatusCode", _ACCEPTED)
-    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
-        return None
-    return by_status(entry.event_id, status, item.get("Message"), reason)
+    events = object_of(result.get("EventsItemResponse"))
+    about = [(object_of(events.get(entry.event_id)), Reason.REFUSED)]
+    if entry.user is not None:
+        # The event is recorded, but its user attributes go with the endpoint, which has its own
+        # status.
+        endpoint = object_of(result.get("EndpointItemResponse"))
+        about.append((endpoint, Reason.USER_ATTRIBUTES_REFUSED))
+    for item, reason in about:
+        status = status_of(item.get("StatusCode"))
+        if status is None:
+            return None
+        if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
+            return by_status(entry.event_id, status, item.get("Message"), reason)
+    return Delivered(entry.event_id)

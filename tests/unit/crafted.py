@@ -1,0 +1,216 @@
+"""Batches of 6 MB that an adversary would write, each to make much of few bytes.
+
+Anybody may post a megabyte to the endpoint. Each function yields message bodies, as many as are
+asked for; :func:`event` makes an invocation's event of as many as Lambda would take.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+PAYLOAD_BYTES: Final = 6 * 1024 * 1024
+"""What an invocation's event may have at the most: Lambda's limit."""
+
+MESSAGE_BYTES: Final = 1024 * 1024
+"""What a message may have at the most: SQS's limit."""
+
+_TIME: Final = 1_795_000_000_000
+_LIST: Final = 100
+
+
+def _envelope(number: int, **fields: str) -> str:
+    return urlencode({"v": "1", "time": _TIME + number, "access": "anonymous", **fields})
+
+
+def _query(number: int, query: str, **fields: str) -> str:
+    return f"{_envelope(number, **fields)}\n{query[: MESSAGE_BYTES - 200]}"
+
+
+def _posted(number: int, content: str, text: str) -> str:
+    return f"{_envelope(number, content=content)}\nbody={quote(text, safe='')}"
+
+
+def _listed(number: int, events: list[dict[str, Any]]) -> str:
+    return _posted(number, "json", json.dumps({"events": events}, separators=(",", ":")))
+
+
+def tiny_lists() -> Iterator[str]:
+    """Lists of events that are as small as can be."""
+    for number in itertools.count():
+        yield _listed(number, [{"event": "e", "endpoint_id": "p"}] * _LIST)
+
+
+def tiny_lists_of_many_endpoints() -> Iterator[str]:
+    """The same, each event of another endpoint."""
+    for number in itertools.count():
+        yield _listed(
+            number, [{"event": "e", "endpoint_id": f"{number:x}.{n}"} for n in range(_LIST)]
+        )
+
+
+def newest_of_one_endpoint() -> Iterator[str]:
+    """Tiny events that all set one endpoint's attribute, whose newest value is long."""
+    yield _listed(2_000_000, [{"event": "e", "endpoint_id": "p", "usat_a": ["x" * 100] * 50}])
+    for number in itertools.count():
+        yield _listed(number, [{"event": "e", "endpoint_id": "p", "usat_a": "1"}] * _LIST)
+
+
+def newest_of_many_attributes() -> Iterator[str]:
+    """Events that set many of one endpoint's attributes, all of whose newest values are long."""
+    names = [f"usat_{n:02x}" for n in range(120)]
+    rest = f"&{'=1&'.join(names)}=1"
+    yield _query(2_000_000, "event=e&endpoint_id=p" + rest.replace("=1", f"={'x' * 250}"))
+    for number in itertools.count():
+        yield _query(number, f"event=e&endpoint_id=p{rest}")
+
+
+def distinct_attributes_of_one_endpoint() -> Iterator[str]:
+    """Events that set as many different attributes of one endpoint as fit."""
+    for number in itertools.count():
+        names = (f"&usat_{number:x}.{n:x}=1" for n in range(70_000))
+        yield _query(number, "event=e&endpoint_id=p" + "".join(names))
+
+
+def distinct_attributes_of_many_endpoints() -> Iterator[str]:
+    """Pairs of events for each of many endpoints, so that the newest of each has to be found."""
+    names = "".join(f"&usat_{n:x}=1" for n in range(900))
+    for number in itertools.count():
+        yield _query(number, f"event=e&endpoint_id={number // 2:x}{names}&usat_{number % 2:x}=2")
+
+
+def empty_parameters() -> Iterator[str]:
+    """A query of hundreds of thousands of parameters."""
+    for number in itertools.count():
+        yield _query(number, "event=e&endpoint_id=p" + "&a=" * 350_000)
+
+
+def empty_parameters_of_a_form() -> Iterator[str]:
+    """The same, posted, and without an equals sign."""
+    for number in itertools.count():
+        yield _posted(number, "form", "event=e&endpoint_id=p" + "&a" * 200_000)
+
+
+def distinct_attributes() -> Iterator[str]:
+    """Hundreds of thousands of event attributes."""
+    for number in itertools.count():
+        names = (f"&evat_{n:x}=1" for n in range(80_000))
+        yield _query(number, "event=e&endpoint_id=p" + "".join(names))
+
+
+def repeated_values() -> Iterator[str]:
+    """A list of hundreds of thousands of numbers as an attribute of posted JSON."""
+    for number in itertools.count():
+        numbers = ",".join("1" * 250_000)
+        text = f'{{"event":"e","endpoint_id":"p","usat_a":[{numbers}]}}'
+        yield _posted(number, "json", text)
+
+
+def control_characters() -> Iterator[str]:
+    """Characters that are six bytes in JSON, and seven in JSON in JSON."""
+    for number in itertools.count():
+        yield _query(number, f"event=e&endpoint_id=p&evat_a={'%01' * 30_000}")
+
+
+def quotes_and_one_emoji() -> Iterator[str]:
+    """Quotes, which are escaped twice, in text that takes four bytes a character in memory."""
+    for number in itertools.count():
+        text = f"%F0%9F%98%80{'%22' * 40_000}"
+        yield _query(number, f"event=e&endpoint_id={number}&evat_a={text}")
+
+
+def text_and_one_emoji() -> Iterator[str]:
+    """Megabytes of plain text that takes four bytes a character in memory for one emoji."""
+    for number in itertools.count():
+        yield _query(number, f"event=e&endpoint_id={number}&evat_a=%F0%9F%98%80{'x' * 1_000_000}")
+
+
+def long_headers() -> Iterator[str]:
+    """Headers that a cache would keep."""
+    for number in itertools.count():
+        fields = {"referer": f"https://a.example/{number}/{'x' * 300_000}"}
+        yield _query(number, "event=e&endpoint_id=p", **fields)
+
+
+def brackets() -> Iterator[str]:
+    """JSON of a hundred thousand empty lists in a list."""
+    for number in itertools.count():
+        text = '{"event":"e","endpoint_id":"p","evat_a":[' + "[]," * 90_000 + "[]]}"
+        yield _posted(number, "json", text)
+
+
+def accented_lists() -> Iterator[str]:
+    """Lists of which one event is refused, and whose rest is larger as escaped JSON."""
+    for number in itertools.count():
+        events = [{"event": "bad", "endpoint_id": "p", "evat_a": "é" * 1_500}]
+        events += [{"event": "e", "endpoint_id": "p"}]
+        yield _listed(number, events * 25)
+
+
+def not_ours() -> Iterator[str]:
+    """Megabytes that the endpoint did not write."""
+    for number in itertools.count():
+        yield f"{number} " + "z&" * 500_000
+
+
+SHAPES: Final[dict[str, Callable[[], Iterator[str]]]] = {
+    shape.__name__: shape
+    for shape in (
+        tiny_lists,
+        tiny_lists_of_many_endpoints,
+        newest_of_one_endpoint,
+        newest_of_many_attributes,
+        distinct_attributes_of_one_endpoint,
+        distinct_attributes_of_many_endpoints,
+        empty_parameters,
+        empty_parameters_of_a_form,
+        distinct_attributes,
+        repeated_values,
+        control_characters,
+        quotes_and_one_emoji,
+        text_and_one_emoji,
+        long_headers,
+        brackets,
+        accented_lists,
+        not_ours,
+    )
+}
+
+
+def event(bodies: Iterator[str]) -> bytes:
+    """Return an invocation's event as Lambda sends it, of as many bodies as it takes."""
+    room = PAYLOAD_BYTES - len('{"Records":[]}')
+    records: list[str] = []
+    for number, body in enumerate(bodies):
+        assert len(body.encode()) <= MESSAGE_BYTES
+        record = json.dumps(_record(number, body), separators=(",", ":"))
+        room -= len(record) + 1
+        if room < 0:
+            # What is left has room for a smaller one of its kind.
+            break
+        records.append(record)
+    return f'{{"Records":[{",".join(records)}]}}'.encode()
+
+
+def _record(number: int, body: str) -> dict[str, Any]:
+    return {
+        "messageId": f"{number:08x}-0000-4000-8000-{number:012x}",
+        "receiptHandle": "A" * 184,
+        "body": body,
+        "attributes": {
+            "ApproximateReceiveCount": "1",
+            "SentTimestamp": str(_TIME + number),
+            "SenderId": "AROAEXAMPLEEXAMPLE:BackplaneAssumeRoleSession",
+            "ApproximateFirstReceiveTimestamp": str(_TIME + number + 5_000),
+        },
+        "messageAttributes": {},
+        "md5OfBody": "0" * 32,
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:Queue",
+        "awsRegion": "us-east-1",
+    }
