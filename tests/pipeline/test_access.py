@@ -555,7 +555,6 @@ def test_a_json_list_becomes_as_many_events(send: Send, pipeline: Pipeline, coun
 @pytest.mark.parametrize(
     "document",
     [
-        pytest.param("", id="empty"),
         pytest.param('{"event": "a", "endpoint_id"', id="cut off"),
         pytest.param(EVENT, id="a form"),
         pytest.param([_json_event()], id="bare list"),
