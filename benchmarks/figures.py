@@ -95,9 +95,14 @@ def payloads() -> Iterator[Payloads]:
         call=mapping.send_message("https://sqs.us-east-1.amazonaws.com/123456789012/queue"),
         content="query",
         authorizer=None,
-        token_parameter="token",  # noqa: S106 - a parameter's name
-        honor_privacy_signals=False,
-        max_body_characters=300_000,
+        # As a connector's own. Its module would load aws-cdk-lib, and start Node.
+        rules=mapping.Rules(
+            required=("event", "endpoint_id"),
+            unset_values=processes.UNSET_VALUES,
+            token_parameter="token",  # noqa: S106 - a parameter's name
+            honor_privacy_signals=False,
+            max_body_characters=300_000,
+        ),
     )
     records = batches.records(EVENTS, template)
     largest = batches.fitting(records)

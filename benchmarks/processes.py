@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
+UNSET_VALUES: Final = ("undefined", "null", "NaN", "[object Object]")
+"""As a connector's own."""
+
 _SERVER_SECONDS: Final = 600
 _WORKER_SECONDS: Final = 300
 _START_SECONDS: Final = 30
@@ -104,7 +107,7 @@ def worker(
         "AUTHENTICATED_USER_ATTRIBUTES": '"*"',
         "ALLOWED_ORIGINS": '"*"',
         "ACCEPT_CLIENT_TIMESTAMP": "false",
-        "UNSET_VALUES": json.dumps(["undefined", "null", "NaN", "[object Object]"]),
+        "UNSET_VALUES": json.dumps(UNSET_VALUES),
     }
     if not compiled:
         environment["PYTHONDONTWRITEBYTECODE"] = "1"

@@ -9,7 +9,6 @@ Used by :class:`~cdk_gtm_connector.GtmConnector`, and on its own with anyone's `
 from __future__ import annotations
 
 import re
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
 import aws_cdk as cdk
@@ -20,6 +19,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from cdk_gtm_connector import mapping
 from cdk_gtm_connector.lambda_asset import function_code
 from cdk_gtm_connector.validation import check_duration
 
@@ -33,10 +33,12 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 
 _HOST_LABEL: Final = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
 _ORIGIN: Final = re.compile(
-    rf"(?P<scheme>https?)://(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::(?P<port>[1-9][0-9]*))?",
+    rf"(?P<scheme>[a-z][a-z0-9.-]*)://(?:\*\.)?{_HOST_LABEL}(?:\.{_HOST_LABEL})*(?::(?P<port>[1-9][0-9]*))?",
     re.ASCII,
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# No page has an origin of these: a file's is null.
+_NO_ORIGINS: Final = {"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
 _MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
 
 
@@ -48,8 +50,10 @@ class Cors:
     list.
 
     Args:
-        allowed_origins: Origins such as ``https://shop.example``, or ``https://*.shop.example`` for
-            its subdomains at any depth. ``None`` for any origin, without credentials.
+        allowed_origins: Origins such as ``https://shop.example``, ``https://*.shop.example`` for
+            its subdomains at any depth, or ``capacitor://localhost`` for an app with a scheme of
+            its own. ``None`` for any origin, without credentials. ``Origin: null`` names no site:
+            no list allows it.
         allow_http_origins: Whether an origin may begin with ``http://``.
 
     Raises:
@@ -89,23 +93,23 @@ class Cors:
         """Return the response template that answers ``body``, and echoes an origin of the list."""
         if self._origins is None:
             return body
-        template = (Path(__file__).parent / "templates" / "answer.vtl").read_text(encoding="utf-8")
-        return template.replace("@ORIGINS@", self._expression()).replace("@BODY@\n", body)
+        return mapping.read("answer", ORIGINS=self._expression(), BODY=body)
 
     @property
     def gateway_headers(self) -> dict[str, str]:
         """Headers of API Gateway's own error answers, as their response parameters have them.
 
-        Those know no conditions. With one exact origin it is that one. With several, the request's
-        own origin is echoed, whatever it is: any site may then read *that* a request failed, which
-        it could tell from its image as well.
+        Those know no conditions. With one exact origin it is that one. With several it is ``*``:
+        any site may then read *that* a request failed, which it could tell from its image as well.
+        (The request's own origin could be echoed, but so would be ``null``, which is nobody's.)
         """
         if self._origins is None:
             return {"Access-Control-Allow-Origin": "'*'"}
-        vary = {"Vary": "'Origin'"}
-        if len(self._origins) == 1 and "*" not in self._origins[0]:
-            return {"Access-Control-Allow-Origin": f"'{self._origins[0]}'", **vary}
-        return {"Access-Control-Allow-Origin": "method.request.header.Origin", **vary}
+        exact = len(self._origins) == 1 and "*" not in self._origins[0]
+        return {
+            "Access-Control-Allow-Origin": f"'{self._origins[0] if exact else '*'}'",
+            "Vary": "'Origin'",
+        }
 
     def add_preflight(
         self, resource: apigateway.IResource, *, methods: Sequence[str], headers: Sequence[str]
@@ -160,13 +164,14 @@ class Cors:
 
 def _check_origin(origin: str, *, allow_http_origins: bool) -> None:
     found = _ORIGIN.fullmatch(origin)
-    if not found:
+    if not found or found["scheme"] in _NO_ORIGINS:
         raise ValueError(
-            "allowed_origins must hold origins like https://shop.example or https://*.shop.example "
-            f"(lower case, no path, no trailing slash), got {origin!r}"
+            "allowed_origins must hold origins like https://shop.example, https://*.shop.example "
+            "or capacitor://localhost (lower case, no path, no trailing slash), got "
+            f"{origin!r}"
         )
     if found["port"] and (
-        int(found["port"]) > 65_535 or int(found["port"]) == _DEFAULT_PORTS[found["scheme"]]  # noqa: PLR2004
+        int(found["port"]) > 65_535 or int(found["port"]) == _DEFAULT_PORTS.get(found["scheme"])  # noqa: PLR2004
     ):
         # A browser leaves its scheme's own port out: such an origin would match none.
         raise ValueError(
@@ -175,7 +180,7 @@ def _check_origin(origin: str, *, allow_http_origins: bool) -> None:
         )
     if found["scheme"] == "http" and not allow_http_origins:
         raise ValueError(
-            "allowed_origins must hold https origins unless allow_http_origins is set, got "
+            "allowed_origins must hold no http origins unless allow_http_origins is set, got "
             f"{origin!r}"
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
@@ -14,8 +14,11 @@ from constructs import Construct
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
+from cdk_gtm_connector.unset_values import checked_unset_values
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
     from constructs import IConstruct
@@ -58,10 +61,28 @@ _ERROR_HEADERS = {
 }
 _NO_CONTENT_HEADERS = {"Cache-Control": "no-store"}
 
+_NOT_BLANK = r"\S"
+
 _KINDS = {"sqs": "queue", "sns": "topic"}
 
 _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
+_TEXT = "text/plain"
+
+# API Gateway answers 415 to a media type that has no template, on a GET as well, and takes
+# application/json where a request names none. A parameter such as charset is commonly held to be no
+# part of the type; what browsers write for a beacon is named in full all the same.
+_BROWSERS_CHARSET = ";charset=UTF-8"
+_JSON_TYPES = (_JSON, _TEXT, _TEXT + _BROWSERS_CHARSET)
+_FORM_TYPES = (_FORM, _FORM + _BROWSERS_CHARSET)
+_GET_TYPES = (
+    # What clients with one header for all requests set: for JSON, a form, a fetch() of text.
+    *(_JSON, _FORM, _TEXT),
+    # What is left of an upload's or a page's headers, and of a SOAP client's.
+    *("multipart/form-data", "text/html", "text/xml", "application/xml"),
+    # What a client takes that does not know.
+    "application/octet-stream",
+)
 
 # Neither the query string nor the IP address nor the user agent: they are personal data. The
 # extended request id, because a client can choose the other one.
@@ -87,9 +108,9 @@ class CollectionApi(Construct):
     """A REST API whose ``/events`` makes one message of each request, for ``queue`` or ``topic``.
 
     ``GET`` answers a 1x1 transparent SVG with status 200 once SQS or SNS has the message, ``POST``
-    answers 204. A request that lacks ``event`` or ``endpoint_id`` gets 400 from API Gateway's
-    request validator, one that SQS or SNS does not take gets 502: an image tag shows both as
-    failed.
+    answers 204. A request without ``event`` or ``endpoint_id`` gets 400, as does one in which one
+    of them is a word for no value; one that SQS or SNS does not take gets 502: an image tag shows
+    both as failed.
 
     Args:
         scope: Parent construct.
@@ -101,6 +122,7 @@ class CollectionApi(Construct):
         cors: Which sites' scripts may read the answers. Default: any, without credentials.
         authorizer: Who may use ``/events/authenticated``, which exists only if this is given.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
+        unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         throttling_rate_limit: Requests a second, all callers together. Default: the account's.
         throttling_burst_limit: Requests at once. Default: the account's.
         disable_execute_api_endpoint: Whether the API answers under its own domain only. Default:
@@ -124,6 +146,7 @@ class CollectionApi(Construct):
         cors: Cors | None = None,
         authorizer: Authorizer | None = None,
         honor_privacy_signals: bool = False,
+        unset_values: Sequence[str] | None = None,
         throttling_rate_limit: int | None = None,
         throttling_burst_limit: int | None = None,
         disable_execute_api_endpoint: bool = False,
@@ -133,7 +156,7 @@ class CollectionApi(Construct):
         super().__init__(scope, construct_id)
         self._receiver = _receiver(queue, topic)
         self._cors = cors or Cors(None)
-        self._honor_privacy_signals = honor_privacy_signals
+        self._rules = rules(unset_values, honor_privacy_signals=honor_privacy_signals)
 
         self._access_log = logs.LogGroup(
             self,
@@ -225,7 +248,7 @@ class CollectionApi(Construct):
             "GET",
             self._integration(
                 authorizer,
-                contents={_JSON: "query"},
+                contents=dict.fromkeys(_GET_TYPES, "query"),
                 status="200",
                 headers=_IMAGE_HEADERS,
                 body=_IMAGE,
@@ -242,14 +265,17 @@ class CollectionApi(Construct):
             "POST",
             self._integration(
                 authorizer,
-                contents={_FORM: "form", _JSON: "json"},
+                contents={
+                    **dict.fromkeys(_FORM_TYPES, "form"),
+                    **dict.fromkeys(_JSON_TYPES, "json"),
+                },
                 status="204",
                 headers=_NO_CONTENT_HEADERS,
                 body="",
             ),
             authorization_type=authorization_type,
             authorizer=api_authorizer,
-            request_models={_JSON: self._json_body},
+            request_models=dict.fromkeys(_JSON_TYPES, self._json_body),
             request_validator=self._validator,
             method_responses=self._method_responses({"204": _NO_CONTENT_HEADERS}),
         )
@@ -273,7 +299,7 @@ class CollectionApi(Construct):
         self,
         authorizer: Authorizer | None,
         *,
-        contents: dict[str, Literal["query", "form", "json"]],
+        contents: Mapping[str, mapping.Content],
         status: str,
         headers: dict[str, str],
         body: str,
@@ -288,20 +314,27 @@ class CollectionApi(Construct):
             headers: The same answer's headers.
             body: The same answer's body.
         """
-        failed = _message("The event could not be queued. Send it again.")
-        if "query" not in contents.values():
-            # The request template makes the service refuse a body that is too large.
-            too_large = f"Not queued: a body may have at most {MAX_BODY_CHARACTERS:,} characters."
-            failed = mapping.refusal(
-                refusals=self._receiver.refusals, too_large=_message(too_large), failed=failed
+        receiver = self._receiver
+        # Only a body can be too large: a URL ends at 10,240 characters.
+        too_large = (
+            None
+            if set(contents.values()) == {"query"}
+            else _message(
+                f"Not queued: a body may have at most {MAX_BODY_CHARACTERS:,} characters."
             )
+        )
+        failed = mapping.refusal(
+            call=receiver.call,
+            rules=self._rules,
+            too_large=too_large,
+            failed=_message("The event could not be queued. Send it again."),
+        )
         answers = [
             self._answer(status, headers, body, selection_pattern="200"),
             # No pattern, so the default: whatever the service says that is not known is a failure,
             # never a false success.
             self._answer("502", _ERROR_HEADERS, failed, selection_pattern=None),
         ]
-        receiver = self._receiver
         return apigateway.AwsIntegration(
             service=receiver.service,
             # The queue's own Region: it may be another stack's.
@@ -320,9 +353,7 @@ class CollectionApi(Construct):
                         call=receiver.call,
                         content=content,
                         authorizer=authorizer,
-                        token_parameter=TOKEN_PARAMETER,
-                        honor_privacy_signals=self._honor_privacy_signals,
-                        max_body_characters=MAX_BODY_CHARACTERS,
+                        rules=self._rules,
                     )
                     for media_type, content in contents.items()
                 },
@@ -390,6 +421,24 @@ class CollectionApi(Construct):
         return self._api.url_for_path(f"/{RESOURCE_NAME}")
 
 
+def rules(
+    unset_values: Sequence[str] | None = None, *, honor_privacy_signals: bool = False
+) -> mapping.Rules:
+    """Return the rules by which a :class:`CollectionApi` queues requests.
+
+    Args:
+        unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
+        honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
+    """
+    return mapping.Rules(
+        required=REQUIRED_PARAMETERS,
+        unset_values=checked_unset_values(unset_values),
+        token_parameter=TOKEN_PARAMETER,
+        honor_privacy_signals=honor_privacy_signals,
+        max_body_characters=MAX_BODY_CHARACTERS,
+    )
+
+
 def _receiver(queue: sqs.IQueue | None, topic: sns.ITopic | None) -> Receiver:
     if queue is not None and topic is None:
         return QueueReceiver(queue)
@@ -404,28 +453,35 @@ def _message(text: str) -> str:
 
 
 def _json_body_schema() -> apigateway.JsonSchema:
-    """Return what a JSON body must be: one event, or a list of them."""
-    text = apigateway.JsonSchema(type=apigateway.JsonSchemaType.STRING, min_length=1)
+    """Return what a JSON body must be: one event, a list of them, or empty.
+
+    Of an empty one API Gateway may make ``{}``; the template then looks at the query.
+    """
     event = apigateway.JsonSchema(
         type=apigateway.JsonSchemaType.OBJECT,
-        properties=dict.fromkeys(REQUIRED_PARAMETERS, text),
+        properties={
+            "event": apigateway.JsonSchema(
+                type=apigateway.JsonSchemaType.STRING, pattern=_NOT_BLANK
+            ),
+            # Databases number their customers.
+            "endpoint_id": apigateway.JsonSchema(
+                type=[apigateway.JsonSchemaType.STRING, apigateway.JsonSchemaType.NUMBER],
+                pattern=_NOT_BLANK,
+            ),
+        },
         required=list(REQUIRED_PARAMETERS),
+    )
+    events = apigateway.JsonSchema(
+        type=apigateway.JsonSchemaType.ARRAY, min_items=1, max_items=MAX_EVENTS, items=event
     )
     return apigateway.JsonSchema(
         schema=apigateway.JsonSchemaVersion.DRAFT4,
         type=apigateway.JsonSchemaType.OBJECT,
+        # Whatever has them is a list.
+        properties={"events": events},
         any_of=[
             event,
-            apigateway.JsonSchema(
-                properties={
-                    "events": apigateway.JsonSchema(
-                        type=apigateway.JsonSchemaType.ARRAY,
-                        min_items=1,
-                        max_items=MAX_EVENTS,
-                        items=event,
-                    )
-                },
-                required=["events"],
-            ),
+            apigateway.JsonSchema(required=["events"]),
+            apigateway.JsonSchema(max_properties=0),
         ],
     )

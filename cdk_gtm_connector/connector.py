@@ -18,6 +18,7 @@ from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, Collec
 from cdk_gtm_connector.delivery import EventDelivery
 from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION, Delivering, DeliveryOptions
 from cdk_gtm_connector.destinations import Destination
+from cdk_gtm_connector.unset_values import checked_unset_values
 from cdk_gtm_connector.validation import check_number, shown
 
 if TYPE_CHECKING:
@@ -94,12 +95,19 @@ class GtmConnector(Construct):
             :class:`~cdk_gtm_connector.SignedTokenAuthorizer`. Default: nobody, there is no such
             route.
         allowed_origins: The sites whose visitors may record events, and whose scripts may read the
-            answers: ``https://shop.example``, or ``https://*.shop.example`` for its subdomains.
+            answers: ``https://shop.example``, ``https://*.shop.example`` for its subdomains, or
+            ``capacitor://localhost`` for an app with a scheme of its own.
             A request whose ``Origin`` or ``Referer`` names another site is answered, and its event
             rejected with the reason ``origin``. Default: every site, without credentials.
         allow_http_origins: Whether ``allowed_origins`` may hold ``http://`` origins. Default: no.
         honor_privacy_signals: Whether nothing is kept of what a browser sends with ``Sec-GPC: 1``
             or ``DNT: 1``. Default: no.
+        unset_values: Words that a tag writes for a variable without a value, exactly as written: up
+            to 50, each of 1 to 100 characters. One of them as the whole ``event`` or
+            ``endpoint_id`` gets 400 (in a form: the event is rejected with the reason ``unset``),
+            as the whole value of any other parameter it is ignored and counted. Default:
+            ``undefined``, ``null``, ``NaN`` and ``[object Object]``, JavaScript's own; ``[]`` for
+            none. White space alone is never an ``event`` or ``endpoint_id``.
         throttling_rate_limit: Requests a second that the endpoint takes, all callers together; more
             get 429. Default: the account's limit (10,000 in most Regions).
         throttling_burst_limit: Requests at once. Default: the account's limit (5,000).
@@ -153,6 +161,7 @@ class GtmConnector(Construct):
         allowed_origins: Sequence[str] | None = None,
         allow_http_origins: bool = False,
         honor_privacy_signals: bool = False,
+        unset_values: Sequence[str] | None = None,
         throttling_rate_limit: int | None = None,
         throttling_burst_limit: int | None = None,
         firewall: Firewall | None = None,
@@ -178,6 +187,7 @@ class GtmConnector(Construct):
         _check_names("anonymous_user_attributes", anonymous_user_attributes, longest)
         _check_names("authenticated_user_attributes", authenticated_user_attributes, longest)
         cors = Cors(allowed_origins, allow_http_origins=allow_http_origins)
+        unset_values = checked_unset_values(unset_values)
         if disable_execute_api_endpoint and domain is None:
             raise ValueError(
                 "disable_execute_api_endpoint must not be set without a domain, got "
@@ -218,6 +228,7 @@ class GtmConnector(Construct):
             cors=cors,
             authorizer=authorizer,
             honor_privacy_signals=honor_privacy_signals,
+            unset_values=unset_values,
             throttling_rate_limit=throttling_rate_limit,
             throttling_burst_limit=throttling_burst_limit,
             disable_execute_api_endpoint=disable_execute_api_endpoint,
@@ -260,6 +271,7 @@ class GtmConnector(Construct):
                 authenticated_user_attributes=authenticated_user_attributes,
                 allowed_origins=cors.origins,
                 accept_client_timestamp=accept_client_timestamp,
+                unset_values=unset_values,
                 batch_size=options.batch_size,
                 max_batching_window=options.max_batching_window,
                 max_concurrency=options.max_concurrency,

@@ -13,6 +13,7 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_gtm_connector.lambda_asset import function_code
+from cdk_gtm_connector.unset_values import checked_unset_values
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +39,7 @@ class EventDelivery(Construct):
         authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
         accept_client_timestamp: See :class:`cdk_gtm_connector.GtmConnector`.
+        unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         batch_size: Messages an invocation takes at most.
         max_batching_window: How long the event source waits to fill a batch.
         max_concurrency: Invocations at once.
@@ -58,6 +60,7 @@ class EventDelivery(Construct):
         authenticated_user_attributes: Sequence[str] | Literal["*"],
         allowed_origins: Sequence[str] | None,
         accept_client_timestamp: bool,
+        unset_values: Sequence[str] | None = None,
         batch_size: int,
         max_batching_window: cdk.Duration,
         max_concurrency: int,
@@ -102,6 +105,7 @@ class EventDelivery(Construct):
                 "AUTHENTICATED_USER_ATTRIBUTES": _names(authenticated_user_attributes),
                 "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
                 "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
+                "UNSET_VALUES": json.dumps(checked_unset_values(unset_values)),
             },
         )
         self._log.grant_write(self._function)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from cdk_gtm_connector import mapping
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from aws_cdk import aws_iam as iam
     from aws_cdk import aws_sns as sns
@@ -48,12 +48,7 @@ class Receiver(Protocol):
 
     @property
     def call(self) -> mapping.Call:
-        """The call's body."""
-        ...
-
-    @property
-    def refusals(self) -> Sequence[str]:
-        """What the service says of a message that is too large, or that was marked as such."""
+        """The call's body, and how the service refuses it."""
         ...
 
     def grant(self, role: iam.Role) -> None:
@@ -69,7 +64,6 @@ class QueueReceiver:
         "Content-Type": "application/x-amz-json-1.0",
         "X-Amz-Target": "AmazonSQS.SendMessage",
     }
-    refusals: Sequence[str] = ("DelaySeconds", "must be shorter")
 
     def __init__(self, queue: sqs.IQueue) -> None:
         self._queue = queue
@@ -90,7 +84,6 @@ class TopicReceiver:
     role_id = "PublishRole"
     path = "/"
     headers: Mapping[str, str] = {"Content-Type": "application/x-www-form-urlencoded"}
-    refusals: Sequence[str] = ("Message Structure", "Message too long")
 
     def __init__(self, topic: sns.ITopic) -> None:
         self._topic = topic

@@ -10,8 +10,9 @@ that works on one release only, so any other is refused at start. What is mended
 - An integration may publish to SNS, by the query protocol, whose answer API Gateway gets as JSON.
   MiniStack takes every AWS integration that is not SQS's for a function.
 - SNS holds a message to the topic's ``MaximumMessageSize``, which MiniStack's CloudFormation drops,
-  and to being JSON if it is said to be structured, which is how a request template refuses a body
-  that is too large here. A message whose queue is gone goes to its subscription's redrive queue.
+  its attributes to the types that there are, and the message to being JSON if it is said to be
+  structured: by these a request template refuses a request. A message whose queue is gone goes to
+  its subscription's redrive queue.
 - EventBridge gives an event the time of its entry; MiniStack gives it the present time.
 - Mapping templates are rendered by :mod:`local.velocity`; MiniStack's own renderer knows no
   ``#foreach``. A template that fails answers 500 through the gateway response, as API Gateway does.
@@ -20,7 +21,8 @@ that works on one release only, so any other is refused at start. What is mended
   stands.
 - ``$context.authorizer`` and, behind IAM authorization, ``$context.identity`` reach the templates.
 - A body is validated against the model of its own media type, or of ``$default``; MiniStack takes
-  the model of ``application/json`` for every body.
+  the model of ``application/json`` for every body. An empty body is validated as ``{}``, and
+  ``NaN`` is no JSON.
 - A URL over 10,240 characters and a raw ``|`` in a query string are refused, for API Gateway's
   documentation says that it takes neither. It does not say how: 414 and 400 are a guess.
 - A query string is split at ``;`` as well as ``&``, and the last of several values counts.
@@ -30,7 +32,7 @@ that works on one release only, so any other is refused at start. What is mended
 - A MOCK integration without a response template answers with an empty body instead of ``{}``, and
   an answer with status 204, as to a preflight, has none whatever its template renders.
 - SQS refuses a message with ``DelaySeconds`` over 900, which is how a request template refuses a
-  body that is too large; MiniStack would delay it.
+  request; MiniStack would delay it.
 - The event source honours ``MaximumBatchingWindowInSeconds`` and batches of more than 10 messages,
   cut at Lambda's 6 MB, so that a batch here is the batch that the function gets on AWS.
 
@@ -41,7 +43,10 @@ Known differences that are left:
 - Response parameters of an integration can only be literals; those of a gateway response can name
   what the request holds.
 - An empty body stays empty for templates; whether API Gateway shows them ``{}`` is not known here.
-- A JSON body is read as leniently as Python does: ``NaN`` and repeated names pass the validation.
+  Nor is whether it validates an empty body as ``{}``.
+- A media type's parameters are no part of it: ``text/plain;charset=UTF-8`` is ``text/plain``. It is
+  held to be so on API Gateway, whose documentation does not say.
+- Of a name that a JSON body repeats, the last counts.
 - The message of a 400 about a body, and the order of API Gateway's checks, are MiniStack's word:
   authorization, throttling, parameters, body, media type.
 - A ``REQUEST`` authorizer is called, asked once a token and time to live, and believed as on AWS
@@ -92,7 +97,7 @@ import threading
 import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 from urllib.parse import parse_qsl, unquote_plus
 from xml.etree import ElementTree as ET
 
@@ -131,6 +136,7 @@ _MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
 _MAX_DELAY_SECONDS: Final = 900  # SQS's limit
 _MAX_MESSAGE_BYTES: Final = 1_048_576  # the most that SNS lets a topic take
 _DEFAULT_MESSAGE_BYTES: Final = 262_144
+_ATTRIBUTE_TYPES: Final = ("Binary", "Number", "String")
 _SIZE: Final = "MaximumMessageSize"  # a topic's attribute
 _MAX_ENTRIES: Final = 10  # of a PutEvents request
 _SHUTDOWN_SECONDS: Final = 3.0
@@ -392,11 +398,27 @@ def _by_media_type(check: Callable[..., Any]) -> Callable[..., Any]:
     ) -> Any:
         models = method_obj.get("requestModels") or {}
         model = models.get(_media_type(headers, "content-type")) or models.get("$default")
+        if model and not body:
+            body = b"{}"
+        elif model and not _is_json(body):
+            body = b""  # as good as none to MiniStack, which then refuses it
         # MiniStack falls back to this key, so it decides alone.
         method_obj = {**method_obj, "requestModels": {"application/json": model} if model else {}}
         return check(method_obj, api_id, request, headers, body, query_params)
 
     return check_request
+
+
+def _is_json(body: bytes) -> bool:
+    try:
+        json.loads(body, parse_constant=_refuse_constant)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _refuse_constant(_: str) -> NoReturn:
+    raise ValueError
 
 
 def _remembering(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
@@ -659,7 +681,7 @@ def _checking_delay(send: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _checking_message(publish: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap publishing: MiniStack knows one size for all topics, and takes any text for JSON."""
+    """Wrap publishing: MiniStack knows one size for all topics, and takes any type and any JSON."""
 
     def publish_internal(
         topic_arn: str,
@@ -671,6 +693,13 @@ def _checking_message(publish: Callable[..., Any]) -> Callable[..., Any]:
         **options: str,
     ) -> Any:
         topic = sns._topic_by_arn_any_scope(topic_arn)
+        for name, attribute in (message_attributes or {}).items():
+            if attribute.get("DataType", "").partition(".")[0] not in _ATTRIBUTE_TYPES:
+                raise sns.SnsPublishError(
+                    "ParameterValueInvalid",
+                    f"The message attribute '{name}' has an invalid message attribute type, the "
+                    "set of supported type prefixes is Binary, Number, and String.",
+                )
         most = int((topic or {"attributes": {}})["attributes"].get(_SIZE, _DEFAULT_MESSAGE_BYTES))
         if message_structure == "json" and not _is_structured(message):
             raise sns.SnsPublishError(

@@ -281,11 +281,11 @@ class Hit:
     def asked(self) -> list[list[tuple[str, str]]]:
         """Return the parameters that the tag sent, of each event; nothing if they are not known.
 
-        A posted body holds the parameters instead of the query.
+        A posted body holds the parameters instead of the query, unless it is empty.
         """
         if self.query is None:
             return []
-        if self.method != "POST":
+        if self.method != "POST" or self.body in {"", "{}"}:
             return [decode_query(self.query)]
         kind = self.content_type.partition(";")[0].strip().lower()
         if kind == _FORM:

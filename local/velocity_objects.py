@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 import re
 import reprlib
 import struct
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from decimal import Decimal
 from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, NoReturn
@@ -38,7 +40,7 @@ def text(value: object) -> str:
     """Give what Java's ``toString()`` gives, and ``null`` for None.
 
     Raises:
-        TypeError: if Java's text for the value is not known here, as of a fraction or of ``$util``.
+        TypeError: if Java's text for the value is not known here, as of ``$util``.
     """
     match value:
         case str():
@@ -47,13 +49,29 @@ def text(value: object) -> str:
             return "null"
         case bool():
             return "true" if value else "false"
-        case int():
-            return str(value)
+        case int() | float():
+            return str(value) if isinstance(value, int) else _double(value)
         case Mapping():
             return "{" + ", ".join(f"{text(k)}={text(v)}" for k, v in value.items()) + "}"
         case Collection():
             return "[" + ", ".join(map(text, value)) + "]"
     raise TypeError(f"{_described(value)} cannot be written as Java would write it")
+
+
+def _double(value: float) -> str:
+    # As Double.toString(): the shortest digits that tell the number from others, one of them after
+    # the point, and an exponent from 10,000,000 on and below 0.001.
+    if math.isinf(value):
+        return "Infinity" if value > 0 else "-Infinity"
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    figures = "".join(map(str, digits)).rstrip("0") or "0"
+    exponent = int(exponent) + len(digits) - 1 if value else 0
+    if -4 < exponent < 7:  # noqa: PLR2004 - Java's bounds
+        figures = figures.rjust(len(figures) - exponent, "0") if exponent < 0 else figures
+        whole = max(exponent, 0) + 1
+        figures = figures.ljust(whole + 1, "0")
+        return f"{'-' * sign}{figures[:whole]}.{figures[whole:]}"
+    return f"{'-' * sign}{figures[0]}.{figures[1:] or '0'}E{exponent}"
 
 
 def equal(left: object, right: object) -> bool:
@@ -160,14 +178,14 @@ def _item(items: list[Any], index: int) -> Any:
 # Of regular expressions, what Java and Python are known to read alike: a lone "." or a class that
 # excludes, for example, depend on what is held to be a line end or a character.
 _EXPRESSION: Final = re.compile(
-    r"(?:[A-Za-z0-9:/-]|\[(?:[A-Za-z0-9.](?:-[A-Za-z0-9.])?)+-?\]|\((?!\?)|\)|[*+?](?![*+?])|\|)*"
+    r"(?:[A-Za-z0-9:/%-]|\[(?:[A-Za-z0-9.+](?:-[A-Za-z0-9.])?)+-?\]|\((?!\?)|\)|[*+?](?![*+?])|\|)*"
 )
 
 
 def _matches(value: str, expression: str) -> bool:
     if not _EXPRESSION.fullmatch(expression):
         raise ValueError(
-            "a regular expression is made of letters, digits, : / - [] () | * + ? here, not "
+            "a regular expression is made of letters, digits, : / % - [] () | * + ? here, not "
             f"{expression}"
         )
     return bool(re.fullmatch(expression, value))
@@ -273,15 +291,27 @@ def _find_or_null(body: str, expression: str) -> Any:
 
 
 def _parse_json(value: str) -> Any:
-    return json.loads(value, parse_float=_refuse_number, parse_constant=_refuse_number)
+    return json.loads(value, parse_constant=_refuse_constant)
 
 
-def _refuse_number(number: str) -> NoReturn:
-    raise ValueError(f"{number} in JSON: only whole numbers are written here as Java writes them")
+def _refuse_constant(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")
 
 
 def _write_json(value: object) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(_writable(value), ensure_ascii=False, separators=(",", ":"))
+
+
+def _writable(value: object) -> object:
+    # Java and Python write fractions in other ways, and nobody has to.
+    match value:
+        case float():
+            raise ValueError(f"{value} in JSON: only whole numbers are written here")
+        case list():
+            return [_writable(item) for item in value]
+        case dict():
+            return {name: _writable(member) for name, member in value.items()}
+    return value
 
 
 def _url_encode(value: str) -> str:

@@ -115,6 +115,7 @@ class Settings:
     allowed_origins: Sequence[str] | None = None
     allow_http_origins: bool | None = None
     honor_privacy_signals: bool | None = None
+    unset_values: Sequence[str] | None = None
     throttling_rate_limit: int | None = None
     throttling_burst_limit: int | None = None
     disable_execute_api_endpoint: bool | None = None
@@ -168,6 +169,7 @@ class Settings:
             allowed_origins=_read(node, "allowed_origins", _origins, "https://shop.example"),
             allow_http_origins=_read(node, "allow_http_origins", _boolean, "true"),
             honor_privacy_signals=_read(node, "honor_privacy_signals", _boolean, "true"),
+            unset_values=_read(node, "unset_values", _words, "undefined,null"),
             throttling_rate_limit=_read(node, "throttling_rate_limit", _whole_number, "1000"),
             throttling_burst_limit=_read(node, "throttling_burst_limit", _whole_number, "500"),
             accept_client_timestamp=_read(node, "accept_client_timestamp", _boolean, "true"),
@@ -479,6 +481,17 @@ def _names(value: object) -> Sequence[str] | Literal["*"]:
     if "" in names:
         raise ValueError("must be comma-separated names without an empty one, or *")
     return names
+
+
+def _words(value: object) -> Sequence[str]:
+    if isinstance(value, str):
+        value = value.split(",") if value.strip() else []
+    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
+        raise ValueError("must be comma-separated words, or empty for none")
+    words = [word.strip() for word in value]
+    if "" in words:
+        raise ValueError("must be comma-separated words without an empty one, or empty for none")
+    return words
 
 
 def _origins(value: object) -> Sequence[str] | None:

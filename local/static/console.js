@@ -809,10 +809,10 @@
     too_many_receives: "It failed so often that the queue gave it up.",
   };
   const STATUSES = {
-    400: "The request lacks event or endpoint_id, or its body is not what the endpoint takes.",
+    400: "event or endpoint_id is missing, blank or a word for no value, or the body is not what the endpoint takes.",
     403: "The authorizer knows who sent it and does not let it in; nothing was queued.",
     413: "The body is larger than the endpoint takes.",
-    415: "The endpoint takes forms and JSON only.",
+    415: "The endpoint takes forms, JSON and JSON as text only.",
     500: "The endpoint itself failed, or the authorizer did: nothing was queued, and the tag failed.",
     502: "The queue did not take the message: nothing is kept, and the tag failed.",
   };

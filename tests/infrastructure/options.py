@@ -46,7 +46,12 @@ USER_POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_a
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:theirs"
 
 ONE_ORIGIN = ["https://shop.example"]
-SEVERAL_ORIGINS = ["https://shop.example", "https://*.shop.example", "https://blog.example:8443"]
+SEVERAL_ORIGINS = [
+    "https://shop.example",
+    "https://*.shop.example",
+    "https://blog.example:8443",
+    "capacitor://localhost",
+]
 
 
 def add_domain(stack: cdk.Stack, *, with_zone: bool = False) -> Domain:
@@ -131,7 +136,10 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
         for name, origins in ORIGINS.items()
     },
     "HttpOrigins": partial(_add, origins=["http://localhost:8000"], allow_http_origins=True),
+    "AppOrigin": partial(_add, origins=["capacitor://localhost"]),
     "Privacy": partial(_add, honor_privacy_signals=True),
+    "UnsetValues": partial(_add, unset_values=["(not set)", "#N/A", '"$x"']),
+    "NoUnsetValues": partial(_add, unset_values=[]),
     "Firewall": partial(_add, firewall=Firewall(rate_limit=1_000)),
     "Throttled": partial(_add, throttling_rate_limit=500, throttling_burst_limit=200),
     "Domain": partial(_add, with_zone=False),
@@ -150,6 +158,7 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
             with_zone=True,
             disable_execute_api_endpoint=True,
             honor_privacy_signals=True,
+            unset_values=["undefined", "(not set)"],
             firewall=Firewall(),
             throttling_rate_limit=500,
             throttling_burst_limit=200,
@@ -295,6 +304,7 @@ DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
         with_zone=True,
         disable_execute_api_endpoint=True,
         honor_privacy_signals=True,
+        unset_values=["undefined", "(not set)"],
         firewall=Firewall(),
         accept_client_timestamp=True,
         cloud_watch_role=True,
@@ -333,6 +343,9 @@ SETTINGS: dict[str, dict[str, str]] = {
         "allow_http_origins": "true",
         "honor_privacy_signals": "true",
     },
+    "app_origin": {"allowed_origins": "https://shop.example,capacitor://localhost"},
+    "unset_values": {"unset_values": "undefined,(not set)"},
+    "no_unset_values": {"unset_values": ""},
     "firewall": {"firewall_rate_limit": "1000"},
     "throttling": {"throttling_rate_limit": "500", "throttling_burst_limit": "200"},
     "domain": {
@@ -347,6 +360,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "authenticated_user_attributes": "plan,city",
         "allowed_origins": "https://shop.example,https://*.shop.example",
         "honor_privacy_signals": "true",
+        "unset_values": "undefined,null",
         "firewall_rate_limit": "1000",
         "throttling_rate_limit": "500",
         "throttling_burst_limit": "200",

@@ -300,6 +300,7 @@ class Template:
             "allowed_origins": origins,
             "allow_http_origins": any(origin.startswith("http:") for origin in origins),
             "honor_privacy_signals": "sec-gpc" in queued,
+            "unset_values": json.loads(environment["UNSET_VALUES"]),
             "throttling_rate_limit": method_settings.get("ThrottlingRateLimit"),
             "throttling_burst_limit": method_settings.get("ThrottlingBurstLimit"),
             "firewall": next(

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"
+TEXT = "text/plain"
+FORM_TYPES = (FORM, f"{FORM};charset=UTF-8")
+JSON_TYPES = (JSON, TEXT, f"{TEXT};charset=UTF-8")
 EVENT = {"event": "buy", "endpoint_id": "e-1"}
 
 TAKEN: list[Any] = [
@@ -26,6 +29,12 @@ TAKEN: list[Any] = [
     {"events": [EVENT]},
     {"events": [EVENT] * 100},
     {"events": [{**EVENT, "evat_page": "/"}], "more": 1},
+    {**EVENT, "endpoint_id": 4711},
+    {**EVENT, "endpoint_id": 47.11},
+    {"events": [EVENT, {**EVENT, "endpoint_id": 0}]},
+    {},  # what is made of an empty body: the template looks at the query
+    # Words for no value are the template's to refuse, with a sentence.
+    {**EVENT, "endpoint_id": "undefined"},
 ]
 REFUSED: list[Any] = [
     None,
@@ -33,13 +42,22 @@ REFUSED: list[Any] = [
     1,
     [],
     [EVENT],
-    {},
     {"event": "buy"},
     {"endpoint_id": "e-1"},
     {**EVENT, "event": ""},
     {**EVENT, "endpoint_id": ""},
     {**EVENT, "event": 1},
+    {**EVENT, "event": True},
+    {**EVENT, "event": " "},
     {**EVENT, "endpoint_id": None},
+    {**EVENT, "endpoint_id": True},
+    {**EVENT, "endpoint_id": []},
+    {**EVENT, "endpoint_id": {}},
+    {**EVENT, "endpoint_id": " \n\t"},
+    {**EVENT, "events": None},
+    {**EVENT, "events": []},
+    {**EVENT, "events": "buy"},
+    {**EVENT, "events": [{"event": "buy"}]},
     {**EVENT, "event": ["buy"]},
     {"events": []},
     {"events": [EVENT] * 101},
@@ -51,18 +69,28 @@ REFUSED: list[Any] = [
 ]
 
 
+KINDS: dict[str, Any] = {"object": dict, "array": list, "string": str, "number": (int, float)}
+
+
+def _listed(types: str | list[str]) -> list[str]:
+    return [types] if isinstance(types, str) else types
+
+
 def valid(schema: Mapping[str, Any], value: Any) -> bool:
     """Return whether ``value`` is as a JSON Schema, draft 4, of these few keywords says."""
     assert schema.keys() <= {
-        "$schema", "type", "anyOf", "properties", "required", "minLength", "items", "minItems",
-        "maxItems",
+        "$schema", "type", "anyOf", "properties", "required", "pattern", "items", "minItems",
+        "maxItems", "maxProperties",
     }, schema  # fmt: skip
-    kinds = {"object": dict, "array": list, "string": str}
-    if "type" in schema and not isinstance(value, kinds[schema["type"]]):
+    types = schema.get("type", [])
+    is_one = any(isinstance(value, KINDS[kind]) for kind in _listed(types))
+    if types and (not is_one or isinstance(value, bool)):  # to Python a boolean is a number
         return False
     if "anyOf" in schema and not any(valid(choice, value) for choice in schema["anyOf"]):
         return False
     if isinstance(value, dict):
+        if len(value) > schema.get("maxProperties", len(value)):
+            return False
         properties = schema.get("properties", {})
         return set(schema.get("required", ())) <= value.keys() and all(
             valid(properties[name], item) for name, item in value.items() if name in properties
@@ -71,7 +99,7 @@ def valid(schema: Mapping[str, Any], value: Any) -> bool:
         return schema.get("minItems", 0) <= len(value) <= schema.get("maxItems", len(value)) and (
             all(valid(schema.get("items", {}), item) for item in value)
         )
-    return not isinstance(value, str) or len(value) >= schema.get("minLength", 0)
+    return not isinstance(value, str) or bool(re.search(schema.get("pattern", ""), value))
 
 
 @pytest.fixture(scope="session")
@@ -110,7 +138,7 @@ class TestSchema:
         assert validator.properties["ValidateRequestBody"] is True
         for methods in template.routes.values():
             post = methods["POST"].properties
-            assert post["RequestModels"] == {JSON: model.ref}
+            assert post["RequestModels"] == dict.fromkeys(JSON_TYPES, model.ref)
             assert post["RequestValidatorId"] == validator.ref
             # The names are in the body, not in the query.
             assert not post.get("RequestParameters")
@@ -120,19 +148,21 @@ class TestRequest:
     """What the queue gets."""
 
     def test_a_form_or_json_and_nothing_else(self, integration: dict[str, Any]) -> None:
-        assert integration["RequestTemplates"].keys() == {FORM, JSON}
+        assert integration["RequestTemplates"].keys() == {*FORM_TYPES, *JSON_TYPES}
         assert integration["PassthroughBehavior"] == "NEVER"  # 415
 
-    @pytest.mark.parametrize(("media_type", "content"), [(FORM, "form"), (JSON, "json")])
+    @pytest.mark.parametrize(
+        ("media_types", "content"), [(FORM_TYPES, "form"), (JSON_TYPES, "json")]
+    )
     def test_the_envelope_says_which(
-        self, integration: dict[str, Any], media_type: str, content: str
+        self, integration: dict[str, Any], media_types: tuple[str, ...], content: str
     ) -> None:
-        template = integration["RequestTemplates"][media_type]
+        [template] = {integration["RequestTemplates"][each] for each in media_types}
         assert re.findall(r"&content=(\w+)", template) == [content]
-        assert '"body=$util.urlEncode($input.body)"' in template
+        assert '#set($sent = "body=$encoded")' in template
 
     def test_a_query_is_not_said_to_be_a_body(self, template: Template) -> None:
-        (get,) = template.get_method.properties["Integration"]["RequestTemplates"].values()
+        (get,) = set(template.get_method.properties["Integration"]["RequestTemplates"].values())
         assert "content=" not in get
         assert "$input.body" not in get
 
@@ -141,8 +171,9 @@ class TestRequest:
         self, integration: dict[str, Any], media_type: str
     ) -> None:
         template = integration["RequestTemplates"][media_type]
-        assert template.count('#if($input.body.length() <= 300000)\n#set($sent = "body=') == 1
-        assert template.count('#if($input.body.length() > 300000),"DelaySeconds":901#end') == 1
+        assert template.count("#if($body.length() <= 300000)#set($encoded = ") == 1
+        assert template.count("#else#set($refused = 9000)#end") == 1
+        assert template.count('#if($refused == 0)#else,"DelaySeconds":$refused#end') == 1
 
 
 class TestAnswers:
@@ -171,8 +202,8 @@ class TestAnswers:
     def test_what_sqs_refuses_for_its_size_is_413(self, integration: dict[str, Any]) -> None:
         template = answer(integration, "502")["ResponseTemplates"][JSON]
         condition, _, rest = template.partition("#set($context.responseOverride.status = 413)")
-        too_large, _, failed = rest.partition("#else")
-        assert '.contains("DelaySeconds")' in condition
+        too_large, _, failed = rest.partition("#elseif")
+        assert '.contains("Value 9000 for")' in condition
         assert "300,000 characters" in too_large
         assert "300,000" not in failed
         assert "could not be queued" in failed

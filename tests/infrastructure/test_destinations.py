@@ -117,6 +117,7 @@ class TestEach:
             "AUTHENTICATED_USER_ATTRIBUTES",
             "ALLOWED_ORIGINS",
             "ACCEPT_CLIENT_TIMESTAMP",
+            "UNSET_VALUES",
         }
         assert {n: v for n, v in environment.items() if n not in common} == TOLD[name]
 

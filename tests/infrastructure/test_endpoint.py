@@ -10,11 +10,14 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_gtm_connector import mapping
+from cdk_gtm_connector.collection_api import rules
 from tests.infrastructure.synthesis import add_connector, answer, headers
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Resource, Template
+
+JSON = "application/json"
 
 # What browsers need to see an image that loaded, and what keeps every hit a hit.
 IMAGE_HEADERS = {
@@ -101,7 +104,16 @@ class TestQueueing:
     ) -> None:
         assert integration["PassthroughBehavior"] == "NEVER"
         # A GET without a Content-Type, which is every image tag's, is application/json here.
-        assert integration["RequestTemplates"].keys() == {"application/json"}
+        assert integration["RequestTemplates"].keys() == {
+            "application/json",
+            "application/x-www-form-urlencoded",
+            "text/plain",
+            "multipart/form-data",
+            "text/html",
+            "text/xml",
+            "application/xml",
+            "application/octet-stream",
+        }
 
     def test_the_template_is_that_of_the_library_with_the_queues_url(
         self, template: Template, integration: dict[str, Any]
@@ -110,12 +122,10 @@ class TestQueueing:
             call=mapping.send_message(template.queue.ref),
             content="query",
             authorizer=None,
-            token_parameter="token",  # noqa: S106 - a parameter's name
-            honor_privacy_signals=False,
-            max_body_characters=300_000,
+            rules=rules(),
         )
         assert f'{{"QueueUrl":"{template.queue.ref}","MessageBody":"$envelope' in expected
-        assert integration["RequestTemplates"]["application/json"] == expected
+        assert set(integration["RequestTemplates"].values()) == {expected}
 
     def test_no_placeholder_is_left(self, options: dict[str, Deployable]) -> None:
         for deployable in options.values():
@@ -178,7 +188,14 @@ class TestAnswers:
             "Cache-Control": "no-store",
             "Access-Control-Allow-Origin": "*",
         }
-        assert json.loads(failure["ResponseTemplates"]["application/json"])["message"]
+        messages = re.findall(r'{"message": "[^"]*"}', failure["ResponseTemplates"][JSON])
+        assert messages == ['{"message": "The event could not be queued. Send it again."}']
+
+    def test_a_refusal_is_told_from_a_failure(self, integration: dict[str, Any]) -> None:
+        # What is answered in which case: tests/unit/test_templates.py.
+        failure = answer(integration, "502")["ResponseTemplates"][JSON]
+        assert failure.count("#set($context.responseOverride.status = 400)") == 1
+        assert "#if(false)#set($context.responseOverride.status = 413)" in failure
 
     def test_every_method_declares_the_answers_it_gives(
         self, options: dict[str, Deployable]
@@ -263,6 +280,7 @@ class TestDeployment:
             ("collection_api.REQUIRED_PARAMETERS", ("event",)),
             ("collection_api.MAX_BODY_CHARACTERS", 1),
             ("collection_api.MAX_EVENTS", 1),  # the model's
+            ("unset_values.UNSET_VALUES", ("undefined",)),
             ("access._MAX_AGE", cdk.Duration.seconds(1)),
         ],
     )
@@ -284,7 +302,7 @@ class TestDeployment:
             name: options[name].template.only("AWS::ApiGateway::Deployment").logical_id[-32:]
             for name in (
                 "NobodyAny", "NobodyOne", "NobodySeveral", "SignedTokenAny", "CognitoAny",
-                "LambdaAny", "IamAny", "Privacy",
+                "LambdaAny", "IamAny", "Privacy", "UnsetValues", "NoUnsetValues",
             )
         }  # fmt: skip
         assert len(set(hashes.values())) == len(hashes)

@@ -12,6 +12,7 @@ import pytest
 from aws_cdk import aws_sns as sns
 
 from cdk_gtm_connector import CollectionApi, PinpointDestination, mapping
+from cdk_gtm_connector.collection_api import rules
 from tests.infrastructure.options import (
     DESTINATIONS,
     SEVERAL,
@@ -129,23 +130,17 @@ class TestPublishing:
         template = destinations["FanOut"].template
         (topic,) = template.all("AWS::SNS::Topic")
         sent = template.get_method.properties["Integration"]["RequestTemplates"]
-        assert sent == {
-            "application/json": mapping.message(
-                call=mapping.publish(topic.ref),
-                content="query",
-                authorizer=None,
-                token_parameter="token",  # noqa: S106 - a parameter's name
-                honor_privacy_signals=False,
-                max_body_characters=300_000,
+        assert set(sent.values()) == {
+            mapping.message(
+                call=mapping.publish(topic.ref), content="query", authorizer=None, rules=rules()
             )
         }
 
     def test_what_a_body_may_be_does_not_depend_on_the_destinations(self, fanned: Template) -> None:
         post = fanned.routes["/events"]["POST"].properties["Integration"]
         for request_template in post["RequestTemplates"].values():
-            assert request_template.endswith(
-                "#if($input.body.length() > 300000)&MessageStructure=json#end"
-            )
+            assert "#if($body.length() <= 300000)" in request_template
+            assert "#if($refused == 0)#else&MessageStructure=json&" in request_template
 
     def test_only_a_200_is_success(self, fanned: Template) -> None:
         for method in integrations(fanned):
@@ -161,9 +156,13 @@ class TestPublishing:
         condition, _, rest = failure["ResponseTemplates"]["application/json"].partition(
             "#set($context.responseOverride.status = 413)"
         )
-        too_large, _, failed = rest.partition("#else")
-        assert '.contains("Message Structure")' in condition
+        too_large, _, failed = rest.partition("#elseif")
+        assert '.contains("refused-9000-")' in condition
         assert '.contains("Message too long")' in condition
+        assert failed.startswith(
+            '($said.contains("refused-") || $said.contains("Message Structure"))'
+            "#set($context.responseOverride.status = 400)"
+        )
         assert "300,000 characters" in too_large
         assert "could not be queued" in failed
         assert headers(failure, "method.response")["Cache-Control"] == "no-store"

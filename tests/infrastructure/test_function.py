@@ -88,6 +88,7 @@ class TestEnvironment:
             "AUTHENTICATED_USER_ATTRIBUTES",
             "ALLOWED_ORIGINS",
             "ACCEPT_CLIENT_TIMESTAMP",
+            "UNSET_VALUES",
         }
 
     @pytest.mark.parametrize(

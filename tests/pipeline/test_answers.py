@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -106,20 +107,99 @@ def test_other_paths_are_refused(send: Send, pipeline: Pipeline) -> None:
 
 
 def test_a_content_type_without_a_template_is_refused(send: Send) -> None:
-    answer = send("event=page_view&endpoint_id=e1", headers={"Content-Type": "text/plain"})
+    answer = send("event=page_view&endpoint_id=e1", headers={"Content-Type": "video/mp4"})
 
     assert answer.status == 415
     assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.event_id is None
 
 
-def test_a_json_content_type_changes_nothing(send: Send, pipeline: Pipeline) -> None:
-    answer = send(
-        "event=page_view&endpoint_id=e1",
-        headers={"Content-Type": "application/json; charset=utf-8"},
-    )
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        *("application/json; charset=utf-8", "application/x-www-form-urlencoded", "Text/Plain"),
+        *("multipart/form-data; boundary=x", "text/html", "text/xml", "application/xml"),
+        "application/octet-stream",
+    ],
+)
+def test_a_get_is_a_get_whatever_its_content_type(
+    send: Send, pipeline: Pipeline, content_type: str
+) -> None:
+    answer = send("event=page_view&endpoint_id=e1", headers={"Content-Type": content_type})
 
     assert delivered(pipeline, answer).event["EventType"] == "page_view"
+
+
+@pytest.mark.parametrize(
+    ("query", "sentence"),
+    [
+        ("event=undefined&endpoint_id=e1", "event is undefined, as a tag writes"),
+        ("event=e&endpoint_id=NaN", "endpoint_id is NaN, as a tag writes"),
+        ("event=e&endpoint_id=%5Bobject+Object%5D", "endpoint_id is [object Object], as a tag"),
+        ("event=%C2%A0%0A&endpoint_id=e1", "event is missing or blank."),
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_a_variable_without_a_value_is_refused_by_name(
+    send: Send, query: str, sentence: str, method: str
+) -> None:
+    answer = send(query, method=method, headers=IMAGE_REQUEST)
+
+    assert answer.status == 400
+    assert json.loads(answer.body)["message"].startswith(f"Not queued: {sentence}")
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.event_id is None
+
+
+@pytest.mark.parametrize("body", ["", "{}"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Content-Type": "application/json"},
+        {"Content-Type": "text/plain;charset=UTF-8"},
+        {"Content-Type": "application/x-www-form-urlencoded;charset=UTF-8"},
+    ],
+)
+def test_a_post_with_an_empty_body_is_read_from_its_query(
+    send: Send, pipeline: Pipeline, headers: dict[str, str], body: str
+) -> None:
+    query = "event=page_view&endpoint_id=e1&evat_a=1"
+    answer = send(query, method="POST", headers=headers, body=body)
+    assert answer.status == 204
+    assert delivered(pipeline, answer).event["Attributes"] == {"a": "1"}
+
+    for query in ("", "event=page_view", "endpoint_id=e1", "event=&endpoint_id=e1"):
+        answer = send(query, method="POST", headers=headers, body=body)
+        assert (answer.status, answer.event_id) == (400, None)
+        assert b"is missing or blank." in answer.body
+
+
+def test_json_is_json_as_text_too(send: Send, pipeline: Pipeline) -> None:
+    headers = {"Content-Type": "text/plain;charset=UTF-8"}
+    event = {"event": "page_view", "endpoint_id": "e1", "evat_a": "ü"}
+    answer = send("", method="POST", headers=headers, body=json.dumps(event))
+    assert answer.status == 204
+    assert delivered(pipeline, answer).event["Attributes"] == {"a": "ü"}
+
+    for body in ("hello", "event=e&endpoint_id=e1", '{"event": NaN}', '{"event": "e"}'):
+        answer = send("", method="POST", headers=headers, body=body)
+        assert (answer.status, answer.event_id) == (400, None)
+
+
+@pytest.mark.parametrize("word", ["undefined", "null"])
+def test_one_unset_id_in_a_list_refuses_the_list(send: Send, word: str) -> None:
+    events = [{"event": "e", "endpoint_id": each} for each in ("e1", word, "e2")]
+    answer = send(
+        "",
+        method="POST",
+        headers={"Content-Type": "application/json"},
+        body=json.dumps({"events": events}),
+    )
+    assert (answer.status, answer.event_id) == (400, None)
+    assert json.loads(answer.body)["message"].startswith(f"Not queued: endpoint_id is {word}")
 
 
 def test_a_message_that_the_queue_refuses_is_never_answered_with_success(

@@ -200,6 +200,20 @@ def test_a_body_that_is_too_large_is_refused_by_the_topic(send: Send, pipeline: 
     assert pipeline.journal.snapshot()["hits"][0]["status"] == "refused"
 
 
+def test_a_variable_without_a_value_is_refused_by_the_topic(send: Send) -> None:
+    for answer in (
+        send("event=e&endpoint_id=undefined"),
+        send(
+            "",
+            method="POST",
+            headers={"Content-Type": JSON},
+            body='{"event": "e", "endpoint_id": "undefined"}',
+        ),
+    ):
+        assert (answer.status, answer.event_id) == (400, None)
+        assert b"endpoint_id is undefined, as a tag writes" in answer.body
+
+
 @pytest.fixture
 def no_topic(pipeline: Pipeline) -> Iterator[None]:
     """Take the topic away for a test."""

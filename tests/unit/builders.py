@@ -35,8 +35,6 @@ QUERIES = _CASES / "queries.jsonl"
 """Queries as tags send them, and the event that each becomes inside Pinpoint's limits."""
 EDGES = _CASES / "edges.jsonl"
 """The same of queries at the edges of the contract."""
-FIELD = _CASES / "field.jsonl"
-"""Requests of every kind from public reports, and the events that they become."""
 
 
 def envelope(*, time: int | str = REQUEST_TIME, **fields: str) -> str:

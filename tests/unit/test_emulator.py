@@ -140,7 +140,7 @@ class Topic:
         }
         provisioners._sns_sub_create("Subscription", properties, "Stack")
 
-    def publish(self, message: str, **options: str) -> None:
+    def publish(self, message: str, **options: Any) -> None:
         self._publish(self.arn, message, **options)
 
     @staticmethod
@@ -189,6 +189,50 @@ def test_a_structured_message_must_be_json(message: str) -> None:
     assert topic.messages("a") == []
     topic.publish(json.dumps({"default": "x"}), message_structure="json")
     assert len(topic.messages("a")) == 1
+
+
+@pytest.mark.usefixtures("_scope")
+def test_an_attribute_of_a_type_that_there_is_not_is_named() -> None:
+    topic = Topic("a")
+    for structure in ("", "json"):
+        with pytest.raises(sns.SnsPublishError, match="attribute 'refused-1201-' has an invalid"):
+            topic.publish(
+                "two\nlines",
+                message_structure=structure,
+                message_attributes={"refused-1201-": {"DataType": "Refused", "StringValue": "1"}},
+            )
+    assert topic.messages("a") == []
+    for data_type in ("String", "String.Array", "Number.int", "Binary"):
+        topic.publish("x", message_attributes={"a": {"DataType": data_type, "StringValue": "1"}})
+    assert len(topic.messages("a")) == 4
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body", "checked"),
+    [
+        ("application/json", b"", (b"{}", "Model")),
+        ("text/plain;charset=UTF-8", b"", (b"{}", "Model")),
+        ("text/plain", b'{"a":1}', (b'{"a":1}', "Model")),
+        ("", b'{"a":1}', (b'{"a":1}', "Model")),
+        ("application/json", b'{"a":NaN}', (b"", "Model")),
+        ("application/json", b"hello", (b"", "Model")),
+        ("application/x-www-form-urlencoded", b"", (b"", None)),
+        ("application/x-www-form-urlencoded", b"a=NaN", (b"a=NaN", None)),
+    ],
+)
+def test_a_body_meets_the_model_of_its_media_type(
+    content_type: str, body: bytes, checked: tuple[bytes, str | None]
+) -> None:
+    found: list[tuple[bytes, str | None]] = []
+    check = emulator._by_media_type(
+        lambda method, _api, _request, _headers, body, _query: found.append(
+            (body, method["requestModels"].get("application/json"))
+        )
+    )
+    models = dict.fromkeys(("application/json", "text/plain"), "Model")
+    headers = {"Content-Type": content_type} if content_type else {}
+    check({"requestModels": models}, "api", None, headers, body, {})
+    assert found == [checked]
 
 
 @pytest.mark.parametrize(

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from gtm_events.policy import AccessPolicy, Origins
-from tests.unit.builders import FIELD, FakeDeadLetters, body, cases, check_books, deliver, envelope
+from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
+from tests.unit.builders import FakeDeadLetters, body, check_books, deliver, envelope
 from tests.unit.builders import posted as posted_body
 from tests.unit.services import FakeKinesis
 
-POLICY = AccessPolicy(
-    anonymous=None, origins=Origins(["https://shop.example", "capacitor://localhost"])
-)
-CASES: dict[str, dict[str, Any]] = {case["name"]: case for case in cases(FIELD)}
+POLICY = AccessPolicy(anonymous=None, origins=Origins(ALLOWED_ORIGINS))
+CASES = {case.name: case for case in FIELD_CASES}
 # Why the others are not delivered; what the door refuses with 400 must not depend on it.
 REASONS = {
     "foreign site": "origin",
@@ -29,14 +26,14 @@ REASONS = {
 }
 
 
-def message(case: dict[str, Any]) -> str:
+def message(case: FieldCase) -> str:
     """Return the message that the endpoint's templates write of a request."""
-    headers = {name.lower(): value for name, value in case["headers"].items()}
+    headers = {name.lower(): value for name, value in case.headers.items()}
     fields = {"origin": headers["origin"]} if "origin" in headers else {}
-    if case["method"] == "GET" or not case["body"]:
-        return f"{envelope(**fields)}\n{case['query']}"
+    if case.method == "GET" or not case.body:
+        return f"{envelope(**fields)}\n{case.query}"
     form = headers["content-type"] == "application/x-www-form-urlencoded"
-    return posted_body("form" if form else "json", case["body"], **fields)
+    return posted_body("form" if form else "json", case.body, **fields)
 
 
 def test_all_cases_are_here() -> None:
@@ -59,12 +56,12 @@ def test_a_request_becomes_the_events_that_it_must(name: str) -> None:
             "user_attributes": event.user_attributes,
         }
         for event in service.events.values()
-    ] == (case["events"] or [])
+    ] == list(case.events)
     assert list(letters.reasons().values()) == ([REASONS[name]] if name in REASONS else [])
 
 
-@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case["events"]])
+@pytest.mark.parametrize("name", [name for name, case in CASES.items() if case.events])
 def test_the_neighbor_of_such_a_request_is_delivered(name: str) -> None:
     service, neighbor = FakeKinesis(), body({"event": "e", "endpoint_id": "neighbor"})
     deliver([neighbor, message(CASES[name]), neighbor], service=service, policy=POLICY)
-    assert len(service.events) == 2 + len(CASES[name]["events"])
+    assert len(service.events) == 2 + len(CASES[name].events)

@@ -2,6 +2,7 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
 import java.io.StringWriter;
+import java.math.BigInteger;
 import java.net.URLDecoder;
 import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
@@ -19,12 +20,16 @@ import org.apache.velocity.VelocityContext;
 import org.apache.velocity.app.VelocityEngine;
 import org.apache.velocity.app.event.EventCartridge;
 import org.apache.velocity.app.event.ReferenceInsertionEventHandler;
+import org.apache.velocity.util.introspection.Info;
+import org.apache.velocity.util.introspection.UberspectImpl;
+import org.apache.velocity.util.introspection.VelMethod;
 
 /**
  * Renders API Gateway mapping templates with Apache Velocity 1.7.
  *
- * <p>Each line of standard input is {@code {"template": ..., "requests": [...]}} with requests of
- * the fields of {@code local.velocity.Request}. It is answered by one line, {@code {"rendered":
+ * <p>Each line of standard input is {@code {"template": ..., "requests": [...], "missing": [...]}}
+ * with requests of the fields of {@code local.velocity.Request} and the names of methods that shall
+ * not exist. It is answered by one line, {@code {"rendered":
  * [{"text": ..., "override": {"header": {...}}}, ...]}} with what the template set in {@code
  * $context.responseOverride}, or {@code {"error": ...}} where Velocity refuses the template or
  * fails on one of the requests. Both directions are ASCII, so no line depends on the platform's
@@ -42,6 +47,7 @@ public final class Render {
         engine.setProperty("velocimacro.library", "");
         engine.setProperty("velocimacro.permissions.allow.inline.local.scope", "true");
         engine.setProperty("directive.foreach.maxloops", String.valueOf(LOOP_LIMIT));
+        engine.setProperty("runtime.introspector.uberspect", Introspector.class.getName());
         engine.init();
     }
 
@@ -57,6 +63,7 @@ public final class Render {
 
     private Map<String, Object> answer(Map<String, Object> task) {
         List<Object> rendered = new ArrayList<>();
+        Introspector.missing = (List<?>) task.get("missing");
         try {
             for (Object request : (List<?>) task.get("requests")) {
                 rendered.add(render((String) task.get("template"), map(request)));
@@ -90,6 +97,17 @@ public final class Render {
     @SuppressWarnings("unchecked")
     private static Map<String, Object> map(Object value) {
         return (Map<String, Object>) value;
+    }
+
+    /** Finds methods, but for those that shall not exist. */
+    public static final class Introspector extends UberspectImpl {
+        private static List<?> missing = List.of();
+
+        @Override
+        public VelMethod getMethod(Object owner, String name, Object[] arguments, Info where)
+                throws Exception {
+            return missing.contains(name) ? null : super.getMethod(owner, name, arguments, where);
+        }
     }
 
     /** {@code $input}. */
@@ -245,8 +263,11 @@ public final class Render {
             if (number.group(1) != null || number.group(2) != null) {
                 return Double.valueOf(number.group());
             }
-            long whole = Long.parseLong(number.group());
-            return whole == (int) whole ? (Object) (int) whole : (Object) whole;
+            BigInteger whole = new BigInteger(number.group());
+            if (whole.bitLength() > 63) {
+                return whole;
+            }
+            return whole.bitLength() > 31 ? (Object) whole.longValue() : (Object) whole.intValue();
         }
 
         private String string() {

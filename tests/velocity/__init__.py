@@ -105,8 +105,15 @@ class ReferenceEngine:
         self._questions = self._answers = None
         self._resources.close()
 
-    def render_many(self, template: str, requests: Iterable[Request]) -> list[Rendered]:
+    def render_many(
+        self, template: str, requests: Iterable[Request], *, missing: Iterable[str] = ()
+    ) -> list[Rendered]:
         """Render ``template`` once for each of ``requests``, in their order.
+
+        Args:
+            template: The template's text.
+            requests: What it sees.
+            missing: Names of methods that no object has.
 
         Raises:
             ReferenceRefusal: if Velocity refuses the template or fails on one of the requests.
@@ -116,6 +123,7 @@ class ReferenceEngine:
             raise RuntimeError("enter the engine first: `with ReferenceEngine() as engine:`")
         question = {
             "template": template,
+            "missing": list(missing),
             "requests": [
                 {
                     "querystring": dict(request.querystring),
