@@ -5,12 +5,15 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 from urllib.parse import quote, urlencode
 
+from benchmarks import processes
+from cdk_gtm_connector import mapping
 from local.velocity import Request, render
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from pathlib import Path
 
 PAYLOAD_BYTES: Final = 6 * 1024 * 1024
@@ -41,29 +44,74 @@ def query(number: int) -> str:
     return urlencode(parameters(number))
 
 
-def body(number: int, template: str) -> str:
-    """Return the message that ``template``, the endpoint's, makes of a reference request."""
+def template(content: Literal["query", "form", "json"] = "query") -> str:
+    """Return the endpoint's own request template for what a tag sends in this way."""
+    return mapping.message(
+        call=mapping.send_message("https://sqs.us-east-1.amazonaws.com/123456789012/queue"),
+        content=content,
+        authorizer=None,
+        # As a connector's own. Its module would load aws-cdk-lib, and start Node.
+        rules=mapping.Rules(
+            required=("event", "endpoint_id"),
+            unset_values=processes.UNSET_VALUES,
+            token_parameter="token",  # noqa: S106 - a parameter's name
+            honor_privacy_signals=False,
+            max_body_characters=300_000,
+        ),
+    )
+
+
+def body(number: int) -> str:
+    """Return the message that the endpoint makes of a reference request."""
+    return _message(template(), number, query=parameters(number))
+
+
+def envelope(
+    content: Literal["query", "form", "json"] = "query", *, headers: Mapping[str, str] | None = None
+) -> Callable[[int], str]:
+    """Return what returns a request's envelope, the message's first line, by its number.
+
+    Args:
+        content: What the tag sends.
+        headers: The request's. Default: those of a tag on another site's page.
+    """
+    # Only one is rendered: the others differ in their numbers.
+    pattern = _message(template(content), 0, body='{"event":"e"}', headers=headers)
+    before, _, after = pattern.partition("\n")[0].partition(_quoted(_request_id(0)))
+    time = str(_TIME)
+    return lambda number: (
+        f"{before.replace(time, str(_TIME + number))}{_quoted(_request_id(number))}{after}"
+    )
+
+
+def records(count: int) -> list[dict[str, Any]]:
+    """Return that many records of reference requests."""
+    first_line = envelope()
+    return [record(number, f"{first_line(number)}\n{query(number)}") for number in range(count)]
+
+
+def _message(
+    source: str,
+    number: int,
+    *,
+    query: Mapping[str, str] | None = None,
+    body: str = "",
+    headers: Mapping[str, str] | None = None,
+) -> str:
     request = Request(
-        querystring=parameters(number),
+        querystring=query or {},
         # An image's request names no origin, and of another site's page its origin alone.
-        headers={"referer": "https://shop.example/", "user-agent": "benchmark"},
+        headers=headers or {"referer": "https://shop.example/", "user-agent": "benchmark"},
         path={},
-        body="",
+        body=body,
         context={"requestTimeEpoch": _TIME + number, "extendedRequestId": _request_id(number)},
     )
-    message: str = json.loads(render(template, request))["MessageBody"]
+    message: str = json.loads(render(source, request))["MessageBody"]
     return message
 
 
-def records(count: int, template: str) -> list[dict[str, Any]]:
-    """Return that many records. Only one is rendered: the others differ in their numbers."""
-    pattern = body(0, template)
-    head, _, _ = pattern.partition("\n")
-    before, _, after = head.partition(quote(_request_id(0), safe=""))
-    return [
-        _record(number, f"{before}{quote(_request_id(number), safe='')}{after}\n{query(number)}")
-        for number in range(count)
-    ]
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
 
 
 def _request_id(number: int) -> str:
@@ -71,7 +119,8 @@ def _request_id(number: int) -> str:
     return base64.b64encode(hashlib.sha512(str(number).encode()).digest()[:11]).decode()
 
 
-def _record(number: int, text: str) -> dict[str, Any]:
+def record(number: int, text: str) -> dict[str, Any]:
+    """Return the record of a message with the body ``text``."""
     return {
         "messageId": f"{number:08x}-0000-4000-8000-{number:012x}",
         "receiptHandle": hashlib.sha512(str(number).encode()).hexdigest() * 2,
@@ -95,11 +144,11 @@ def write(path: Path, batch: list[dict[str, Any]]) -> None:
     path.write_text(json.dumps({"Records": batch}, separators=(",", ":")), encoding="utf-8")
 
 
-def fitting(batch: list[dict[str, Any]], size: int = PAYLOAD_BYTES) -> list[dict[str, Any]]:
-    """Return the records, from the first on, that fit into an event of ``size`` bytes."""
+def fitting(batch: Iterable[dict[str, Any]], size: int = PAYLOAD_BYTES) -> Iterator[dict[str, Any]]:
+    """Yield the records, from the first on, that fit into an event of ``size`` bytes."""
     room = size - len('{"Records":[]}')
-    for count, record in enumerate(batch):
-        room -= len(json.dumps(record, separators=(",", ":"))) + 1
+    for each in batch:
+        room -= len(json.dumps(each, separators=(",", ":"))) + 1
         if room < -1:
-            return batch[:count]
-    return batch
+            return
+        yield each

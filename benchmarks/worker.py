@@ -1,6 +1,7 @@
-"""One measurement in a process of its own: ``python -m benchmarks.worker '{"…": …}'``.
+"""One measurement in a process of its own: ``python -m benchmarks.worker``.
 
-Prints what it measured as JSON on the last line.
+Reads what to measure from standard input, as a JSON object: ``measure`` and its arguments. Prints
+what it measured as JSON on the last line.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ def main(specification: str) -> None:
         "start": start,
         "client": client,
         "memory": memory,
+        "first_batch": first_batch,
     }
     print(json.dumps(measures[arguments.pop("measure")](**arguments)))
 
@@ -41,59 +43,88 @@ def batches(handler: str, payload: str, records: int, warm_up: int, runs: int) -
     handle = handlers.create(handler)
     event = json.loads(Path(payload).read_bytes())
     event["Records"] = event["Records"][:records]
-    results = []
-    for run in range(warm_up + runs):
-        wall, cpu = time.perf_counter(), time.process_time()
-        answer = _quietly(handle, event)
-        seconds, cpu_seconds = time.perf_counter() - wall, time.process_time() - cpu
-        failures = len(answer["batchItemFailures"]) if isinstance(answer, dict) else 0
-        if run >= warm_up:
-            results.append({"seconds": seconds, "cpu_seconds": cpu_seconds, "failures": failures})
-    return {"runs": results}
+    timed = [_timed(handle, event) for _ in range(warm_up + runs)]
+    return {"runs": timed[warm_up:]}
+
+
+def first_batch(payload: str, records: int) -> dict[str, Any]:
+    """Start as Lambda does, then handle the first ``records`` of the event in ``payload``, once.
+
+    Returns:
+        ``start_cpu_seconds`` until the handler is ready, and of the batch what :func:`batches` has.
+    """
+    event = json.loads(Path(payload).read_bytes())
+    event["Records"] = event["Records"][:records]
+    began = time.process_time()
+    from benchmarks import handlers  # noqa: PLC0415 - importing the function is a part of it
+
+    handle = handlers.create("shipped")
+    ready = time.process_time() - began
+    return {"start_cpu_seconds": ready, **_timed(handle, event)}
 
 
 def start() -> dict[str, Any]:
     """Import the shipped handler and make its client."""
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     from gtm_events import handler  # noqa: PLC0415 - it is what is measured
 
     handler._delivery()  # noqa: SLF001 - what Lambda does while it starts the process
-    return {"seconds": time.perf_counter() - began}
+    return _since(wall, cpu)
 
 
 def client() -> dict[str, Any]:
     """Import boto3 and make Pinpoint's client, nothing else."""
-    began = time.perf_counter()
+    wall, cpu = time.perf_counter(), time.process_time()
     import boto3  # noqa: PLC0415 - it is what is measured
 
     boto3.client("pinpoint")
-    return {"seconds": time.perf_counter() - began, "peak_bytes": _peak_bytes()}
+    return {**_since(wall, cpu), "peak_bytes": _peak_bytes()}
 
 
-def memory(payload: str) -> dict[str, Any]:
-    """Read the event in the file ``payload`` as Lambda's runtime does, and handle it."""
+def memory(payload: str, seconds: float = 900) -> dict[str, Any]:
+    """Read the event in the file ``payload`` as Lambda's runtime does, and handle it.
+
+    Args:
+        payload: The file.
+        seconds: Time that the invocation has.
+    """
     from benchmarks import handlers  # noqa: PLC0415 - see above
+    from gtm_events import handler  # noqa: PLC0415 - see above
 
-    handle = handlers.create("shipped")
+    handler._delivery()  # noqa: SLF001 - see above
     received = Path(payload).read_bytes()
     event = json.loads(received)
     parsed = _peak_bytes()
-    answer = _quietly(handle, event)
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said):
+        answer = handler.handle(event, handlers.Context(seconds))
     return {
         "parsed_bytes": parsed,
         "peak_bytes": _peak_bytes(),
         "received_bytes": len(received),
         "failures": _failures(answer),
+        "log": json.loads(said.getvalue().splitlines()[-1]),
+    }
+
+
+def _timed(handle: Callable[[dict[str, Any]], object], event: dict[str, Any]) -> dict[str, Any]:
+    """Handle ``event``; return the seconds, those of the processor, and what came back."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    with contextlib.redirect_stdout(io.StringIO()):  # the batch's log line
+        answer = handle(event)
+    return {**_since(wall, cpu), "failures": _failures(answer)}
+
+
+def _since(wall: float, cpu: float) -> dict[str, float]:
+    """Return the seconds since then, and those of this process with all its threads."""
+    return {
+        "seconds": time.perf_counter() - wall,
+        "cpu_seconds": time.process_time() - cpu,
     }
 
 
 def _failures(answer: object) -> int:
     return len(answer["batchItemFailures"]) if isinstance(answer, dict) else 0
-
-
-def _quietly(handle: Callable[[dict[str, Any]], object], event: dict[str, Any]) -> object:
-    with contextlib.redirect_stdout(io.StringIO()):  # the batch's log line
-        return handle(event)
 
 
 def _peak_bytes() -> int:
@@ -107,4 +138,4 @@ def _peak_bytes() -> int:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(sys.stdin.read())

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 120.0  # ends what hangs: a busy machine takes many seconds
 _STOP_SECONDS: Final = 3.0
 _SYNTHESIS_SECONDS: Final = 180.0
 _OBSERVE_SECONDS: Final = 1.0
@@ -370,7 +370,7 @@ class Pipeline:
         Each has ``MessageId``, ``Body``, ``ReceiveCount``, ``MessageAttributes`` and more.
         """
         query = urlencode({"QueueUrl": self.queue_url(output)})
-        with _opener.open(f"{self.emulator.url}/_ministack/sqs/messages?{query}", timeout=5) as it:
+        with _opener.open(f"{self.emulator.url}/_ministack/sqs/messages?{query}", timeout=30) as it:
             accounts = json.load(it)["messages"]
         return [
             message

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serving"]
 
-_START_SECONDS = 10.0
+_START_SECONDS = 60.0  # ends what hangs: a busy machine takes seconds
 # Requests under way when the block ends have this long before they are cancelled.
 _GRACE_SECONDS = 1
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +24,7 @@ ARGUMENTS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-MOST_MILLISECONDS = 10_000
+MOST_MILLISECONDS = 1_000 * HANG_SECONDS
 
 
 # Not for the session: while Playwright's synchronous API lasts, its event loop runs in this thread
@@ -36,7 +38,10 @@ def browser() -> Iterator[Browser]:
             pytest.fail(missing)
         pytest.skip(missing)
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=ARGUMENTS, timeout=MOST_MILLISECONDS
+        )
+        expect.set_options(timeout=MOST_MILLISECONDS)
         yield browser
         browser.close()
 

@@ -16,7 +16,6 @@ from local.pipeline import Pipeline, running
 from tests.browser.outcomes import check_nothing_came_of, delivered, load_image, rejection, site
 
 AUDIENCE = "shop"
-ARRIVAL_MILLISECONDS = 30_000
 
 FETCH = """async ([url, options]) => {
   try {
@@ -274,7 +273,7 @@ def test_the_console_sends_authenticated_events(page: Page, pipeline: Pipeline) 
     page.get_by_label("Token", exact=True).select_option("good")
     send.click()
     expect(page.locator("#endpoint .test-result")).to_contain_text("Answered in")
-    expect(row).to_contain_text("Rejected", timeout=ARRIVAL_MILLISECONDS)
+    expect(row).to_contain_text("Rejected")
     row.locator("summary").click()
     expect(row).to_contain_text("not in allowed_origins")
     expect(row).to_contain_text(f"the site was this console: {pipeline.console_url}")

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, Route, expect
 
 from cdk_gtm_connector.tokens import mint
 from tests.browser.endpoint import TOKEN, Endpoint, standing_in
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +59,11 @@ def curl_arguments(line: str, directory: Path) -> list[str]:
     """Return the arguments that a POSIX shell hands to curl for ``line``."""
     script = f"curl() {{ for word; do printf '%s\\0' \"$word\"; done; }}\n{line}\n"
     ran = subprocess.run(  # noqa: S603 - running it is the test
-        ["/bin/sh", "-c", script], capture_output=True, check=True, cwd=directory, timeout=10
+        ["/bin/sh", "-c", script],
+        capture_output=True,
+        check=True,
+        cwd=directory,
+        timeout=HANG_SECONDS,
     )
     assert not ran.stderr
     assert not list(directory.iterdir()), "a value was run as a command"

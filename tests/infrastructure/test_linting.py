@@ -4,103 +4,71 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from functools import cache
+from typing import TYPE_CHECKING
 
 import pytest
+from cfnlint.config import ConfigMixIn  # type: ignore[import-untyped]
+from cfnlint.decode import decode  # type: ignore[import-untyped]
+from cfnlint.runner import Runner  # type: ignore[import-untyped]
 
 from stacks import nag
 from tests.infrastructure.conftest import EXAMPLES, GUIDES
 from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from constructs import IConstruct
 
     from tests.infrastructure.conftest import Deployable, RunApp
     from tests.infrastructure.synthesis import Template
 
 
-def lint(*paths: Path) -> dict[Path, list[tuple[str, str]]]:
-    """Return cfn-lint's findings on templates of aws-cdk-lib's, as (rule, message), by template."""
-    run = subprocess.run(  # noqa: S603 - our own environment's program
-        [
-            str(Path(sys.executable).with_name("cfn-lint")),
-            *("--format", "json"),
-            *("--include-checks", "I"),
-            # aws-cdk-lib writes every string that holds a reference with Fn::Join.
-            *("--ignore-checks", "I1022"),
-            *("--", *map(str, paths)),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    findings: list[dict[str, Any]] = json.loads(run.stdout)
-    assert (run.returncode == 0) == (not findings), run.stderr
-    found: dict[Path, list[tuple[str, str]]] = {path: [] for path in paths}
-    for finding in findings:
-        if not _is_the_functions_role(finding):
-            found[Path(finding["Filename"])].append((finding["Rule"]["Id"], finding["Message"]))
-    return found
+@cache
+def _linter() -> Runner:
+    """Return cfn-lint, in this process: to start, and to load its rules, takes it a second."""
+    # aws-cdk-lib writes every string that holds a reference with Fn::Join.
+    return Runner(ConfigMixIn(include_checks=["I"], ignore_checks=["I1022"]))
 
 
-@pytest.fixture(scope="session")
-def linted(  # noqa: PLR0917 - pytest passes fixtures by name
-    template: Template,
-    with_role: Template,
-    options: dict[str, Deployable],
-    destinations: dict[str, Deployable],
-    settings: dict[str, Deployable],
-    examples: list[Deployable],
-) -> dict[Path, list[tuple[str, str]]]:
-    """Findings on every template that is linted, in one run: starting is what takes long."""
-    deployables = [*options.values(), *destinations.values(), *settings.values(), *examples]
-    return lint(
-        template.path, with_role.path, *(deployable.template.path for deployable in deployables)
-    )
+def lint(template: Path) -> list[tuple[str, str]]:
+    """Return cfn-lint's findings on a template of aws-cdk-lib's, as (rule, message)."""
+    document, errors = decode(str(template))
+    assert not errors
+    findings = [(match.rule.id, match.message) for match in _linter().validate_template(document)]
+    return [finding for finding in findings if not _is_the_functions_role(*finding)]
 
 
-def _is_the_functions_role(finding: dict[str, Any]) -> bool:
+def _is_the_functions_role(rule: str, message: str) -> bool:
     # aws-cdk-lib makes every function depend on its role, which it refers to anyway.
-    rule, message = finding["Rule"]["Id"], finding["Message"]
     return rule == "W3005" and bool(re.search(r" by a 'GetAtt' at '\S+/Properties/Role'$", message))
 
 
 class TestCfnLint:
     """CloudFormation's linter, warnings and hints included."""
 
-    def test_it_finds_nothing(
-        self, linted: dict[Path, Any], template: Template, with_role: Template
-    ) -> None:
-        assert linted[template.path] == []
-        assert linted[with_role.path] == []
+    def test_it_finds_nothing(self, template: Template, with_role: Template) -> None:
+        assert lint(template.path) == []
+        assert lint(with_role.path) == []
 
     @pytest.mark.parametrize("name", OPTIONS)
-    def test_nor_with_other_options(
-        self, linted: dict[Path, Any], options: dict[str, Deployable], name: str
-    ) -> None:
-        assert linted[options[name].template.path] == []
+    def test_nor_with_other_options(self, options: dict[str, Deployable], name: str) -> None:
+        assert lint(options[name].template.path) == []
 
     @pytest.mark.parametrize("name", DESTINATIONS)
     def test_nor_with_other_destinations(
-        self, linted: dict[Path, Any], destinations: dict[str, Deployable], name: str
+        self, destinations: dict[str, Deployable], name: str
     ) -> None:
-        assert linted[destinations[name].template.path] == []
+        assert lint(destinations[name].template.path) == []
 
     @pytest.mark.parametrize("name", SETTINGS)
-    def test_nor_with_other_settings(
-        self, linted: dict[Path, Any], settings: dict[str, Deployable], name: str
-    ) -> None:
-        assert linted[settings[name].template.path] == []
+    def test_nor_with_other_settings(self, settings: dict[str, Deployable], name: str) -> None:
+        assert lint(settings[name].template.path) == []
 
     @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-    def test_nor_in_readmes_apps(
-        self, linted: dict[Path, Any], examples: list[Deployable], number: int
-    ) -> None:
-        assert linted[examples[number].template.path] == []
+    def test_nor_in_readmes_apps(self, examples: list[Deployable], number: int) -> None:
+        assert lint(examples[number].template.path) == []
 
     def test_it_would_find_something(self, template: Template, tmp_path: Path) -> None:
         broken = json.loads(json.dumps(template.document))
@@ -110,7 +78,7 @@ class TestCfnLint:
         ]
         path = tmp_path / "broken.json"
         path.write_text(json.dumps(broken), encoding="utf-8")
-        assert sorted(rule for rule, _ in lint(path)[path]) == ["E3034", "W3005"]
+        assert sorted(rule for rule, _ in lint(path)) == ["E3034", "W3005"]
 
 
 class TestCdkNag:

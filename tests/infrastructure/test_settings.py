@@ -20,6 +20,7 @@ from stacks.connector_stack import ConnectorStack
 from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings, _refuse_misspelt
 from tests.infrastructure.options import STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from constructs import Node
@@ -718,7 +719,7 @@ class TestMalformed:
             env=environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=HANG_SECONDS,
             check=False,
         )
         assert app.returncode == 1

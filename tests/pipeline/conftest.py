@@ -18,6 +18,7 @@ from local.journal import Journal, event_id_of
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running
 from local.putevents import PutEventsServer
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 BATCHING_WINDOW_SECONDS = 1  # the shortest that batches of more than 10 messages allow
-
-_ARRIVAL_SECONDS = 30.0  # generous: the function's first start on a busy machine takes seconds
 
 
 class RecordingJournal(Journal):
@@ -105,7 +104,7 @@ def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
 def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
     """Return a function that sends requests over one connection, as nothing re-encodes them."""
     parts = urlsplit(pipeline.endpoint_url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=HANG_SECONDS)
 
     def send_request(
         query: str,
@@ -121,7 +120,7 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
         )
         response = connection.getresponse()
         content = response.read()
-        report = journal.reports.get(timeout=10)
+        report = journal.reports.get(timeout=HANG_SECONDS)
         assert (report["method"], report["query"]) == (method, mask_token(query))
         assert report["status"] == response.status
         return Answer(
@@ -136,11 +135,11 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
     connection.close()
 
 
-def wait_for(what: str, probe: Callable[[], T | None], seconds: float = _ARRIVAL_SECONDS) -> T:
+def wait_for(what: str, probe: Callable[[], T | None]) -> T:
     """Return what ``probe`` returns once it is not ``None``."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG_SECONDS
     while (found := probe()) is None:
-        assert time.monotonic() < deadline, f"no {what} within {seconds:g} seconds"
+        assert time.monotonic() < deadline, f"no {what} within {HANG_SECONDS:g} seconds"
         time.sleep(0.05)
     return found
 

@@ -17,6 +17,7 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from local.pipeline import ROOT, Emulator, EmulatorError, SynthesisError, synthesize
+from tests.patience import HANG_SECONDS
 from tests.pipeline.conftest import wait_for
 
 if TYPE_CHECKING:
@@ -52,9 +53,9 @@ class Command:
         """Send one event and wait until it is delivered, so that a function's process runs."""
         console = self.read_until(r"Console +(\S+)")
         endpoint = self.read_until(r"Endpoint +(\S+)")
-        with _open(f"{endpoint}?event=hello&endpoint_id=me", timeout=10) as answer:
+        with _open(f"{endpoint}?event=hello&endpoint_id=me", timeout=HANG_SECONDS) as answer:
             assert answer.headers["Content-Type"] == "image/svg+xml"
-        with _open(f"{console}api/stream", timeout=20) as stream:
+        with _open(f"{console}api/stream", timeout=HANG_SECONDS) as stream:
             for line in stream:
                 if b'"status":"delivered"' in line.replace(b" ", b""):
                     break
@@ -103,11 +104,11 @@ def start(pipeline: Pipeline, tmp_path: Path) -> Iterator[Callable[..., Command]
 
 def test_it_stops_by_itself_and_leaves_nothing(start: Callable[..., Command]) -> None:
     started = time.monotonic()
-    command = start("--duration", "8")
-    command.deliver_an_event()
+    command = start("--duration", "2")
+    command.read_until(r"Endpoint +(\S+)")
 
-    assert command.process.wait(60) == 0
-    assert time.monotonic() - started > 8
+    assert command.process.wait(HANG_SECONDS) == 0
+    assert time.monotonic() - started > 2
     assert command.nothing_left()
 
 
@@ -119,7 +120,7 @@ def test_a_signal_stops_it_and_leaves_nothing(
     command.deliver_an_event()
 
     command.process.send_signal(number)
-    assert command.process.wait(10) == 0
+    assert command.process.wait(HANG_SECONDS) == 0
     assert command.nothing_left()
 
 
@@ -128,7 +129,7 @@ def test_nothing_outlives_it_even_if_it_is_killed(start: Callable[..., Command])
     command.deliver_an_event()
 
     command.process.kill()
-    wait_for("end of all that it started", command.nothing_left, seconds=10)
+    wait_for("end of all that it started", command.nothing_left)
 
 
 def test_a_refused_setting_is_reported_in_the_apps_own_words(tmp_path: Path) -> None:
@@ -156,10 +157,10 @@ def test_an_emulator_that_cannot_start_says_why(tmp_path: Path) -> None:
 def test_a_malformed_option_is_refused(
     start: Callable[..., Command], arguments: tuple[str, str]
 ) -> None:
-    assert start(*arguments).process.wait(10) == 2
+    assert start(*arguments).process.wait(HANG_SECONDS) == 2
 
 
 def test_a_directory_without_an_assembly_is_refused(
     start: Callable[..., Command], tmp_path: Path
 ) -> None:
-    assert start("--assembly", str(tmp_path)).process.wait(10) == 1
+    assert start("--assembly", str(tmp_path)).process.wait(HANG_SECONDS) == 1

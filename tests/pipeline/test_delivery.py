@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from local.pipeline import Pipeline
     from tests.pipeline.conftest import RecordingJournal, Send
 
-VISIBILITY_SECONDS = 2
+VISIBILITY_SECONDS = 6  # an invocation is over by then, or its messages would come twice
 MAX_RECEIVE_COUNT = 2
 
 

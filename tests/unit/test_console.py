@@ -18,6 +18,7 @@ from local.journal import Journal, decode_query
 from local.putevents import PutEventsServer
 from local.streams import EventBridgeServer, KinesisServer
 from tests.asgi import send
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -632,7 +633,7 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
             "&token={{token}}",
         }
 
-    asyncio.run(asyncio.wait_for(read(), 10))
+    asyncio.run(asyncio.wait_for(read(), HANG_SECONDS))
 
 
 def test_a_page_that_reconnects_gets_only_what_it_lacks(journal: Journal) -> None:
@@ -654,7 +655,7 @@ def test_a_page_that_reconnects_gets_only_what_it_lacks(journal: Journal) -> Non
             _, all_of_it = await states(foreign)
             assert (all_of_it["reset"], len(all_of_it["hits"])) == (True, 2)
 
-    asyncio.run(asyncio.wait_for(read(), 10))
+    asyncio.run(asyncio.wait_for(read(), HANG_SECONDS))
 
 
 def test_the_stream_ends_when_the_server_stops(journal: Journal) -> None:
@@ -665,7 +666,7 @@ def test_the_stream_ends_when_the_server_stops(journal: Journal) -> None:
         stopping.set()
         return [message async for message in messages]
 
-    assert asyncio.run(asyncio.wait_for(read(), 10)) == []
+    assert asyncio.run(asyncio.wait_for(read(), HANG_SECONDS)) == []
 
 
 def test_nothing_sent_can_break_out_of_a_message(journal: Journal) -> None:

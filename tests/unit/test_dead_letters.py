@@ -16,6 +16,7 @@ from gtm_events.aws import Client, Endpoint
 from gtm_events.dead_letters import DeadLetter, DeadLetterQueue, NotTaken
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
+from tests.patience import HANG_SECONDS, DeadlineWhen
 from tests.unit.builders import Answered, FakeService, Response
 
 if TYPE_CHECKING:
@@ -168,16 +169,17 @@ def test_after_the_deadline_nothing_is_sent(queue: Queue) -> None:
 def test_a_call_that_outlasts_its_time_outs_is_not_waited_for(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(dead_letters, "_CALL_SECONDS", 0.1)
-    answered, may_answer = queue.answer, threading.Event()
+    answered, begun, may_answer = queue.answer, threading.Event(), threading.Event()
 
     def late(body: bytes) -> Response:
-        may_answer.wait(10)
+        begun.set()
+        may_answer.wait(HANG_SECONDS)
         return answered(body)
 
     monkeypatch.setattr(queue, "answer", late)
     letters = [letter(i) for i in range(15)]
-    not_taken = why(queue.letters.send(letters, Deadline.after(1)))
+    deadline = DeadlineWhen(0, lambda: begun.wait(HANG_SECONDS))
+    not_taken = why(queue.letters.send(letters, deadline))
     may_answer.set()
     expected = {f"id-{i}": "timed_out" if i < 10 else "out_of_time" for i in range(15)}
     assert not_taken == expected

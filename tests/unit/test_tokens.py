@@ -21,6 +21,7 @@ from cdk_gtm_connector.tokens import main, mint
 from gtm_token_authorizer import jwt, keys
 from gtm_token_authorizer.errors import Reason, Unauthorized
 from gtm_token_authorizer.jwt import Claims, verify
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -256,7 +257,7 @@ class TestCommand:
             capture_output=True,
             text=True,
             check=True,
-            timeout=60,
+            timeout=HANG_SECONDS,
         )
         assert claims_of(done.stdout)["sub"] == "u"
         imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}

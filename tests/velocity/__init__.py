@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
 from local.velocity import Rendered
+from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -39,7 +40,6 @@ _HOW_TO_INSTALL: Final = (
 )
 # It lives for seconds: a second compiler and a parallel collector cost more than they save.
 _JVM_OPTIONS: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
-_COMPILE_SECONDS: Final = 60.0
 
 
 class ReferenceEngineMissing(Exception):
@@ -81,7 +81,7 @@ class ReferenceEngine:
             subprocess.run(  # noqa: S603 - our own source, with the JDK found on the PATH
                 [javac, "-Xlint:all", "-Werror", "-cp", jars, "-d", classes, str(_SOURCE)],
                 check=True,
-                timeout=_COMPILE_SECONDS,
+                timeout=HANG_SECONDS,
             )
             jvm = starting.enter_context(
                 subprocess.Popen(  # noqa: S603 - as above

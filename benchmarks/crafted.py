@@ -1,0 +1,179 @@
+"""Batches that are crafted to take memory: each shape makes much of few bytes.
+
+Anybody can send them. A shape is an endless row of messages; a batch holds as many of them as fit
+into 6 MB. Posts are as long as the endpoint lets through, and of at most 100 events.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count, islice
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from benchmarks import batches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    Body = tuple[int, str]
+    """A request's number, which its time and its id follow, and its message's body."""
+
+_EVENTS: Final = 100
+_QUERY_CHARACTERS: Final = 9_500  # of a URL's 10,240
+_POST_CHARACTERS: Final = 250_000  # of 300,000, once the body is percent-encoded
+_NEWEST: Final = 1_000_000
+
+
+def one_endpoint() -> Iterator[Body]:
+    """Yield an endpoint's largest user attributes once, and tiny events that set the same ones.
+
+    Each of these is to be sent at the newest values: 15 KB, all that Pinpoint takes of an endpoint.
+    """
+    newest = {f"usat_{name}": [f"{each:0100}" for each in range(47)] for name in "abc"}
+    own = {"event": "e", "endpoint_id": "i"}
+    envelope = batches.envelope("json")
+    yield _NEWEST, _posted(envelope(_NEWEST), {**own, **newest})
+    tiny = _posted("", {"events": [{**own, **dict.fromkeys(newest, "1")}] * _EVENTS})
+    for number in count():
+        yield number, envelope(number) + tiny
+
+
+def one_profile() -> Iterator[Body]:
+    """Yield the same with as many user attributes as a URL holds, at most 255 characters each.
+
+    That is what Customer Profiles takes, and one character of each value takes four bytes.
+    """
+    newest = {f"usat_{number:x}": "\U0001f600" + "v" * 254 for number in range(900)}
+    post = batches.envelope("json")
+    yield _NEWEST, _posted(post(_NEWEST), {"event": "e", "endpoint_id": "i", **newest})
+    yield from _long_queries(f"&{name}=1" for name in newest)
+
+
+def many_endpoints() -> Iterator[Body]:
+    """Yield events that each set twenty tiny user attributes of an endpoint of its own."""
+    envelope = batches.envelope("json")
+    attributes = {f"usat_{number:x}": "1" for number in range(20)}
+    for number in count():
+        events = [
+            {"event": "e", "endpoint_id": f"{number * _EVENTS + each:x}", **attributes}
+            for each in range(_EVENTS)
+        ]
+        yield number, _posted(envelope(number), {"events": events})
+
+
+def tiny_events() -> Iterator[Body]:
+    """Yield lists of as many events as a list may have, none larger than it must be."""
+    envelope = batches.envelope("json")
+    for number in count():
+        events = [{"event": "e", "endpoint_id": f"{each:x}"} for each in range(_EVENTS)]
+        yield number, _posted(envelope(number), {"events": events})
+
+
+def ignored_parameters() -> Iterator[Body]:
+    """Yield queries of thousands of parameters that mean nothing."""
+    yield from _long_queries("&a=" for _ in count())
+
+
+def attributes() -> Iterator[Body]:
+    """Yield queries of as many attributes as fit, with names and values of few characters."""
+    yield from _long_queries(f"&evat_{number:x}=1" for number in count())
+
+
+def metrics() -> Iterator[Body]:
+    """Yield queries of as many metrics as fit: four characters become eighteen in JSON."""
+    yield from _long_queries(f"&evmt_{number:x}=9e15" for number in count())
+
+
+def long_headers() -> Iterator[Body]:
+    """Yield events whose ``Referer`` is 8 KB and never the same: what a cache would keep."""
+    headers = {"referer": "https://shop.example/?PAGE"}
+    envelope = batches.envelope(headers=headers)
+    for number in count():
+        first_line = envelope(number).replace("PAGE", f"{number:08}" * 1_000)
+        yield number, f"{first_line}\nevent=e&endpoint_id=i"
+
+
+def wide_characters() -> Iterator[Body]:
+    """Yield long values of which one character takes four bytes: Python then gives all as many."""
+    yield from _long_values("a" * 49_000 + "\U0001f600", 5)
+
+
+def encoded_characters() -> Iterator[Body]:
+    """Yield values of nothing but characters that are twelve bytes in a message."""
+    yield from _long_values("\U0001f600" * 4_000, 5)
+
+
+def escaped_characters() -> Iterator[Body]:
+    """Yield queries of control characters: three bytes in a message, seven as JSON in JSON."""
+    yield from _long_queries(["&evat_a=", *["%01"] * _QUERY_CHARACTERS])
+
+
+def no_events() -> Iterator[Body]:
+    """Yield long posts that are no JSON: each goes to the dead-letter queue as it is."""
+    envelope = batches.envelope("json")
+    sent = f"body={'a' * _POST_CHARACTERS}"
+    for number in count():
+        yield number, f"{envelope(number)}\n{sent}"
+
+
+def half_rejected() -> Iterator[Body]:
+    """Yield lists of which one event is good: what is left of each is written anew."""
+    envelope = batches.envelope("json")
+    bad = {"event": "e", "evat_a": "é" * 300}
+    for number in count():
+        events = [{"event": "e", "endpoint_id": "i"}, *[bad] * (_EVENTS - 1)]
+        yield number, _posted(envelope(number), {"events": events})
+
+
+SHAPES: Final[tuple[Callable[[], Iterator[Body]], ...]] = (
+    one_endpoint,
+    one_profile,
+    many_endpoints,
+    tiny_events,
+    ignored_parameters,
+    attributes,
+    metrics,
+    long_headers,
+    wide_characters,
+    encoded_characters,
+    escaped_characters,
+    no_events,
+    half_rejected,
+)
+
+
+def batch(shape: Callable[[], Iterator[Body]], messages: int | None = None) -> list[dict[str, Any]]:
+    """Return the records of a batch of ``shape``.
+
+    Args:
+        shape: One of :data:`SHAPES`.
+        messages: How many. Default: as many as 6 MB hold.
+    """
+    made = (batches.record(number, body) for number, body in islice(shape(), messages))
+    return list(batches.fitting(made))
+
+
+def _long_queries(parameters: Iterable[str]) -> Iterator[Body]:
+    """Yield queries that are as long as a URL may be, of what fits of ``parameters``."""
+    envelope = batches.envelope()
+    sent = "event=e&endpoint_id=i"
+    for parameter in parameters:
+        if len(sent) + len(parameter) > _QUERY_CHARACTERS:
+            break
+        sent += parameter
+    for number in count():
+        yield number, f"{envelope(number)}\n{sent}"
+
+
+def _long_values(value: str, number: int) -> Iterator[Body]:
+    envelope = batches.envelope("json")
+    members = {f"evat_{each}": value for each in range(number)}
+    for each in count():
+        yield each, _posted(envelope(each), {"event": "e", "endpoint_id": f"{each}", **members})
+
+
+def _posted(envelope: str, document: object) -> str:
+    """Return the message of a post of ``document`` as JSON, with nothing in it that need not be."""
+    posted = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
+    return f"{envelope}\nbody={quote(posted, safe='')}"
