@@ -131,7 +131,8 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 
 _MASK: Final = "***"
 _REPORTED_BODY_BYTES: Final = 32_768  # of what is posted
-_PARAMETER: Final = re.compile("(?P<name>[^&;=]+)=[^&;]*")
+# From its beginning only: a long text without "=" would be searched once for each character of it.
+_PARAMETER: Final = re.compile("(?<![^&;])(?P<name>[^&;=]+)=[^&;]*")
 _MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
 _MAX_DELAY_SECONDS: Final = 900  # SQS's limit
 _MAX_MESSAGE_BYTES: Final = 1_048_576  # the most that SNS lets a topic take

@@ -172,14 +172,14 @@ def test_a_script_may_read_that_api_gateway_refused_its_request(
         400: send("event=page_view", headers=headers),
         401: send_signed(EVENT, headers=headers),
         403: send(EVENT, method="PUT", headers=headers),
-        415: send(EVENT, method="POST", headers=headers | {"Content-Type": "text/plain"}, body="x"),
+        415: send(EVENT, method="POST", headers=headers | {"Content-Type": "text/html"}, body="x"),
     }
 
     for status, answer in refused.items():
         assert answer.status == status
         assert answer.headers["vary"] == "Origin"
         # Gateway responses know no conditions: any site may learn that its request failed.
-        assert answer.headers.get("access-control-allow-origin") == origin
+        assert answer.headers["access-control-allow-origin"] == "*"
         assert "access-control-allow-credentials" not in answer.headers
 
 
@@ -416,7 +416,7 @@ def test_a_secret_that_is_no_key_lets_nobody_in(send_signed: Send, pipeline: Pip
         _put_secret(pipeline, good)
 
     assert (answer.status, answer.event_id) == (500, None)
-    assert answer.headers["access-control-allow-origin"] == ALLOWED[0]
+    assert answer.headers["access-control-allow-origin"] == "*"
     assert any("must be at least 32 bytes, got 5" in line for line in _log(pipeline, "TokenLog"))
     assert send_signed(f"{EVENT}&token={token}").status == 200
 
@@ -575,7 +575,7 @@ def test_json_that_is_no_event_is_refused(send: Send, document: object) -> None:
     answer = _post_json(send, document)
 
     assert (answer.status, answer.body) == (400, b'{"message": "Invalid request body"}')
-    assert answer.headers["access-control-allow-origin"] == ALLOWED[0]
+    assert answer.headers["access-control-allow-origin"] == "*"
     assert answer.event_id is None
 
 
@@ -598,7 +598,7 @@ def test_another_media_type_is_refused(send: Send, content_type: str) -> None:
     )
 
     assert answer.status == 415
-    assert answer.headers["access-control-allow-origin"] == ALLOWED[0]
+    assert answer.headers["access-control-allow-origin"] == "*"
 
 
 @pytest.mark.parametrize("content_type", [FORM, "application/json"])
