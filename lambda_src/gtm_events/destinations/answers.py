@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gtm_events.aws import REFUSING, problem_of
+from gtm_events.failures import REFUSING, problem_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
 
 if TYPE_CHECKING:
