@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import sys
+import threading
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _TESTS = Path(__file__).parent
 
@@ -31,6 +38,20 @@ _UNTIMED = settings(
 settings.register_profile("repeatable", _UNTIMED, derandomize=True)
 settings.register_profile("explore", _UNTIMED, derandomize=False)
 settings.load_profile("repeatable")
+
+
+@pytest.fixture(autouse=True)
+def _undo_keep_quiet() -> Iterator[None]:
+    """Put back what a function's ``keep_quiet()`` changes in its process for good."""
+    loggers = [logging.getLogger(name) for name in ("boto3", "botocore", "urllib3")]
+    before = [(logger.propagate, logger.level, logger.handlers[:]) for logger in loggers]
+    hooks = threading.excepthook, sys.unraisablehook
+    yield
+    threading.excepthook, sys.unraisablehook = hooks
+    for logger, (propagate, level, handlers) in zip(loggers, before, strict=True):
+        logger.propagate = propagate
+        logger.setLevel(level)
+        logger.handlers[:] = handlers
 
 
 # A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay

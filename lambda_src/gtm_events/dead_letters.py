@@ -143,7 +143,6 @@ class DeadLetterQueue:
             Endpoint.of("sqs", environment, host="sqs"),
             connect_seconds=_CONNECT_SECONDS,
             read_seconds=_READ_SECONDS,
-            max_connections=_MAX_CALLS,
         )
         return cls(queue_url, client)
 

@@ -4,9 +4,12 @@
     - :class:`SettingsError`: the function's environment
     - :class:`MalformedMessage`: one message of the queue, or one of its events
     - :class:`UnsetParameter`: a parameter that an event cannot do without
+- :class:`Defect`: the function itself
 """
 
 from __future__ import annotations
+
+from traceback import extract_tb
 
 
 class GtmEventsError(Exception):
@@ -19,6 +22,18 @@ class SettingsError(GtmEventsError):
     def __init__(self, variable: str, problem: str, value: str | None) -> None:
         got = "it is not set" if value is None else f"got {value!r}"
         super().__init__(f"environment variable {variable} {problem}, {got}")
+
+
+class Defect(GtmEventsError):
+    """An invocation failed for a defect of this function: all of its messages come back.
+
+    Lambda logs the text of what a handler raises. This one has the type of ``error`` and its place,
+    not its text, which may quote an event.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        place = extract_tb(error.__traceback__)[-1]
+        super().__init__(f"{type(error).__name__} in {place.name}, line {place.lineno}")
 
 
 class MalformedMessage(GtmEventsError):

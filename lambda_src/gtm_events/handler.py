@@ -11,7 +11,8 @@ from gtm_events import destinations
 from gtm_events.dead_letters import DeadLetterQueue
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
-from gtm_events.log import emit, quiet_the_sdk
+from gtm_events.errors import Defect, SettingsError
+from gtm_events.log import emit, keep_quiet
 from gtm_events.settings import Settings
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Context(Protocol):
 @cache
 def _delivery() -> Delivery:
     """Return what serves every invocation of this process."""
-    quiet_the_sdk()
+    keep_quiet()
     settings = Settings.from_environment(os.environ)
     return Delivery(
         destination=destinations.create(settings.destination, os.environ),
@@ -54,7 +55,20 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[st
 
     Returns:
         ``batchItemFailures``, which the event source needs ``ReportBatchItemFailures`` for.
+
+    Raises:
+        SettingsError: An environment variable is missing or malformed.
+        Defect: Anything else.
     """
+    try:
+        return _handled(event, context)
+    except SettingsError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Lambda logs its text
+        raise Defect(error) from None
+
+
+def _handled(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
     started = time.monotonic()
     deadline = Deadline.after(context.get_remaining_time_in_millis() / 1000)
     batch = _delivery().deliver(event["Records"], deadline)

@@ -5,14 +5,34 @@ from __future__ import annotations
 import json
 import logging
 import sys
+import threading
+import warnings
 from datetime import UTC, datetime
 from typing import Any
 
 
-def quiet_the_sdk() -> None:
-    """Keep the SDK from logging requests, which hold customer data, at any log level."""
+def keep_quiet() -> None:
+    """Keep everything but :func:`emit` from writing to the log, at any log level.
+
+    The SDK logs requests and answers, which hold customer data. The texts of warnings, and of
+    exceptions that nobody catches, may quote them.
+    """
     for name in ("botocore", "boto3", "urllib3"):
-        logging.getLogger(name).setLevel(logging.WARNING)
+        logger = logging.getLogger(name)
+        logger.propagate = False  # also what comes from below it, whatever level that has
+        logger.handlers[:] = [logging.NullHandler()]
+        logger.setLevel(logging.CRITICAL)
+    warnings.simplefilter("ignore")
+    threading.excepthook = _of_a_thread
+    sys.unraisablehook = _of_no_caller
+
+
+def _of_a_thread(uncaught: threading.ExceptHookArgs) -> None:
+    emit("ERROR", "defect in a thread", type=uncaught.exc_type.__name__)
+
+
+def _of_no_caller(uncaught: sys.UnraisableHookArgs) -> None:
+    emit("ERROR", "defect while cleaning up", type=uncaught.exc_type.__name__)
 
 
 def emit(level: str, message: str, **fields: Any) -> None:

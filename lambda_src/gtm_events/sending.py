@@ -47,6 +47,7 @@ class CallFailed(GtmEventsError):
 
     - :class:`TryAgain`: it may work later
     - :class:`RefusedWhole`: it holds something that the destination refuses for good
+        - :class:`Unexplained`: perhaps
     - :class:`Denied`: no request can work until the owner mends something
     """
 
@@ -72,6 +73,16 @@ class RefusedWhole(CallFailed):
         super().__init__(code[:MAX_CODE])
         self.reason = reason
         self.detail = f"{self}: {words[:MAX_WORDS]}"
+
+
+class Unexplained(RefusedWhole):
+    """The destination refused the request, and its error code does not say whose fault that is.
+
+    Sent alone, an entry is not rejected for it, but goes back to the queue.
+    """
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(Reason.REFUSED, code, words)
 
 
 class Denied(CallFailed):

@@ -4,11 +4,13 @@
     - :class:`Unauthorized`: the token; the caller's business, so API Gateway answers 401
     - :class:`SettingsError`: the function's environment; API Gateway answers 500
     - :class:`SecretError`: the secret; API Gateway answers 500
+    - :class:`Defect`: the function itself; API Gateway answers 500
 """
 
 from __future__ import annotations
 
 from enum import Enum, unique
+from traceback import extract_tb
 
 
 @unique
@@ -60,3 +62,15 @@ class SettingsError(TokenAuthorizerError):
 
 class SecretError(TokenAuthorizerError):
     """The secret cannot be read or is no key, so no token can be checked. Never quotes it."""
+
+
+class Defect(TokenAuthorizerError):
+    """No token can be checked for a defect of this function.
+
+    Lambda logs the text of what a handler raises. This one has the type of ``error`` and its place,
+    not its text, which may quote a token or the secret.
+    """
+
+    def __init__(self, error: BaseException) -> None:
+        place = extract_tb(error.__traceback__)[-1]
+        super().__init__(f"{type(error).__name__} in {place.name}, line {place.lineno}")

@@ -8,10 +8,17 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
-from gtm_token_authorizer.errors import Reason, SecretError, SettingsError, Unauthorized
+from gtm_token_authorizer.errors import (
+    Defect,
+    Reason,
+    SecretError,
+    SettingsError,
+    TokenAuthorizerError,
+    Unauthorized,
+)
 from gtm_token_authorizer.jwt import Claims, verify
 from gtm_token_authorizer.keys import Keys, create_client
-from gtm_token_authorizer.log import emit, quiet_the_sdk
+from gtm_token_authorizer.log import emit, keep_quiet
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +31,7 @@ _PATH_PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 @cache
 def _keys() -> Keys:
     """Return what serves every invocation of this process."""
-    quiet_the_sdk()
+    keep_quiet()
     secret_arn = os.environ.get("SECRET_ARN")
     if not secret_arn:
         raise SettingsError("environment variable SECRET_ARN must be set")
@@ -49,9 +56,19 @@ def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
         Unauthorized: The token is worth nothing: API Gateway answers 401.
         SecretError: No token can be checked: API Gateway answers 500.
         SettingsError: As above.
+        Defect: Anything else: API Gateway answers 500.
     """
     try:
-        claims = _verified(
+        return _allowed(_claims(event), event)
+    except TokenAuthorizerError:
+        raise
+    except Exception as error:  # noqa: BLE001 - Lambda logs its text
+        raise Defect(error) from None
+
+
+def _claims(event: Mapping[str, Any]) -> Claims:
+    try:
+        return _verified(
             _token(event), _keys(), now=time.time(), audience=os.environ.get("AUDIENCE") or None
         )
     except Unauthorized as refusal:
@@ -60,7 +77,6 @@ def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     except (SecretError, SettingsError) as error:
         emit("ERROR", "no token can be checked", detail=str(error))
         raise
-    return _allowed(claims, event)
 
 
 def _token(event: Mapping[str, Any]) -> str:

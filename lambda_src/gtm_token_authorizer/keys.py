@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
+from botocore.exceptions import ClientError
 from botocore.session import get_session
 
 from gtm_token_authorizer.errors import SecretError
@@ -30,6 +30,8 @@ bound what that costs.
 
 _CURRENT: Final = "AWSCURRENT"
 _PREVIOUS: Final = "AWSPREVIOUS"
+
+_CODE: Final = re.compile("[A-Z][A-Za-z0-9]{2,79}")
 
 
 class SecretsManager(Protocol):
@@ -99,12 +101,23 @@ class Keys:
 
     def _version(self, stage: str) -> Mapping[str, Any] | None:
         try:
-            return self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)
-        except (BotoCoreError, ClientError, ResponseParserError) as error:
-            if isinstance(error, ClientError) and _code(error) == "ResourceNotFoundException":
+            version = self._client.get_secret_value(SecretId=self._secret_arn, VersionStage=stage)
+        except ClientError as error:
+            code = str(error.response.get("Error", {}).get("Code", ""))
+            if code == "ResourceNotFoundException":
                 return None
-            # The SDK's own words: they name the call, the role and the secret, never its value.
-            raise SecretError(f"the secret's version {stage} cannot be read: {error}") from None
+            why = code if _CODE.fullmatch(code) else "an error without a code"
+        except Exception as error:  # noqa: BLE001 - what the SDK makes of an answer that is none
+            why = type(error).__name__
+        else:
+            # A connection is kept: an answer that came too late would be taken for the next one.
+            if stage in version.get("VersionStages", (stage,)):
+                return version
+            why = "another version was answered"
+        # Not the SDK's words, which may quote the answer.
+        raise SecretError(
+            f"version {stage} of the secret {self._secret_arn} cannot be read: {why}"
+        ) from None
 
     def _key(self, stage: str, version: Mapping[str, Any]) -> bytes:
         text = version.get("SecretString")
@@ -119,10 +132,6 @@ class Keys:
                 f"{MIN_KEY_BYTES} bytes, got {len(key)}; store a longer key"
             )
         return key
-
-
-def _code(error: ClientError) -> str:
-    return error.response.get("Error", {}).get("Code", "")
 
 
 def create_client() -> Any:

@@ -76,6 +76,7 @@ class TestEnvironment:
             dead_letter_queue_url=template.dead_letter_queue.ref,
             access_policy=AccessPolicy(anonymous=frozenset(), authenticated=None, origins=None),
             accept_client_timestamp=False,
+            unset_values=frozenset(UNSET_VALUES),
         )
         assert template.environment["PINPOINT_APPLICATION_ID"] == APPLICATION_ID
 

@@ -101,7 +101,7 @@ class Answered(Exception):
 class FakeService(ABC):
     """A service in memory, in place of the network: below what signs and reads answers.
 
-    It may raise what the SDK's connection pool raises.
+    It may raise what :class:`gtm_events.connections.Connections` raises.
 
     Attributes:
         requests: The bodies that were sent.

@@ -2,42 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import re
 import socket
+import ssl
 import threading
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from http.client import IncompleteRead, RemoteDisconnected
 from typing import TYPE_CHECKING, Any
 
 import botocore.auth
 import botocore.session
 import pytest
-import urllib3.util.connection
-from botocore.awsrequest import HeadersDict
 from botocore.credentials import RefreshableCredentials
 from botocore.endpoint_provider import EndpointProvider
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    ProxyConnectionError,
-    ReadTimeoutError,
-    SSLError,
-)
+from botocore.exceptions import NoCredentialsError
 from botocore.handlers import add_recursion_detection_header
-from botocore.parsers import create_parser
-from botocore.retries import standard
 
 from gtm_events import sdk_credentials
-from gtm_events.aws import Answer, Call, Client, Endpoint, problem_of
+from gtm_events.aws import Answer, Call, Client, Endpoint
 from gtm_events.errors import SettingsError
-from gtm_events.log import quiet_the_sdk
-from gtm_events.outcome import Reason, RetryReason
-from gtm_events.sending import CallFailed, Denied, RefusedWhole, TryAgain
+from gtm_events.outcome import RetryReason
+from gtm_events.sending import TryAgain
 from tests.unit.builders import Response
 from tests.unit.services import sdk_request
 
@@ -79,15 +65,6 @@ class Session:
 
 
 ENDPOINT = Endpoint("kinesis", "us-east-1", "https://kinesis.us-east-1.amazonaws.com")
-
-
-def failure(status: int, content: bytes = b"", headers: dict[str, str] | None = None) -> CallFailed:
-    received: Any = HeadersDict(headers or {})  # as the SDK's pool has them: of any case
-    session = Session(lambda: Response(status, content, received))
-    with pytest.raises(CallFailed) as raised:
-        Client(ENDPOINT, session).send(Call(b"{}"))
-    assert len(session.requests) == 1  # sent once
-    return raised.value
 
 
 @every_service
@@ -307,13 +284,12 @@ def test_without_any_keys_nothing_is_sent_and_it_is_tried_again(no_environment: 
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (ReadTimeoutError(endpoint_url="u"), RetryReason.TIMED_OUT),
-        (ConnectTimeoutError(endpoint_url="u"), RetryReason.TIMED_OUT),
-        (EndpointConnectionError(endpoint_url="u"), RetryReason.UNREACHABLE),
-        (ConnectionClosedError(endpoint_url="u"), RetryReason.UNREACHABLE),
-        (ProxyConnectionError(proxy_url="u"), RetryReason.UNREACHABLE),
-        (SSLError(endpoint_url="u", error=ValueError("e")), RetryReason.UNREACHABLE),
-        (HTTPClientError(error="e"), RetryReason.UNREACHABLE),
+        (TimeoutError(), RetryReason.TIMED_OUT),
+        (socket.gaierror(), RetryReason.UNREACHABLE),
+        (ConnectionResetError(), RetryReason.UNREACHABLE),
+        (ssl.SSLCertVerificationError(), RetryReason.UNREACHABLE),
+        (RemoteDisconnected("closed"), RetryReason.UNREACHABLE),
+        (IncompleteRead(b""), RetryReason.UNREACHABLE),
         (NoCredentialsError(), RetryReason.UNAVAILABLE),
     ],
     ids=lambda value: type(value).__name__,
@@ -339,164 +315,6 @@ def test_an_answer_that_is_no_object_is_tried_again(content: bytes) -> None:
     with pytest.raises(TryAgain) as raised:
         Answer(200, content).json()
     assert raised.value.reason is RetryReason.UNAVAILABLE
-
-
-CODE_FORMS: list[tuple[dict[str, str], dict[str, str]]] = [
-    ({"x-amzn-ErrorType": "TheCode"}, {}),
-    ({"X-Amzn-Errortype": "TheCode:http://internal.amazon.com/coral/x/"}, {}),
-    ({"x-amzn-errortype": "com.amazonaws.x#TheCode"}, {}),
-    ({"x-amzn-errortype": "TheCode"}, {"__type": "Other"}),
-    ({}, {"__type": "TheCode"}),
-    ({}, {"__type": "com.amazonaws.kinesis.v20131202#TheCode"}),
-    ({}, {"__type": "com.amazon.coral.service#TheCode:http://internal.amazon.com/"}),
-    ({}, {"code": "TheCode"}),
-]
-
-
-@pytest.mark.parametrize(("headers", "members"), CODE_FORMS)
-def test_an_error_code_is_read_where_the_sdk_reads_it(
-    headers: dict[str, str], members: dict[str, str]
-) -> None:
-    content = json.dumps({"message": "why", **members}).encode()
-    raw = {"headers": HeadersDict(headers), "body": content, "status_code": 400}
-    parsers: Any = create_parser  # the stubs want a shape, errors have none
-    read = {
-        parsers(protocol).parse(raw, None)["Error"]["Code"].partition(":")[0]
-        for protocol in ("json", "rest-json")
-    }
-    assert "TheCode" in read
-    refused = failure(400, content, headers)
-    assert isinstance(refused, RefusedWhole)
-    assert refused.detail == "400 TheCode: why"
-
-
-@pytest.mark.parametrize(
-    ("content", "detail"),
-    [
-        (b'{"Message": "A", "message": "b"}', "400 no code: A"),
-        (b'{"message": "b"}', "400 no code: b"),
-        (b"{}", "400 no code: no message"),
-        (b"<html>", "400 no code: no message"),
-        (b'["x"]', "400 no code: no message"),
-    ],
-)
-def test_the_services_words_are_kept(content: bytes, detail: str) -> None:
-    refused = failure(400, content)
-    assert isinstance(refused, RefusedWhole)
-    assert (refused.reason, refused.detail) == (Reason.REFUSED, detail)
-
-
-def test_a_request_that_is_too_large_says_so() -> None:
-    """EventBridge does, without a word: https://github.com/boto/boto3/issues/3411."""
-    refused = failure(413)
-    assert isinstance(refused, RefusedWhole)
-    assert refused.reason is Reason.TOO_LARGE
-
-
-def coded(code: str, status: int = 400) -> CallFailed:
-    return failure(status, json.dumps({"__type": f"x#{code}"}).encode())
-
-
-SDK_RETRIES: Any = standard  # the stubs know nothing of its lists
-
-
-@pytest.mark.parametrize("code", SDK_RETRIES.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
-def test_what_the_sdk_takes_for_throttling_is(code: str) -> None:
-    error = coded(code)
-    assert isinstance(error, TryAgain)
-    assert error.reason is RetryReason.THROTTLED
-
-
-@pytest.mark.parametrize("code", SDK_RETRIES.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
-def test_what_the_sdk_takes_for_passing_is(code: str) -> None:
-    assert isinstance(coded(code), TryAgain)
-
-
-@pytest.mark.parametrize(
-    ("status", "reason"),
-    [
-        (408, RetryReason.TIMED_OUT),
-        (429, RetryReason.THROTTLED),
-        (500, RetryReason.UNAVAILABLE),
-        (502, RetryReason.UNAVAILABLE),
-        (503, RetryReason.UNAVAILABLE),
-        (504, RetryReason.UNAVAILABLE),
-        (599, RetryReason.UNAVAILABLE),
-    ],
-)
-def test_a_passing_status_is_tried_again(status: int, reason: RetryReason) -> None:
-    error = failure(status, b"<html>")
-    assert isinstance(error, TryAgain)
-    assert error.reason is problem_of(status) is reason
-
-
-@pytest.mark.parametrize("status", sorted({*range(300, 600)} - {400, 413}))
-def test_no_other_status_blames_the_events(status: int) -> None:
-    """A proxy that asks for a password, or sends elsewhere, says nothing of an event."""
-    assert isinstance(failure(status), TryAgain | Denied)
-
-
-# "Common errors" of the API references, and what becomes of a request that they answer.
-COMMON = {
-    "AccessDeniedException": (403, Denied),
-    "ExpiredTokenException": (403, Denied),
-    "IncompleteSignature": (403, Denied),
-    "InternalFailure": (500, TryAgain),
-    "MalformedHttpRequestException": (400, RefusedWhole),
-    "NotAuthorized": (401, Denied),
-    "OptInRequired": (403, Denied),
-    "RequestAbortedException": (400, TryAgain),
-    "RequestEntityTooLargeException": (413, RefusedWhole),
-    "RequestExpired": (400, Denied),
-    "RequestTimeoutException": (408, TryAgain),
-    "ServiceUnavailable": (503, TryAgain),
-    "ThrottlingException": (400, TryAgain),
-    "UnrecognizedClientException": (403, Denied),
-    "UnknownOperationException": (404, Denied),
-    "ValidationError": (400, RefusedWhole),
-}
-
-
-@pytest.mark.parametrize(("code", "status", "kind"), [(c, *rest) for c, rest in COMMON.items()])
-def test_common_errors(code: str, status: int, kind: type[CallFailed]) -> None:
-    assert type(coded(code, status)) is kind
-
-
-BLAMES_THE_REQUEST = {"BadRequestException", "InvalidArgumentException", "PayloadTooLargeException"}
-CALLED = {
-    "customer-profiles": "BatchPutProfileObject",
-    "events": "PutEvents",
-    "firehose": "PutRecordBatch",
-    "kinesis": "PutRecords",
-    "pinpoint": "PutEvents",
-}
-
-
-@pytest.mark.parametrize("service", CALLED)
-def test_of_the_errors_in_a_services_model_few_blame_the_request(service: str) -> None:
-    model = SESSION.get_service_model(service).operation_model(CALLED[service])
-    assert model.error_shapes
-    for shape in model.error_shapes:
-        if shape.name == "DryRunOperationException":  # asked for by nobody
-            continue
-        error = coded(shape.name, shape.metadata.get("error", {}).get("httpStatusCode", 400))
-        assert isinstance(error, RefusedWhole) == (shape.name in BLAMES_THE_REQUEST), shape.name
-
-
-def test_a_denial_says_nothing_of_what_was_sent() -> None:
-    denied = failure(403, b'{"__type": "x#AccessDeniedException", "Message": "secret words"}')
-    assert isinstance(denied, Denied)
-    assert str(denied) == "403 AccessDeniedException"
-
-
-def test_nothing_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    quiet_the_sdk()
-    with caplog.at_level(logging.DEBUG):
-        Client(ENDPOINT, Session()).send(Call(b'{"secret": 1}'))
-        coded("ThrottlingException")
-        coded("ValidationError")
-        coded("AccessDenied", 403)
-    assert caplog.records == []
 
 
 @contextmanager
@@ -543,7 +361,7 @@ def listening(*answers: bytes) -> Iterator[tuple[str, list[int]]]:
 
 def over_the_network(url: str, read_seconds: float = 5) -> Client:
     endpoint = Endpoint("kinesis", "us-east-1", url)
-    return Client.to(endpoint, connect_seconds=1, read_seconds=read_seconds, max_connections=2)
+    return Client.to(endpoint, connect_seconds=1, read_seconds=read_seconds)
 
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -559,13 +377,13 @@ def test_a_connection_is_kept() -> None:
 def test_a_body_does_not_wait_for_an_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
     """It follows the headers in a packet of its own: with Nagle's algorithm 40 ms later."""
     made: list[socket.socket] = []
-    connect = urllib3.util.connection.create_connection
+    connect = socket.create_connection
 
     def remember(*args: Any, **kwargs: Any) -> socket.socket:
         made.append(connect(*args, **kwargs))
         return made[-1]
 
-    monkeypatch.setattr(urllib3.util.connection, "create_connection", remember)
+    monkeypatch.setattr(socket, "create_connection", remember)
     with listening(OK) as (url, _):
         client = over_the_network(url)
         client.send(Call(b"{}"))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import threading
+from http.client import IncompleteRead
 from typing import TYPE_CHECKING, Any
 
 import botocore.session
 import pytest
-from botocore.exceptions import ConnectionClosedError, ReadTimeoutError
 from botocore.validate import ParamValidator
 
 from gtm_events import dead_letters
@@ -146,8 +146,8 @@ def test_what_the_answer_says_nothing_of_is_not_taken(
 @pytest.mark.parametrize(
     ("failure", "reason"),
     [
-        (ReadTimeoutError(endpoint_url=URL), "timed_out"),
-        (ConnectionClosedError(endpoint_url=URL), "unreachable"),
+        (TimeoutError(), "timed_out"),
+        (IncompleteRead(b""), "unreachable"),
         (Answered(403, "AccessDenied", "secret words"), "403 AccessDenied"),
         (Answered(400, "QueueDoesNotExist", "secret words"), "400 QueueDoesNotExist"),
         (Answered(400, "BatchRequestTooLong", "secret words"), "400 BatchRequestTooLong"),

@@ -6,18 +6,13 @@ import json
 import threading
 import time
 from contextlib import contextmanager
+from http.client import IncompleteRead
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 import pytest
-from botocore.exceptions import (
-    ConnectionClosedError,
-    ConnectTimeoutError,
-    EndpointConnectionError,
-    NoCredentialsError,
-    ReadTimeoutError,
-)
+from botocore.exceptions import NoCredentialsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -93,10 +88,9 @@ TRANSIENT = {
     "unavailable": Answered(500, "InternalServerErrorException"),
     "unavailable ": Answered(503, "ServiceUnavailable"),
     "unavailable  ": NoCredentialsError(),
-    "timed_out": ReadTimeoutError(endpoint_url="https://pinpoint"),
-    "timed_out ": ConnectTimeoutError(endpoint_url="https://pinpoint"),
-    "unreachable": EndpointConnectionError(endpoint_url="https://pinpoint"),
-    "unreachable ": ConnectionClosedError(endpoint_url="https://pinpoint"),
+    "timed_out": TimeoutError(),
+    "unreachable": ConnectionRefusedError(),
+    "unreachable ": IncompleteRead(b""),
 }
 
 
@@ -500,8 +494,8 @@ def deciding(kinds: type[BatchFake]) -> BatchFake:
     seen: set[str] = set()
     whole = {
         "poison": kinds.whole["refused"],
-        "times out": ReadTimeoutError(endpoint_url="https://service"),
-        "cut off": ConnectionClosedError(endpoint_url="https://service"),
+        "times out": TimeoutError(),
+        "cut off": IncompleteRead(b""),
         "raises": kinds.whole["throttled"],
     }
     own: dict[str, Verdict] = {

@@ -13,7 +13,6 @@ from gtm_events.aws import Client
 from gtm_events.dead_letters import DeadLetterQueue
 from gtm_events.destinations import create
 from gtm_events.errors import SettingsError
-from gtm_events.log import quiet_the_sdk
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
 from tests.unit.builders import FakeDeadLetters, FakePinpoint, body, message_id, records
@@ -152,17 +151,6 @@ def test_customer_data_is_in_no_log_at_any_level(
     out = capsys.readouterr()
     assert '"received": 5' in out.out
     assert SECRET not in out.out + out.err + caplog.text
-
-
-def test_the_sdk_stays_quiet_when_the_log_level_is_debug() -> None:
-    """Botocore's own debug log holds every request's body."""
-    logging.getLogger("botocore").setLevel(logging.NOTSET)
-    try:
-        quiet_the_sdk()
-        for name in ("botocore.endpoint", "botocore.parsers", "urllib3.connectionpool"):
-            assert not logging.getLogger(name).isEnabledFor(logging.INFO)
-    finally:
-        logging.getLogger("botocore").setLevel(logging.NOTSET)
 
 
 def test_settings_are_read() -> None:

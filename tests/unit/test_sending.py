@@ -355,7 +355,6 @@ def test_a_dead_letter_queue_that_trickles_does_not_either() -> None:
             Endpoint("sqs", "us-east-1", sqs),
             connect_seconds=0.2,
             read_seconds=0.3,
-            max_connections=1,
         )
         # One event beside it, so that there is a batch to lose.
         batch = invoked(

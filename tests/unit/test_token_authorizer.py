@@ -730,7 +730,7 @@ class TestSecret:
         ("problem", "text"),
         [
             (denied(), "AccessDenied"),
-            (ReadTimeoutError(endpoint_url="https://sm"), "timeout"),
+            (ReadTimeoutError(endpoint_url="https://sm"), "ReadTimeoutError"),
             (not_found(), "does not exist or has no version AWSCURRENT"),
         ],
     )
@@ -750,6 +750,41 @@ class TestSecret:
         assert (line["level"], line["message"]) == ("ERROR", "no token can be checked")
         authorize.secrets.raises = None
         assert authorize(GOOD), "the failure is not remembered"
+
+    @pytest.mark.parametrize(
+        ("problem", "why"),
+        [
+            (ValueError("the-key"), "ValueError"),
+            (RecursionError("the-key"), "RecursionError"),
+            (
+                ClientError({"Error": {"Code": "AccessDenied", "Message": "the-key"}}, "x"),
+                "AccessDenied",
+            ),
+            (ClientError({"Error": {"Code": "the-key"}}, "x"), "an error without a code"),
+            (ClientError({}, "x"), "an error without a code"),
+        ],
+    )
+    def test_an_answer_that_cannot_be_read_is_not_quoted(
+        self,
+        authorize: Authorizer,
+        capsys: pytest.CaptureFixture[str],
+        problem: Exception,
+        why: str,
+    ) -> None:
+        authorize.secrets.raises = problem
+        with pytest.raises(SecretError, match=rf"version AWSCURRENT .* cannot be read: {why}$"):
+            authorize(GOOD)
+        assert "the-key" not in capsys.readouterr().out
+
+    def test_an_answer_about_another_version_is_none(self) -> None:
+        class Late(FakeSecretsManager):
+            def get_secret_value(self, **arguments: str) -> Mapping[str, Any]:
+                version = super().get_secret_value(**arguments)
+                return {**version, "VersionStages": ["AWSCURRENT"]}
+
+        keys = Keys(ARN, Late({"AWSCURRENT": KEY.decode(), "AWSPREVIOUS": KEY.decode()}))
+        with pytest.raises(SecretError, match=r"AWSPREVIOUS .* another version was answered"):
+            keys.get(NOW)
 
     def test_a_previous_version_that_cannot_be_read_is_an_error(self) -> None:
         class OnlyCurrent(FakeSecretsManager):

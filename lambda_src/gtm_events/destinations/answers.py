@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gtm_events.aws import REFUSING, problem_of
+from gtm_events.failures import REFUSING, problem_of
 from gtm_events.json_values import object_of, text_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
 from gtm_events.sending import MAX_CODE, MAX_WORDS

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from itertools import chain
 from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, TypeVar
 
 from gtm_events.aws import Client
 from gtm_events.errors import SettingsError
-from gtm_events.outcome import Outcome, Reason, Rejected
+from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.packing import Window, pack, windows
-from gtm_events.sending import Packed, Sender
+from gtm_events.sending import Denied, Packed, Sender, Unexplained
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,6 +24,12 @@ if TYPE_CHECKING:
 
 # Full requests in a window: enough that what is left over at its end hardly counts.
 _WINDOW_REQUESTS: Final = 16
+# As long as no call takes longer, the threads are enough to use the whole quota. A usual call takes
+# 50 ms.
+_SLOW_CALL_SECONDS: Final = 2
+
+# It is hardly the entries that are wrong if so many in a row are refused without a reason.
+_MAX_UNEXPLAINED: Final = 3
 
 
 class Entry(Protocol):
@@ -64,7 +71,8 @@ class BatchService(ABC, Generic[E]):
     read_seconds: ClassVar[float] = 5
 
     max_calls: ClassVar[int] = 32
-    """Calls under way at once: with 50 ms a call they send 600 a second, see the benchmark."""
+    """The most calls under way at once, each on a connection of its own: with 50 ms a call they
+    send 600 a second, see the benchmark."""
 
     @abstractmethod
     def encode(self, event: Event, counts: Counter[str]) -> E | Rejected:
@@ -128,11 +136,12 @@ class BatchDestination(Generic[E]):
     ) -> None:
         self._service = service
         self._client = client
+        self._unexplained = 0  # entries refused so, each alone, since something was taken
         self._sender: Sender[E] = Sender(
             call=self._call,
             pacer=Pacer(requests_per_second),
             call_seconds=service.connect_seconds + service.read_seconds,
-            max_workers=service.max_calls,
+            max_workers=min(service.max_calls, math.ceil(requests_per_second * _SLOW_CALL_SECONDS)),
         )
 
     @classmethod
@@ -144,7 +153,6 @@ class BatchDestination(Generic[E]):
             endpoint,
             connect_seconds=service.connect_seconds,
             read_seconds=service.read_seconds,
-            max_connections=service.max_calls,
         )
         return cls(service, client, requests_per_second=requests_per_second)
 
@@ -187,7 +195,22 @@ class BatchDestination(Generic[E]):
         )
 
     def _call(self, entries: Sequence[E]) -> Iterator[Outcome]:
-        return self._service.outcomes(entries, self._client.send(self._service.call(entries)))
+        """See :class:`gtm_events.sending.BatchCall`.
+
+        A code that is not known to blame an entry blames it only if others are taken meanwhile:
+        then it waits, with that code, and does not hold them up.
+        """
+        try:
+            answer = self._client.send(self._service.call(entries))
+        except Unexplained as error:
+            if self._unexplained >= _MAX_UNEXPLAINED:
+                raise Denied(str(error)) from error
+            if len(entries) > 1:
+                raise
+            self._unexplained += 1
+            return iter((Retry(entries[0].event_id, RetryReason.DENIED, str(error)),))
+        self._unexplained = 0
+        return self._service.outcomes(entries, answer)
 
 
 def requests_per_second(environment: Mapping[str, str], variable: str, default: float) -> float:

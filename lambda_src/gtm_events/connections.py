@@ -1,0 +1,331 @@
+"""Kept-alive HTTP/1.1 connections to one host, each for one request at a time.
+
+``http.client`` writes the requests and reads the answers. It logs nothing, unlike the SDK's
+connection pool, whose warnings quote an answer's headers. This module adds a pool, one TLS context
+for the process, proxies, and a rule: a connection with something to read on it is not used for a
+request, for that is not the request's answer. See docs/decisions/0015-connections.md.
+"""
+
+from __future__ import annotations
+
+import io
+import select
+import socket
+import ssl
+import threading
+import weakref
+from base64 import b64encode
+from dataclasses import dataclass
+from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteRead
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from botocore.utils import get_environ_proxies
+
+from gtm_events import tls
+from gtm_events.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from botocore.awsrequest import AWSPreparedRequest
+
+MAX_ANSWER_BYTES: Final = 10_000_000
+"""Bytes of an answer's body. An answer names what its request named, and the largest request has
+4 MB of names."""
+
+_PORTS: Final = {"http": 80, "https": 443}
+_FINAL_STATUS: Final = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An HTTP response.
+
+    Attributes:
+        status_code: HTTP's.
+        headers: By name, of any case.
+        content: The body.
+    """
+
+    status_code: int
+    headers: Mapping[str, str]
+    content: bytes
+
+
+class Connections:
+    """Connections to the host of one URL. Safe to use from many threads.
+
+    There are as many as there are requests under way at once. They go through the proxy that
+    ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` ask for.
+
+    Args:
+        url: Its scheme, host and port are those of each request.
+        connect_seconds: How long a connection may take, to each of the host's addresses.
+        read_seconds: How long nothing of an answer may come: one that trickles takes longer.
+
+    Raises:
+        SettingsError: The CA bundle or the proxy cannot be used.
+    """
+
+    def __init__(self, url: str, *, connect_seconds: float, read_seconds: float) -> None:
+        self._route = _Route.to(url, connect_seconds, read_seconds)
+        self._idle: list[_Connection] = []
+        self._lock = threading.Lock()
+        weakref.finalize(self, _close, self._idle)
+
+    def send(self, request: AWSPreparedRequest) -> Response:
+        """Send one request, once, and read its answer.
+
+        Raises:
+            TimeoutError: The connection or the answer took too long.
+            OSError: There is no connection, or it broke.
+            HTTPException: What came is no HTTP answer, or not a whole one.
+        """
+        connection = self._take()
+        try:
+            response = connection.exchange(request)
+        except BaseException as error:
+            connection.close()
+            if not isinstance(error, TimeoutError):
+                self._forget_idle()
+            raise
+        if connection.sock is not None:
+            with self._lock:
+                self._idle.append(connection)
+        return response
+
+    def _take(self) -> _Connection:
+        with self._lock:
+            while self._idle:
+                # The one that was used last: the others may be closed for want of use.
+                connection = self._idle.pop()
+                if connection.is_quiet():
+                    return connection
+                connection.close()
+        return _Connection(self._route)
+
+    def _forget_idle(self) -> None:
+        """Close what waits: what ended one connection may have ended them all."""
+        with self._lock:
+            _close(self._idle)
+
+
+def _close(connections: list[_Connection]) -> None:
+    while connections:
+        connections.pop().close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """The way to a host.
+
+    Attributes:
+        host: The host.
+        port: Its port.
+        context: For TLS with the host; ``None`` is plain HTTP.
+        proxy: Host and port of the proxy, if there is one.
+        proxy_headers: For the proxy.
+        connect_seconds: See :class:`Connections`.
+        read_seconds: See :class:`Connections`.
+    """
+
+    host: str
+    port: int
+    context: ssl.SSLContext | None
+    proxy: tuple[str, int] | None
+    proxy_headers: Mapping[str, str]
+    connect_seconds: float
+    read_seconds: float
+
+    @classmethod
+    def to(cls, url: str, connect_seconds: float, read_seconds: float) -> _Route:
+        target = urlsplit(url)
+        proxies: Any = get_environ_proxies(url)
+        proxy = _proxy(proxies.get(target.scheme))
+        return cls(
+            *_address(target),
+            context=tls.context() if target.scheme == "https" else None,
+            proxy=_address(proxy) if proxy else None,
+            proxy_headers=_authorization(proxy) if proxy else {},
+            connect_seconds=connect_seconds,
+            read_seconds=read_seconds,
+        )
+
+    @property
+    def forwards(self) -> bool:
+        """Whether a proxy reads the requests, which name the whole URL then."""
+        return self.proxy is not None and self.context is None
+
+    def connect(self) -> socket.socket:
+        """Return a connection that is ready for requests."""
+        made = socket.create_connection(self.proxy or (self.host, self.port), self.connect_seconds)
+        try:
+            # A request's body follows its headers in a packet of its own, which would wait for an
+            # acknowledgement: 40 ms.
+            made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.context:
+                if self.proxy:
+                    self._tunnel(made)
+                made = self.context.wrap_socket(made, server_hostname=self.host)
+            made.settimeout(self.read_seconds)
+        except BaseException:
+            made.close()
+            raise
+        return made
+
+    def _tunnel(self, made: socket.socket) -> None:
+        """Have the proxy connect to the host.
+
+        Raises:
+            OSError: It does not.
+            HTTPException: It does not speak HTTP.
+        """
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        lines = [f"CONNECT {host}:{self.port} HTTP/1.1", f"Host: {host}:{self.port}"]
+        lines += [f"{name}: {value}" for name, value in self.proxy_headers.items()]
+        made.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        with HTTPResponse(made, method="CONNECT") as answer:
+            answer.begin()
+            if not 200 <= answer.status < 300:  # noqa: PLR2004 - HTTP's success
+                raise ConnectionError(f"the proxy answered {answer.status}")
+
+
+def _proxy(url: str | None) -> SplitResult | None:
+    if not url:
+        return None
+    proxy = urlsplit(url if "://" in url else f"http://{url.removeprefix('//')}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        # The value may hold a password.
+        raise SettingsError("HTTPS_PROXY or HTTP_PROXY", "must be an http:// URL", proxy.scheme)
+    return proxy
+
+
+def _address(url: SplitResult) -> tuple[str, int]:
+    return url.hostname or "", url.port or _PORTS[url.scheme]
+
+
+def _authorization(proxy: SplitResult) -> dict[str, str]:
+    if not proxy.username or proxy.password is None:
+        return {}
+    words = f"{unquote(proxy.username)}:{unquote(proxy.password)}"
+    return {"Proxy-Authorization": f"Basic {b64encode(words.encode()).decode()}"}
+
+
+class _Connection(HTTPConnection):
+    """A connection that knows whether it may be used again."""
+
+    def __init__(self, route: _Route) -> None:
+        super().__init__(route.host, route.port)
+        self.default_port = _PORTS["https" if route.context else "http"]  # not in a Host header
+        self._route = route
+        self.response_class = _Response
+
+    def connect(self) -> None:
+        """Connect: ``http.client`` does so when the first request is written."""
+        self.sock = self._route.connect()
+
+    def exchange(self, request: AWSPreparedRequest) -> Response:
+        """Send a request and read its answer; stay open only if nothing follows that.
+
+        Raises:
+            OSError: As :meth:`Connections.send` has it.
+            HTTPException: As :meth:`Connections.send` has it.
+        """
+        route = self._route
+        url = urlsplit(request.url)
+        target = request.url if route.forwards else url._replace(scheme="", netloc="").geturl()
+        headers: Any = dict(request.headers.items())
+        if route.forwards:
+            headers.update(route.proxy_headers)
+        body: Any = request.body
+        self.request(request.method, target, body, headers)
+        response: Any = self.getresponse()
+        with response:
+            content = response.whole()
+        if response.surplus:
+            self.close()
+        return Response(response.status, response.headers, content)
+
+    def is_quiet(self) -> bool:
+        """Return whether there is nothing to read: no stray answer, nor the connection's end."""
+        if self.sock is None:
+            return False
+        # The kernel knows nothing of what TLS has decrypted already.
+        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+            return False
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
+
+
+class _Response(HTTPResponse):
+    """An answer that knows whether something came after it.
+
+    Attributes:
+        surplus: Whether it did, once the answer is closed.
+    """
+
+    def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
+        super().__init__(sock, *args, **kwargs)
+        self._reader = self.fp = _Reader(_Source(self.fp.detach()))
+
+    @property
+    def surplus(self) -> bool:
+        return self._reader.surplus
+
+    def whole(self) -> bytes:
+        """Read and return the body.
+
+        Raises:
+            HTTPException: It is too large or not whole, or the status is not this answer's last.
+        """
+        if self.status < _FINAL_STATUS:
+            raise HTTPException("an interim status")
+        content = self.read(MAX_ANSWER_BYTES + 1)
+        if len(content) > MAX_ANSWER_BYTES:
+            raise HTTPException("too large an answer")
+        if self.length:  # not reached: read() says nothing of it
+            raise IncompleteRead(b"", self.length)
+        return content
+
+
+class _Source(io.RawIOBase):
+    """A socket's bytes, until it is dried up."""
+
+    def __init__(self, raw: io.RawIOBase) -> None:
+        self._raw = raw
+        self._dry = False
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        return 0 if self._dry else self._raw.readinto(buffer)
+
+    def dry_up(self) -> None:
+        """Give nothing more."""
+        self._dry = True
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _Reader(io.BufferedReader):
+    """A buffer that remembers what nobody read when it is closed.
+
+    ``http.client`` makes a new buffer for each answer and drops what is left in the old one.
+    """
+
+    surplus = False
+
+    def __init__(self, source: _Source) -> None:
+        super().__init__(source)
+        self._source = source
+
+    def close(self) -> None:
+        if not self.closed:
+            self._source.dry_up()
+            self.surplus = bool(self.peek(1))
+        super().close()

@@ -1,0 +1,44 @@
+"""The process's one TLS context.
+
+Reading the CA bundle takes about 16 ms of CPU. The SDK's connection pool reads it again for each
+new connection (https://github.com/boto/botocore/issues/3171), so the function does not use it.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import cache
+from typing import Final
+
+from botocore.httpsession import get_cert_path
+
+from gtm_events.errors import SettingsError
+
+# In the SDK's order.
+_BUNDLE_VARIABLES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+
+
+@cache
+def context() -> ssl.SSLContext:
+    """Return the context of every TLS connection of this process: TLS 1.2 or newer.
+
+    It trusts the certificate authorities in the file that ``AWS_CA_BUNDLE``, else
+    ``REQUESTS_CA_BUNDLE``, names, else those that the SDK trusts. Host names are verified.
+
+    Raises:
+        SettingsError: The file cannot be read, or holds no certificates.
+    """
+    variable = next(filter(os.environ.get, _BUNDLE_VARIABLES), None)
+    bundle = str(os.environ[variable] if variable else get_cert_path(verify=True))
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and the host's name
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.hostname_checks_common_name = False
+    made.set_alpn_protocols(["http/1.1"])
+    try:
+        made.load_verify_locations(bundle)
+    except OSError as error:
+        if variable is None:
+            raise
+        raise SettingsError(variable, "must name a file of PEM certificates", bundle) from error
+    return made

@@ -1,0 +1,239 @@
+"""Servers on loopback that say what a test wants, over plain TCP and over TLS."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import ssl
+import threading
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, BinaryIO
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from pathlib import Path
+
+
+class Authority:
+    """A certificate authority, made for one run of the tests.
+
+    Attributes:
+        bundle: Its certificate in a PEM file, for ``AWS_CA_BUNDLE``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
+        root = self._signed(self._name, self._key, x509.BasicConstraints(ca=True, path_length=0))
+        self.bundle = directory / "bundle.pem"
+        self.bundle.write_bytes(root)
+
+    def context(self, name: str) -> ssl.SSLContext:
+        """Return what a server called ``name``, or with that address, proves its name with."""
+        key = ec.generate_private_key(ec.SECP256R1())
+        named: x509.GeneralName = x509.DNSName(name)
+        with suppress(ValueError):
+            named = x509.IPAddress(ipaddress.ip_address(name))
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
+        certificate = self._signed(subject, key, x509.SubjectAlternativeName([named]))
+        file = self._directory / f"{name}.pem"
+        file.write_bytes(
+            certificate
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(file)
+        return context
+
+    def _signed(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType
+    ) -> bytes:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=1))
+            .not_valid_after(now + timedelta(days=1))
+            .add_extension(extension, critical=False)
+            .sign(self._key, hashes.SHA256())
+            .public_bytes(serialization.Encoding.PEM)
+        )
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request.
+
+    Attributes:
+        connection: Number of the connection that it came on, from 0.
+        number: Number of the request, from 0, over all connections.
+        head: The request line and the headers.
+        body: The body.
+    """
+
+    connection: int
+    number: int
+    head: bytes
+    body: bytes
+
+
+@dataclass
+class Served:
+    """A server.
+
+    Attributes:
+        port: Where it listens.
+        requests: What it was asked.
+        connections: How many connections it accepted.
+    """
+
+    port: int
+    requests: list[Asked] = field(default_factory=list)
+    connections: int = 0
+
+
+def answer(body: bytes, status: bytes = b"200 OK") -> bytes:
+    """Return an HTTP answer."""
+    return b"HTTP/1.1 %b\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
+
+
+@contextmanager
+def serving(
+    answers: Callable[[Asked], Iterable[bytes] | None], context: ssl.SSLContext | None = None
+) -> Iterator[Served]:
+    """Run a server while the block lasts.
+
+    Args:
+        answers: Returns what is sent for a request, piece by piece; ``None`` in place of it closes
+            the connection.
+        context: For TLS.
+    """
+    lock = threading.Lock()
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with suppress(OSError), connection:
+            if context:
+                connection = context.wrap_socket(connection, server_side=True)
+            with connection, connection.makefile("rb") as reader:
+                while head := read_head(reader):
+                    body = reader.read(content_length(head))
+                    with lock:
+                        asked = Asked(number, len(served.requests), head, body)
+                        served.requests.append(asked)
+                    pieces = answers(asked)
+                    if pieces is None:
+                        return
+                    for piece in pieces:
+                        connection.sendall(piece)
+
+    with listening(serve) as served:
+        yield served
+
+
+@contextmanager
+def proxying(
+    port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n"
+) -> Iterator[Served]:
+    """Run a proxy that connects whatever it is asked for to ``port`` on loopback.
+
+    Args:
+        port: Where to.
+        answer: To a ``CONNECT``. If it is no 200, the connection ends with it.
+    """
+
+    def serve(connection: socket.socket, number: int) -> None:
+        with suppress(OSError), connection:
+            head = b""
+            while not head.endswith(b"\r\n\r\n"):
+                head += connection.recv(1)
+            served.requests.append(Asked(number, len(served.requests), head, b""))
+            connection.sendall(answer)
+            if b" 200 " not in answer:
+                return
+            with socket.create_connection(("127.0.0.1", port)) as other:
+                back = threading.Thread(target=pump, args=(other, connection))
+                back.start()
+                pump(connection, other)
+                back.join()
+
+    with listening(serve) as served:
+        yield served
+
+
+@contextmanager
+def listening(serve: Callable[[socket.socket, int], None]) -> Iterator[Served]:
+    """Give each connection to ``serve``, with its number, in a thread of its own."""
+    server = socket.create_server(("127.0.0.1", 0))
+    served = Served(server.getsockname()[1])
+    accepted: list[socket.socket] = []
+    threads: list[threading.Thread] = []
+
+    def run(connection: socket.socket, spare: socket.socket, number: int) -> None:
+        serve(connection, number)
+        with suppress(OSError):
+            spare.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with suppress(OSError):  # the server's end
+            while True:
+                connection, _ = server.accept()
+                accepted.append(connection.dup())
+                arguments = (connection, accepted[-1], served.connections)
+                threads.append(threading.Thread(target=run, args=arguments))
+                served.connections += 1
+                threads[-1].start()
+
+    accepting = threading.Thread(target=accept)
+    accepting.start()
+    try:
+        yield served
+    finally:
+        server.shutdown(socket.SHUT_RDWR)
+        accepting.join()
+        server.close()
+        for connection in accepted:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+        for thread in threads:
+            thread.join()
+
+
+def read_head(reader: BinaryIO) -> bytes:
+    """Return a request's line and headers, nothing at the connection's end."""
+    lines = []
+    while (line := reader.readline()).strip():
+        lines.append(line)
+    return b"".join(lines)
+
+
+def content_length(head: bytes) -> int:
+    """Return the length of the body that follows a head."""
+    for line in head.lower().splitlines():
+        if line.startswith(b"content-length:"):
+            return int(line.partition(b":")[2])
+    return 0
+
+
+def pump(source: socket.socket, sink: socket.socket) -> None:
+    """Pass on what comes, and its end."""
+    with suppress(OSError):
+        while piece := source.recv(65_536):
+            sink.sendall(piece)
+    with suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
