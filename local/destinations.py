@@ -12,10 +12,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from gtm_events.errors import SettingsError
 from local.arrivals import Arrivals, BusReader, DeliveryStreamReader, StreamReader
 from local.deploy import DEFAULT_ACCOUNT, DEFAULT_REGION, Assembly, AssemblyError
 from local.profiles import ObjectType, ProfilesServer
 from local.putevents import PutEventsServer
+from local.rules import Rules
 from local.streams import EventBridgeServer, FirehoseServer, KinesisServer
 
 if TYPE_CHECKING:
@@ -81,6 +83,17 @@ class Deployed:
     def output(self, name: str) -> str:
         """Return the name of one of its outputs, such as ``QueueName``."""
         return f"{self.prefix}{name}"
+
+    def rules(self) -> Rules:
+        """Return how its function reads events.
+
+        Raises:
+            AssemblyError: The function would not start in its environment.
+        """
+        try:
+            return Rules.of(self.variables)
+        except SettingsError as error:
+            raise AssemblyError(f"the function of {self.kind} would not start: {error}") from error
 
     def prepare(self, client: Callable[[str], Any]) -> Arrivals | None:
         """Make in the emulator what the destination refers to; return what reads it there.

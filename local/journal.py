@@ -20,10 +20,14 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
+from gtm_events import json_body, urlencoded
+from gtm_events.errors import MalformedMessage
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from local.destination import Answered, Event, Exposition, Outcome
+    from local.rules import Losses, Rules
 
 __all__ = [
     "PINPOINT",
@@ -171,6 +175,8 @@ class Delivery:
     detail: str = ""
     body: str = ""
     """The message in the dead-letter queue."""
+    losses: list[Losses] = field(default_factory=list)
+    """What the function leaves out of each event that the tag sent."""
 
     @property
     def status(self) -> Status:
@@ -223,6 +229,7 @@ class Delivery:
             "dead_letter": {"reason": self.reason, "detail": self.detail, "body": self.body}
             if self.dead_lettered
             else None,
+            "losses": self.losses,
         }
 
 
@@ -278,19 +285,59 @@ class Hit:
             return {}
         return {name: delivery.status for name, delivery in self.deliveries.items()}
 
+    @property
+    def in_query(self) -> bool:
+        """Whether the parameters are in the query: a posted body holds them unless it is empty."""
+        return self.method != "POST" or self.body in {"", "{}"}
+
     def asked(self) -> list[list[tuple[str, str]]]:
         """Return the parameters that the tag sent, of each event; nothing if they are not known.
 
-        A posted body holds the parameters instead of the query, unless it is empty.
+        Of an event that is none there are no parameters.
         """
         if self.query is None:
             return []
-        if self.method != "POST" or self.body in {"", "{}"}:
+        if self.in_query:
             return [decode_query(self.query)]
         kind = self.content_type.partition(";")[0].strip().lower()
         if kind == _FORM:
-            return [parse_qsl(self.body, keep_blank_values=True, errors="replace")]
-        return [list(_flat(event)) for event in _posted_events(self.body)]
+            return [urlencoded.parse(self.body, strict=False)]
+        try:
+            events, _ = json_body.events(self.body)
+        except MalformedMessage:
+            return []
+        return [[] if isinstance(event, MalformedMessage) else event for event in events]
+
+    def judge(self, rules: Mapping[str, Rules]) -> None:
+        """Take note of what each destination's function leaves out of the events.
+
+        Args:
+            rules: By destination.
+        """
+        if self.body_cut or self.opted_out:  # what is not all there says nothing
+            return
+        asked = self.asked()
+        for destination, delivery in self.deliveries.items():
+            if destination in rules:
+                delivery.losses = [
+                    rules[destination].losses(
+                        parameters,
+                        time=self.time,
+                        authenticated=self.access is Access.AUTHENTICATED,
+                        in_query=self.in_query,
+                    )
+                    for parameters in asked
+                ]
+
+    def losses(self) -> dict[str, int]:
+        """Return how many parameters are left out or cut somewhere, by the reason."""
+        lost = {
+            (number, at, loss)
+            for delivery in self.deliveries.values()
+            for number, losses in enumerate(delivery.losses)
+            for at, loss in losses.items()
+        }
+        return dict(Counter(str(loss) for *_, loss in sorted(lost)))
 
     def summary(self, destinations: Iterable[str]) -> dict[str, Any]:
         """Return what a list of hits shows, as JSON values.
@@ -331,6 +378,7 @@ class Hit:
             "status": self.status,
             "gateway_status": self.gateway_status,
             "deliveries": deliveries,
+            "losses": self.losses(),
             "reason": self._reason(),
         }
 
@@ -400,6 +448,7 @@ class Journal:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._destinations = dict(destinations)
+        self._rules: dict[str, Rules] = {}
         self._hits_kept = hits_kept
         self._clock = clock
         self._lock = threading.Lock()
@@ -425,14 +474,19 @@ class Journal:
         with self._lock:
             return dict(self._destinations)
 
-    def destinations_known(self, destinations: Mapping[str, str]) -> None:
+    def destinations_known(
+        self, destinations: Mapping[str, str], rules: Mapping[str, Rules] | None = None
+    ) -> None:
         """Take note of where the pipeline delivers to.
 
         Args:
             destinations: The destinations' kinds and titles, the first first.
+            rules: How the function of each reads events. Default: not known, so the console shows
+                what was left out and not always why.
         """
         with self._lock:
             self._destinations = dict(destinations)
+            self._rules = dict(rules or {})
             self._revision += 1
         self._notify()
 
@@ -466,6 +520,7 @@ class Journal:
             hit.gateway_status = status
             hit.gateway_detail = report["detail"]
             hit.opted_out = bool(report.get("opted_out", False))
+            hit.judge(self._rules)
             self._changed(hit, before)
         self._notify()
 
@@ -747,29 +802,6 @@ def _error_message(body: str) -> str:
     # An authorizer's refusal has it with a capital.
     message = document.get("message", document.get("Message"))
     return message if isinstance(message, str) else body
-
-
-def _posted_events(body: str) -> list[dict[str, Any]]:
-    """Return the events in a JSON body, one or a list; none if it is something else."""
-    try:
-        document = json.loads(body)
-    except (ValueError, RecursionError):
-        return []
-    if not isinstance(document, dict):
-        return []
-    events = document.get("events", [document])
-    return (
-        [event for event in events if isinstance(event, dict)] if isinstance(events, list) else []
-    )
-
-
-def _flat(event: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield an object's members as a query would have them; a list is a repeated parameter."""
-    for name, value in event.items():
-        for item in value if isinstance(value, list) else [value]:
-            # null, or an object, is as good as empty to the endpoint.
-            said = json.dumps(item) if isinstance(item, bool | int | float) else ""
-            yield name, item if isinstance(item, str) else said
 
 
 def _index(event_id: str) -> int:

@@ -489,7 +489,10 @@ def running(
         deployed = deployed_in(assembly)
         journal = journal or Journal()
         servers = serve(deployed, assembly, journal, putevents=putevents, keep=keep)
-        journal.destinations_known({kind: server.title for kind, server in servers.items()})
+        journal.destinations_known(
+            {kind: server.title for kind, server in servers.items()},
+            {each.kind: each.rules() for each in deployed},
+        )
         with step("Starting the console"):
             mint = _Minter()
             app = create_app(journal, list(servers.values()), mint=mint)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gtm_events.errors import MalformedMessage
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from gtm_events.urlencoded import Parameters
 
@@ -25,7 +25,7 @@ _TOO_DEEP: Final = "the posted event is nested too deeply"
 
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 # Of a value that is too deep for the parser nothing else matters.
-_STRING_OR_BRACKET: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+_STRING_OR_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]+|[\]}]+', re.DOTALL)
 # Only an escape can stand for half a surrogate pair: the text itself was UTF-8.
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -66,34 +66,39 @@ def events(posted: str) -> tuple[list[Parameters | MalformedMessage], bool]:
     mend = _SURROGATE_ESCAPE.search(posted) is not None
     if "events" not in document:
         return [_parameters(document, mend=mend)], False
-    listed = document["events"]
-    if not isinstance(listed, list):
+    members = document["events"]
+    if not isinstance(members, list):
         raise MalformedMessage("the posted events are not a list")
-    _check_number(len(listed))
-    return [_listed_parameters(event, mend=mend) for event in listed], True
+    _check_number(len(members))
+    return [_listed_parameters(event, mend=mend) for event in members], True
 
 
-def list_with(posted: str, indexes: Collection[int]) -> str:
-    """Return a posted list with some of its events only, each as it was posted.
+def listed(posted: str) -> list[str]:
+    """Return the JSON of each event of a list, as it was posted.
 
     Args:
-        posted: A body that :func:`events` read as a list.
-        indexes: Which of its events to keep.
+        posted: A body that :func:`events` reads as a list. Of any other there are no events.
+
+    Raises:
+        ValueError: The body is not JSON.
     """
-    kept = [text for index, text in enumerate(_listed(posted) or ()) if index in indexes]
-    return f'{{"events":[{",".join(kept)}]}}'
+    text = ""
+    for name, member in _members(posted):
+        if name == "events":  # of several the last, as everywhere
+            text = member
+    return [member for _, member in _members(text)] if text.startswith("[") else []
 
 
 def _deep_events(posted: str) -> list[Parameters | MalformedMessage]:
     """Return what :func:`events` does of a list in which something is too deep for the parser."""
     try:
-        listed = _listed(posted)
-    except (ValueError, RecursionError):
+        texts = listed(posted)
+    except ValueError:
         raise MalformedMessage("the posted body is not JSON") from None
-    if listed is None:
+    if not texts:
         raise MalformedMessage(_TOO_DEEP)
-    _check_number(len(listed))
-    return [_deep_event(text) for text in listed]
+    _check_number(len(texts))
+    return [_deep_event(text) for text in texts]
 
 
 def _deep_event(text: str) -> Parameters | MalformedMessage:
@@ -133,7 +138,7 @@ def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
     parameters: Parameters = []
     try:
         for name, value in event.items():
-            if isinstance(value, str):
+            if type(value) is str:
                 parameters.append((name, value))
             else:
                 parameters.extend((name, text) for text in _texts(name, value))
@@ -144,7 +149,7 @@ def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
 
 def _texts(name: str, value: object) -> Iterator[str]:
     """Yield a member's values: a user attribute may have several, everything else has one."""
-    if name in {"event", "endpoint_id"} and value is not None:
+    if name in {"event", "endpoint_id"} and not isinstance(value, str | None):
         raise MalformedMessage(f"the parameter {name} is neither text nor a number")
     if isinstance(value, list | dict) and name.startswith("evmt_"):
         yield _compact(value)  # no number: [5] is not 5
@@ -161,7 +166,7 @@ def _text(value: object) -> str:
     """
     match value:
         case str():
-            return value
+            return str(value)  # a number's own type has done its work, and takes more memory
         case None:
             return ""
         case bool():
@@ -196,19 +201,6 @@ def _compact(value: object) -> str:
 
 def _mended(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
-
-
-def _listed(posted: str) -> list[str] | None:
-    """Return the JSON of each event of a list as it was posted, ``None`` if there is no list.
-
-    Raises:
-        ValueError: The body is not JSON.
-    """
-    text = None
-    for name, member in _members(posted):
-        if name == "events":  # of several the last, as everywhere
-            text = member
-    return [member for _, member in _members(text)] if text and text.startswith("[") else None
 
 
 def _members(text: str) -> Iterator[tuple[str, str]]:
@@ -256,8 +248,12 @@ def _value_end(text: str, at: int) -> int:
 
 def _deep_value_end(text: str, at: int) -> int:
     depth = 0
-    for token in _STRING_OR_BRACKET.finditer(text, at):
-        depth += {"[": 1, "{": 1, "]": -1, "}": -1}.get(token[0], 0)
-        if depth == 0:
-            return token.end()
+    for token in _STRING_OR_BRACKETS.finditer(text, at):
+        brackets = token.end() - token.start()
+        if text[token.start()] in "[{":
+            depth += brackets
+        elif text[token.start()] in "]}":
+            if brackets >= depth:
+                return token.start() + depth
+            depth -= brackets
     raise ValueError

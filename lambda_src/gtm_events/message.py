@@ -128,11 +128,11 @@ def with_events(body: str, indexes: Collection[int]) -> str:
         indexes: Which of its events to keep.
     """
     envelope, _, sent = body.partition("\n")
-    request = decode(body)
-    numbered = "-".join(
-        str(number) for index, number in enumerate(request.numbers) if index in indexes
-    )
-    posted = json_body.list_with(_posted(sent), indexes)
+    events = json_body.listed(_posted(sent))
+    numbers = _numbers(_envelope(envelope), len(events))
+    kept = [index for index in range(len(events)) if index in indexes]
+    numbered = "-".join(str(numbers[index]) for index in kept)
+    posted = f'{{"events":[{",".join([events[index] for index in kept])}]}}'
     # As $util.urlEncode does, which leaves the asterisk as it is.
     return (
         f"{_OWN_NUMBERS.sub('', envelope)}&numbers={numbered}\nbody={quote_plus(posted, safe='*')}"

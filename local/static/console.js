@@ -429,6 +429,42 @@
     return row;
   }
 
+  // Why a parameter is left out or cut: in a row, and beside the parameter.
+  const CUT = "value_too_long";
+  const LOSSES = {
+    unset: ["unset", "a word that stands for a variable without a value"],
+    empty_value: ["empty", "empty"],
+    empty_name: ["no name", "nothing follows evat_, evmt_ or usat_"],
+    unknown_parameter: ["unknown", "not a parameter that the endpoint knows"],
+    not_a_number: ["not a number", "not a number"],
+    name_too_long: ["name too long", "the name is longer than the destination takes"],
+    repeated: ["repeated", "it is repeated, and the last one counts"],
+    too_many_parameters: ["too many", "more attributes and metrics than the destination takes, which keeps the first by name"],
+    too_many_values: ["too many values", "more values than the destination takes of a user attribute"],
+    not_for_anonymous: ["not permitted", "anonymous_user_attributes does not name it"],
+    not_for_authenticated: ["not permitted", "authenticated_user_attributes does not name it"],
+    timestamp_not_accepted: ["timestamp not accepted", "accept_client_timestamp is not set, so the time of the request counts"],
+    not_a_time: ["not a time", "neither ISO 8601 with a zone nor epoch seconds or milliseconds, so the time of the request counts"],
+    implausible_time: ["implausible time", "more than 5 minutes ahead or 7 days old, so the time of the request counts"],
+    [CUT]: ["too long", "Cut: longer than the destination takes"],
+  };
+
+  /** Say how many of a hit's parameters are left out or cut, and why; nothing if none is. */
+  function lossWords({ losses }) {
+    const cut = losses[CUT];
+    const out = Object.entries(losses).filter(([loss]) => loss !== CUT);
+    const shorts = new Map(); // how many, by the words: two reasons may share them
+    for (const [loss, count] of out) {
+      const [short] = LOSSES[loss];
+      shorts.set(short, (shorts.get(short) ?? 0) + count);
+    }
+    const total = out.reduce((sum, [, count]) => sum + count, 0);
+    const why = [...shorts].map(([short, count]) => (count > 1 && shorts.size > 1 ? `${number(count)} ${short}` : short));
+    return [total && `${number(total)} left out: ${why.join(", ")}`, cut && `${number(cut)} cut: ${LOSSES[CUT][0]}`]
+      .filter(Boolean)
+      .join("; ");
+  }
+
   function marks(hit) {
     const mark = (text, name) => element("span", { className: `mark ${name}`, text });
     return [
@@ -464,6 +500,7 @@
       status,
       element("span", { className: "preview mono", text: preview || (missing ? "" : "no further parameters") }),
       ...[places(hit)].filter(Boolean),
+      ...(lossWords(hit) ? [element("span", { className: "losses", text: lossWords(hit) })] : []),
       ...(hit.reason ? [element("span", { className: "reason", text: hit.reason })] : []),
     );
   }
@@ -596,11 +633,6 @@
     return element("section", {}, element("h3", { text: title }), ...children);
   }
 
-  const LEFT_OUT = {
-    evat_: "over the destination's limits",
-    evmt_: "not a number, or over the destination's limits",
-  };
-  const NOT_OF_THE_EVENT = ["event", "endpoint_id", "timestamp", "gtmcb", "token"];
   // The shortest that any destination cuts a user attribute to.
   const SHORTEST_CUT = 100;
 
@@ -626,25 +658,22 @@
     return values;
   }
 
-  /** Return in words what a destination got instead of a parameter's values; nothing if it got them. */
-  function difference(name, values, got, hit) {
+  /** Return in words what a destination got instead of the values that were not left out; nothing if it got them. */
+  function difference(name, values, got) {
     const prefix = name.slice(0, 5);
     if (!got.has(name)) {
-      if (!["evat_", "evmt_", "usat_"].includes(prefix)) {
-        return "Not delivered: not a parameter that the endpoint knows";
-      }
-      if (name.length === 5 || !values.some(Boolean)) return "Not delivered: empty";
-      const list = `${hit.access ?? "anonymous"}_user_attributes`;
-      return `Not delivered: ${LEFT_OUT[prefix] ?? `not permitted by ${list}, or over the destination's limits`}`;
+      if (!["evat_", "evmt_", "usat_"].includes(prefix)) return "";
+      return prefix === "usat_"
+        ? "Not delivered: the user attributes of its endpoint are more than the destination takes"
+        : "Not delivered";
     }
     const sentOn = got.get(name);
     const metric = prefix === "evmt_";
     // Customer Profiles takes one text: several values are joined.
     const one = sentOn.length === 1 && values.length > 1 ? [values.join(", ")] : values;
-    const filled = one.filter((value) => value !== "");
     if (
-      sentOn.length === filled.length &&
-      sentOn.every((value, at) => (metric ? value === Number(filled[at]) : String(value) === filled[at]))
+      sentOn.length === one.length &&
+      sentOn.every((value, at) => (metric ? value === Number(one[at]) : String(value) === one[at]))
     ) {
       return "";
     }
@@ -660,12 +689,23 @@
     return `Sent on as ${text}${why}`;
   }
 
-  /** Return what the destinations got instead of a parameter's values, each with those of them that did. */
-  function differences(name, values, places, hit) {
-    if (NOT_OF_THE_EVENT.includes(name)) return [];
+  /** Return why a destination got a parameter otherwise than it was sent, or not at all; nothing if it got it. */
+  function divergence(parameters, at, losses, got) {
+    const [name] = parameters[at];
+    const loss = losses[at];
+    if (loss && loss !== CUT) return `Left out: ${LOSSES[loss][1]}`;
+    // Of a user attribute with several values they are compared once, beside the last.
+    const isKept = ([other], place) => other === name && (losses[place] ?? CUT) === CUT;
+    const values = parameters.filter(isKept).map(([, value]) => value);
+    const words = got && parameters.findLastIndex(isKept) === at ? difference(name, values, got) : "";
+    return words || (loss ? LOSSES[loss][1] : "");
+  }
+
+  /** Return each divergence of a parameter with the destinations that it concerns. */
+  function divergences(parameters, at, places) {
     const kinds = new Map(); // by the words
-    for (const [kind, got] of places) {
-      const words = difference(name, values, got, hit);
+    for (const { kind, losses, got } of places) {
+      const words = divergence(parameters, at, losses, got);
       kinds.set(words, [...(kinds.get(words) ?? []), shortName(kind)]);
     }
     kinds.delete("");
@@ -675,30 +715,21 @@
   /** Return an event's parameters as the tag sent them, and what was sent on where that is something else. */
   function parameterTable(hit, parameters, index) {
     const places = Object.entries(hit.deliveries)
-      .map(([kind, delivery]) => [kind, gotAt(delivery, index)])
-      .filter(([, got]) => got);
+      .map(([kind, delivery]) => ({ kind, losses: delivery.losses[index], got: gotAt(delivery, index) }))
+      .filter(({ losses, got }) => losses || got)
+      .map((place) => ({ ...place, losses: place.losses ?? {} }));
     const body = element("tbody");
     const note = (text) => element("span", { className: "left-out", text });
     parameters.forEach(([name, value], at) => {
-      const same = parameters.filter(([other]) => other === name);
-      const last = parameters.findLastIndex(([other]) => other === name) === at;
-      // In a query the last one counts; a body gives a user attribute several values.
-      const joined = hit.method === "POST" && name.startsWith("usat_");
-      const overruled = same.length > 1 && !joined && !last;
-      const values = joined ? same.map(([, each]) => each) : [value];
-      const notes = !places.length || (joined && !last)
-        ? []
-        : overruled
-          ? ["Not delivered: it is repeated, and the last one counts"]
-          : differences(name, values, places, hit);
+      const notes = divergences(parameters, at, places);
       body.append(
         element("tr", {}, element("th", { scope: "row", text: name }), element("td", { text: value }, ...notes.map(note))),
       );
     });
     const sent = new Set(parameters.map(([name]) => name));
     const others = new Map(); // what came with the endpoint, of its other events
-    for (const [, got] of places) {
-      for (const [name, values] of got) {
+    for (const { got } of places) {
+      for (const [name, values] of got ?? []) {
         if (name.startsWith("usat_") && !sent.has(name)) others.set(name, values.join(", "));
       }
     }
@@ -801,6 +832,8 @@
     foreign_endpoint:
       "The token names another endpoint than the event does. A visitor may write to the endpoint that the token names, and to no other.",
     malformed: "The message could not be read as an event.",
+    unset:
+      "The event's type or its endpoint ID is a word that Tag Manager writes for a variable without a value, or white space. Visitors without an ID must not become one customer.",
     reserved_event_type: "The destination keeps this event type for its own events.",
     too_large: "The event alone is larger than the destination takes.",
     refused: "The destination refused the event for good.",

@@ -15,6 +15,7 @@ from local.destination import Answered, Behaviour, Event, Exposition, Outcome
 from local.journal import Journal
 from local.profiles import ObjectType, ProfilesServer
 from local.putevents import PutEventsServer
+from local.rules import Rules
 from local.serve import serving
 from local.streams import KinesisServer
 from tests.browser.endpoint import TOKEN, Endpoint, standing_in
@@ -69,6 +70,20 @@ class Pipeline:
         )
 
 
+def rules(kind: str) -> Rules:
+    """Return the rules of a function that lets anonymous visitors change two user attributes."""
+    return Rules.of(
+        {
+            "DESTINATION": kind,
+            "ANONYMOUS_USER_ATTRIBUTES": '["plan", "tags"]',
+            "AUTHENTICATED_USER_ATTRIBUTES": '["plan", "city"]',
+            "ALLOWED_ORIGINS": '"*"',
+            "ACCEPT_CLIENT_TIMESTAMP": "false",
+            "UNSET_VALUES": '["undefined", "null"]',
+        }
+    )
+
+
 @contextmanager
 def console(
     endpoint_url: str | None,
@@ -84,7 +99,11 @@ def console(
     if fanned_out:
         object_types = [ObjectType.from_properties(PROPERTIES)]
         others = [KinesisServer(observer=journal), ProfilesServer(object_types, observer=journal)]
-        journal.destinations_known({server.kind: server.title for server in (*others, putevents)})
+    servers = (*others, putevents)
+    journal.destinations_known(
+        {server.kind: server.title for server in servers},
+        {server.kind: rules(server.kind) for server in servers},
+    )
     app = create_app(
         journal,
         [*others, putevents],
@@ -562,13 +581,20 @@ def test_a_list_of_events_is_one_hit(shown: Page, pipeline: Pipeline) -> None:
 
 SENT = (
     "event=purchase&endpoint_id=ep-1&evat_cup=Espresso&evat_empty=&evmt_price=abc&evmt_n=3"
-    "&usat_plan=gold&usat_city=Graz&utm_source=x&gtmcb=1&timestamp=2"
+    "&usat_plan=gold&usat_city=Graz&usat_tags=undefined&utm_source=x&gtmcb=1&timestamp=2&evat_=1"
 )
 LEFT_OUT = {
     "evat_empty": "empty",
     "evmt_price": "not a number",
-    "usat_city": "not permitted",
-    "utm_source": "not a parameter",
+    "usat_city": "anonymous_user_attributes does not name it",
+    "usat_tags": "a word that stands for a variable without a value",
+    "utm_source": "not a parameter that the endpoint knows",
+    "timestamp": "accept_client_timestamp is not set",
+    "evat_": "nothing follows evat_",
+}
+LEFT_OUT_IN_SHORT = {
+    *("empty", "no name", "not a number", "not permitted"),
+    *("timestamp not accepted", "unknown", "unset"),
 }
 
 
@@ -576,18 +602,21 @@ def expect_left_out(row: Any) -> None:
     marked = row.locator("tr:has(.left-out)")
     expect(marked.locator("th")).to_have_text(list(LEFT_OUT))
     expect(marked.locator(".left-out")).to_contain_text(
-        [f"Not delivered: {why}" for why in LEFT_OUT.values()]
+        [f"Left out: {why}" for why in LEFT_OUT.values()]
     )
+    # And the row says so without being opened.
+    count, reasons = row.locator("summary .losses").inner_text().split(": ")
+    assert (count, set(reasons.split(", "))) == ("7 left out", LEFT_OUT_IN_SHORT)
 
 
-def test_what_was_left_out_is_marked_once_the_destination_has_the_event(
+def test_what_is_left_out_is_marked_before_the_destination_has_the_event_and_after(
     shown: Page, pipeline: Pipeline
 ) -> None:
     pipeline.request(SENT, event_id="m-1")
     row = shown.locator(".hit")
     row.locator("summary").click()
     expect(row.locator(".sheet")).to_contain_text("Nothing yet")
-    expect(row.locator(".left-out")).to_have_count(0)
+    expect_left_out(row)
     endpoint = {"User": {"UserAttributes": {"plan": ["gold"]}}}
     event = {"EventType": "purchase", "Timestamp": TIME, "Attributes": {"cup": "Espresso"}}
     events = {"m-1": event | {"Metrics": {"n": 3}}}
@@ -595,7 +624,62 @@ def test_what_was_left_out_is_marked_once_the_destination_has_the_event(
         f"{pipeline.url}/v1/apps/local/events",
         json={"BatchItem": {"ep-1": {"Endpoint": endpoint, "Events": events}}},
     )
+    expect(row).to_contain_text("Delivered")
     expect_left_out(row)
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("evat_a=1&evmt_n=%C2%A019.99%0A&usat_plan=gold&gtmcb=undefined", None),
+        ("evat_a=undefined", "1 left out: unset"),
+        ("evat_a=&evat_b=&utm=1", "3 left out: 2 empty, unknown"),
+        (f"evat_a={'x' * 201}", "1 cut: too long"),
+        (f"evat_a={'x' * 201}&evmt_n=2,000.00", "1 left out: not a number; 1 cut: too long"),
+        (f"evat_{'n' * 51}=1&evat_a=1&evat_a=2", "2 left out: name too long, repeated"),
+        ("evat_a=<b>&<b>=1", "1 left out: unknown"),
+    ],
+)
+def test_a_row_says_how_many_parameters_are_left_out_or_cut_and_why(
+    shown: Page, pipeline: Pipeline, query: str, words: str | None
+) -> None:
+    pipeline.request(f"event=e&endpoint_id=ep-1&{query}", event_id="m-1")
+    row = shown.locator(".hit")
+    expect(row).to_have_count(1)
+    losses = row.locator("summary .losses")
+    if words is None:
+        expect(losses).to_have_count(0)
+        return
+    expect(losses).to_have_text(words)
+    # Amber, and on a phone as well.
+    amber = shown.evaluate(
+        """() => {
+            const probe = document.body.appendChild(document.createElement("i"));
+            probe.style.color = "var(--warn)";
+            const color = getComputedStyle(probe).color;
+            probe.remove();
+            return color;
+        }"""
+    )
+    assert losses.evaluate("mark => getComputedStyle(mark).color") == amber
+    for width in (360, 1280):
+        shown.set_viewport_size({"width": width, "height": 740})
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+        expect(losses).to_be_visible()
+
+
+def test_an_authenticated_visitors_user_attributes_are_judged_as_such(
+    shown: Page, pipeline: Pipeline
+) -> None:
+    query = "event=e&endpoint_id=ep-1&usat_city=Graz&usat_tags=x&token=***"
+    pipeline.request(query, event_id="m-1", path="/events/authenticated")
+    row = shown.locator(".hit")
+    expect(row.locator("summary .losses")).to_have_text("1 left out: not permitted")
+    row.locator("summary").click()
+    expect(notes(row, "usat_tags")).to_have_text(
+        "Left out: authenticated_user_attributes does not name it"
+    )
+    expect(row.locator(".left-out")).to_have_count(1)
 
 
 def deliver_together(pipeline: Pipeline, events: list[str], **user_attributes: list[str]) -> None:
@@ -647,9 +731,7 @@ def test_a_value_that_was_cut_and_one_that_is_repeated_are_explained(
     expect(notes(row, "evat_note")).to_have_text(
         "Sent on cut to 200 characters, as many as the destination takes"
     )
-    expect(notes(row, "evmt_n")).to_have_text(
-        ["Not delivered: it is repeated, and the last one counts"]
-    )
+    expect(notes(row, "evmt_n")).to_have_text(["Left out: it is repeated, and the last one counts"])
     expect(row.locator(".left-out")).to_have_count(2)
 
 
@@ -807,8 +889,7 @@ def test_what_one_destination_got_otherwise_is_said_of_that_one(
     row.locator("> summary").click()
     expect(notes(row, "usat_plan")).to_contain_text("Customer Profiles: Sent on as gold")
     expect(notes(row, "usat_city")).to_have_text(
-        "Not delivered: not permitted by anonymous_user_attributes, or over the destination's "
-        "limits"
+        "Left out: anonymous_user_attributes does not name it"
     )
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
+from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector

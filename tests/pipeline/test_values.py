@@ -42,8 +42,8 @@ HOSTILE = {
     "envelope": "x\nv=1&time=0&access=authenticated",
     "spaces": "  around  ",
     "punctuation": "!*'();:@&=+$,/?#[]-._~|^`<>{}",
-    "null": "Null",
-    "undefined": "undefined ",
+    "almost null": "Null",
+    "almost undefined": "undefined ",
     "zero": "0",
     "false": "false",
 }

@@ -127,6 +127,7 @@ def test_a_hit_waits_and_is_delivered(journal: Journal) -> None:
                 "reason": "",
             }
         },
+        "losses": {},
         "reason": "",
     }
 
