@@ -312,7 +312,7 @@ def problem_of(status: int) -> RetryReason | None:
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
         document = json.loads(body)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return document if isinstance(document, dict) else None
 
