@@ -122,12 +122,12 @@ class CustomerProfiles(BatchService[Entry]):
 
     def encode(self, event: Event, counts: Counter[str]) -> Entry:
         """See :meth:`BatchService.encode`."""
-        user = User.of(
-            event.endpoint_id,
-            event.time,
-            event.user_id,
-            {name: _one_value(values, counts) for name, values in event.user_attributes.items()},
-        )
+        user = None
+        if event.user_id or event.user_attributes:
+            attributes = {
+                name: _one_value(values, counts) for name, values in event.user_attributes.items()
+            }
+            user = User.of(event.endpoint_id, event.time, event.user_id, attributes)
         text = record.without_user(event)
         size = len(text) + _USER_CHARACTERS
         return Entry(event.id, event.endpoint_id, event.time, text.encode(), size, user)
