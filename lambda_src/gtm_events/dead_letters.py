@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from gtm_events.aws import Call, Client, Endpoint
 from gtm_events.json_values import objects_of, text_of
 from gtm_events.outcome import RetryReason
+from gtm_events.record import to_json
 from gtm_events.sending import MAX_CODE, CallFailed
 
 if TYPE_CHECKING:
@@ -171,7 +171,8 @@ class DeadLetterQueue:
         if last_start.remaining() <= 0:
             return _not_taken(batch, RetryReason.OUT_OF_TIME)
         entries = [{"Id": str(index), **letter.entry()[0]} for index, letter in enumerate(batch)]
-        body = json.dumps({"QueueUrl": self._queue_url, "Entries": entries}).encode()
+        # Not escaped: the request could be several times as large as what SQS counts.
+        body = to_json({"QueueUrl": self._queue_url, "Entries": entries}).encode()
         try:
             answer = self._client.send(Call(body, headers=_HEADERS)).json()
         except CallFailed as error:

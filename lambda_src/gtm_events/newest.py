@@ -41,10 +41,8 @@ class User:
     members: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(
-        cls, endpoint_id: str, time: int, user_id: str, attributes: Mapping[str, Any]
-    ) -> User | None:
-        """Return what an event says of its user, ``None`` if that is nothing.
+    def of(cls, endpoint_id: str, time: int, user_id: str, attributes: Mapping[str, Any]) -> User:
+        """Return what an event says of its user.
 
         Args:
             endpoint_id: The event's endpoint.
@@ -52,8 +50,6 @@ class User:
             user_id: Who sent it, vouched for.
             attributes: The user attributes that it sets, each with a value that JSON has.
         """
-        if not user_id and not attributes:
-            return None
         by_name = dict(sorted(attributes.items()))
         return cls(endpoint_id, time, user_id, to_one_line(by_name).encode())
 

@@ -100,8 +100,9 @@ class Line:
     def __init__(self, pacer: Pacer, at_once: int) -> None:
         self._pacer = pacer
         self._at_once = at_once
-        self._width = float(at_once)
-        self._slowed_at = -math.inf
+        self._width = at_once
+        # Answers to what was under way when fewer were let on say nothing of that.
+        self._stale = 0
         self._waiting: set[int] = set()
         self._moved = threading.Condition()
 
@@ -128,18 +129,26 @@ class Line:
     def throttled(self) -> None:
         """Note that some entries were throttled."""
         with self._moved:
-            now = time.monotonic()
-            if now - self._slowed_at >= _SLOW_DOWN_SECONDS:
-                self._slowed_at = now
-                self._width = max(1.0, self._width / 2)
+            if self._stale > 0:
+                self._stale -= 1
+            else:
+                self._stale = self._width
+                self._width = max(1, self._width // 2)
 
     def answered(self) -> None:
         """Note that no entry of a further request was throttled."""
         with self._moved:
-            self._width = min(float(self._at_once), self._width + 1)
+            self._width = min(self._at_once, self._width + 1)
             self._moved.notify_all()
 
+    def is_full(self) -> bool:
+        """Return whether those in the line need all there is: nothing new should begin."""
+        with self._moved:
+            return len(self._waiting) >= self._allowed()
+
     def _is_in_front(self, number: int) -> bool:
+        return sum(other < number for other in self._waiting) < self._allowed()
+
+    def _allowed(self) -> int:
         usable = max(_LEAST_AT_ONCE, math.ceil(self._pacer.rate * _CALL_SECONDS))
-        older = sum(other < number for other in self._waiting)
-        return older < min(usable, self._width)
+        return min(usable, self._width)

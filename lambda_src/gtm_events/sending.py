@@ -135,10 +135,12 @@ class Packed(Generic[E]):
         entries: The entries, oldest first.
         after: Numbers of the requests, counted from 0 in the order in which they are given to the
             sender, that must be settled before this one is sent. Each is lower than its own.
+        overtaken: Whether later requests may begin while this one waits for others.
     """
 
     entries: Sequence[E]
     after: Collection[int] = ()
+    overtaken: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,14 +252,18 @@ class _Run(Generic[E]):
         """Return the oldest part that may begin, ``None`` if none may now.
 
         Args:
-            room: Bytes that may be under way besides; ``None`` for any number.
+            room: Bytes that may be under way besides; ``None`` if nothing is under way.
         """
+        if room is not None and self.line.is_full():
+            return None
         for part in self._parts():
             if room is not None and part.size > room:
                 return None
-            if self.unsettled.isdisjoint(part.after):
+            if self.unsettled.isdisjoint(part.packed.after):
                 self._waiting.remove(part)
                 return part
+            if not part.packed.overtaken:
+                return None
         return None
 
     def turn(self) -> RetryReason | None:
@@ -290,7 +296,7 @@ class _Run(Generic[E]):
             if packed is None:
                 return
             size = sum(entry.size for entry in packed.entries)
-            part = _Part(self, self._read, packed.entries, packed.after, size)
+            part = _Part(self, self._read, packed, size)
             self._read += 1
             self.unsettled.add(part.number)
             self._waiting.append(part)
@@ -304,20 +310,23 @@ class _Part(Generic[E]):
     Attributes:
         run: The sending that it is a part of.
         number: Its place: the lower, the older.
-        entries: The entries.
-        after: Numbers of the parts that must be settled before this one begins.
-        size: Bytes of the entries.
+        packed: The request.
+        size: Bytes of its entries.
         outcomes: Those that are known.
         counts: Requests and throttles so far.
     """
 
     run: _Run[E]
     number: int
-    entries: Sequence[E]
-    after: Collection[int]
+    packed: Packed[E]
     size: int
     outcomes: list[Outcome] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def entries(self) -> Sequence[E]:
+        """The entries."""
+        return self.packed.entries
 
     def given_up(self, counts: Counter[str]) -> Iterator[Outcome]:
         """Yield the outcomes that are known, and that the other entries go back to the queue.

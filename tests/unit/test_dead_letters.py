@@ -11,13 +11,13 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from gtm_events import dead_letters
+from gtm_events import dead_letters, delivery
 from gtm_events.aws import Client, Endpoint
 from gtm_events.dead_letters import DeadLetter, DeadLetterQueue, NotTaken
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
 from tests.patience import HANG_SECONDS, DeadlineWhen
-from tests.unit.builders import Answered, FakeService, Response
+from tests.unit.builders import Answered, FakePinpoint, FakeService, Response, deliver, posted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -186,3 +186,69 @@ def test_a_call_that_outlasts_its_time_outs_is_not_waited_for(
     # The thread is free again, and what was not begun then is not begun now.
     assert why(queue.letters.send([letter(20)], Deadline.after(MINUTE))) == {}
     assert [len(batch) for batch in queue.batches] == [10, 1]
+
+
+MEBIBYTE = 1_048_576
+
+
+def size(entry: dict[str, Any]) -> int:
+    """Return an entry's bytes as SQS counts them."""
+    attributes = entry["MessageAttributes"].items()
+    return len(entry["MessageBody"].encode()) + sum(
+        len((name + it["DataType"] + it["StringValue"]).encode()) for name, it in attributes
+    )
+
+
+@pytest.mark.parametrize("room", [0, 1, 20, 21, 50, 60, 77, 78, 100, 2_000, 5_000])
+@pytest.mark.parametrize("character", ["x", "é", "\U0001f600"])
+def test_a_letter_always_fits(queue: Queue, room: int, character: str) -> None:
+    """A body can be as large as a message may be, and attributes count too."""
+    number = (MEBIBYTE - room) // len(character.encode())
+    rejected = letter(1, character * number, detail="é" * 2_000)
+    assert list(queue.letters.send([rejected], Deadline.after(MINUTE))) == []
+    [entry] = queue.sent()
+    assert entry["MessageBody"] == character * number
+    assert size(entry) <= MEBIBYTE
+    attributes = entry["MessageAttributes"]
+    if room >= 100:
+        assert attributes["Reason"]["StringValue"] == "malformed"
+        assert attributes["MessageId"]["StringValue"] == "id-1"
+    if room >= 5_000:
+        assert attributes["Detail"]["StringValue"] == "é" * 1_000
+    elif room >= 100:
+        assert set(attributes["Detail"]["StringValue"]) == {"é"}
+        assert size(entry) >= MEBIBYTE - 8  # all the room there is
+
+
+def test_a_batch_of_letters_is_inside_the_limit_as_sqs_counts_it(queue: Queue) -> None:
+    letters = [letter(i, "x" * 104_000, detail="é" * 1_000) for i in range(10)]
+    assert list(queue.letters.send(letters, Deadline.after(MINUTE))) == []
+    assert [len(batch) for batch in queue.batches] == [9, 1]
+    assert all(sum(map(size, batch)) <= MEBIBYTE for batch in queue.batches)
+
+
+def rejecting(bodies: list[str], queue: Queue) -> Any:
+    """Deliver to a Pinpoint that refuses events called ``bad``."""
+
+    def refuse(_endpoint_id: str, _event_id: str, event: dict[str, Any]) -> tuple[int, str]:
+        return (400, "No") if event["EventType"] == "bad" else (202, "Accepted")
+
+    letters: Any = queue.letters
+    return deliver(bodies, service=FakePinpoint(respond=refuse), dead_letters=letters)
+
+
+@pytest.mark.parametrize(("left", "whole"), [(900_000, False), (1_048_530, True)])
+def test_what_is_left_of_a_list_is_sent_whole_where_it_is_too_large(
+    queue: Queue, monkeypatch: pytest.MonkeyPatch, left: int, *, whole: bool
+) -> None:
+    """The client may have escaped less than the function does."""
+    events = [{"event": name, "endpoint_id": "ep"} for name in ("bad", "e", "bad")]
+    body = posted("json", json.dumps({"events": events}))
+    monkeypatch.setattr(delivery, "with_events", lambda *_: "x" * left)
+    batch = rejecting([body], queue)
+    assert (batch.rejected, batch.failures) == ({"refused": 1}, [])
+    [entry] = queue.sent()
+    assert entry["MessageBody"] == (body if whole else "x" * left)
+    beginning = "the whole list, for those alone are too large: " if whole else ""
+    detail = entry["MessageAttributes"]["Detail"]["StringValue"]
+    assert detail == f"{beginning}2 of 3 events: 400 No"

@@ -177,11 +177,12 @@ class BatchDestination(Generic[E]):
                     entries.append(entry)
             encoded.append(entries)
         service.complete(chain.from_iterable(encoded), counts)
-        for entries in encoded:
-            for entry in entries:
-                if entry.size > service.max_entry_bytes:
-                    yield self._too_large(entry)
-            entries[:] = [entry for entry in entries if entry.size <= service.max_entry_bytes]
+        most = service.max_entry_bytes
+        too_large = [entry for entry in chain.from_iterable(encoded) if entry.size > most]
+        if too_large:
+            yield from map(self._too_large, too_large)
+            for entries in encoded:
+                entries[:] = [entry for entry in entries if entry.size <= most]
         size = _WINDOW_REQUESTS * service.max_entries
         requests = service.requests(list(windows(encoded, size)))
         yield from self._sender.send(requests, deadline, counts)

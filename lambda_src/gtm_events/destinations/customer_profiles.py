@@ -123,12 +123,12 @@ class CustomerProfiles(BatchService[Entry]):
 
     def encode(self, event: Event, counts: Counter[str]) -> Entry:
         """See :meth:`BatchService.encode`."""
-        user = User.of(
-            event.endpoint_id,
-            event.time,
-            event.user_id,
-            {name: _one_value(values, counts) for name, values in event.user_attributes.items()},
-        )
+        user = None
+        if event.user_id or event.user_attributes:
+            attributes = {
+                name: _one_value(values, counts) for name, values in event.user_attributes.items()
+            }
+            user = User.of(event.endpoint_id, event.time, event.user_id, attributes)
         text = record.without_user(event)
         size = len(text) + _USER_CHARACTERS
         return Entry(event.id, event.endpoint_id, event.time, text.encode(), size, user)
@@ -154,12 +154,15 @@ class CustomerProfiles(BatchService[Entry]):
         for number, window in enumerate(windows):
             # The oldest message does not wait for the others of its window.
             first = window.oldest if number == 0 and _repeats(window) else 0
-            for part in (window.entries[:first], window.entries[first:]):
+            for part, overtaken in (
+                (window.entries[:first], False),
+                (window.entries[first:], True),
+            ):
                 older, newest = order.split(part)
                 for entries in self.pack(older):
                     yield order.older(entries)
                 for entries in self.pack(newest):
-                    yield order.newest(entries)
+                    yield order.newest(entries, overtaken=overtaken)
 
     def call(self, entries: Sequence[Entry]) -> Call:
         """See :meth:`BatchService.call`."""
@@ -227,10 +230,10 @@ class _Order:
         self._note(entries)
         return Packed(entries)
 
-    def newest(self, entries: Sequence[Entry]) -> Packed[Entry]:
+    def newest(self, entries: Sequence[Entry], *, overtaken: bool) -> Packed[Entry]:
         """Return the next request, of entries that go out after all others of their endpoints."""
         before = [self._requests.get(entry.endpoint_id, ()) for entry in entries]
-        packed = Packed(entries, after=frozenset().union(*before))
+        packed = Packed(entries, after=frozenset().union(*before), overtaken=overtaken)
         self._note(entries)
         return packed
 

@@ -116,7 +116,9 @@ class Pinpoint(BatchService[Entry]):
             fields["Metrics"] = event.metrics
         encoded = _member(event.id, fields)
         size = len(encoded) + len(_json(event.endpoint_id)) + _OVERHEAD_BYTES
-        user = User.of(event.endpoint_id, event.time, event.user_id, event.user_attributes)
+        user = None
+        if event.user_id or event.user_attributes:
+            user = User.of(event.endpoint_id, event.time, event.user_id, event.user_attributes)
         return Entry(event.id, event.endpoint_id, encoded, size, user)
 
     def complete(self, entries: Iterable[Entry], counts: Counter[str]) -> None:
@@ -274,17 +276,17 @@ _OVERHEAD_BYTES: Final = _REQUEST_BYTES + _ENDPOINT_ITEM_BYTES + 1
 
 def _outcome(entry: Entry, result: Mapping[str, Any]) -> Outcome | None:
     """Return what the endpoint's result says of ``entry``, ``None`` if it says nothing."""
-    events = object_of(result.get("EventsItemResponse"))
-    about = [(object_of(events.get(entry.event_id)), Reason.REFUSED)]
-    if entry.user is not None:
+    item = object_of(object_of(result.get("EventsItemResponse")).get(entry.event_id))
+    reason = Reason.REFUSED
+    status = status_of(item.get("StatusCode"))
+    if entry.user is not None and status is not None and 200 <= status < 300:  # noqa: PLR2004
         # The event is recorded, but its user attributes go with the endpoint, which has its own
         # status.
-        endpoint = object_of(result.get("EndpointItemResponse"))
-        about.append((endpoint, Reason.USER_ATTRIBUTES_REFUSED))
-    for item, reason in about:
+        item = object_of(result.get("EndpointItemResponse"))
+        reason = Reason.USER_ATTRIBUTES_REFUSED
         status = status_of(item.get("StatusCode"))
-        if status is None:
-            return None
-        if not 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
-            return by_status(entry.event_id, status, item.get("Message"), reason)
-    return Delivered(entry.event_id)
+    if status is None:
+        return None
+    if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
+        return Delivered(entry.event_id)
+    return by_status(entry.event_id, status, item.get("Message"), reason)

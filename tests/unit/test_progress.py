@@ -1,0 +1,279 @@
+"""Whatever is in a batch, an invocation that can send something settles some message whole."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from itertools import cycle, islice
+from random import Random
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gtm_events import sending
+from gtm_events.deadline import Deadline
+from gtm_events.delivery import Delivery
+from gtm_events.destinations.batching import BatchDestination
+from gtm_events.pacing import Pacer
+from gtm_events.policy import AccessPolicy
+from tests.unit.builders import Answered, FakeDeadLetters, message_id, posted
+from tests.unit.services import SERVICES, BatchFake, FakeCustomerProfiles, FakePinpointEvents
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from gtm_events.event import Event
+    from tests.unit.services import Verdict
+
+every_service = pytest.mark.parametrize(
+    "kind_of_service", SERVICES, ids=lambda service: service.name
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+
+
+class Budget(Pacer):
+    """A quota after which the invocation's time is up, whatever the clock says."""
+
+    def __init__(self, requests: int) -> None:
+        super().__init__(max(1.0, requests / 50))  # an invocation has some 50 seconds for them
+        self._left = requests
+
+    def acquire(self, deadline: Deadline) -> bool:
+        with self._lock:
+            self._left -= 1
+            return self._left >= 0 and deadline.remaining() > 0
+
+
+def received(
+    service: BatchFake, messages: dict[str, str], budget: int, letters: FakeDeadLetters
+) -> list[str]:
+    """Deliver the messages with so many requests; return the ids of those that come back."""
+    destination = service.destination()
+    assert isinstance(destination, BatchDestination)
+    destination._sender = replace(destination._sender, pacer=Budget(budget))
+    records = [
+        {"messageId": name, "body": body, "attributes": {"SentTimestamp": str(number)}}
+        for number, (name, body) in enumerate(messages.items())
+    ]
+    Random(budget).shuffle(records)  # noqa: S311 - SQS hands them out in no order
+    batch = Delivery(
+        destination=destination,
+        dead_letters=letters,
+        policy=AccessPolicy(anonymous=None),
+        accept_client_timestamp=True,
+    ).deliver(records, Deadline.after(600))
+    assert batch.problems == []
+    assert set(batch.retried) <= {"out_of_time", "throttled"}
+    return batch.failures
+
+
+def receives(service: BatchFake, bodies: Sequence[str], budget: int) -> int:
+    """Return how many receives settle everything; assert that each of them settles something."""
+    messages = {message_id(number): body for number, body in enumerate(bodies)}
+    letters, count = FakeDeadLetters(), 0
+    while messages:
+        count += 1
+        failures = received(service, messages, budget, letters)
+        assert len(failures) < len(messages), f"receive {count} settled nothing of {len(messages)}"
+        messages = {name: messages[name] for name in messages if name in set(failures)}
+    return count
+
+
+def listed(events: Sequence[dict[str, str]]) -> str:
+    return posted("json", json.dumps({"events": events}))
+
+
+def lists(number: int, size: int, endpoint: Callable[[int, int], str]) -> list[str]:
+    """Return posted lists; ``endpoint`` names the endpoint of an event of one of them."""
+    return [
+        listed(
+            [
+                {"event": "e", "endpoint_id": endpoint(place, n), "usat_plan": f"{place}"}
+                for n in range(size)
+            ]
+        )
+        for place in range(number)
+    ]
+
+
+ENDPOINTS: dict[str, Callable[[int, int], str]] = {
+    "one endpoint each": lambda place, _: f"ep-{place}",
+    "one endpoint in all": lambda _place, _: "ep",
+    "the same endpoints in all": lambda _, n: f"ep-{n}",
+    "an endpoint each event": lambda place, n: f"ep-{place}-{n}",
+    "one endpoint in all beside others": lambda place, n: f"ep-{place}-{n}" if n else "ep",
+}
+
+
+def needed(service: BatchFake, bodies: Sequence[str]) -> int:
+    """Return how many requests the largest of the messages takes when it is alone."""
+    largest = max(bodies, key=len)
+    alone = type(service)(service.decide)
+    assert not received(alone, {message_id(0): largest}, 1_000, FakeDeadLetters())
+    return len(alone.requests)
+
+
+@every_service
+@pytest.mark.parametrize("size", [1, 7, 20, 100])
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_what_one_message_needs_settles_one(
+    kind_of_service: type[BatchFake], size: int, endpoint: Callable[[int, int], str]
+) -> None:
+    bodies = lists(12, size, endpoint)
+    service = kind_of_service()
+    assert receives(service, bodies, needed(service, bodies)) <= 12
+
+
+@every_service
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_a_backlog_of_lists_is_settled_in_as_many_receives_as_its_requests_take(
+    kind_of_service: type[BatchFake], endpoint: Callable[[int, int], str]
+) -> None:
+    """Of 4,302 lists of 20 none was settled in ten receives at Customer Profiles."""
+    bodies = lists(150, 20, endpoint)
+    whole = kind_of_service()
+    assert not received(whole, dict(enumerate_ids(bodies)), 100_000, FakeDeadLetters())
+    budget = max(25, len(whole.requests) // 3)
+    # What is under way at the end, and the last window of Customer Profiles, is sent again.
+    again = 32 + 17 if kind_of_service is FakeCustomerProfiles else 0
+    most = -(-len(whole.requests) // (budget - again)) + 1
+    assert receives(kind_of_service(), bodies, budget) <= most
+
+
+def enumerate_ids(bodies: Sequence[str]) -> list[tuple[str, str]]:
+    return [(message_id(number), body) for number, body in enumerate(bodies)]
+
+
+@every_service
+def test_lists_of_all_sizes_among_single_events(kind_of_service: type[BatchFake]) -> None:
+    sizes = list(islice(cycle([1, 100, 3, 50, 1, 20, 99]), 40))
+    bodies = [
+        listed([{"event": "e", "endpoint_id": f"ep-{n % 5}"} for n in range(size)])
+        for size in sizes
+    ]
+    service = kind_of_service()
+    assert receives(service, bodies, needed(service, bodies)) <= 40
+
+
+@every_service
+@pytest.mark.parametrize("smallest", [False, True], ids=["oldest largest", "oldest smallest"])
+def test_where_bytes_are_the_limit_the_oldest_is_not_scattered(
+    kind_of_service: type[BatchFake], *, smallest: bool
+) -> None:
+    """The largest go first into requests, but not before the oldest message."""
+    sizes = [200_000, 90_000, 30_000, 150_000] * 3
+    sizes.sort(reverse=not smallest)
+    bodies = [
+        listed([{"event": "e" * size, "endpoint_id": f"{i}"}, {"event": "e", "endpoint_id": "p"}])
+        for i, size in enumerate(sizes)
+    ]
+    service = kind_of_service()
+    assert receives(service, bodies, needed(service, bodies)) <= len(bodies)
+
+
+@every_service
+@pytest.mark.parametrize("whole", [False, True], ids=["entries", "requests"])
+def test_throttling_does_not_keep_everything_half_done(
+    kind_of_service: type[BatchFake], *, whole: bool
+) -> None:
+    """Every second is throttled: what was begun is finished before more is begun."""
+    random = Random(1)  # noqa: S311 - not for cryptography
+
+    def throttle(_: Event) -> Verdict:
+        if random.random() < 1 / 2:
+            if whole:
+                raise kind_of_service.whole["throttled"]
+            return "throttled"
+        return "ok"
+
+    service = kind_of_service(throttle)
+    if whole or "throttled" in service.shares_fate:
+        service.decide = once_a_request(service, throttle)
+    bodies = lists(60, 20, ENDPOINTS["one endpoint each"])
+    assert receives(service, bodies, 150) <= 12
+
+
+def once_a_request(
+    service: BatchFake, decide: Callable[[Event], Verdict]
+) -> Callable[[Event], Verdict]:
+    """Decide over a request's first event only: the others are taken."""
+    decided: set[int] = set()
+
+    def once(event: Event) -> Verdict:
+        number = len(service.requests)
+        if number in decided:
+            return "ok"
+        decided.add(number)
+        return decide(event)
+
+    return once
+
+
+@pytest.mark.parametrize("kind_of_service", [FakePinpointEvents, FakeCustomerProfiles])
+def test_refused_requests_do_not_keep_everything_half_done(
+    kind_of_service: type[BatchFake],
+) -> None:
+    """An event in ten is refused with its whole request: many requests, list by list."""
+
+    def refuse(event: Event) -> Verdict:
+        if event.event_type == "bad":
+            raise Answered(400, "BadRequestException")
+        return "ok"
+
+    bodies = [
+        listed(
+            [
+                {"event": "bad" if (place + n) % 10 == 0 else "e", "endpoint_id": f"{place}-{n}"}
+                for n in range(100)
+            ]
+        )
+        for place in range(24)
+    ]
+    assert receives(kind_of_service(refuse), bodies, 200) <= 12
+
+
+@pytest.mark.parametrize("size", [2, 20])
+@pytest.mark.parametrize("budget", [17, 40, 1_000])
+def test_of_an_endpoint_the_newest_stays_though_it_is_early_in_the_batch(
+    size: int, budget: int
+) -> None:
+    """A tag may say when an event happened, so the newest may be anywhere."""
+    random = Random(size)  # noqa: S311 - not for cryptography
+    minute = 60_000
+    times = [random.randint(0, 1_000) for _ in range(60 * size)]
+    events = [
+        {
+            "event": f"{time}",
+            "endpoint_id": f"ep-{n % 7}",
+            "timestamp": str(1_795_000_000_000 - minute * (1_000 - time)),
+        }
+        for n, time in enumerate(times)
+    ]
+    bodies = [listed(events[start : start + size]) for start in range(0, len(events), size)]
+    service = FakeCustomerProfiles()
+    if budget == 1_000:
+        assert receives(service, bodies, budget) == 1
+        stays = {
+            event.endpoint_id: int(event.event_type)
+            for entries in service.entries
+            for [event] in entries
+        }
+        assert stays == {
+            f"ep-{n}": max(int(e["event"]) for e in events if e["endpoint_id"] == f"ep-{n}")
+            for n in range(7)
+        }
+        # What comes after the newest makes it go out once more, and costs a few requests.
+        assert len(service.requests) <= 1.3 * len(events) / 10 + 3
+    else:
+        receives(service, bodies, budget)
+
+
+def test_ordinary_events_take_no_request_more() -> None:
+    service = FakeCustomerProfiles()
+    bodies = [listed([{"event": "e", "endpoint_id": f"ep-{n}"}]) for n in range(1_000)]
+    assert receives(service, bodies, 1_000) == 1
+    assert len(service.requests) == 100
