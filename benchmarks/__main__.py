@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure the function, the endpoint and the app on this machine. "
-        "Takes about six minutes.",
+        "Takes about ten minutes.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer runs, less certain figures")
     parser.add_argument("--write", action="store_true", help="keep the table in RESULTS.md")
