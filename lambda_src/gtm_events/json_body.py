@@ -138,8 +138,8 @@ def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
     parameters: Parameters = []
     try:
         for name, value in event.items():
-            if type(value) is str:
-                parameters.append((name, value))
+            if isinstance(value, str):
+                parameters.append((name, str(value)))
             else:
                 parameters.extend((name, text) for text in _texts(name, value))
     except RecursionError:
