@@ -15,7 +15,7 @@ _RECOVERY_REQUESTS = 20
 _SLOW_DOWN_SECONDS = 1.0
 # So long a call may take, and the quota is used all the same.
 _CALL_SECONDS = 0.25
-_LEAST_AT_ONCE = 4
+_LEAST_AT_ONCE = 2
 
 
 class Pacer:

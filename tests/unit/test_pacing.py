@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gtm_events import pacing
 from gtm_events.deadline import Deadline
-from gtm_events.pacing import Pacer
+from gtm_events.pacing import Line, Pacer
 
 
 class Clock:
@@ -116,3 +116,55 @@ def test_a_turn_after_the_deadline_is_not_waited_for(clock: Clock) -> None:
     # The turn that was not taken is still there.
     assert pacer.acquire(Deadline(clock.now + 1.5))
     assert clock.now == before + 1
+
+
+NOW = Deadline(0)  # long ago: whoever has to wait does not
+
+
+def line(rate: float = 1_000, at_once: int = 8, waiting: int = 8) -> Line:
+    """Return a line in which that many wait."""
+    found = Line(Pacer(rate), at_once)
+    for number in range(waiting):
+        found.wait(number, NOW)
+    return found
+
+
+def going_on(waiting: Line) -> list[int]:
+    return [number for number in range(8) if waiting.wait(number, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [(1, 2), (8, 2), (15, 4), (20, 5), (1_000, 8)],  # a quarter of a second's requests
+)
+def test_the_oldest_go_on_as_many_as_the_rate_can_use(rate: float, expected: int) -> None:
+    waiting = line(rate)
+    assert going_on(waiting) == list(range(expected))
+    assert waiting.is_full()
+
+
+def test_when_one_leaves_the_next_goes_on() -> None:
+    waiting = line(15)
+    waiting.leave(1)
+    waiting.leave(1)  # or who was never there
+    assert waiting.wait(4, NOW)
+    assert not waiting.wait(5, NOW)
+
+
+def test_while_entries_are_throttled_fewer_go_on_and_then_more_again() -> None:
+    waiting = line()
+    waiting.throttled()
+    assert going_on(waiting) == [0, 1, 2, 3]
+    for _ in range(8):  # those that were under way
+        waiting.throttled()
+    assert going_on(waiting) == [0, 1, 2, 3]
+    for _ in range(20):
+        waiting.throttled()
+    assert going_on(waiting) == [0]  # never none
+    waiting.answered()
+    assert going_on(waiting) == [0, 1]
+
+
+def test_a_line_that_is_not_full_lets_others_begin() -> None:
+    assert not line(15, waiting=3).is_full()
+    assert line(15, waiting=4).is_full()
