@@ -15,14 +15,13 @@ from html import escape
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
-from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.responses import (
     FileResponse,
     HTMLResponse,
@@ -34,6 +33,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.destination import EscapedJSONResponse
+from local.guard import LoopbackOnly, check_own_page
 from local.streams import StreamServer, json_route
 
 if TYPE_CHECKING:
@@ -59,9 +59,6 @@ _CONSOLE_POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
     "img-src 'self' http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-# A name that resolves to this machine must not make the console readable to any site (DNS
-# rebinding).
-_HOSTS: Final = ("127.0.0.1", "localhost")
 
 _COALESCE_SECONDS: Final = 0.1
 _HEARTBEAT_SECONDS: Final = 10.0
@@ -174,7 +171,7 @@ def create_app(
             _token_route(journal, mint),
             *_routes(servers),
         ],
-        middleware=[Middleware(TrustedHostMiddleware, allowed_hosts=_HOSTS, www_redirect=False)],
+        middleware=[Middleware(LoopbackOnly)],
     )
 
 
@@ -310,7 +307,7 @@ def _told(servers: Sequence[DestinationServer], kind: str) -> dict[str, Any]:
 
 def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) -> Route:
     async def token(request: Request) -> Response:
-        _check_same_origin(request)
+        check_own_page(request)
         if mint is None or journal.authenticated_endpoint_url is None:
             raise HTTPException(
                 HTTPStatus.NOT_FOUND,
@@ -324,24 +321,6 @@ def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) ->
         return EscapedJSONResponse({"token": minted}, headers={"Cache-Control": "no-store"})
 
     return Route("/api/token", token, methods=["POST"])
-
-
-def _check_same_origin(request: Request) -> None:
-    """Refuse what another site's page sends.
-
-    It could not read the answer, but a token is nothing to hand out on trust in that alone.
-    """
-    site = request.headers.get("sec-fetch-site", "same-origin")
-    origin = request.headers.get("origin")
-    if site != "same-origin" or (
-        origin is not None and urlsplit(origin).netloc != request.headers.get("host")
-    ):
-        raise HTTPException(HTTPStatus.FORBIDDEN, "Only the console's own page may ask for tokens")
-    # The one kind of body for which a browser asks first when another site's page sends it.
-    if request.headers.get("content-type") != "application/json":
-        raise HTTPException(
-            HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be sent as application/json"
-        )
 
 
 def _message(event_id: str, document: dict[str, Any]) -> str:

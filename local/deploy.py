@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
+    from local.signature import Access
+
 DEFAULT_ACCOUNT: Final = "000000000000"
 DEFAULT_REGION: Final = "us-east-1"
 """Where a stack goes that does not name its environment."""
@@ -180,7 +182,7 @@ def _assets(directory: Path, file: str, resolve: Callable[[str], str]) -> list[A
 
 
 @cache
-def client(service: str, endpoint_url: str, account: str, region: str) -> Any:
+def client(service: str, access: Access, account: str, region: str) -> Any:
     """Return the boto3 client for ``account`` (12 digits) and ``region`` in the emulator.
 
     The machine's own AWS credentials and settings are left out of it.
@@ -188,22 +190,22 @@ def client(service: str, endpoint_url: str, account: str, region: str) -> Any:
     session: Any = boto3.session.Session()  # its types know only literal service names
     return session.client(
         service,
-        endpoint_url=endpoint_url,
+        endpoint_url=access.url,
         region_name=region,
         aws_access_key_id=account,  # MiniStack takes a 12-digit key for the account's number
-        aws_secret_access_key="local",  # noqa: S106 - the emulator checks no signatures
+        aws_secret_access_key=access.secret,
         config=Config(
             proxies={}, retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30
         ),
     )
 
 
-def deploy(assembly: Assembly, endpoint_url: str, *, timeout: float = 60.0) -> dict[str, str]:
-    """Create the stack in the emulator at ``endpoint_url``, and wait for it.
+def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict[str, str]:
+    """Create the stack in the emulator, and wait for it.
 
     Args:
         assembly: What to deploy.
-        endpoint_url: The emulator.
+        access: To the emulator.
         timeout: In seconds.
 
     Returns:
@@ -213,14 +215,14 @@ def deploy(assembly: Assembly, endpoint_url: str, *, timeout: float = 60.0) -> d
         DeploymentError: The template was refused, a resource failed, or time is up.
     """
     deadline = time.monotonic() + timeout
-    environment = (endpoint_url, assembly.account, assembly.region)
+    environment = (access, assembly.account, assembly.region)
     _bootstrap(assembly, environment)
     cloudformation = client("cloudformation", *environment)
     location = urlsplit(assembly.template_url)
     try:
         cloudformation.create_stack(
             StackName=assembly.stack,
-            TemplateURL=f"{endpoint_url}/{location.netloc}{location.path}",
+            TemplateURL=f"{access.url}/{location.netloc}{location.path}",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
         )
     except ClientError as error:
@@ -242,7 +244,7 @@ def deploy(assembly: Assembly, endpoint_url: str, *, timeout: float = 60.0) -> d
         time.sleep(_POLL_SECONDS)
 
 
-def _bootstrap(assembly: Assembly, environment: tuple[str, str, str]) -> None:
+def _bootstrap(assembly: Assembly, environment: tuple[Access, str, str]) -> None:
     """Create what ``cdk bootstrap`` would have left, if it is not there, and upload the assets."""
     client("ssm", *environment).put_parameter(
         Name=assembly.bootstrap_parameter,

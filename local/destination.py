@@ -26,10 +26,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple, Protocol
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from local.guard import LoopbackOnly, check_own_page
 from local.model import RequestRefused, text
 from local.signature import signature_fault
 
@@ -480,6 +482,7 @@ class DestinationServer(ABC):
 
     async def _control(self, request: Request) -> Response:
         if request.method == "PUT":
+            check_own_page(request)
             try:
                 self.behaviour = Behaviour.from_json(await request.json())
             except ValueError as error:
@@ -500,7 +503,9 @@ class DestinationServer(ABC):
 
     def app(self) -> Starlette:
         """Return an application of this server alone, its control at ``/control``."""
-        return Starlette(routes=[*self.routes, self.control_route()])
+        return Starlette(
+            routes=[*self.routes, self.control_route()], middleware=[Middleware(LoopbackOnly)]
+        )
 
     # Records ----------------------------------------------------------------------------------
 
@@ -538,6 +543,10 @@ class DestinationServer(ABC):
         """
         received = time.time()
         body = await self._read(request)
+        if stranger := self._stranger(request, body):
+            with self._lock:
+                self._counts.statuses[stranger.status] += 1
+            return self._error(stranger)
         turn = self._take_turn()
         if turn.told.behaviour.latency_ms:
             await asyncio.sleep(turn.told.behaviour.latency_ms / 1000)
@@ -545,7 +554,6 @@ class DestinationServer(ABC):
         try:
             if turn.refusal:
                 raise turn.refusal
-            self._check_signature(request, body)
             if body is None:
                 raise self._too_large()
             document = self._parse(request, body)
@@ -588,12 +596,19 @@ class DestinationServer(ABC):
                 break
         return b"".join(chunks) if size <= self.request_bytes else None
 
-    def _check_signature(self, request: Request, body: bytes | None) -> None:
-        if self.signing_secret is None or body is None:
-            return
-        fault = signature_fault(request, body, self.service, self.signing_secret)
-        if fault:
-            raise RequestRefused(HTTPStatus.FORBIDDEN, fault, "InvalidSignatureException")
+    def _stranger(self, request: Request, body: bytes | None) -> RequestRefused | None:
+        """Return the refusal of a request that the secret has not signed.
+
+        It takes no turn, and nothing of it is kept or shown: whoever sent it changes nothing.
+        """
+        if self.signing_secret is None:
+            return None
+        if body is None:  # not kept, so that its signature cannot be checked
+            return self._too_large()
+        fault = signature_fault(request, body, self.signing_secret, service=self.service)
+        if fault is None:
+            return None
+        return RequestRefused(HTTPStatus.FORBIDDEN, fault, "InvalidSignatureException")
 
     def _take_turn(self) -> _Turn:
         """Decide, in order of arrival, what the behaviour and the quota do to a request."""

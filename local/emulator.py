@@ -68,7 +68,13 @@ Known differences that are left:
 - Kinesis, Firehose and EventBridge keep to few of their limits and to none of their quotas:
   :mod:`local.streams` stands before them. EventBridge takes events for a bus that does not exist.
 - A function runs on this machine's Python and boto3, whatever runtime the template names.
-- IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect.
+- IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect: whoever has the
+  run's secret may do everything.
+
+Strangers get nothing but the deployed APIs, under ``/_aws/execute-api/`` and a loopback host: what
+else there is needs a signature of the run's own secret (:mod:`local.guard`), which is this
+process's ``AWS_SECRET_ACCESS_KEY`` and that of the functions. MiniStack alone has no
+authentication, and allows every origin.
 
 The process reports each request that an API answered, a signed token masked, with the beginning of
 what was posted and its event's ID, as a line of JSON to the file descriptor
@@ -106,9 +112,10 @@ from ministack.core import lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import request_scope
 from ministack.services import apigateway_v1, eventbridge, lambda_svc, sns, sqs
-from ministack.services.cloudformation import provisioners
+from ministack.services.cloudformation import custom_resource, provisioners, wait_conditions
 
 from local import velocity
+from local.guard import LoopbackOnly, SignedOnly
 from local.journal import decode_envelope, event_id_of
 
 if TYPE_CHECKING:
@@ -129,6 +136,9 @@ RUN_DIRECTORY: Final = "LOCAL_EMULATOR_RUN_DIRECTORY"
 TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 """Query parameter whose value no report shows: it lets in whoever has it."""
 
+_API_PREFIX: Final = "/_aws/execute-api/"
+_CONNECTIONS: Final = "/@connections/"  # how a WebSocket API's owner reaches its clients
+_RESPONSE_PREFIX: Final = "/_ministack/cfn-response/"  # MiniStack has no name for it
 _MASK: Final = "***"
 _REPORTED_BODY_BYTES: Final = 32_768  # of what is posted
 # From its beginning only: a long text without "=" would be searched once for each character of it.
@@ -146,6 +156,7 @@ _MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation'
 _RECORD_OVERHEAD_BYTES: Final = 520
 
 _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
+    (app, "app"): "(scope, receive, send)",
     (app, "_handle_execute_api_request"): "(host: str, path: str, method: str, headers: dict, "
     "body: bytes, query_params: dict, raw_path: str | None = None, "
     "raw_query_string: str | None = None)",
@@ -197,6 +208,8 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (provisioners, "_apigw_method_create"): "(logical_id, props, stack_name)",
     (provisioners, "_apigw_request_validator_create"): "(logical_id, props, stack_name)",
     (lambda_svc, "_iter_all_esms"): "()",
+    (custom_resource, "deliver_response"): "(token: str, response: dict) -> bool",
+    (wait_conditions, "has_handle"): "(token: str) -> bool",
 }
 
 
@@ -914,6 +927,26 @@ def _fill(messages: Iterable[Mapping[str, Any]], max_number: int, now: float) ->
     return count, False
 
 
+# --- Who may do what ------------------------------------------------------------------------------
+
+
+def is_open(method: str, path: str) -> bool:
+    """Return whether a request needs no signature, by its method and decoded path.
+
+    Those are requests for a deployed API, and answers to CloudFormation under the URLs that it has
+    given to a custom resource's function or to a wait condition: a random token in them is what
+    the signature of a presigned URL is on AWS.
+    """
+    if path.startswith(_API_PREFIX):
+        target = app._parse_execute_api_url("", path)
+        return target is not None and not target[2].startswith(_CONNECTIONS)
+    if method == "PUT" and path.startswith(_RESPONSE_PREFIX):
+        return path.removeprefix(_RESPONSE_PREFIX) in custom_resource._pending
+    if method == "PUT" and path.startswith(wait_conditions.SIGNAL_PATH):
+        return bool(wait_conditions.has_handle(path.removeprefix(wait_conditions.SIGNAL_PATH)))
+    return False
+
+
 # --- The process ----------------------------------------------------------------------------------
 
 
@@ -1040,6 +1073,7 @@ def main() -> None:
     patch()
     reporter = Reporter(int(os.environ[REPORT_FD]))
     app._handle_execute_api_request = reporter.wrap(app._handle_execute_api_request)
+    app.app = LoopbackOnly(SignedOnly(app.app, os.environ["AWS_SECRET_ACCESS_KEY"], is_open))
     reporter.write({"placeholders": add_placeholders(json.loads(os.environ[RESOURCE_TYPES]))})
     watch = ParentWatch(os.environ.get(RUN_DIRECTORY))
     watch.start()

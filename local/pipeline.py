@@ -37,6 +37,7 @@ from local.destinations import ENDPOINT_VARIABLES, context_for, deployed_in, ser
 from local.journal import Journal, event_id_of
 from local.putevents import PutEventsServer
 from local.serve import serving
+from local.signature import Access, Scope, new_secret
 from local.streams import StreamServer
 
 if TYPE_CHECKING:
@@ -54,8 +55,6 @@ _STOP_SECONDS: Final = 3.0
 _SYNTHESIS_SECONDS: Final = 180.0
 _OBSERVE_SECONDS: Final = 1.0
 _LOG_LINES: Final = 60
-# What the emulator gives its functions to sign requests with; the destinations check it.
-_SIGNING_SECRET: Final = "local-secret"  # noqa: S105 - opens nothing
 
 # What the emulator and the functions in it get of this process's environment. Above all none of its
 # AWS settings: nothing here may reach an account.
@@ -167,6 +166,8 @@ class Emulator:
         environment: What the functions get beside the environment that the template gives them.
         on_request: Called with the report of each request that an API answered, on a thread.
         on_log: Called with each line that the emulator says once it is up, on a thread.
+        secret: Secret access key that its callers sign with, and its functions get; a new one by
+            default.
     """
 
     run_directory: Path
@@ -174,6 +175,7 @@ class Emulator:
     environment: Mapping[str, str]
     on_request: Callable[[Mapping[str, Any]], None]
     on_log: Callable[[str], None]
+    secret: str = field(default_factory=new_secret, repr=False)
     url: str = field(init=False, default="")
     placeholders: list[str] = field(init=False, default_factory=list)
     """The resource types for which nothing is created."""
@@ -242,9 +244,24 @@ class Emulator:
             thread.join(_STOP_SECONDS)
 
     @property
+    def access(self) -> Access:
+        """What opens it."""
+        return Access(self.url, self.secret)
+
+    @property
     def log(self) -> str:
         """The last lines of what it said."""
         return "\n".join(self._log)
+
+    def get(self, path: str) -> Any:
+        """Return the JSON document at one of MiniStack's own paths, such as its health.
+
+        Raises:
+            URLError: It does not answer, or refuses.
+        """
+        scope = Scope(deploy.DEFAULT_ACCOUNT, deploy.DEFAULT_REGION, "ministack")
+        with _opener.open(self.access.request(path, scope), timeout=_START_SECONDS) as answer:
+            return json.load(answer)
 
     def check(self) -> None:
         """Check that it still runs.
@@ -270,7 +287,7 @@ class Emulator:
             "IOT_MTLS_ENABLED": "0",  # these two listen on ports of their own
             "SFTP_ENABLED": "0",
             "DOCKER_HOST": f"unix://{temporary / 'no-docker'}",  # it would tidy up containers
-            "AWS_SECRET_ACCESS_KEY": _SIGNING_SECRET,
+            "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_EC2_METADATA_DISABLED": "true",
@@ -281,15 +298,16 @@ class Emulator:
         while True:
             self.check()
             try:
-                with _opener.open(f"{self.url}/_ministack/health", timeout=_START_SECONDS):
-                    self._up.set()
-                    return
+                self.get("/_ministack/health")
             except URLError as error:
                 if time.monotonic() > deadline:
                     raise EmulatorError(
                         f"the emulator does not answer after {_START_SECONDS:g} seconds "
                         f"({error.reason}):\n{self.log}"
                     ) from error
+            else:
+                self._up.set()
+                return
             time.sleep(0.02)
 
     def _read_reports(self, fd: int) -> None:
@@ -356,7 +374,7 @@ class Pipeline:
     def client(self, service: str) -> Any:
         """Return a boto3 client for the stack's account and Region in the emulator."""
         return deploy.client(
-            service, self.emulator.url, self.assembly.account, self.assembly.region
+            service, self.emulator.access, self.assembly.account, self.assembly.region
         )
 
     def queue_url(self, output: str) -> str:
@@ -370,8 +388,7 @@ class Pipeline:
         Each has ``MessageId``, ``Body``, ``ReceiveCount``, ``MessageAttributes`` and more.
         """
         query = urlencode({"QueueUrl": self.queue_url(output)})
-        with _opener.open(f"{self.emulator.url}/_ministack/sqs/messages?{query}", timeout=30) as it:
-            accounts = json.load(it)["messages"]
+        accounts = self.emulator.get(f"/_ministack/sqs/messages?{query}")["messages"]
         return [
             message
             for regions in accounts.values()
@@ -416,16 +433,16 @@ def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = N
 
 
 def _local_output(
-    outputs: Mapping[str, str], name: str, emulator_url: str, assembly: deploy.Assembly
+    outputs: Mapping[str, str], name: str, access: Access, assembly: deploy.Assembly
 ) -> str | None:
     if name not in outputs:
         return None
-    return local_url(outputs[name], emulator_url, _domains(emulator_url, assembly))
+    return local_url(outputs[name], access.url, _domains(access, assembly))
 
 
-def _domains(emulator_url: str, assembly: deploy.Assembly) -> dict[str, str]:
+def _domains(access: Access, assembly: deploy.Assembly) -> dict[str, str]:
     """Return the API's id for each custom domain name of the stack."""
-    api_gateway = deploy.client("apigateway", emulator_url, assembly.account, assembly.region)
+    api_gateway = deploy.client("apigateway", access, assembly.account, assembly.region)
     return {
         domain["domainName"]: mapping["restApiId"]
         for domain in api_gateway.get_domain_names()["items"]
@@ -493,6 +510,9 @@ def running(
             {kind: server.title for kind, server in servers.items()},
             {each.kind: each.rules() for each in deployed},
         )
+        secret = new_secret()
+        for server in servers.values():
+            server.signing_secret = secret
         with step("Starting the console"):
             mint = _Minter()
             app = create_app(journal, list(servers.values()), mint=mint)
@@ -505,23 +525,23 @@ def running(
                     {ENDPOINT_VARIABLES[kind]: console_url for kind in servers},
                     journal.gateway_answered,
                     lambda line: say(f"emulator: {line}"),
+                    secret,
                 )
             )
         for server in servers.values():
-            server.signing_secret = _SIGNING_SECRET
             if isinstance(server, StreamServer):
-                server.upstream = emulator.url
+                server.upstream = emulator.access
         with step(f"Deploying stack {assembly.stack}, {len(assembly.resources())} resources"):
             try:
-                arrivals = _prepare(deployed, assembly, emulator.url, keep)
-                outputs = deploy.deploy(assembly, emulator.url)
+                arrivals = _prepare(deployed, assembly, emulator.access, keep)
+                outputs = deploy.deploy(assembly, emulator.access)
             except (BotoCoreError, ClientError) as error:
                 emulator.check()
                 raise EmulatorError(f"{error}\n{emulator.log}") from error
         for line in not_simulated(assembly, emulator):
             say(line)
         endpoint_url, authenticated_endpoint_url = (
-            _local_output(outputs, name, emulator.url, assembly)
+            _local_output(outputs, name, emulator.access, assembly)
             for name in ("EndpointUrl", "AuthenticatedEndpointUrl")
         )
         if endpoint_url is None:
@@ -548,12 +568,12 @@ def running(
 
 
 def _prepare(
-    deployed: Sequence[Deployed], assembly: deploy.Assembly, emulator_url: str, keep: int | None
+    deployed: Sequence[Deployed], assembly: deploy.Assembly, access: Access, keep: int | None
 ) -> dict[str, Arrivals]:
     """Make what the destinations refer to; return what reads it, by kind."""
 
     def client(service: str) -> Any:
-        return deploy.client(service, emulator_url, assembly.account, assembly.region)
+        return deploy.client(service, access, assembly.account, assembly.region)
 
     found = {}
     for each in deployed:

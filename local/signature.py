@@ -1,63 +1,165 @@
-"""Checks the signature of a request as AWS does, with botocore's own signer.
+"""Signs requests to the emulator, and checks signatures as AWS does, with botocore's own signer.
 
-The function signs its requests itself, and neither the emulator nor a stand-in needs a signature:
-without this check a mistake in it would show on AWS first.
+Each run has a secret access key of its own. Its clients and its functions sign with it; the
+emulator (:mod:`local.guard`) and the destinations take nothing else. So a mistake in the function's
+own signing shows here, not on AWS first.
 """
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 import re
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
+from urllib.request import Request as UrlRequest
 
-from botocore.auth import SigV4Auth
+from botocore.auth import S3SigV4Auth, SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from starlette.requests import Request
 
-__all__ = ["signature_fault"]
+__all__ = ["Access", "Scope", "new_secret", "signature_fault"]
 
 _AUTHORIZATION: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)/"
     r"(?P<service>[^/,\s]+)/aws4_request,\s*SignedHeaders=(?P<headers>[^,\s]+),\s*"
     r"Signature=(?P<signature>[0-9a-f]{64})"
 )
-_TIMESTAMP: Final = re.compile(r"\d{8}T\d{6}Z")
+_TIMESTAMP_FORMAT: Final = "%Y%m%dT%H%M%SZ"
+_TIMESTAMP_LENGTH: Final = 16
+# AWS's own: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+_MOST_SKEW: Final = timedelta(minutes=5)
+_SECRET_BYTES: Final = 30  # 40 characters, like AWS's own
+_BODY_HASH: Final = "x-amz-content-sha256"
 
 
-def signature_fault(request: Request, body: bytes, service: str, secret: str) -> str | None:
+def new_secret() -> str:
+    """Return a secret access key that nobody can guess."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a signature is for.
+
+    Attributes:
+        account: The access key's id: the emulator takes 12 digits for the account's number.
+        region: The Region.
+        service: The name that the service signs under, such as ``events`` for EventBridge.
+    """
+
+    account: str
+    region: str
+    service: str
+
+    @classmethod
+    def of(cls, request: Request) -> Scope | None:
+        """Return what a request says it is signed for, ``None`` if it is not signed."""
+        found = _authorization(request)
+        return None if found is None else _scope(found)
+
+    def signer(self, secret: str) -> Any:
+        """Return botocore's signer, which has no types."""
+        signer = S3SigV4Auth if self.service == "s3" else SigV4Auth
+        return signer(Credentials(self.account, secret), self.service, self.region)
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """The emulator's base URL, and the secret access key that opens it."""
+
+    url: str
+    secret: str = field(repr=False)
+
+    def request(
+        self,
+        path: str,
+        scope: Scope,
+        *,
+        body: bytes | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> UrlRequest:
+        """Return a signed request: ``POST`` with a body, else ``GET``.
+
+        Args:
+            path: With its query string, both percent-encoded.
+            scope: What to sign it for.
+            body: What to send.
+            headers: To be sent, and signed, beside the signature's own.
+        """
+        method = "GET" if body is None else "POST"
+        request = AWSRequest(method, f"{self.url}{path}", dict(headers or {}), body or b"")
+        scope.signer(self.secret).add_auth(request)
+        return UrlRequest(  # noqa: S310 - the emulator's
+            f"{self.url}{path}", body, dict(request.headers.items()), method=method
+        )
+
+
+def signature_fault(
+    request: Request, body: bytes, secret: str, *, service: str | None = None
+) -> str | None:
     """Return what is wrong with a request's signature in the style of version 4, or nothing.
-
-    The time is not compared with this machine's: AWS allows a few minutes.
 
     Args:
         request: The request.
         body: Its body.
-        service: Name of the service that must be signed for.
         secret: The secret access key that must have signed.
+        service: Name of the service that must be signed for; by default any.
     """
-    found = _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+    return next(_faults(request, body, secret, service), None)
+
+
+def _faults(request: Request, body: bytes, secret: str, service: str | None) -> Iterator[str]:
+    """Yield what is wrong; after the first fault there is nothing to go by."""
+    found = _authorization(request)
     if found is None:
-        return "The request has no Authorization header of AWS4-HMAC-SHA256"
-    if found["service"] != service:
-        return f"Credential should be scoped to service {service!r}, not {found['service']!r}"
+        yield "The request has no Authorization header of AWS4-HMAC-SHA256"
+        return
+    scope = _scope(found)
+    if service is not None and scope.service != service:
+        yield f"Credential should be scoped to service {service!r}, not {scope.service!r}"
+    if fault := _time_fault(request.headers.get("x-amz-date", ""), found["date"]):
+        yield fault
     signed = found["headers"].split(";")
-    timestamp = request.headers.get("x-amz-date", "")
-    if not _TIMESTAMP.fullmatch(timestamp) or timestamp[:8] != found["date"]:
-        return f"X-Amz-Date must be a time of the credential's day, got {timestamp!r}"
     required = {"host"} | {
-        name
-        for name in request.headers
-        if name.startswith("x-amz-") and name != "x-amz-content-sha256"
+        name for name in request.headers if name.startswith("x-amz-") and name != _BODY_HASH
     }
     if missing := required - set(signed):
-        return f"These headers must be signed and are not: {', '.join(sorted(missing))}"
-    signer: Any = SigV4Auth(Credentials(found["key"], secret), service, found["region"])
-    expected = _signature(request, body, signed, signer)
+        yield f"These headers must be signed and are not: {', '.join(sorted(missing))}"
+    # Where this header is signed, it stands for the body, and the signer believes it.
+    body_hash = hashlib.sha256(body).hexdigest()
+    if request.headers.get(_BODY_HASH, body_hash) != body_hash:
+        yield "X-Amz-Content-SHA256 is not the hash of the body"
+    expected = _signature(request, body, signed, scope.signer(secret))
     if not hmac.compare_digest(expected, found["signature"]):
-        return "The signature does not match what botocore signs the request with"
+        yield "The signature does not match what botocore signs the request with"
+
+
+def _authorization(request: Request) -> re.Match[str] | None:
+    return _AUTHORIZATION.fullmatch(request.headers.get("authorization", ""))
+
+
+def _scope(found: re.Match[str]) -> Scope:
+    return Scope(found["key"], found["region"], found["service"])
+
+
+def _time_fault(timestamp: str, day: str) -> str | None:
+    try:
+        made = datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
+    except ValueError:
+        made = None
+    # The format alone would take days and hours of one digit.
+    if made is None or len(timestamp) != _TIMESTAMP_LENGTH or timestamp[:8] != day:
+        return f"X-Amz-Date must be a time of the credential's day, got {timestamp!r}"
+    if abs(datetime.now(UTC) - made) > _MOST_SKEW:
+        return f"X-Amz-Date must be at most 5 minutes from the present, got {timestamp!r}"
     return None
 
 

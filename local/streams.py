@@ -24,11 +24,11 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.error import HTTPError, URLError
 from urllib.request import ProxyHandler, build_opener
-from urllib.request import Request as UrlRequest
 
 from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, Route
 
+from local.deploy import DEFAULT_ACCOUNT, DEFAULT_REGION
 from local.destination import (
     Answered,
     DestinationServer,
@@ -50,12 +50,15 @@ from local.model import (
     parse_json,
     text,
 )
+from local.signature import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
+
+    from local.signature import Access
 
 __all__ = ["EventBridgeServer", "FirehoseServer", "KinesisServer", "StreamServer", "json_route"]
 
@@ -77,8 +80,8 @@ class StreamServer(DestinationServer):
     """One operation of the AWS JSON protocol that puts records, before the emulator's own.
 
     Args:
-        upstream: Where the emulator is. ``None`` while it is not known: requests are answered as
-            by a service that has failed.
+        upstream: The emulator. ``None`` while it is not known: requests are answered as by a
+            service that has failed.
         options: See :class:`~local.destination.DestinationServer`.
     """
 
@@ -97,7 +100,7 @@ class StreamServer(DestinationServer):
     passed_bytes: ClassVar[int | None] = None
     """The most data that the emulator takes in a request, where that is less than AWS does."""
 
-    def __init__(self, upstream: str | None = None, **options: Any) -> None:
+    def __init__(self, upstream: Access | None = None, **options: Any) -> None:
         self.upstream = upstream
         self._model = operation(self.model_name, self.operation)
         super().__init__(**options)
@@ -247,22 +250,20 @@ class StreamServer(DestinationServer):
         Raises:
             RequestRefused: It refuses the request.
         """
-        headers = {
-            name: request.headers[name]
-            for name in ("authorization", "content-type", "x-amz-date", "x-amz-target")
-            if name in request.headers
-        }
-        status, answer = await run_in_threadpool(self._post, json.dumps(document).encode(), headers)
+        # Signed anew, for what is passed on is another body at another host.
+        scope = Scope.of(request) or Scope(DEFAULT_ACCOUNT, DEFAULT_REGION, self.service)
+        status, answer = await run_in_threadpool(self._post, json.dumps(document).encode(), scope)
         if status == HTTPStatus.OK:
             return answer
         code = str(answer.get("__type", "InternalFailure")).rpartition("#")[2]
         raise RequestRefused(status, str(answer.get("message") or code), code)
 
-    def _post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
+    def _post(self, body: bytes, scope: Scope) -> tuple[int, dict[str, Any]]:
         status, code = self.failed
         if self.upstream is None:
             return status, {"__type": code, "message": "The emulator is not there yet"}
-        request = UrlRequest(self.upstream, body, dict(headers))  # noqa: S310 - the emulator's
+        headers = {"Content-Type": _CONTENT_TYPE, "X-Amz-Target": self.header}
+        request = self.upstream.request("/", scope, body=body, headers=headers)
         try:
             with _opener.open(request, timeout=_FORWARD_SECONDS) as answer:
                 return answer.status, json.load(answer)
@@ -320,7 +321,7 @@ class KinesisServer(StreamServer):
     Each shard takes 1,000 records and 1 MiB a second, as on AWS: what is over it fails alone.
 
     Args:
-        upstream: Where the emulator is.
+        upstream: The emulator.
         shards: How many shards the stream has; ``None`` is no quota.
         options: See :class:`~local.destination.DestinationServer`.
     """
@@ -349,7 +350,7 @@ class KinesisServer(StreamServer):
 
     def __init__(
         self,
-        upstream: str | None = None,
+        upstream: Access | None = None,
         *,
         shards: int | None = None,
         clock: Callable[[], float] = time.monotonic,

@@ -8,10 +8,14 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 if TYPE_CHECKING:
-    from starlette.applications import Starlette
+    from starlette.types import ASGIApp
 
 
-def send(app: Starlette, method: str, path: str, **options: Any) -> httpx.Response:
+OWN_PAGE = {"Origin": "http://127.0.0.1"}
+"""Headers by which a browser says that a page of the application itself sends a request."""
+
+
+def send(app: ASGIApp, method: str, path: str, **options: Any) -> httpx.Response:
     """Return the application's answer.
 
     Args:

@@ -238,7 +238,11 @@
     const result = byId("control-result");
     try {
       const destination = chosen();
-      const answer = await fetch(`/control/${destination.kind}`, { method: "PUT", body: JSON.stringify(behaviour) });
+      const answer = await fetch(`/control/${destination.kind}`, {
+        method: "PUT",
+        headers: { "Content-Type": "application/json" },
+        body: JSON.stringify(behaviour),
+      });
       if (!answer.ok) throw new Error(await answer.text());
       destination.behaviour = await answer.json();
       showDestinations(destinations);

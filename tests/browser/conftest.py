@@ -23,6 +23,7 @@ ARGUMENTS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--host-resolver-rules=MAP evil.test 127.0.0.1",  # a strange site, see test_strangers.py
 ]
 MOST_MILLISECONDS = 1_000 * HANG_SECONDS
 

@@ -63,16 +63,21 @@ class Command:
                 raise AssertionError("the console's stream ended before the event was delivered")
         assert len(self.left_behind()) > 2, "no emulator or function to be seen"
 
-    def left_behind(self) -> list[str]:
-        """Return the command lines of processes that run in its temporary directory's name."""
-        found = []
+    def processes(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Yield command line and environment of what runs in its temporary directory's name."""
         for directory in PROC.iterdir():
             if not directory.name.isdigit():
                 continue
             with contextlib.suppress(OSError):  # gone, or another user's
-                if str(self.temporary).encode() in (directory / "environ").read_bytes():
-                    found.append((directory / "cmdline").read_bytes().decode().replace("\0", " "))
-        return found
+                environment = (directory / "environ").read_bytes().decode()
+                if str(self.temporary) in environment:
+                    variables = (each.partition("=") for each in environment.split("\0") if each)
+                    command = (directory / "cmdline").read_bytes().decode().replace("\0", " ")
+                    yield command, {name: value for name, _, value in variables}
+
+    def left_behind(self) -> list[str]:
+        """Return the command lines of processes that run in its temporary directory's name."""
+        return [command for command, _ in self.processes()]
 
     def nothing_left(self) -> bool | None:
         """Return ``True`` if no process and no file is left, else ``None``."""
@@ -84,12 +89,12 @@ def start(pipeline: Pipeline, tmp_path: Path) -> Iterator[Callable[..., Command]
     """Return a function that starts the command on the assembly of this directory's pipeline."""
     processes: list[subprocess.Popen[str]] = []
 
-    def start_command(*arguments: str) -> Command:
+    def start_command(*arguments: str, **environment: str) -> Command:
         assembly = str(pipeline.assembly.directory)
         process = subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", "local", "--assembly", assembly, "--port", "0", *arguments],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(tmp_path)},
+            env={**os.environ, "TMPDIR": str(tmp_path), **environment},
             stdout=subprocess.PIPE,
             text=True,
         )
@@ -100,6 +105,31 @@ def start(pipeline: Pipeline, tmp_path: Path) -> Iterator[Callable[..., Command]
     for process in processes:
         with process:
             process.kill()
+
+
+def test_others_on_the_machine_learn_nothing_of_it(start: Callable[..., Command]) -> None:
+    own = {
+        "AWS_ACCESS_KEY_ID": "developers-key",
+        "AWS_SECRET_ACCESS_KEY": "developers-secret",
+        "AWS_SESSION_TOKEN": "developers-token",
+        "AWS_ENDPOINT_URL_SQS": "developers-endpoint",
+    }
+    command = start(**own)
+    command.deliver_an_event()
+
+    processes = list(command.processes())
+    theirs = [it for line, it in processes if "local.emulator" in line or "_worker.py" in line]
+    assert len(theirs) == 2
+    [secret] = {environment["AWS_SECRET_ACCESS_KEY"] for environment in theirs}
+    assert len(secret) == 40
+    # The developer's credentials stay out of what runs there; everybody sees command lines.
+    for environment in theirs:
+        assert not set(own.values()) & set(environment.values())
+    for line, _ in processes:
+        assert secret not in line
+    assert secret not in command.said
+    [directory] = command.temporary.iterdir()
+    assert directory.stat().st_mode & 0o077 == 0
 
 
 def test_it_stops_by_itself_and_leaves_nothing(start: Callable[..., Command]) -> None:

@@ -18,6 +18,15 @@ if TYPE_CHECKING:
 
 ENVIRONMENT = ("123456789012", "eu-west-1")
 QUEUE = {"Type": "AWS::SQS::Queue"}
+# As AWS's cfn-response module does: the URL is all that it has.
+ANSWERING = """
+import json
+from urllib.request import Request, urlopen
+
+def handler(event, context):
+    answer = {"Status": "SUCCESS", "PhysicalResourceId": "thing", "Data": {"Word": "hello"}}
+    urlopen(Request(event["ResponseURL"], json.dumps(answer).encode(), method="PUT"))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +99,9 @@ def test_a_stack_goes_where_its_assembly_says(
     assembly = write("Good", {"Resources": {"Queue": QUEUE}, "Outputs": outputs})
 
     account, region = ENVIRONMENT
-    assert deploy(assembly, emulator.url)["Arn"].startswith(f"arn:aws:sqs:{region}:{account}:")
+    assert deploy(assembly, emulator.access)["Arn"].startswith(f"arn:aws:sqs:{region}:{account}:")
 
-    body = client("s3", emulator.url, account, region).get_object(
+    body = client("s3", emulator.access, account, region).get_object(
         Bucket=f"assets-{account}-{region}", Key="code.zip"
     )["Body"]
     with zipfile.ZipFile(io.BytesIO(body.read())) as archive:
@@ -105,7 +114,7 @@ def test_a_type_that_the_emulator_lacks_is_named_and_stops_nothing(
     application = {"Type": "AWS::Pinpoint::App", "Properties": {"Name": "app"}}
     assembly = write("Placeholder", {"Resources": {"App": application, "Queue": QUEUE}})
 
-    deploy(assembly, emulator.url)
+    deploy(assembly, emulator.access)
 
     assert not_simulated(assembly, emulator) == [
         "Not simulated: App, MiniStack has no AWS::Pinpoint::App"
@@ -119,7 +128,7 @@ def test_a_resource_that_fails_says_why(
     assembly = write("Broken", {"Resources": {"Queue": broken}})
 
     with pytest.raises(DeploymentError, match=r"Queue \(AWS::SQS::Queue\): .*VisibilityTimeout"):
-        deploy(assembly, emulator.url)
+        deploy(assembly, emulator.access)
 
 
 def test_a_template_that_is_refused_says_why(
@@ -128,7 +137,34 @@ def test_a_template_that_is_refused_says_why(
     assembly = write("Unknown", {"Resources": {"Thing": {"Type": "AWS::No::Such"}}})
 
     with pytest.raises(DeploymentError, match=r"stack Unknown is refused: .*AWS::No::Such"):
-        deploy(assembly, emulator.url)
+        deploy(assembly, emulator.access)
+
+
+def test_a_custom_resources_function_answers_cloudformation(
+    emulator: Emulator, write: Callable[[str, Mapping[str, Any]], Assembly]
+) -> None:
+    function = {
+        "Type": "AWS::Lambda::Function",
+        "Properties": {
+            "Runtime": "python3.11",
+            "Handler": "index.handler",
+            "Role": f"arn:aws:iam::{ENVIRONMENT[0]}:role/role",
+            "Code": {"ZipFile": ANSWERING},
+        },
+    }
+    custom = {
+        "Type": "Custom::Thing",
+        "Properties": {
+            "ServiceToken": {"Fn::GetAtt": ["Function", "Arn"]},
+            "ServiceTimeout": "60",
+        },
+    }
+    outputs = {"Word": {"Value": {"Fn::GetAtt": ["Thing", "Word"]}}}
+    assembly = write(
+        "Custom", {"Resources": {"Function": function, "Thing": custom}, "Outputs": outputs}
+    )
+
+    assert deploy(assembly, emulator.access)["Word"] == "hello"
 
 
 def test_a_directory_without_an_assembly_is_refused(tmp_path: Path) -> None:

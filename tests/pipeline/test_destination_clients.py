@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 
     from local.arrivals import Arrivals
     from local.destination import DestinationServer
+    from local.signature import Access, Scope
 
 ACCOUNT, REGION = deploy.DEFAULT_ACCOUNT, deploy.DEFAULT_REGION
-SECRET = "test"  # noqa: S105 - opens nothing
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"
 BUS = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/bus"
 VARIABLES = {
@@ -52,16 +52,17 @@ def record(event_id: str) -> str:
 class Destinations:
     """Every destination on one address, with a client for each."""
 
-    def __init__(self, url: str, emulator_url: str, servers: list[DestinationServer]) -> None:
+    def __init__(self, url: str, access: Access, servers: list[DestinationServer]) -> None:
         self._url = url
+        self.secret = access.secret
         self.servers = {server.kind: server for server in servers}
         self.arrivals: dict[str, Arrivals] = {}
         for kind, server in self.servers.items():
-            server.signing_secret = SECRET
+            server.signing_secret = access.secret
             if isinstance(server, StreamServer):
-                server.upstream = emulator_url
+                server.upstream = access
                 arrivals = Deployed(kind, "", VARIABLES).prepare(
-                    lambda service: deploy.client(service, emulator_url, ACCOUNT, REGION)
+                    lambda service: deploy.client(service, access, ACCOUNT, REGION)
                 )
                 assert arrivals is not None
                 self.arrivals[kind] = arrivals
@@ -73,7 +74,7 @@ class Destinations:
             endpoint_url=self._url,
             region_name=REGION,
             aws_access_key_id=ACCOUNT,
-            aws_secret_access_key=SECRET,
+            aws_secret_access_key=self.secret,
             config=Config(retries={"total_max_attempts": 1}),
         )
         records = [record(event_id) for event_id in event_ids]
@@ -124,7 +125,7 @@ def _destinations(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Destinat
         on_log=lambda _: None,
     )
     with emulator, serving(create_app(Journal(), servers)) as url:
-        yield Destinations(url, emulator.url, servers)
+        yield Destinations(url, emulator.access, servers)
 
 
 @pytest.fixture
@@ -189,7 +190,7 @@ def test_another_secrets_signature_is_refused(destinations: Destinations, kind: 
         with pytest.raises(ClientError, match="InvalidSignatureException"):
             destinations.put(kind, "a")
     finally:
-        server.signing_secret = SECRET
+        server.signing_secret = destinations.secret
 
 
 @pytest.mark.parametrize("kind", ["kinesis", "firehose"])
@@ -199,12 +200,12 @@ def test_a_stream_that_does_not_exist_is_not_found(
     server: Any = destinations.servers[kind]
     post: Callable[..., Any] = server._post
 
-    def post_elsewhere(body: bytes, headers: dict[str, str]) -> Any:
+    def post_elsewhere(body: bytes, scope: Scope) -> Any:
         document = json.loads(body)
         for name in ("StreamARN", "DeliveryStreamName"):
             if name in document:
                 document[name] += "-gone"
-        return post(json.dumps(document).encode(), headers)
+        return post(json.dumps(document).encode(), scope)
 
     monkeypatch.setattr(server, "_post", post_elsewhere)
     with pytest.raises(ClientError, match="ResourceNotFoundException"):

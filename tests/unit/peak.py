@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.unit import crafted
+from tests.unit.builders import UNSET_VALUES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,7 @@ def measured(shape: str, destination: str) -> dict[str, Any]:
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": url,
             "DESTINATION": destination,
+            "UNSET_VALUES": json.dumps(sorted(UNSET_VALUES)),
             "DEAD_LETTER_QUEUE_URL": f"{url}/dead-letters",
             "ANONYMOUS_USER_ATTRIBUTES": '"*"',
             "AUTHENTICATED_USER_ATTRIBUTES": '"*"',

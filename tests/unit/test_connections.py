@@ -175,7 +175,7 @@ def test_no_event_is_settled_by_an_answer_that_is_not_its_own(
         outcomes = [
             outcome
             for number in range(2)
-            for outcome in destination.deliver([event(number)], Deadline.after(60), Counter())
+            for outcome in destination.deliver([[event(number)]], Deadline.after(60), Counter())
         ]
     assert [type(outcome) for outcome in outcomes] == [Delivered, Retry]
 

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
+from starlette.routing import Mount, Route
 
 from local.console import MintRequest, create_app, image_url, stream
-from local.destination import Answered, Behaviour, Event, Exposition, Outcome
+from local.destination import Answered, Behaviour, Event, Exposition, Outcome, ServerEndpoint
 from local.journal import Journal, decode_query
+from local.profiles import ProfilesServer
 from local.putevents import PutEventsServer
 from local.streams import EventBridgeServer, KinesisServer
-from tests.asgi import send
+from tests.asgi import OWN_PAGE, send
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
@@ -780,22 +782,29 @@ def test_destinations_of_one_protocol_share_an_address(journal: Journal) -> None
 def test_each_destination_is_told_on_its_own(journal: Journal) -> None:
     servers = [KinesisServer(), PutEventsServer()]
     app = create_app(journal, servers)
-    told = send(app, "PUT", "/control/kinesis", json={"fail_records_share": 0.5})
+    half = {"json": {"fail_records_share": 0.5}, "headers": OWN_PAGE}
+    told = send(app, "PUT", "/control/kinesis", **half)
     assert told.status_code == 200
     assert servers[0].behaviour == Behaviour(fail_records_share=0.5)
     assert servers[1].behaviour == Behaviour()
-    refused = send(app, "PUT", "/control/pinpoint", json={"fail_records_share": 0.5})
+    refused = send(app, "PUT", "/control/pinpoint", **half)
     assert (refused.status_code, "has no meaning" in refused.text) == (400, True)
     assert send(app, "GET", "/control/firehose").status_code == 404
 
 
-def test_another_host_name_is_refused(app: Starlette) -> None:
-    # DNS rebinding: a site's own name that resolves to this machine.
-    assert send(app, "GET", "/", headers={"Host": "evil.example"}).status_code == 400
-    assert send(app, "GET", "/", headers={"Host": "localhost:8765"}).status_code == 200
-
-
 # --- Tokens ------------------------------------------------------------------------------------
+
+
+def minting_into(minted: list[MintRequest]) -> Callable[[MintRequest], str]:
+    """Return what mints a token, and keeps what it was asked for."""
+
+    def mint(wanted: MintRequest) -> str:
+        if wanted.subject == "refused":
+            raise ValueError("subject must be another")
+        minted.append(wanted)
+        return "header.claims.signature"
+
+    return mint
 
 
 @pytest.fixture
@@ -805,59 +814,94 @@ def minted() -> list[MintRequest]:
 
 @pytest.fixture
 def minting(journal: Journal, minted: list[MintRequest]) -> Starlette:
-    def mint(wanted: MintRequest) -> str:
-        if wanted.subject == "refused":
-            raise ValueError("subject must be another")
-        minted.append(wanted)
-        return "header.claims.signature"
-
     return create_app(
         journal,
         [PutEventsServer()],
         endpoint_url=ENDPOINT_URL,
         authenticated_endpoint_url=AUTHENTICATED_URL,
-        mint=mint,
+        mint=minting_into(minted),
     )
 
 
 def test_a_token_is_minted_for_the_page(minting: Starlette, minted: list[MintRequest]) -> None:
-    own = {"Origin": "http://127.0.0.1", "Sec-Fetch-Site": "same-origin"}
+    own = OWN_PAGE | {"Sec-Fetch-Site": "same-origin"}
     answer = send(minting, "POST", "/api/token", json={"subject": "u"}, headers=own)
     assert answer.json() == {"token": "header.claims.signature"}
     assert answer.headers["cache-control"] == "no-store"
     assert "access-control-allow-origin" not in answer.headers
     wanted = {"subject": "u", "endpoint_id": "ep-1", "expired": True}
-    assert send(minting, "POST", "/api/token", json=wanted).status_code == 200
+    assert send(minting, "POST", "/api/token", json=wanted, headers=OWN_PAGE).status_code == 200
     empty = {"subject": "u", "endpoint_id": ""}
-    assert send(minting, "POST", "/api/token", json=empty).status_code == 200
+    assert send(minting, "POST", "/api/token", json=empty, headers=OWN_PAGE).status_code == 200
     assert minted == [MintRequest("u"), MintRequest("u", "ep-1", expired=True), MintRequest("u")]
 
 
+def changing(app: Starlette) -> list[tuple[str, str]]:
+    """Return method and path of each route that does what a page says."""
+    return [
+        (method, route.path)
+        for route in app.routes
+        # What a destination serves is told apart by its signature.
+        if isinstance(route, Route) and not isinstance(route.endpoint, ServerEndpoint)
+        for method in (route.methods or set()) - {"GET", "HEAD"}
+    ]
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "status"),
     [
-        {"Origin": "http://127.0.0.1:8000"},
-        {"Origin": "https://shop.example"},
-        {"Origin": "null"},
-        {"Sec-Fetch-Site": "cross-site"},
-        {"Sec-Fetch-Site": "same-site"},
-        {"Sec-Fetch-Site": "none"},
-        {"Host": "evil.example"},
-        {"Content-Type": "text/plain"},
+        ({"Origin": None}, 403),
+        ({"Origin": "http://127.0.0.1:8000"}, 403),
+        ({"Origin": "https://127.0.0.1"}, 403),
+        ({"Origin": "http://localhost"}, 403),
+        ({"Origin": "https://shop.example"}, 403),
+        ({"Origin": "null"}, 403),
+        ({"Sec-Fetch-Site": "cross-site"}, 403),
+        ({"Sec-Fetch-Site": "same-site"}, 403),
+        ({"Sec-Fetch-Site": "none"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Host": "evil.example", "Origin": "http://evil.example"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Content-Type": "application/x-www-form-urlencoded"}, 415),
+        ({"Content-Type": None}, 415),
     ],
 )
-def test_another_site_gets_no_token(
-    minting: Starlette, minted: list[MintRequest], headers: dict[str, str]
+def test_another_site_changes_nothing(
+    journal: Journal, minted: list[MintRequest], headers: dict[str, str | None], status: int
 ) -> None:
-    answer = send(
-        minting,
-        "POST",
-        "/api/token",
-        content=b'{"subject": "u"}',
-        headers={"Content-Type": "application/json"} | headers,
+    servers = [PutEventsServer(), KinesisServer(), ProfilesServer([])]
+    app = create_app(
+        journal, servers, authenticated_endpoint_url=AUTHENTICATED_URL, mint=minting_into(minted)
     )
-    assert answer.status_code in {400, 403, 415}
+    journal.endpoint_ready(ENDPOINT_URL, AUTHENTICATED_URL)
+    sent = OWN_PAGE | {"Content-Type": "application/json"} | headers
+    routes = changing(app)
+    assert ("POST", "/api/token") in routes
+    assert len(routes) == 1 + len(servers)
+    for method, path in routes:
+        document = {"subject": "u"} if path == "/api/token" else {"drop_next": 1}
+        request = {
+            "content": json.dumps(document).encode(),
+            "headers": {name: value for name, value in sent.items() if value is not None},
+        }
+        answer = send(app, method, path, **request)
+        assert (answer.status_code, len(answer.text) > 20) == (status, True), path
+        assert "access-control-allow-origin" not in answer.headers
     assert minted == []
+    assert [server.behaviour for server in servers] == [Behaviour()] * len(servers)
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:80", "127.0.0.1:8765", "127.0.0.1.evil.example"]
+)
+def test_another_host_name_reads_nothing(minting: Starlette, host: str) -> None:
+    paths = [route.path for route in minting.routes if isinstance(route, Route | Mount)]
+    assert "/api/stream" in paths
+    for path in [*paths, "/static/console.js", "/demo/index.html", "/nowhere"]:
+        answer = send(minting, "GET", path or "/", headers={"Host": host})
+        assert answer.status_code == 403, path
+        assert host in answer.text
+        assert "answers to 127.0.0.1, localhost, [::1] only" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -878,7 +922,7 @@ def test_another_site_gets_no_token(
 def test_a_token_that_cannot_be_minted(
     minting: Starlette, minted: list[MintRequest], body: bytes, words: str
 ) -> None:
-    headers = {"Content-Type": "application/json"}
+    headers = OWN_PAGE | {"Content-Type": "application/json"}
     answer = send(minting, "POST", "/api/token", content=body, headers=headers)
     assert (answer.status_code, words in answer.text) == (400, True), answer.text
     assert minted == []
@@ -889,7 +933,7 @@ def test_without_an_authenticated_route_there_is_no_token(
 ) -> None:
     journal.endpoint_ready(ENDPOINT_URL)
     for without in (app, minting):
-        answer = send(without, "POST", "/api/token", json={"subject": "u"})
+        answer = send(without, "POST", "/api/token", json={"subject": "u"}, headers=OWN_PAGE)
         assert answer.status_code == 404
         assert "-c signed_token=true" in answer.text
     assert send(minting, "GET", "/api/token").status_code == 405

@@ -14,7 +14,10 @@ from ministack.services import (  # type: ignore[import-untyped]
     sns,
     sqs,
 )
-from ministack.services.cloudformation import provisioners  # type: ignore[import-untyped]
+from ministack.services.cloudformation import (  # type: ignore[import-untyped]
+    custom_resource,
+    provisioners,
+)
 
 from local import emulator
 
@@ -109,6 +112,48 @@ def test_types_that_ministack_lacks_become_placeholders() -> None:
 
     assert emulator.add_placeholders(types) == ["AWS::Pinpoint::App"]
     assert emulator.add_placeholders(["AWS::SQS::Queue"]) == []
+
+
+# Who may do what ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "HEAD"])
+def test_an_api_is_open_to_all(method: str) -> None:
+    assert emulator.is_open(method, "/_aws/execute-api/abc123/stage/events")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/",
+        "/_aws/execute-api",
+        "/_aws/execute-api/",
+        "/_aws/execute-api/abc123",
+        "/_aws/execute-api//stage/events",
+        "/_aws/execute-api/abc123/stage/@connections/1",
+        "/_aws/execute-apis/abc123/stage/events",
+        "//_aws/execute-api/abc123/stage/events",
+        "/bucket/_aws/execute-api/abc123/stage/events",
+        "/restapis/abc123/stage/_user_request_/events",
+        "/_ministack/cfn-response/",
+        "/_ministack/cfn-response/guessed",
+        "/_ministack/cfn-signal/guessed",
+    ],
+)
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
+def test_nothing_else_is_open(method: str, path: str) -> None:
+    assert not emulator.is_open(method, path)
+
+
+def test_a_custom_resources_url_is_open_while_its_answer_is_awaited() -> None:
+    custom_resource.register_token("token")
+    path = "/_ministack/cfn-response/token"
+    try:
+        assert emulator.is_open("PUT", path)
+        assert not emulator.is_open("GET", path)
+    finally:
+        custom_resource.reset()
+    assert not emulator.is_open("PUT", path)
 
 
 # Topics -------------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from local.destination import (
 )
 from local.pinpoint import ERROR_NAMES, Limits
 from local.putevents import PutEventsServer
-from tests.asgi import send
+from tests.asgi import OWN_PAGE, send
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
@@ -508,11 +508,12 @@ def test_the_behaviour_is_set_over_http_and_watched(server: PutEventsServer) -> 
     changes: list[Behaviour] = []
     server.watch(lambda: changes.append(server.behaviour))
     app = server.app()
-    answer = send(app, "PUT", "/control", json={"throttle_next": 1})
+    answer = send(app, "PUT", "/control", json={"throttle_next": 1}, headers=OWN_PAGE)
     assert (answer.status_code, answer.json()["throttle_next"]) == (200, 1)
-    refused = send(app, "PUT", "/control", json={"throttle_next": -1})
+    refused = send(app, "PUT", "/control", json={"throttle_next": -1}, headers=OWN_PAGE)
     assert (refused.status_code, "throttle_next" in refused.text) == (400, True)
-    assert send(app, "PUT", "/control", content=b"{").status_code == 400
+    broken = {"content": b"{", "headers": OWN_PAGE | {"Content-Type": "application/json"}}
+    assert send(app, "PUT", "/control", **broken).status_code == 400
     assert send(app, "GET", "/control").json() == Behaviour(throttle_next=1).to_json()
 
     put(server, batch(event()))

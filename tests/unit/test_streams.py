@@ -9,15 +9,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.destination import Answered, Behaviour, ConnectionDropped, Outcome
+from local.signature import Access
 from local.streams import EventBridgeServer, FirehoseServer, KinesisServer, StreamServer
 from tests.asgi import send
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
 
     import httpx
 
+    from local.signature import Scope
+
 TIME = 1_795_471_860.5
+NOBODY = Access("http://127.0.0.1:9", "secret")
 
 
 class Upstream:
@@ -28,8 +32,8 @@ class Upstream:
         self.refusal: tuple[int, dict[str, Any]] | None = None
         self._server = server
 
-    def post(self, body: bytes, headers: Mapping[str, str]) -> tuple[int, dict[str, Any]]:
-        assert headers["x-amz-target"] == self._server.header
+    def post(self, body: bytes, scope: Scope) -> tuple[int, dict[str, Any]]:
+        assert scope.service == self._server.service
         if self.refusal:
             return self.refusal
         document = json.loads(body)
@@ -68,7 +72,7 @@ def make(
     """Return a function that makes a server and what is behind it."""
 
     def make_server(kind: type[StreamServer], **options: Any) -> tuple[StreamServer, Upstream]:
-        server = kind("http://127.0.0.1:9", observer=observations, **options)
+        server = kind(NOBODY, observer=observations, **options)
         upstream = Upstream(server)
         monkeypatch.setattr(server, "_post", upstream.post)
         return server, upstream
@@ -221,9 +225,9 @@ def test_what_the_emulator_refuses_is_passed_back(
 
 
 @every_kind
-@pytest.mark.parametrize("upstream", [None, "http://127.0.0.1:9"])
+@pytest.mark.parametrize("upstream", [None, NOBODY])
 def test_without_an_emulator_the_service_fails(
-    kind: type[StreamServer], upstream: str | None
+    kind: type[StreamServer], upstream: Access | None
 ) -> None:
     server = kind(upstream)
     assert refusal(put(server, request(server, event("a")))) == server.failed
