@@ -17,7 +17,10 @@ import pytest
 from cdk_gtm_connector import GtmConnector
 from local.deploy import Assembly
 from stacks.connector_stack import ConnectorStack
-from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings, _refuse_misspelt
+from stacks.errors import EXAMPLES, SettingError
+from stacks.settings import _OWN, Settings
+from stacks.spelling import refuse_misspelt
+from stacks.values import DESTINATIONS
 from tests.infrastructure.options import STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 
@@ -149,6 +152,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("anonymous_user_attributes", ["*"]),
     ("anonymous_user_attributes", "plan,*"),
     ("anonymous_user_attributes", "n" * 51),
+    ("authenticated_user_attributes", "plan"),  # without a signed_token
     ("authenticated_user_attributes", "plan,,city"),
     ("authenticated_user_attributes", "n" * 51),
     ("signed_token", "yes"),
@@ -210,6 +214,13 @@ MALFORMED: list[tuple[str, Any]] = [
 ]
 
 
+# What has to be set instead, by what is refused.
+REMEDIES = {
+    "disable_execute_api_endpoint=true": "domain_name",
+    "authenticated_user_attributes=plan": "signed_token",
+}
+
+
 def read(**context: Any) -> Settings:
     """Read settings from context, together with the one that is always needed."""
     app = cdk.App(context={"pinpoint_app_id": APPLICATION_ID, **context})
@@ -234,10 +245,12 @@ class _Context:
         return self._context
 
 
-def assert_tells_what_to_do(message: str, setting: str) -> None:
-    """Assert that ``message`` is one sentence that says how to set ``setting``."""
+def assert_tells_what_to_do(message: str, setting: str, remedy: str | None = None) -> None:
+    """Assert that ``message`` is one sentence of ``setting`` that says how to set ``remedy``."""
     assert message.startswith(f"setting {setting} ")
-    assert f"-c {setting}=" in message
+    remedy = remedy or setting
+    assert f"-c {remedy}={EXAMPLES[remedy]} " in message or remedy == "destination"
+    assert f"-c {remedy}=" in message
     assert "cdk.json" in message
     assert "\n" not in message
     assert not re.search(r"[.;!?] [A-Z]", message)
@@ -410,14 +423,16 @@ class TestDestinations:
                 (
                     "setting customer_profiles_attributes must not be given without "
                     "customer_profiles_create_object_type, .* cdk import.*, "
-                    "got customer_profiles_create_object_type=False: "
+                    r"got \['plan'\] with customer_profiles_create_object_type=False: "
+                    "set customer_profiles_create_object_type with "
                 ),
             ),
             (
                 {"customer_profiles_create_domain": "true"},
                 (
                     "setting customer_profiles_create_object_type must not be False with "
-                    "customer_profiles_create_domain, got both: "
+                    "customer_profiles_create_domain, .*, got False with "
+                    "customer_profiles_create_domain=True: set it with "
                 ),
             ),
         ],
@@ -590,7 +605,7 @@ class TestMalformed:
         with pytest.raises(SettingError) as caught:
             deploy(tmp_path, **context)
         message = str(caught.value)
-        assert_tells_what_to_do(message, setting)
+        assert_tells_what_to_do(message, setting, REMEDIES.get(f"{setting}={value}"))
         shown = "it is not set" if value is None else f"got {_shown(value)}"
         assert shown in message.replace("10,001", "10001")
 
@@ -664,7 +679,7 @@ class TestMalformed:
         ],
     )
     def test_cdks_own_context_is_never_reported(self, key: str, name: str) -> None:
-        _refuse_misspelt(cast("Node", _Context({key.format(name): "1"})))
+        refuse_misspelt(cast("Node", _Context({key.format(name): "1"})))
 
     @pytest.mark.parametrize(
         "key",
@@ -684,7 +699,7 @@ class TestMalformed:
         with pytest.raises(SettingError, match="must name each destination once") as caught:
             read(destination=value)
         assert f"got {shown}" in str(caught.value)
-        assert "-c destination=kinesis,firehose " in str(caught.value)
+        assert "-c destination=customer-profiles,firehose " in str(caught.value)
 
     def test_whoever_sets_nothing_is_told_of_all_destinations(self) -> None:
         with pytest.raises(SettingError) as caught:
@@ -724,5 +739,6 @@ def _shown(value: object) -> str:
         "plan,*": "['plan', '*']",
         "email=Email": "'Email'",
         "301": "5 minutes 1 second",
-        "true": "disable_execute_api_endpoint=True",
+        "true": "True with domain_name=None",
+        "plan": "['plan'] with signed_token=None",
     }.get(str(value), repr(value))

@@ -1,0 +1,214 @@
+"""Every prop of every public class, with values of every type.
+
+What a prop takes has to synthesize, and what it does not take is a ``PropError`` that names it. The
+props come from the signatures: one that is added without a check fails here.
+"""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_sqs as sqs
+
+import cdk_gtm_connector as gtm
+from cdk_gtm_connector import PropError
+from tests.infrastructure.synthesis import add_connector
+from tests.infrastructure.wrong_values import LABELS, Values, may_take
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aws_cdk import aws_lambda as lambda_
+
+
+HERE = cdk.Environment(account="123456789012", region="us-east-1")
+
+
+class Anything(gtm.Destination):
+    """A destination of somebody's own."""
+
+    def bind(self, function: lambda_.Function) -> None:
+        function.add_environment("DESTINATION", "anything")
+
+
+def own_class(name: str) -> Any:
+    """Return the public class called ``name``, or what can be made of an abstract one."""
+    return Anything if name == "Destination" else getattr(gtm, name)
+
+
+def props_of(name: str) -> dict[str, inspect.Parameter]:
+    """Return the props of a public class: what its caller gives besides the scope and the id."""
+    parameters = dict(inspect.signature(own_class(name).__init__).parameters)
+    given = list(parameters)[3 if "scope" in parameters else 1 :]
+    return {prop: parameters[prop] for prop in given}
+
+
+# Authorizer is a protocol, IamAuthorizer has no props, and PropError is what is raised.
+CLASSES = [name for name in gtm.__all__ if name not in {"Authorizer", "IamAuthorizer", "PropError"}]
+PROPS = [(name, prop) for name in CLASSES for prop in props_of(name)]
+
+
+# What a class needs, by its name.
+NEEDED: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
+    "GtmConnector": lambda values, _stack: {"destination": values["Destination"]},
+    "CollectionApi": lambda values, _stack: {"queue": values["queue"]},
+    "EventDelivery": lambda values, stack: {
+        "queue": sqs.Queue(stack, "Queue", visibility_timeout=cdk.Duration.minutes(6)),
+        "dead_letter_queue": sqs.Queue(stack, "DeadLetterQueue"),
+        "destination": values["Destination"],
+        "anonymous_user_attributes": [],
+        "authenticated_user_attributes": "*",
+        "allowed_origins": None,
+        "accept_client_timestamp": False,
+        "batch_size": 10,
+        "max_batching_window": cdk.Duration.seconds(5),
+        "max_concurrency": 2,
+        "memory_size": 256,
+        "timeout": cdk.Duration.minutes(1),
+        "log_retention": values["RetentionDays"],
+    },
+    "Cors": lambda _values, _stack: {"allowed_origins": None},
+    "CognitoAuthorizer": lambda values, _stack: {"user_pools": values["list of user pools"]},
+    "LambdaAuthorizer": lambda values, _stack: {
+        "function": values["lambda function"],
+        "identity_sources": [apigateway.IdentitySource.query_string("token")],
+    },
+    "Domain": lambda values, _stack: {
+        "name": "events.shop.example",
+        "certificate": values["certificate"],
+    },
+    "KinesisDestination": lambda values, _stack: {"stream": values["stream"]},
+    "FirehoseDestination": lambda values, _stack: {"delivery_stream": values["delivery stream"]},
+    "EventBridgeDestination": lambda values, _stack: {"event_bus": values["bus"]},
+    "PinpointDestination": lambda _values, _stack: {"application_id": "a"},
+    "CustomerProfilesDestination": lambda _values, _stack: {"domain_name": "shop"},
+    "ProfileEventTrigger": lambda _values, _stack: {"event_type": "buy"},
+}
+
+# What a prop does nothing without.
+BESIDE: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
+    "disable_execute_api_endpoint": lambda values, _stack: {"domain": values["Domain"]},
+    "authenticated_user_attributes": lambda _values, _stack: {"authorizer": gtm.IamAuthorizer()},
+    "default_expiration": lambda _values, _stack: {"create_domain": True},
+    "encryption_key": lambda _values, _stack: {"create_domain": True},
+    "event_type": lambda _values, _stack: {"name": "Chosen"},
+    "period": lambda _values, _stack: {"max_invocations": 1},
+    "max_invocations": lambda _values, _stack: {"period": cdk.Duration.days(1)},
+}
+
+# Props of which one has to be given.
+ALTERNATIVES = {"topic": "queue", "destinations": "destination"}
+
+
+def others(name: str, prop: str, values: Values, stack: cdk.Stack) -> dict[str, Any]:
+    """Return the props that a class needs besides ``prop``, and that ``prop`` needs itself."""
+    props = NEEDED[name](values, stack) if name in NEEDED else {}
+    if prop in BESIDE:
+        own, beside = props_of(name), BESIDE[prop](values, stack)
+        props |= {other: value for other, value in beside.items() if other in own}
+    if name == "CustomerProfilesDestination" and prop == "dead_letter_queue":
+        props["create_domain"] = True
+    left_out = {prop, ALTERNATIVES.get(prop)}
+    return {other: value for other, value in props.items() if other not in left_out}
+
+
+# What becomes of an object that is no construct: props of the connector that uses it.
+USES: dict[str, Callable[[cdk.Stack, Any], object]] = {
+    "Cors": lambda stack, cors: gtm.CollectionApi(
+        stack, "Own", queue=sqs.Queue(stack, "Queue"), cors=cors
+    ),
+    "Domain": lambda stack, domain: add_connector(stack, domain=domain),
+    "Firewall": lambda stack, firewall: add_connector(stack, firewall=firewall),
+    "DeliveryOptions": lambda stack, delivery: add_connector(
+        stack, destination=gtm.PinpointDestination("a", delivery=delivery)
+    ),
+    "ProfileEventTrigger": lambda stack, trigger: add_connector(
+        stack,
+        destination=gtm.CustomerProfilesDestination(domain_name="shop", event_trigger=trigger),
+    ),
+    **{
+        name: lambda stack, destination: add_connector(stack, destination=destination)
+        for name in CLASSES
+        if name.endswith("Destination")
+    },
+    **{
+        name: lambda stack, authorizer: add_connector(stack, authorizer=authorizer)
+        for name in CLASSES
+        if name.endswith("Authorizer")
+    },
+}
+
+
+def make(class_name: str, stack: cdk.Stack, props: dict[str, Any]) -> None:
+    """Make an object of a public class in ``stack``, and use it."""
+    class_ = own_class(class_name)
+    in_scope = "scope" in inspect.signature(class_.__init__).parameters
+    made = class_(stack, "Made", **props) if in_scope else class_(**props)
+    if class_name in USES:
+        USES[class_name](stack, made)
+
+
+@dataclass
+class Outcome:
+    """What became of each value of the table for one prop, by the value's label."""
+
+    taken: list[str] = field(default_factory=list)
+    refused: dict[str, PropError] = field(default_factory=dict)
+    broken: dict[str, str] = field(default_factory=dict)
+
+
+@pytest.fixture(scope="module")
+def outcomes() -> dict[tuple[str, str], Outcome]:
+    """What became of each value, for each prop; all that was taken is synthesized."""
+    app = cdk.App()
+    values = Values(cdk.Stack(app, "Theirs", env=HERE))
+    found = {}
+    for name, prop in PROPS:
+        found[name, prop] = outcome = Outcome()
+        stack, beside = None, {}
+        for label in LABELS:
+            if stack is None:
+                stack_name = f"{name}-{prop.replace('_', '-')}-{len(outcome.taken)}"
+                stack = cdk.Stack(app, stack_name, env=HERE)
+                beside = others(name, prop, values, stack)
+            try:
+                make(name, stack, {**beside, prop: values[label]})
+            except PropError as error:
+                outcome.refused[label] = error
+                # What is refused leaves nothing behind.
+                if stack.node.try_find_child("Made") is not None:
+                    outcome.broken[label] = f"half made: {error}"
+            except Exception as error:  # noqa: BLE001 - jsii's, Python's own: whatever it is
+                outcome.broken[label] = repr(error)
+            else:
+                outcome.taken.append(label)
+                stack = None
+    app.synth(skip_validation=True)
+    return found
+
+
+class TestEveryValue:
+    """Each prop takes a value and it works, or refuses it in words."""
+
+    @pytest.mark.parametrize(("name", "prop"), PROPS)
+    def test_it_works_or_is_refused(
+        self, outcomes: dict[tuple[str, str], Outcome], name: str, prop: str
+    ) -> None:
+        annotation = props_of(name)[prop].annotation
+        outcome = outcomes[name, prop]
+        assert outcome.broken == {}
+        assert [label for label in outcome.taken if not may_take(annotation, label)] == []
+        assert outcome.taken, f"no value of the table is a {annotation}"
+        for label, error in outcome.refused.items():
+            text = str(error)
+            # Of two props of which one must be given, it can be the other's.
+            named = ALTERNATIVES.get(prop, prop) if label == "None" else prop
+            assert error.prop == named, text
+            assert text.startswith(f"{named} {error.problem}, got {error.given}"), text
+            assert "\n" not in text + error.given, text
+            assert "{" not in error.problem + error.fix, text
