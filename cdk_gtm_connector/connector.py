@@ -130,8 +130,9 @@ class GtmConnector(Construct):
         timeout: Of one invocation, 30 to 900 seconds. Default: 60 seconds. A message that has to
             be tried again comes back after 6 times this. It cannot be an unresolved token.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
-            to 1,000 (SQS's limit). Default: 10, which with the default ``timeout`` bridges an
-            outage of the destination of an hour.
+            to 1,000 (SQS's limit). If it expires before that, a warning says so:
+            ``cdk-gtm-connector:messageRetention``. Default: 10, which with the default ``timeout``
+            bridges an outage of the destination of an hour.
         message_retention: How long a message waits for delivery, 1 minute to 13 days. Then it is
             gone, without a word, so watch ``queue.metric_approximate_age_of_oldest_message()``. It
             is less than the dead-letter queue's 14 days (SQS's limit), which count from when the
@@ -311,11 +312,30 @@ class GtmConnector(Construct):
         # The function that is still the old destination's would take what is meant for the new one,
         # and a queue that nobody reads only fills.
         self._collection.deploy_after(*self._deliveries)
+        self._warn_of_expiry(destinations, delivering)
         self._warn_of_unsettable(
             destinations,
             anonymous_user_attributes,
             authenticated_user_attributes if authorizer is not None else (),
         )
+
+    def _warn_of_expiry(
+        self, destinations: Sequence[Destination], delivering: Sequence[Delivering]
+    ) -> None:
+        """Warn where a message is deleted before it has been tried as often as it may be."""
+        for each, options in zip(destinations, delivering, strict=True):
+            retention, tries = options.message_retention, options.max_receive_count
+            if retention.is_unresolved() or is_token(tries):
+                continue
+            if tries * options.visibility_timeout.to_seconds() > retention.to_seconds():
+                cdk.Annotations.of(self).add_warning_v2(
+                    "cdk-gtm-connector:messageRetention",
+                    f"{each.construct_id}: {tries:,} tries of a message, one every "
+                    f"{options.visibility_timeout.to_human_string()}, take longer than its "
+                    f"message_retention, {retention.to_human_string()}: while the destination is "
+                    "down it is deleted, and never reaches the dead-letter queue. Lower "
+                    "max_receive_count or timeout, or raise message_retention.",
+                )
 
     def _warn_of_unsettable(
         self, destinations: Sequence[Destination], *settable: Sequence[str] | Literal["*"]

@@ -9,14 +9,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-class _NotGiven:
+class _NotGiven(Enum):
     """Stands for a value that was not given, where ``None`` could have been."""
 
-    def __repr__(self) -> str:
-        return "nothing"
+    NOT_GIVEN = "nothing"
 
 
-NOT_GIVEN: Final = _NotGiven()
+NOT_GIVEN: Final = _NotGiven.NOT_GIVEN
 """``got`` of a :class:`PropError` that is about other props' values, or about no value at all."""
 
 
@@ -122,6 +121,7 @@ def shown(value: object) -> str:
         case _:
             # jsii's name for what another language implements.
             name = type(value).__name__.removeprefix("_").removesuffix("Proxy")
+            name = name.removesuffix("Base")  # of what was imported
             text = f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
     return text
 

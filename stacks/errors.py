@@ -85,6 +85,8 @@ class SettingError(Exception):
         )
         self.name = name
         """The setting."""
+        self.remedy = remedy
+        """The setting that has to be set."""
 
     @classmethod
     def from_prop(cls, error: PropError, names: Mapping[str, str]) -> SettingError:

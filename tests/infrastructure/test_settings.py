@@ -18,7 +18,7 @@ from cdk_gtm_connector import GtmConnector
 from local.deploy import Assembly
 from stacks.connector_stack import ConnectorStack
 from stacks.errors import EXAMPLES, SettingError
-from stacks.settings import _OWN, Settings
+from stacks.settings import _OWN, _READ, Settings
 from stacks.spelling import refuse_misspelt
 from stacks.values import DESTINATIONS
 from tests.infrastructure.options import STREAM_ARN
@@ -248,9 +248,7 @@ class _Context:
 def assert_tells_what_to_do(message: str, setting: str, remedy: str | None = None) -> None:
     """Assert that ``message`` is one sentence of ``setting`` that says how to set ``remedy``."""
     assert message.startswith(f"setting {setting} ")
-    remedy = remedy or setting
-    assert f"-c {remedy}={EXAMPLES[remedy]} " in message or remedy == "destination"
-    assert f"-c {remedy}=" in message
+    assert f"-c {remedy or setting}=" in message
     assert "cdk.json" in message
     assert "\n" not in message
     assert not re.search(r"[.;!?] [A-Z]", message)
@@ -585,6 +583,114 @@ class TestIgnored:
         cdk.Annotations.of(stack).acknowledge_warning("cdk-gtm-connector:pinpoint_app_id")
         app.synth(skip_validation=True)
         assert Assembly.read(tmp_path).warnings == []
+
+
+# Values of every kind, as the command line (texts alone) or cdk.json gives them, and which kinds of
+# setting may take each.
+ANY: list[tuple[Any, str]] = [
+    ("", "names"),
+    (" ", "names"),
+    ("plan", "text names"),
+    (" plan ", "text names"),
+    ("a b", "text names"),
+    ("plan,city", "text names"),
+    ("*", "text names"),
+    ("true", "text names boolean"),
+    ("false", "text names boolean"),
+    ("True", "text names"),
+    ("0", "text names number"),
+    ("1", "text names number"),
+    ("-1", "text names"),
+    ("1.5", "text names"),
+    ("1e3", "text names"),
+    ("NaN", "text names"),
+    ("9" * 30, "text names"),
+    ("null", "text names"),
+    ("https://shop.example", "text names"),
+    ("events.shop.example", "text names"),
+    (STREAM_ARN, "text names"),
+    ("usat_plan", "text names"),
+    ("plan=EmailAddress", "text names"),
+    ("a\nb", "text names"),
+    (True, "boolean"),
+    (False, "boolean"),
+    (0, "number"),
+    (1, "number"),
+    (-1, ""),
+    (1.0, "number"),
+    (1.5, ""),
+    (10**15, "number"),
+    ([], "names"),
+    (["plan"], "names"),
+    (["pinpoint"], "names"),
+    (["plan", "plan"], "names"),
+    ([1], ""),
+    ([None], ""),
+    ([["plan"]], ""),
+    ({}, "mapping"),
+    ({"plan": "EmailAddress"}, "mapping"),
+    ({"plan": 1}, ""),
+]
+KINDS = {
+    "boolean": "boolean",
+    "whole_number": "number",
+    "seconds": "number",
+    "days": "number",
+    "retention": "number",
+    "names": "names",
+    "origins": "names",
+    "destinations": "names",
+    "targets": "names mapping",
+}
+
+
+class TestEveryValue:
+    """Each setting with values of every kind."""
+
+    @pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+    def test_it_is_taken_or_refused_in_one_sentence(self, setting: str) -> None:
+        kinds = KINDS.get(_READ[setting].__name__, "text").split()
+        destination = DESTINATION_OF.get(setting.partition("_")[0], "pinpoint")
+        for value, allowed in ANY:
+            context: dict[str, Any] = {"destination": destination, **NEEDED[destination]}
+            context |= {
+                "certificate_arn": {"domain_name": "events.shop.example"},
+                "domain_name": {"certificate_arn": ARN},
+                "token_audience": {"signed_token": "true"},
+            }.get(setting, {})
+            context[setting] = value
+            refusal = None
+            try:
+                app = cdk.App(context={"pinpoint_app_id": APPLICATION_ID, **context})
+                ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
+            except SettingError as error:
+                refusal = error
+            if refusal is None:
+                assert set(kinds) & set(allowed.split()), value
+            else:
+                assert refusal.name == setting
+                assert_tells_what_to_do(str(refusal), setting, refusal.remedy)
+
+    @pytest.mark.parametrize("setting", EXAMPLES)
+    def test_the_example_that_every_sentence_gives_is_taken(self, setting: str) -> None:
+        destination = DESTINATION_OF.get(setting.partition("_")[0], "pinpoint")
+        context: dict[str, Any] = {
+            "destination": destination,
+            **{name: EXAMPLES[name] for name in NEEDED[destination]},
+            **{name: EXAMPLES[name] for name in ("domain_name", "certificate_arn", "signed_token")},
+            "pinpoint_app_id": APPLICATION_ID,
+            setting: EXAMPLES[setting],
+        }
+        if setting == "destination":
+            context |= {name: EXAMPLES[name] for names in NEEDED.values() for name in names}
+        if setting == "customer_profiles_create_object_type":
+            context["customer_profiles_create_domain"] = "true"
+        app = cdk.App(context=context)
+        ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
+
+    def test_there_is_one_for_every_setting(self) -> None:
+        names = [field.name for field in fields(Settings)]
+        assert sorted(EXAMPLES) == sorted(_READ) == sorted(names)
 
 
 class TestMalformed:
