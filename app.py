@@ -8,7 +8,8 @@ import sys
 import aws_cdk as cdk
 
 from stacks.connector_stack import ConnectorStack
-from stacks.settings import SettingError, Settings
+from stacks.errors import SettingError
+from stacks.settings import Settings
 
 
 def main() -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
         ProfileEventTrigger,
     )
     from cdk_gtm_connector.domain import Domain
+    from cdk_gtm_connector.errors import PropError
     from cdk_gtm_connector.firewall import Firewall
 else:
     from importlib import import_module
@@ -57,6 +58,7 @@ else:
         "LambdaAuthorizer": "access",
         "PinpointDestination": "destinations",
         "ProfileEventTrigger": "destinations",
+        "PropError": "errors",
         "SignedTokenAuthorizer": "access",
     }
 
@@ -90,5 +92,6 @@ __all__ = [
     "LambdaAuthorizer",
     "PinpointDestination",
     "ProfileEventTrigger",
+    "PropError",
     "SignedTokenAuthorizer",
 ]

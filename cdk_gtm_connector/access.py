@@ -20,8 +20,26 @@ from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from cdk_gtm_connector import mapping
+from cdk_gtm_connector.authorizer_checks import (
+    check_audience,
+    check_claim,
+    check_function,
+    check_identity_sources,
+    check_secret,
+    check_user_pools,
+)
+from cdk_gtm_connector.checks import check_once
+from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.lambda_asset import function_code
-from cdk_gtm_connector.validation import check_duration
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import (
+    check_boolean,
+    check_duration,
+    check_log_retention,
+    check_scope,
+    check_sequence,
+    check_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -42,6 +60,7 @@ _NO_ORIGINS: Final = {"about", "blob", "data", "file", "ftp", "javascript", "ws"
 _MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
 
 
+@named_props
 class Cors:
     """Which sites' scripts may read an API's answers.
 
@@ -57,24 +76,15 @@ class Cors:
         allow_http_origins: Whether an origin may begin with ``http://``.
 
     Raises:
-        ValueError: An origin is not a scheme, a host and at most a port.
+        PropError: An origin is not a scheme, a host and at most a port, or is there twice.
     """
 
     def __init__(
         self, allowed_origins: Sequence[str] | None, *, allow_http_origins: bool = False
     ) -> None:
-        if isinstance(allowed_origins, str):
-            raise ValueError(  # noqa: TRY004 - a sequence too, of one-letter origins
-                f"allowed_origins must be a list of origins, got {allowed_origins!r}"
-            )
-        if allowed_origins is not None and not allowed_origins:
-            raise ValueError(
-                "allowed_origins must name at least one origin, got []; leave it out for any origin"
-            )
-        for origin in allowed_origins or ():
-            if not isinstance(origin, str):
-                raise ValueError(f"allowed_origins must hold origins, got {origin!r}")  # noqa: TRY004
-            _check_origin(origin, allow_http_origins=allow_http_origins)
+        check_boolean("allow_http_origins", allow_http_origins)
+        if allowed_origins is not None:
+            _check_origins(allowed_origins, allow_http_origins=allow_http_origins)
         self._origins = None if allowed_origins is None else tuple(allowed_origins)
 
     @property
@@ -162,26 +172,51 @@ class Cors:
         )
 
 
-def _check_origin(origin: str, *, allow_http_origins: bool) -> None:
-    found = _ORIGIN.fullmatch(origin)
-    if not found or found["scheme"] in _NO_ORIGINS:
-        raise ValueError(
-            "allowed_origins must hold origins like https://shop.example, https://*.shop.example "
-            "or capacitor://localhost (lower case, no path, no trailing slash), got "
-            f"{origin!r}"
+def _check_origins(origins: Sequence[str], *, allow_http_origins: bool) -> None:
+    prop = "allowed_origins"
+    check_sequence(prop, origins, 'must be a list of origins, such as ["https://shop.example"]')
+    if not origins:
+        raise PropError(
+            prop, "must name at least one origin", origins, "leave it out for any origin"
         )
+    for origin in origins:
+        # It becomes part of a regular expression and of a mapping template.
+        check_text(
+            prop,
+            origin,
+            _ORIGIN,
+            _ORIGINS_LIKE,
+            known=True,
+        )
+        if found := _ORIGIN.fullmatch(origin):  # not that of a parameter that is looked up yet
+            _check_origin(found, allow_http_origins=allow_http_origins)
+    check_once(prop, origins, "origin")
+
+
+_ORIGINS_LIKE: Final = (
+    "must hold origins like https://shop.example, https://*.shop.example or capacitor://localhost "
+    "(lower case, no path, no trailing slash)"
+)
+
+
+def _check_origin(found: re.Match[str], *, allow_http_origins: bool) -> None:
+    if found["scheme"] in _NO_ORIGINS:
+        raise PropError("allowed_origins", _ORIGINS_LIKE, found[0])
     if found["port"] and (
         int(found["port"]) > 65_535 or int(found["port"]) == _DEFAULT_PORTS.get(found["scheme"])  # noqa: PLR2004
     ):
         # A browser leaves its scheme's own port out: such an origin would match none.
-        raise ValueError(
-            "allowed_origins must hold origins with a port of at most 65,535 that is not the "
-            f"scheme's own, or without one, got {origin!r}"
+        raise PropError(
+            "allowed_origins",
+            "must hold origins with a port of at most 65,535 that is not the scheme's own, or "
+            "without one",
+            found[0],
         )
     if found["scheme"] == "http" and not allow_http_origins:
-        raise ValueError(
-            "allowed_origins must hold no http origins unless allow_http_origins is set, got "
-            f"{origin!r}"
+        raise PropError(
+            "allowed_origins",
+            "must hold no http origins unless allow_http_origins is set",
+            found[0],
         )
 
 
@@ -219,6 +254,7 @@ class Authorizer(Protocol):
         ...
 
 
+@named_props
 class CognitoAuthorizer(Construct):
     """Visitors who are logged in to a Cognito user pool, by the ``Authorization`` header.
 
@@ -231,6 +267,9 @@ class CognitoAuthorizer(Construct):
         endpoint_claim: Claim that names the one endpoint that the visitor may write, for example
             ``custom:endpoint_id``; the events of a visitor without it are rejected. Default: none,
             any endpoint.
+
+    Raises:
+        PropError: A prop has a value that cannot work.
     """
 
     def __init__(
@@ -241,12 +280,11 @@ class CognitoAuthorizer(Construct):
         user_pools: Sequence[cognito.IUserPool],
         endpoint_claim: str | None = None,
     ) -> None:
+        check_scope(scope, construct_id)
+        check_user_pools(user_pools)
+        if endpoint_claim is not None:
+            check_claim("endpoint_claim", endpoint_claim)
         super().__init__(scope, construct_id)
-        if endpoint_claim is not None and not re.fullmatch(r"[A-Za-z0-9_:-]+", endpoint_claim):
-            raise ValueError(
-                "endpoint_claim must be the name of a claim (letters, digits, _, : and -), got "
-                f"{endpoint_claim!r}"
-            )
         self.authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self, "Authorizer", cognito_user_pools=list(user_pools)
         )
@@ -261,6 +299,7 @@ class CognitoAuthorizer(Construct):
         self.headers: Sequence[str] = ("Authorization",)
 
 
+@named_props
 class LambdaAuthorizer(Construct):
     """A function of the caller's own. The subject is the ``principalId`` that it answers.
 
@@ -273,9 +312,13 @@ class LambdaAuthorizer(Construct):
         identity_sources: Where the proof is, for example
             ``[apigateway.IdentitySource.header("Authorization")]``; an image tag can use
             ``IdentitySource.query_string(…)`` only.
-        headers: Request headers that carry it, for the preflight. Default: ``Authorization``.
+        headers: Request headers that carry it, for the preflight: those of ``identity_sources`` at
+            least. Default: ``Authorization``.
         results_cache_ttl: How long an answer is good for the same identity sources, up to 1 hour.
             Default: not at all.
+
+    Raises:
+        PropError: A prop has a value that cannot work.
     """
 
     def __init__(
@@ -288,13 +331,17 @@ class LambdaAuthorizer(Construct):
         headers: Sequence[str] = ("Authorization",),
         results_cache_ttl: cdk.Duration | None = None,
     ) -> None:
+        check_scope(scope, construct_id)
+        check_function(function)
+        ttl = _checked_ttl(results_cache_ttl, cdk.Duration.seconds(0))
+        check_identity_sources(identity_sources, headers, ttl)
         super().__init__(scope, construct_id)
         self.authorizer = apigateway.RequestAuthorizer(
             self,
             "Authorizer",
             handler=function,
             identity_sources=list(identity_sources),
-            results_cache_ttl=_checked_ttl(results_cache_ttl or cdk.Duration.seconds(0)),
+            results_cache_ttl=ttl,
         )
         self.authorization_type = apigateway.AuthorizationType.CUSTOM
         self.subject: Sequence[str] = ("$!context.authorizer.principalId",)
@@ -326,6 +373,7 @@ class IamAuthorizer:
         )
 
 
+@named_props
 class SignedTokenAuthorizer(Construct):
     """A JSON Web Token in the query string: the proof that an image tag can carry.
 
@@ -344,6 +392,9 @@ class SignedTokenAuthorizer(Construct):
             Gateway's limit). A token may be used that much longer than it lives. Default: 60
             seconds.
         log_retention: How long the function's log is kept. Default: 3 months.
+
+    Raises:
+        PropError: A prop has a value that cannot work.
     """
 
     def __init__(
@@ -357,6 +408,14 @@ class SignedTokenAuthorizer(Construct):
         results_cache_ttl: cdk.Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
     ) -> None:
+        check_scope(scope, construct_id)
+        if audience is not None:
+            check_audience(audience)
+        check_boolean("require_endpoint_id", require_endpoint_id)
+        if secret is not None:
+            check_secret(secret)
+        ttl = _checked_ttl(results_cache_ttl, cdk.Duration.seconds(60))
+        check_log_retention(log_retention)
         super().__init__(scope, construct_id)
         self._secret = secret or secretsmanager.Secret(
             self,
@@ -399,9 +458,7 @@ class SignedTokenAuthorizer(Construct):
             handler=self._function,
             # Missing: 401 from API Gateway itself, without a call of the function.
             identity_sources=[apigateway.IdentitySource.query_string(TOKEN_PARAMETER)],
-            results_cache_ttl=_checked_ttl(
-                results_cache_ttl if results_cache_ttl is not None else cdk.Duration.seconds(60)
-            ),
+            results_cache_ttl=ttl,
         )
         self.authorization_type = apigateway.AuthorizationType.CUSTOM
         self.subject: Sequence[str] = ("$!context.authorizer.principalId",)
@@ -425,6 +482,8 @@ class SignedTokenAuthorizer(Construct):
         return self._role
 
 
-def _checked_ttl(value: cdk.Duration) -> cdk.Duration:
+def _checked_ttl(value: cdk.Duration | None, default: cdk.Duration) -> cdk.Duration:
+    if value is None:
+        return default
     check_duration("results_cache_ttl", value, cdk.Duration.seconds(0), cdk.Duration.hours(1))
     return value

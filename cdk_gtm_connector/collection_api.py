@@ -13,8 +13,12 @@ from constructs import Construct
 
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
+from cdk_gtm_connector.checks import check_endpoint, check_queue, check_topic
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
 from cdk_gtm_connector.unset_values import checked_unset_values
+from cdk_gtm_connector.validation import check_instance, check_scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -104,6 +108,7 @@ _ACCESS_LOG_FORMAT = json.dumps(
 )
 
 
+@named_props
 class CollectionApi(Construct):
     """A REST API whose ``/events`` makes one message of each request, for ``queue`` or ``topic``.
 
@@ -115,10 +120,10 @@ class CollectionApi(Construct):
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        queue: Receives the messages. The API may send to it and nothing else.
-        topic: Receives the messages instead of ``queue``, with the same bytes. The API may publish
-            to it and nothing else. Its ``MaximumMessageSize`` must be 1 MiB, or POST bodies within
-            the limit would be refused.
+        queue: Receives the messages: a standard queue. The API may send to it and nothing else.
+        topic: Receives the messages instead of ``queue``, with the same bytes: a standard topic.
+            The API may publish to it and nothing else. Its ``MaximumMessageSize`` must be 1 MiB, or
+            POST bodies within the limit would be refused.
         cors: Which sites' scripts may read the answers. Default: any, without credentials.
         authorizer: Who may use ``/events/authenticated``, which exists only if this is given.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -133,7 +138,8 @@ class CollectionApi(Construct):
             replaces the one that is there. Default: no.
 
     Raises:
-        ValueError: Neither ``queue`` nor ``topic`` is given, or both are.
+        PropError: Neither ``queue`` nor ``topic`` is given, or both are, or a prop has a value that
+            cannot work.
     """
 
     def __init__(
@@ -153,10 +159,24 @@ class CollectionApi(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         cloud_watch_role: bool = False,
     ) -> None:
+        check_scope(scope, construct_id)
+        check_endpoint(
+            authorizer=authorizer,
+            honor_privacy_signals=honor_privacy_signals,
+            throttling_rate_limit=throttling_rate_limit,
+            throttling_burst_limit=throttling_burst_limit,
+            disable_execute_api_endpoint=disable_execute_api_endpoint,
+            log_retention=log_retention,
+            cloud_watch_role=cloud_watch_role,
+        )
+        if cors is not None:
+            check_instance("cors", cors, Cors, 'Cors(["https://shop.example"])')
+        receiver = _receiver(queue, topic)
+        own_rules = rules(unset_values, honor_privacy_signals=honor_privacy_signals)
         super().__init__(scope, construct_id)
-        self._receiver = _receiver(queue, topic)
+        self._receiver = receiver
         self._cors = cors or Cors(None)
-        self._rules = rules(unset_values, honor_privacy_signals=honor_privacy_signals)
+        self._rules = own_rules
 
         self._access_log = logs.LogGroup(
             self,
@@ -440,12 +460,15 @@ def rules(
 
 
 def _receiver(queue: sqs.IQueue | None, topic: sns.ITopic | None) -> Receiver:
-    if queue is not None and topic is None:
+    if topic is None:
+        if queue is None:
+            raise PropError("queue", "must be given, or {topic}", None, others={"topic": None})
+        check_queue("queue", queue)
         return QueueReceiver(queue)
-    if topic is not None and queue is None:
-        return TopicReceiver(topic)
-    given = "both" if queue is not None else "neither"
-    raise ValueError(f"queue or topic must be given, one of them, got {given}")
+    if queue is not None:
+        raise PropError("topic", "must not be given with {queue}", topic, others={"queue": queue})
+    check_topic(topic)
+    return TopicReceiver(topic)
 
 
 def _message(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
@@ -14,26 +13,37 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_gtm_connector.access import Cors
+from cdk_gtm_connector.checks import check_endpoint, check_user_attributes
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
-from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION, Delivering, DeliveryOptions
-from cdk_gtm_connector.destinations import Destination
+from cdk_gtm_connector.delivery_options import (
+    MAX_SQS_RETENTION,
+    Delivering,
+    DeliveryOptions,
+    check_delivery,
+)
+from cdk_gtm_connector.destinations.given import checked_destinations
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.unset_values import checked_unset_values
-from cdk_gtm_connector.validation import check_number, shown
+from cdk_gtm_connector.validation import (
+    check_boolean,
+    check_construct,
+    check_scope,
+    is_token,
+)
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import aws_apigateway as apigateway
     from aws_cdk import aws_lambda as lambda_
 
     from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.destinations import Destination
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
 
-# What else is in the connector's scope.
-_OWN_IDS = (
-    *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
-    *("Queue", "Topic", "WebAcl", "WebAclAssociation"),
-)
 _DEFAULTS = DeliveryOptions(
     batch_size=10_000,
     max_batching_window=cdk.Duration.seconds(5),
@@ -44,9 +54,9 @@ _DEFAULTS = DeliveryOptions(
     message_retention=cdk.Duration.days(7),
 )
 _MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
-_MAX_DESTINATIONS = 100  # subscriptions of a topic that takes as much
 
 
+@named_props
 class GtmConnector(Construct):
     """A tracking-image endpoint for Google Tag Manager, wired to a customer-engagement destination.
 
@@ -89,8 +99,8 @@ class GtmConnector(Construct):
             segments and messages. What a destination is told to use (``user_attributes`` of
             ``CustomerProfilesDestination``) and nobody may set gets a warning,
             ``cdk-gtm-connector:unsettableUserAttributes``.
-        authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for.
-            Default: ``"*"``.
+        authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for, so
+            names need one. Default: ``"*"``.
         authorizer: Who may use ``/events/authenticated``, such as a
             :class:`~cdk_gtm_connector.SignedTokenAuthorizer`. Default: nobody, there is no such
             route.
@@ -128,8 +138,9 @@ class GtmConnector(Construct):
         timeout: Of one invocation, 30 to 900 seconds. Default: 60 seconds. A message that has to
             be tried again comes back after 6 times this. It cannot be an unresolved token.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
-            to 1,000 (SQS's limit). Default: 10, which with the default ``timeout`` bridges an
-            outage of the destination of an hour.
+            to 1,000 (SQS's limit). If it expires before that, a warning says so:
+            ``cdk-gtm-connector:messageRetention``. Default: 10, which with the default ``timeout``
+            bridges an outage of the destination of an hour.
         message_retention: How long a message waits for delivery, 1 minute to 13 days. Then it is
             gone, without a word, so watch ``queue.metric_approximate_age_of_oldest_message()``. It
             is less than the dead-letter queue's 14 days (SQS's limit), which count from when the
@@ -143,9 +154,8 @@ class GtmConnector(Construct):
             be deployed. Default: no, because it would replace the one that is there.
 
     Raises:
-        ValueError: A prop is out of its range; the message names it and the value given.
-        TypeError: ``destination``, or one of ``destinations``, is no :class:`Destination`, or a
-            duration is none.
+        PropError: A prop is misspelt, or has a value that cannot work; the message names it and the
+            value given.
     """
 
     def __init__(
@@ -178,25 +188,52 @@ class GtmConnector(Construct):
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         cloud_watch_role: bool = False,
     ) -> None:
-        super().__init__(scope, construct_id)
-        destinations = _checked_destinations(destination, destinations)
+        check_scope(scope, construct_id)
+        destinations = checked_destinations(destination, destinations)
         longest = min(
             (limit for each in destinations if (limit := each.max_attribute_name) is not None),
             default=None,
         )
-        _check_names("anonymous_user_attributes", anonymous_user_attributes, longest)
-        _check_names("authenticated_user_attributes", authenticated_user_attributes, longest)
+        check_user_attributes("anonymous_user_attributes", anonymous_user_attributes, longest)
+        check_user_attributes(
+            "authenticated_user_attributes", authenticated_user_attributes, longest
+        )
         cors = Cors(allowed_origins, allow_http_origins=allow_http_origins)
         unset_values = checked_unset_values(unset_values)
+        check_endpoint(
+            authorizer=authorizer,
+            honor_privacy_signals=honor_privacy_signals,
+            throttling_rate_limit=throttling_rate_limit,
+            throttling_burst_limit=throttling_burst_limit,
+            disable_execute_api_endpoint=disable_execute_api_endpoint,
+            log_retention=log_retention,
+            cloud_watch_role=cloud_watch_role,
+        )
+        check_boolean("accept_client_timestamp", accept_client_timestamp)
+        _check_before_the_endpoint(firewall, domain)
         if disable_execute_api_endpoint and domain is None:
-            raise ValueError(
-                "disable_execute_api_endpoint must not be set without a domain, got "
-                "disable_execute_api_endpoint=True: nothing could reach the endpoint"
+            raise PropError(
+                "disable_execute_api_endpoint",
+                "must not be set without {domain}, for nothing could reach the endpoint",
+                got=True,
+                others={"domain": None},
             )
-        if throttling_rate_limit is not None:
-            check_number("throttling_rate_limit", throttling_rate_limit, 1, 1_000_000)
-        if throttling_burst_limit is not None:
-            check_number("throttling_burst_limit", throttling_burst_limit, 1, 1_000_000)
+        if authorizer is None and authenticated_user_attributes not in ("*", [], ()):
+            raise PropError(
+                "authenticated_user_attributes",
+                "must not name any without {authorizer}, for then nobody is authenticated",
+                authenticated_user_attributes,
+                others={"authorizer": None},
+            )
+        # Here, unlike in DeliveryOptions, nothing can be left open.
+        check_delivery(
+            {
+                "batch_size": batch_size,
+                "max_concurrency": max_concurrency,
+                "memory_size": memory_size,
+                "max_receive_count": max_receive_count,
+            }
+        )
         common = DeliveryOptions(
             batch_size=batch_size,
             max_batching_window=max_batching_window,
@@ -207,6 +244,7 @@ class GtmConnector(Construct):
             message_retention=message_retention,
         )
         delivering = [Delivering.of(each.delivery, common, _DEFAULTS) for each in destinations]
+        super().__init__(scope, construct_id)
 
         scopes: list[Construct] = []
         for number, each in enumerate(destinations):
@@ -286,16 +324,35 @@ class GtmConnector(Construct):
         # The function that is still the old destination's would take what is meant for the new one,
         # and a queue that nobody reads only fills.
         self._collection.deploy_after(*self._deliveries)
+        self._warn_of_expiry(destinations, delivering)
         self._warn_of_unsettable(
             destinations,
             anonymous_user_attributes,
             authenticated_user_attributes if authorizer is not None else (),
         )
 
+    def _warn_of_expiry(
+        self, destinations: Sequence[Destination], delivering: Sequence[Delivering]
+    ) -> None:
+        """Warn where a message is deleted before it has been tried as often as it may be."""
+        for each, options in zip(destinations, delivering, strict=True):
+            retention, tries = options.message_retention, options.max_receive_count
+            if retention.is_unresolved() or is_token(tries):
+                continue
+            if tries * options.visibility_timeout.to_seconds() > retention.to_seconds():
+                cdk.Annotations.of(self).add_warning_v2(
+                    "cdk-gtm-connector:messageRetention",
+                    f"{each.construct_id}: {tries:,} tries of a message, one every "
+                    f"{options.visibility_timeout.to_human_string()}, take longer than its "
+                    f"message_retention, {retention.to_human_string()}: while the destination is "
+                    "down it is deleted, and never reaches the dead-letter queue. Lower "
+                    "max_receive_count or timeout, or raise message_retention.",
+                )
+
     def _warn_of_unsettable(
         self, destinations: Sequence[Destination], *settable: Sequence[str] | Literal["*"]
     ) -> None:
-        if "*" in settable or any(map(cdk.Token.is_unresolved, chain(*settable))):
+        if "*" in settable or any(map(is_token, chain(*settable))):
             return
         used = dict.fromkeys(chain(*(each.used_user_attributes for each in destinations)))
         unsettable = [name for name in used if name not in {*chain(*settable)}]
@@ -368,11 +425,11 @@ class GtmConnector(Construct):
         """The URL of the authenticated route, without a query string.
 
         Raises:
-            ValueError: There is no such route, because ``authorizer`` was not given.
+            PropError: There is no such route, because ``authorizer`` was not given.
         """
         if not self._collection.authenticated_methods:
-            raise ValueError(
-                "authorizer must be given for the connector to have this route, got None"
+            raise PropError(
+                "authorizer", "must be given for the connector to have this route", None
             )
         return f"{self.endpoint_url}/{AUTHENTICATED_RESOURCE_NAME}"
 
@@ -386,58 +443,20 @@ class GtmConnector(Construct):
         return f"{self.endpoint_url}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}"
 
 
-def _checked_destinations(
-    destination: Destination | None, destinations: Sequence[Destination] | None
-) -> Sequence[Destination]:
-    if destination is not None:
-        if destinations is not None:
-            raise ValueError("destinations must not be given with destination, got both")
-        checked = _of_kind("destination must be", [destination])
-    else:
-        if destinations is None:
-            raise ValueError("destination must be given, or destinations, got neither")
-        checked = _of_kind("destinations must each be", _listed(destinations))
-    ids = [each.construct_id for each in checked]
-    for construct_id in ids:
-        if construct_id in _OWN_IDS:
-            raise ValueError(
-                f"construct_id must not be one of the connector's own, {', '.join(_OWN_IDS)}, got "
-                f"{construct_id!r}"
-            )
-        if ids.count(construct_id) > 1:
-            raise ValueError(
-                "destinations must each have a construct_id of its own (two of one kind need to be "
-                f"given one), got {construct_id} {ids.count(construct_id)} times"
-            )
-    return checked
-
-
-def _listed(destinations: object) -> Sequence[object]:
-    if isinstance(destinations, str) or not isinstance(destinations, Sequence):
-        raise TypeError(f"destinations must be a list of them, got {shown(destinations)}")
-    if not 1 <= len(destinations) <= _MAX_DESTINATIONS:
-        raise ValueError(
-            f"destinations must hold 1 to {_MAX_DESTINATIONS} of them, got {len(destinations)}"
+def _check_before_the_endpoint(firewall: object, domain: object) -> None:
+    # Not by their classes: whoever has neither does not import their modules of aws_cdk.
+    if firewall is not None:
+        check_construct(
+            "firewall", firewall, "instance of Firewall", ("rate_limit", "bind"), "Firewall()"
         )
-    for number, each in enumerate(destinations):
-        if any(each is other for other in destinations[:number]):
-            raise ValueError(
-                "destinations must each be an object of its own, got the same "
-                f"{type(each).__name__} twice"
-            )
-    return destinations
-
-
-def _of_kind(must_be: str, given: Sequence[object]) -> Sequence[Destination]:
-    checked = []
-    for each in given:
-        if not isinstance(each, Destination):
-            raise TypeError(
-                f"{must_be} a Destination, such as PinpointDestination(application_id=…), got "
-                f"{shown(each)}"
-            )
-        checked.append(each)
-    return checked
+    if domain is not None:
+        check_construct(
+            "domain",
+            domain,
+            "instance of Domain",
+            ("certificate", "name", "bind"),
+            'Domain(name="events.shop.example", certificate=certificate)',
+        )
 
 
 def _add_queues(scope: Construct, options: Delivering) -> tuple[sqs.Queue, sqs.Queue]:
@@ -477,21 +496,3 @@ def _add_topic(scope: Construct) -> sns.Topic:
     # As much as SQS takes, so that what a body may be does not depend on the destinations.
     resource.maximum_message_size = _MAX_MESSAGE_SIZE
     return topic
-
-
-def _check_names(prop: str, names: Sequence[str] | Literal["*"], longest: int | None) -> None:
-    if names == "*":
-        return
-    if isinstance(names, str):  # a sequence too, of one-letter names
-        raise ValueError(f'{prop} must be a list of names or "*", got {names!r}')  # noqa: TRY004
-    if cdk.Token.is_unresolved(list(names)):
-        raise ValueError(f"{prop} must be known at synthesis (a single name need not), got a token")
-    for name in names:
-        if not isinstance(name, str):
-            raise ValueError(f"{prop} must hold names, got {name!r}")  # noqa: TRY004
-        if not name:
-            raise ValueError(f"{prop} must hold names of at least 1 character, got {name!r}")
-        if longest is not None and len(name) > longest:
-            raise ValueError(f"{prop} must hold names of 1 to {longest} characters, got {name!r}")
-        if name == "*":
-            raise ValueError(f'{prop} must be "*" itself to allow all names, got {list(names)!r}')

@@ -12,25 +12,39 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from cdk_gtm_connector.access import Cors
+from cdk_gtm_connector.checks import (
+    check_dead_letter_queue,
+    check_user_attributes,
+    check_visibility,
+)
+from cdk_gtm_connector.delivery_options import check_delivery
+from cdk_gtm_connector.destinations.base import Destination
 from cdk_gtm_connector.lambda_asset import function_code
+from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.unset_values import checked_unset_values
+from cdk_gtm_connector.validation import (
+    check_boolean,
+    check_instance,
+    check_log_retention,
+    check_scope,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_sqs as sqs
 
-    from cdk_gtm_connector.destinations import Destination
 
-
+@named_props
 class EventDelivery(Construct):
     """A Lambda function that drains ``queue`` into ``destination``.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        queue: Where the events wait. Its visibility timeout must be at least 6 times ``timeout``
-            (AWS's recommendation for SQS event sources).
+        queue: Where the events wait: a standard queue. Its visibility timeout must be at least 6
+            times ``timeout`` (AWS's recommendation for SQS event sources).
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
         destination: Where the events go. What it brings along is already there, see
             :meth:`cdk_gtm_connector.Destination.add_resources`; its ``delivery`` is not looked at,
@@ -46,6 +60,9 @@ class EventDelivery(Construct):
         memory_size: In MB.
         timeout: Of one invocation.
         log_retention: How long the function's log is kept.
+
+    Raises:
+        PropError: A prop has a value that cannot work.
     """
 
     def __init__(
@@ -68,6 +85,28 @@ class EventDelivery(Construct):
         timeout: cdk.Duration,
         log_retention: logs.RetentionDays,
     ) -> None:
+        check_scope(scope, construct_id)
+        check_instance("destination", destination, Destination, "KinesisDestination(stream)")
+        longest = destination.max_attribute_name
+        check_user_attributes("anonymous_user_attributes", anonymous_user_attributes, longest)
+        check_user_attributes(
+            "authenticated_user_attributes", authenticated_user_attributes, longest
+        )
+        Cors(allowed_origins, allow_http_origins=True)
+        check_boolean("accept_client_timestamp", accept_client_timestamp)
+        check_delivery(
+            {
+                "batch_size": batch_size,
+                "max_batching_window": max_batching_window,
+                "max_concurrency": max_concurrency,
+                "memory_size": memory_size,
+                "timeout": timeout,
+            }
+        )
+        check_log_retention(log_retention)
+        check_dead_letter_queue(queue, dead_letter_queue)
+        check_visibility(queue, timeout)
+        unset_values = checked_unset_values(unset_values)
         super().__init__(scope, construct_id)
         self._queue = queue
         self._dead_letter_queue = dead_letter_queue
@@ -105,7 +144,7 @@ class EventDelivery(Construct):
                 "AUTHENTICATED_USER_ATTRIBUTES": _names(authenticated_user_attributes),
                 "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
                 "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
-                "UNSET_VALUES": json.dumps(checked_unset_values(unset_values)),
+                "UNSET_VALUES": json.dumps(unset_values),
             },
         )
         self._log.grant_write(self._function)

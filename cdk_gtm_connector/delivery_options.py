@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 
-from cdk_gtm_connector.validation import check_duration, check_number
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_duration, check_number, is_token
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 MAX_SQS_RETENTION: Final = cdk.Duration.days(14)
 """SQS's limit. It counts from when a message was first sent, in a dead-letter queue too."""
@@ -28,6 +33,7 @@ _DURATIONS: Final = {
 }
 
 
+@named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions:
     """How one destination's events are delivered, where that differs from the connector's others.
@@ -54,8 +60,7 @@ class DeliveryOptions:
             connector's.
 
     Raises:
-        ValueError: An argument is out of its range; the message names it and the value given.
-        TypeError: A duration is none.
+        PropError: A prop has a value that cannot work.
     """
 
     batch_size: int | None = None
@@ -67,7 +72,8 @@ class DeliveryOptions:
     message_retention: cdk.Duration | None = None
 
     def __post_init__(self) -> None:
-        _check({field.name: getattr(self, field.name) for field in fields(self)})
+        given = {field.name: getattr(self, field.name) for field in fields(self)}
+        check_delivery({prop: value for prop, value in given.items() if value is not None})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,14 +93,14 @@ class Delivering:
         """Return what the first of ``options`` says that says anything; the last says it all.
 
         Raises:
-            ValueError: Taken together they are none that Lambda takes.
+            PropError: Taken together they are none that Lambda takes.
         """
         chosen: dict[str, Any] = {}
         for each in reversed(options):
             if each is not None:
                 told = {field.name: getattr(each, field.name) for field in fields(each)}
                 chosen |= {name: value for name, value in told.items() if value is not None}
-        _check(chosen)
+        check_delivery(chosen)
         return cls(**chosen)
 
     @property
@@ -103,24 +109,22 @@ class Delivering:
         return cdk.Duration.seconds(6 * self.timeout.to_seconds())
 
 
-def _check(options: dict[str, Any]) -> None:
-    for name, (smallest, largest, unit) in _NUMBERS.items():
-        if options.get(name) is not None:
-            check_number(name, options[name], smallest, largest, unit)
-    for name, (shortest, longest) in _DURATIONS.items():
-        if options.get(name) is not None:
-            check_duration(name, options[name], shortest, longest)
-    timeout, window = options.get("timeout"), options.get("max_batching_window")
-    if timeout is not None and timeout.is_unresolved():
-        # CloudFormation cannot multiply, and the queue hides a message for 6 times this.
-        raise ValueError("timeout must be known when the app is synthesized, got a token")
-    batch_size = options.get("batch_size")
-    if batch_size is None or window is None:
-        return
-    if cdk.Token.is_unresolved(batch_size) or window.is_unresolved():
+def check_delivery(options: Mapping[str, Any]) -> None:
+    """Refuse ``options``, by prop, that Lambda or SQS does not take, or not together."""
+    for prop, (smallest, largest, unit) in _NUMBERS.items():
+        if prop in options:
+            check_number(prop, options[prop], smallest, largest, unit)
+    for prop, (shortest, longest) in _DURATIONS.items():
+        if prop in options:
+            # CloudFormation cannot multiply, and the queue hides a message for 6 times the timeout.
+            check_duration(prop, options[prop], shortest, longest, known=prop == "timeout")
+    batch_size, window = options.get("batch_size"), options.get("max_batching_window")
+    if batch_size is None or window is None or is_token(batch_size) or window.is_unresolved():
         return
     if batch_size > 10 and window.to_milliseconds() < 1000:  # noqa: PLR2004 - Lambda's limits
-        raise ValueError(
-            "max_batching_window must be at least 1 second with a batch_size over 10, got "
-            f"{window.to_human_string()} with a batch_size of {batch_size:,}"
+        raise PropError(
+            "max_batching_window",
+            "must be at least 1 second with a {batch_size} over 10",
+            window,
+            others={"batch_size": batch_size},
         )

@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 
 from cdk_gtm_connector.collection_api import STAGE_NAME
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_construct, check_text, is_deferred, is_token
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_certificatemanager as acm
     from constructs import Construct
 
 _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}", re.ASCII)
 
 
+@named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """A domain name for the endpoint, so that the tag lives under the site's own name.
@@ -29,11 +33,12 @@ class Domain:
     Args:
         name: For example ``events.shop.example``.
         certificate: An ACM certificate for it, in the stack's Region.
-        hosted_zone: Route 53 zone to make the alias records in. Default: none, the record is yours
-            to make.
+        hosted_zone: Route 53 zone to make the alias records in: that of ``name``, or of a domain
+            above it. Default: none, the record is yours to make.
 
     Raises:
-        ValueError: ``name`` is not a domain name.
+        PropError: A prop has a value that cannot work. Once it is a connector's: ``certificate`` is
+            in another Region than the stack.
     """
 
     name: str
@@ -41,14 +46,37 @@ class Domain:
     hosted_zone: route53.IHostedZone | None = None
 
     def __post_init__(self) -> None:
-        if not cdk.Token.is_unresolved(self.name) and not _NAME.fullmatch(self.name):
-            raise ValueError(
-                "domain's name must be a domain name like events.shop.example (lower case), got "
-                f"{self.name!r}"
+        check_text(
+            "name",
+            self.name,
+            _NAME,
+            "must be a domain name like events.shop.example (lower case)",
+        )
+        check_construct(
+            "certificate",
+            self.certificate,
+            "ICertificate",
+            ("certificate_arn", "metric_days_to_expiry"),
+            'Certificate.from_certificate_arn(self, "Certificate", arn)',
+        )
+        self._check_names_of_certificate()
+        if self.hosted_zone is not None:
+            check_construct(
+                "hosted_zone",
+                self.hosted_zone,
+                "IHostedZone",
+                ("hosted_zone_arn", "hosted_zone_id", "zone_name"),
+                'HostedZone.from_lookup(self, "Zone", domain_name="shop.example")',
             )
+            self._check_zone(self.hosted_zone)
 
     def bind(self, scope: Construct, stage: apigateway.Stage) -> str:
-        """Create the domain name in ``scope``, map it to ``stage`` and return it."""
+        """Create the domain name in ``scope``, map it to ``stage`` and return it.
+
+        Raises:
+            PropError: ``certificate`` is in another Region than ``scope``.
+        """
+        self._check_region(cdk.Stack.of(scope).region)
         domain_name = apigateway.DomainName(
             scope,
             "DomainName",
@@ -69,3 +97,44 @@ class Domain:
                     target=target,
                 )
         return self.name
+
+    def _check_zone(self, zone: route53.IHostedZone) -> None:
+        try:
+            zone_name = zone.zone_name
+        except RuntimeError:  # HostedZone.from_hosted_zone_id knows no name
+            return
+        if is_deferred(zone_name) or is_deferred(self.name):
+            return
+        above = zone_name.rstrip(".").lower()
+        if self.name != above and not self.name.endswith(f".{above}"):
+            raise PropError(
+                "hosted_zone",
+                "must be the zone of {name}, or of a domain above it",
+                zone_name,
+                others={"name": self.name},
+            )
+
+    def _check_names_of_certificate(self) -> None:
+        """Refuse a certificate of this app that is for other names."""
+        resource = self.certificate.node.default_child
+        if not isinstance(resource, acm.CfnCertificate):
+            return
+        others = resource.subject_alternative_names or []
+        names = [resource.domain_name, *others]
+        if is_token(others) or any(map(is_deferred, [*names, self.name])):
+            return
+        _, _, parent = self.name.partition(".")
+        if not {self.name, f"*.{parent}"} & {name.lower() for name in names}:
+            raise PropError("certificate", "must be for {name}", names, others={"name": self.name})
+
+    def _check_region(self, region: str) -> None:
+        arn = self.certificate.certificate_arn.split(":")
+        # An import's env is that of the stack that imports; another stack's certificate has no ARN.
+        known = arn[3] if len(arn) > 3 else self.certificate.env.region  # noqa: PLR2004
+        if known and region != known and not is_deferred(known) and not is_deferred(region):
+            raise PropError(
+                "certificate",
+                f"must be in the stack's Region, {region}, for the endpoint is regional",
+                known,
+                f"request one in {region}",
+            )

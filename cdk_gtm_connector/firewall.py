@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 from aws_cdk import aws_wafv2 as wafv2
 
+from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_number
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ _COUNTED_RULES = (
 )
 
 
+@named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firewall:
     """A web ACL: a rate limit per IP address, and AWS's IP-reputation and common rule sets.
@@ -40,6 +42,9 @@ class Firewall:
     Args:
         rate_limit: Requests in 5 minutes that one IP address may make, 10 to 2,000,000,000 (AWS
             WAF's limits). A whole office may share one. Default: 2,000.
+
+    Raises:
+        PropError: ``rate_limit`` is out of its range.
     """
 
     rate_limit: int = 2_000

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
-import aws_cdk as cdk
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.validation import check_sequence, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,32 +23,25 @@ def checked_unset_values(values: Sequence[str] | None) -> tuple[str, ...]:
     """Return the words of ``values``, each once; ``None`` is :data:`UNSET_VALUES`.
 
     Raises:
-        ValueError: ``values`` is no list of at most 50 words, or one of them is empty, longer than
+        PropError: ``values`` is no list of at most 50 words, or one of them is empty, longer than
             100 characters, has white space around it or a control character in it.
     """
     if values is None:
         return UNSET_VALUES
-    if isinstance(values, str):
-        raise ValueError(f"unset_values must be a list of words, got {values!r}")  # noqa: TRY004
-    if cdk.Token.is_unresolved(list(values)):
-        raise ValueError("unset_values must be known when the app is synthesized, got a token")
+    check_sequence(_PROP, values, 'must be a list of words, such as ["undefined", "null"]')
     if len(values) > _MAX_WORDS:
-        raise ValueError(f"unset_values must hold at most {_MAX_WORDS} words, got {len(values)}")
+        raise PropError(_PROP, f"must hold at most {_MAX_WORDS} words", values)
     for word in values:
-        if not isinstance(word, str):
-            raise ValueError(f"unset_values must hold words, got {word!r}")  # noqa: TRY004
-        if cdk.Token.is_unresolved(word):
-            raise ValueError("unset_values must be known when the app is synthesized, got a token")
-        if not 1 <= len(word) <= _MAX_CHARACTERS:
-            raise ValueError(
-                f"unset_values must hold words of 1 to {_MAX_CHARACTERS} characters, got {word!r}"
-            )
+        check_text(_PROP, word, _WORD, _WORDS_LIKE, known=True)
         if word != word.strip() or any(unicodedata.category(char) in _NOT_TEXT for char in word):
-            raise ValueError(
-                "unset_values must hold words without control characters, and without white space "
-                f"around them, got {word!r}"
-            )
+            raise PropError(_PROP, _WORDS_LIKE, word)
     return tuple(dict.fromkeys(values))
 
 
+_PROP: Final = "unset_values"
+_WORD: Final = re.compile(rf".{{1,{_MAX_CHARACTERS}}}", re.DOTALL)
+_WORDS_LIKE: Final = (
+    f"must hold words of 1 to {_MAX_CHARACTERS} characters, without control characters and without "
+    "white space around them"
+)
 _NOT_TEXT: Final = ("Cc", "Cs")

@@ -1,84 +1,230 @@
-"""Checks of the constructs' props, worded for the person who wrote the value."""
+"""Checks of the constructs' props, worded for the person who wrote the value.
+
+Each raises :class:`~cdk_gtm_connector.PropError`. None hands a value to jsii that jsii cannot take:
+NaN would end the process behind it.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final, Literal
 
 import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from cdk_gtm_connector.errors import PropError
 
 if TYPE_CHECKING:
     import re
 
 
-def check_number(name: str, value: int, low: int, high: int, unit: str = "") -> None:
-    """Raise ``ValueError`` unless ``value`` is whole and ``low <= value <= high``.
+# Begins what StringParameter.value_from_lookup gives before the CLI has looked.
+_LOOKED_UP: Final = "dummy-value-for-"
+KNOWN: Final = "must be known when the app is synthesized"
+"""The problem of a token where there must be none."""
 
-    Unresolved tokens pass.
+_MILLISECONDS: Final = {"seconds": 1_000, "days": 86_400_000}
+
+
+def is_token(value: object) -> bool:
+    """Return whether ``value`` is a text, a number or a list that is known only at deployment."""
+    match value:
+        case str():
+            return "${Token[" in value and cdk.Token.is_unresolved(value)
+        case float():
+            return math.isfinite(value) and cdk.Token.is_unresolved(value)
+        case [str(text)]:
+            return "#{Token[" in text and cdk.Token.is_unresolved([text])
+    return False
+
+
+def is_deferred(value: object) -> bool:
+    """Return whether ``value`` is a text that cannot be checked yet.
+
+    It is a token, or what stands for an SSM parameter until the CLI has looked it up. Then the app
+    is synthesized again, with the parameter's value.
+    """
+    return isinstance(value, str) and (_LOOKED_UP in value or is_token(value))
+
+
+def check_scope(scope: object, construct_id: object) -> None:
+    """Refuse a parent that is none, or is in no stack, and an id that is taken or empty."""
+    if not isinstance(scope, Construct):
+        raise PropError("scope", "must be a Stack, or another construct in one", scope)
+    try:
+        cdk.Stack.of(scope)
+    except RuntimeError:
+        raise PropError("scope", "must be a Stack, or another construct in one", scope) from None
+    if not isinstance(construct_id, str) or not construct_id or is_token(construct_id):
+        raise PropError(
+            "construct_id",
+            'must be a text that is known when the app is synthesized, such as "Gtm"',
+            construct_id,
+        )
+    if scope.node.try_find_child(construct_id) is not None:
+        raise PropError(
+            "construct_id", "must not be that of another construct in the same scope", construct_id
+        )
+
+
+def check_boolean(prop: str, value: object) -> None:
+    """Refuse what is neither ``True`` nor ``False``: ``"false"`` is true to Python.
 
     Args:
-        name: The prop as the caller wrote it.
+        prop: The prop as the caller wrote it.
+        value: What the caller gave.
+    """
+    if not isinstance(value, bool):
+        raise PropError(prop, "must be True or False", value)
+
+
+def check_number(prop: str, value: object, low: int, high: int, unit: str = "") -> None:
+    """Refuse what is not whole, or not ``low <= value <= high``. Tokens that are numbers pass.
+
+    Args:
+        prop: The prop as the caller wrote it.
         value: What the caller gave.
         low: Smallest value allowed, inclusive.
         high: Largest value allowed, inclusive.
         unit: Unit for the message, for example ``"MB"``.
     """
-    if cdk.Token.is_unresolved(value):
+    if isinstance(value, float) and is_token(value):
         return
     # CloudFormation would refuse 2.5 only at deployment, and True is an int to Python.
     if type(value) is not int or not low <= value <= high:
         suffix = f" {unit}" if unit else ""
-        shown = f"{value:,}" if type(value) is int else repr(value)
-        raise ValueError(
-            f"{name} must be a whole number between {low:,} and {high:,}{suffix}, got {shown}"
-        )
+        raise PropError(prop, f"must be a whole number between {low:,} and {high:,}{suffix}", value)
 
 
-def check_duration(name: str, value: object, low: cdk.Duration, high: cdk.Duration) -> None:
-    """Raise ``ValueError`` unless ``value`` is in whole seconds and ``low <= value <= high``.
-
-    Unresolved tokens pass. What is no duration is a ``TypeError``.
+def check_duration(
+    prop: str,
+    value: object,
+    low: cdk.Duration,
+    high: cdk.Duration,
+    *,
+    unit: Literal["seconds", "days"] = "seconds",
+    known: bool = False,
+) -> None:
+    """Refuse what is no duration, not in whole ``unit``, or not ``low <= value <= high``.
 
     Args:
-        name: The prop as the caller wrote it.
+        prop: The prop as the caller wrote it.
         value: What the caller gave.
         low: Shortest duration allowed, inclusive.
         high: Longest duration allowed, inclusive.
+        unit: What CloudFormation counts it in. A token passes if it is in this unit: what is known
+            only at deployment cannot be converted.
+        known: Whether tokens are refused.
     """
     if not isinstance(value, cdk.Duration):
-        raise TypeError(
-            f"{name} must be a Duration, such as Duration.seconds(60), got {shown(value)}"
-        )
+        example = f"Duration.{unit}({low.to_milliseconds() // _MILLISECONDS[unit] or 1:.0f})"
+        raise PropError(prop, f"must be a Duration, such as {example}", value)
     if value.is_unresolved():
+        if known:
+            raise PropError(prop, KNOWN, value)
+        if value.unit_label() != unit:
+            raise PropError(
+                prop,
+                f"must be given as Duration.{unit}(…) if its number is known only at deployment",
+                value,
+                f"write Duration.{unit}(…) instead of Duration.{value.unit_label()}(…)",
+            )
         return
     milliseconds = value.to_milliseconds()
     if not low.to_milliseconds() <= milliseconds <= high.to_milliseconds():
-        raise ValueError(
-            f"{name} must be between {low.to_human_string()} and {high.to_human_string()}, got "
-            f"{value.to_human_string()}"
-        )
-    if milliseconds % 1000:
-        raise ValueError(
-            f"{name} must be a whole number of seconds, got {milliseconds:,} milliseconds"
-        )
+        limits = f"{low.to_human_string()} and {high.to_human_string()}"
+        raise PropError(prop, f"must be between {limits}", value)
+    if milliseconds % _MILLISECONDS[unit]:
+        raise PropError(prop, f"must be a whole number of {unit}", value)
+
+
+def check_text(
+    prop: str, value: object, pattern: re.Pattern[str], problem: str, *, known: bool = False
+) -> None:
+    """Refuse what is no text, or not as ``pattern`` says. What is not known yet passes.
+
+    Args:
+        prop: The prop as the caller wrote it.
+        value: What the caller gave.
+        pattern: What all of the text must be.
+        problem: The same in words, for example ``"must be 1 to 64 letters"``.
+        known: Whether tokens are refused: the text is put into another one, where it could do
+            harm, or something else depends on it.
+    """
+    if known and is_token(value):
+        raise PropError(prop, KNOWN, value)
+    if not is_deferred(value) and not matches(pattern, value):
+        raise PropError(prop, problem, value)
+
+
+def check_sequence(prop: str, value: object, problem: str) -> Sequence[object]:
+    """Return ``value``, refusing what is no list or tuple.
+
+    A text is a sequence of its letters, a set has another order each time, and a generator is
+    empty when it is read again.
+
+    Args:
+        prop: The prop as the caller wrote it.
+        value: What the caller gave.
+        problem: For example ``"must be a list of names"``.
+    """
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if is_token(value):
+            raise PropError(prop, f"{KNOWN} (one of a list need not)", value)
+        return value
+    iterable = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping | type)
+    raise PropError(prop, problem, value, "write sorted(…) around it" if iterable else "")
+
+
+def check_instance(prop: str, value: object, kind: type, example: str) -> None:
+    """Refuse what is no ``kind``, the class itself too.
+
+    Args:
+        prop: The prop as the caller wrote it.
+        value: What the caller gave.
+        kind: Its class, which is this library's or an enumeration.
+        example: How to write one.
+    """
+    if not isinstance(value, kind):
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        raise PropError(prop, f"must be {article} {kind.__name__}, such as {example}", value)
 
 
 def check_construct(
-    name: str, value: object, kind: str, has: tuple[str, ...], instead: str
+    prop: str, value: object, kind: str, has: tuple[str, ...], instead: str
 ) -> None:
-    """Raise ``TypeError`` unless ``value`` has what is used of it.
+    """Refuse what has not what is used of it, and what was imported by an ARN for its name.
 
     jsii's interfaces know no ``isinstance``, and an L1 construct or an ARN would fail much later,
     in words that are not the caller's.
 
     Args:
-        name: The prop as the caller wrote it.
+        prop: The prop as the caller wrote it.
         value: What the caller gave.
         kind: What it must be, for example ``"IStream"``.
-        has: The attributes that tell.
+        has: The attributes that tell. If the first is an ARN, it is looked at.
         instead: How to make one.
     """
-    if not all(hasattr(value, attribute) for attribute in has):
-        raise TypeError(f"{name} must be an {kind}, such as {instead}, got {shown(value)}")
+    if isinstance(value, type) or not all(_has(value, attribute) for attribute in has):
+        raise PropError(prop, f"must be an {kind}, such as {instead}", value)
+    if has[0].endswith("_arn"):
+        # from_event_bus_name(…, arn) makes an ARN with an ARN in it.
+        arn = str(getattr(value, has[0]))
+        _, nested, name = arn[1:].rpartition("arn:")
+        if nested and arn.startswith("arn:"):
+            raise PropError(
+                prop,
+                f"must be an {kind} that was imported by its ARN, not as a name",
+                f"arn:{name}",
+            )
+
+
+def check_log_retention(value: object) -> None:
+    """Refuse a ``log_retention`` that is no ``RetentionDays``, such as a number of days."""
+    example = "RetentionDays.THREE_MONTHS"
+    check_instance("log_retention", value, logs.RetentionDays, example)
 
 
 def matches(pattern: re.Pattern[str], value: object) -> bool:
@@ -86,13 +232,13 @@ def matches(pattern: re.Pattern[str], value: object) -> bool:
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
-def shown(value: object) -> str:
-    """Return how a message shows ``value``: as it was written, or by its class."""
-    if value is None or isinstance(value, bool | int | float | str):
-        return repr(value)
-    return f"the class {value.__name__}" if isinstance(value, type) else f"a {type(value).__name__}"
-
-
 def number_text(value: int) -> str:
     """Return ``value`` as an environment variable has it, also if it is an unresolved token."""
     return cdk.Tokenization.stringify_number(value)
+
+
+def _has(value: object, attribute: str) -> bool:
+    try:
+        return hasattr(value, attribute)
+    except RuntimeError:  # jsii's, where it is there and cannot be read: HostedZone's zone_name
+        return True

@@ -2,36 +2,58 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
 
 # Both packages import a module when it is asked for: Pinpoint's owner does not wait for Kinesis.
 import aws_cdk as cdk
 
 import cdk_gtm_connector as gtm
-from stacks.settings import SettingError
+from stacks.errors import SettingError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
     from constructs import Construct
 
     from stacks.settings import Settings
 
-# What the settings are called that are a destination's props.
+# What the settings are called that are a construct's props. The others have the props' names.
 _PINPOINT_PROPS: Final = {
     "application_id": "pinpoint_app_id",
     "requests_per_second": "pinpoint_requests_per_second",
 }
-_FIREHOSE_PROPS: Final = {"events_per_record": "firehose_events_per_record"}
-_EVENT_BRIDGE_PROPS: Final = {"source": "event_source"}
+_FIREHOSE_PROPS: Final = {
+    "delivery_stream": "firehose_delivery_stream_name",
+    "events_per_record": "firehose_events_per_record",
+}
+_EVENT_BRIDGE_PROPS: Final = {"event_bus": "event_bus_name", "source": "event_source"}
+_TRIGGER_PROPS: Final = dict.fromkeys(("event_type", "name"), "customer_profiles_trigger_event")
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
     "create_domain": "customer_profiles_create_domain",
     "object_type_name": "customer_profiles_object_type",
     "create_object_type": "customer_profiles_create_object_type",
     "user_attributes": "customer_profiles_attributes",
-    "event_type": "customer_profiles_trigger_event",
-    "event_trigger's name": "customer_profiles_trigger_event",
+    "event_trigger": "customer_profiles_trigger_event",
     "requests_per_second": "customer_profiles_requests_per_second",
 }
+_TOKEN_PROPS: Final = {"audience": "token_audience"}
+_DOMAIN_PROPS: Final = {"name": "domain_name", "certificate": "certificate_arn"}
+_CONNECTOR_PROPS: Final = {"authorizer": "signed_token", "domain": "domain_name"}
+
+
+@contextmanager
+def _in_settings(names: Mapping[str, str]) -> Iterator[None]:
+    """Say what a construct refuses in the words of whoever runs ``cdk``.
+
+    Args:
+        names: Settings by prop, where they are called otherwise.
+    """
+    try:
+        yield
+    except gtm.PropError as error:
+        raise SettingError.from_prop(error, names) from error
 
 
 class ConnectorStack(cdk.Stack):
@@ -45,18 +67,17 @@ class ConnectorStack(cdk.Stack):
             cdk.Annotations.of(self).add_warning_v2(f"cdk-gtm-connector:{name}", why)
         self.token = self._token(settings) if settings.signed_token else None
         destinations = [self._destination(name, settings) for name in settings.destination]
-        try:
+        firewall, domain = self._firewall(settings), self._domain(settings)
+        with _in_settings(_CONNECTOR_PROPS):
             self.connector = gtm.GtmConnector(
                 self,
                 "Connector",
                 destinations=destinations,
                 authorizer=self.token,
-                firewall=self._firewall(settings),
-                domain=self._domain(settings),
+                firewall=firewall,
+                domain=domain,
                 **settings.props(),
             )
-        except ValueError as error:
-            raise SettingError.from_prop(error) from error
         self._add_outputs()
 
     def _destination(self, name: str, settings: Settings) -> gtm.Destination:
@@ -77,12 +98,10 @@ class ConnectorStack(cdk.Stack):
                 return self._customer_profiles(settings)
 
     def _pinpoint(self, settings: Settings) -> gtm.PinpointDestination:
-        try:
+        with _in_settings(_PINPOINT_PROPS):
             return gtm.PinpointDestination(
                 settings.pinpoint_app_id, requests_per_second=settings.pinpoint_requests_per_second
             )
-        except ValueError as error:
-            raise SettingError.from_prop(error, _PINPOINT_PROPS) from error
 
     def _firehose(self, settings: Settings) -> gtm.FirehoseDestination:
         stream = cdk.aws_kinesisfirehose.DeliveryStream.from_delivery_stream_name(
@@ -91,22 +110,17 @@ class ConnectorStack(cdk.Stack):
         # aws-cdk-lib adds Firehose's IP ranges to the stack, which nothing here refers to.
         self.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
         number = settings.firehose_events_per_record
-        try:
-            if number is None:
-                return gtm.FirehoseDestination(stream)
-            return gtm.FirehoseDestination(stream, events_per_record=number)
-        except ValueError as error:
-            raise SettingError.from_prop(error, _FIREHOSE_PROPS) from error
+        props: dict[str, Any] = {} if number is None else {"events_per_record": number}
+        with _in_settings(_FIREHOSE_PROPS):
+            return gtm.FirehoseDestination(stream, **props)
 
     def _event_bridge(self, settings: Settings) -> gtm.EventBridgeDestination:
         bus = cdk.aws_events.EventBus.from_event_bus_name(self, "EventBus", settings.event_bus_name)
         props: dict[str, Any] = (
             {} if settings.event_source is None else {"source": settings.event_source}
         )
-        try:
+        with _in_settings(_EVENT_BRIDGE_PROPS):
             return gtm.EventBridgeDestination(bus, **props)
-        except ValueError as error:
-            raise SettingError.from_prop(error, _EVENT_BRIDGE_PROPS) from error
 
     def _customer_profiles(self, settings: Settings) -> gtm.CustomerProfilesDestination:
         props: dict[str, Any] = {
@@ -115,29 +129,29 @@ class ConnectorStack(cdk.Stack):
             "requests_per_second": settings.customer_profiles_requests_per_second,
         }
         event_type = settings.customer_profiles_trigger_event
-        try:
+        if event_type is not None:
+            with _in_settings(_TRIGGER_PROPS):
+                props["event_trigger"] = gtm.ProfileEventTrigger(event_type=event_type)
+        with _in_settings(_CUSTOMER_PROFILES_PROPS):
             return gtm.CustomerProfilesDestination(
                 domain_name=settings.customer_profiles_domain,
                 create_domain=settings.customer_profiles_create_domain,
                 create_object_type=settings.customer_profiles_create_object_type,
-                event_trigger=(
-                    None if event_type is None else gtm.ProfileEventTrigger(event_type=event_type)
-                ),
                 **{prop: value for prop, value in props.items() if value is not None},
             )
-        except ValueError as error:
-            raise SettingError.from_prop(error, _CUSTOMER_PROFILES_PROPS) from error
 
     def _token(self, settings: Settings) -> gtm.SignedTokenAuthorizer:
         props: dict[str, Any] = {"audience": settings.token_audience}
         if settings.log_retention is not None:
             props["log_retention"] = settings.log_retention
-        return gtm.SignedTokenAuthorizer(self, "Token", **props)
+        with _in_settings(_TOKEN_PROPS):
+            return gtm.SignedTokenAuthorizer(self, "Token", **props)
 
     def _firewall(self, settings: Settings) -> gtm.Firewall | None:
         if settings.firewall_rate_limit is None:
             return None
-        return gtm.Firewall(rate_limit=settings.firewall_rate_limit)
+        with _in_settings({"rate_limit": "firewall_rate_limit"}):
+            return gtm.Firewall(rate_limit=settings.firewall_rate_limit)
 
     def _domain(self, settings: Settings) -> gtm.Domain | None:
         if settings.domain_name is None or settings.certificate_arn is None:
@@ -145,7 +159,8 @@ class ConnectorStack(cdk.Stack):
         certificate = cdk.aws_certificatemanager.Certificate.from_certificate_arn(
             self, "Certificate", settings.certificate_arn
         )
-        return gtm.Domain(name=settings.domain_name, certificate=certificate)
+        with _in_settings(_DOMAIN_PROPS):
+            return gtm.Domain(name=settings.domain_name, certificate=certificate)
 
     def _add_outputs(self) -> None:
         connector = self.connector

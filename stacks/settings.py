@@ -2,59 +2,20 @@
 
 from __future__ import annotations
 
-import difflib
-import re
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal
 
-import aws_cdk as cdk
-from aws_cdk import aws_logs as logs
+from stacks import values
+from stacks.errors import SettingError
+from stacks.spelling import refuse_misspelt
+from stacks.values import destination_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    import aws_cdk as cdk
+    from aws_cdk import aws_logs as logs
     from constructs import Node
-
-T = TypeVar("T")
-
-DESTINATIONS: Final = ("pinpoint", "kinesis", "firehose", "eventbridge", "customer-profiles")
-"""What the setting ``destination`` may name."""
-
-
-class SettingError(Exception):
-    """A setting is missing or malformed. The message is one sentence for whoever runs ``cdk``."""
-
-    def __init__(self, name: str, problem: str, value: object, example: str) -> None:
-        got = "it is not set" if value is None else f"got {value!r}"
-        super().__init__(f"setting {name} {problem}, {got}: {_how_to_set(name, example)}")
-
-    @classmethod
-    def from_prop(cls, error: ValueError, names: Mapping[str, str] | None = None) -> SettingError:
-        """Return what a construct said of a prop, with how to set it from here.
-
-        The settings carry the props' names, and the constructs' messages begin with them.
-
-        Args:
-            error: What the construct said.
-            names: Settings by prop, where they are called otherwise.
-        """
-        setting_error = cls.__new__(cls)
-        words, got, value = str(error).partition(", got ")
-        for prop, setting in (names or {}).items():
-            words = re.sub(rf"(?<![\w.]){re.escape(prop)}(?![\w.])", setting, words)
-            value = re.sub(rf"^{re.escape(prop)}(?==)", setting, value)
-        words += got + value
-        if words.startswith("rate_limit "):
-            words = f"firewall_{words}"
-        elif words.startswith("domain's name "):
-            words = words.replace("domain's name", "domain_name", 1)
-        name = words.partition(" ")[0]
-        Exception.__init__(setting_error, f"setting {words}: {_how_to_set(name, '…')}")
-        return setting_error
-
-
-def _how_to_set(name: str, example: str) -> str:
-    return f'set it with -c {name}={example} or under "context" in cdk.json'
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,53 +98,14 @@ class Settings:
         Raises:
             SettingError: A setting is missing, malformed, or looks like a misspelt one.
         """
-        _refuse_misspelt(node)
-        domain_name = _read(node, "domain_name", _text, "events.shop.example")
-        certificate_arn = _read(node, "certificate_arn", _certificate_arn, _CERTIFICATE_EXAMPLE)
-        if domain_name and not certificate_arn:
-            raise SettingError(
-                "certificate_arn", "must be given with domain_name", None, _CERTIFICATE_EXAMPLE
-            )
-        if certificate_arn and not domain_name:
-            raise SettingError(
-                "domain_name", "must be given with certificate_arn", None, "events.shop.example"
-            )
-        signed_token = _read(node, "signed_token", _boolean, "true") or False
-        token_audience = _read(node, "token_audience", _text, "shop")
-        if token_audience and not signed_token:
-            raise SettingError("signed_token", "must be true with token_audience", None, "true")
-        return cls(
-            **_destination(node),
-            signed_token=signed_token,
-            token_audience=token_audience,
-            firewall_rate_limit=_read(node, "firewall_rate_limit", _whole_number, "2000"),
-            domain_name=domain_name,
-            certificate_arn=certificate_arn,
-            disable_execute_api_endpoint=_read(
-                node, "disable_execute_api_endpoint", _boolean, "true"
-            ),
-            anonymous_user_attributes=_read(node, "anonymous_user_attributes", _names, "plan,city"),
-            authenticated_user_attributes=_read(
-                node, "authenticated_user_attributes", _names, "plan,city"
-            ),
-            allowed_origins=_read(node, "allowed_origins", _origins, "https://shop.example"),
-            allow_http_origins=_read(node, "allow_http_origins", _boolean, "true"),
-            honor_privacy_signals=_read(node, "honor_privacy_signals", _boolean, "true"),
-            unset_values=_read(node, "unset_values", _words, "undefined,null"),
-            throttling_rate_limit=_read(node, "throttling_rate_limit", _whole_number, "1000"),
-            throttling_burst_limit=_read(node, "throttling_burst_limit", _whole_number, "500"),
-            accept_client_timestamp=_read(node, "accept_client_timestamp", _boolean, "true"),
-            batch_size=_read(node, "batch_size", _whole_number, "1000"),
-            max_batching_window=_read(node, "max_batching_window", _seconds, "5"),
-            max_concurrency=_read(node, "max_concurrency", _whole_number, "2"),
-            memory_size=_read(node, "memory_size", _whole_number, "256"),
-            timeout=_read(node, "timeout", _seconds, "60"),
-            max_receive_count=_read(node, "max_receive_count", _whole_number, "10"),
-            message_retention=_read(node, "message_retention", _days, "7"),
-            log_retention=_read(node, "log_retention", _retention, "90"),
-            cloud_watch_role=_read(node, "cloud_watch_role", _boolean, "true"),
-            cdk_nag=_read(node, "cdk_nag", _boolean, "true") or False,
-        )
+        refuse_misspelt(node)
+        given = {name: value for name in _READ if (value := _read(node, name)) is not None}
+        _check_destinations(given)
+        for name, needed, problem in _NEEDS:
+            if given.get(name) and not given.get(needed):
+                shown = repr(given[needed]) if needed in given else None
+                raise SettingError(needed, f"{problem} with {name}", shown)
+        return cls(**given)
 
     def props(self) -> dict[str, Any]:
         """Return the props of ``GtmConnector`` that were set."""
@@ -207,7 +129,7 @@ class Settings:
                 f"{destination}, else remove {field.name}"
             )
             for field in fields(self)
-            if (destination := _destination_of(field.name)) not in (None, *self.destination)
+            if (destination := destination_of(field.name)) not in (None, *self.destination)
             and (value := getattr(self, field.name)) != field.default
         }
 
@@ -237,336 +159,87 @@ _OWN = frozenset(
         "cdk_nag",
     }
 )
-_CERTIFICATE_EXAMPLE = "arn:aws:acm:us-east-1:123456789012:certificate/…"
 
+_READ: Final[Mapping[str, Callable[[object], Any]]] = {
+    "destination": values.destinations,
+    "pinpoint_app_id": values.app_id,
+    "pinpoint_requests_per_second": values.whole_number,
+    "kinesis_stream_arn": values.stream_arn,
+    "firehose_delivery_stream_name": values.delivery_stream_name,
+    "firehose_events_per_record": values.whole_number,
+    "event_bus_name": values.event_bus_name,
+    "event_source": values.text,
+    "customer_profiles_domain": values.text,
+    "customer_profiles_create_domain": values.boolean,
+    "customer_profiles_object_type": values.text,
+    "customer_profiles_create_object_type": values.boolean,
+    "customer_profiles_attributes": values.targets,
+    "customer_profiles_trigger_event": values.text,
+    "customer_profiles_requests_per_second": values.whole_number,
+    "signed_token": values.boolean,
+    "token_audience": values.text,
+    "firewall_rate_limit": values.whole_number,
+    "domain_name": values.text,
+    "certificate_arn": values.certificate_arn,
+    "cdk_nag": values.boolean,
+    "anonymous_user_attributes": values.names,
+    "authenticated_user_attributes": values.names,
+    "allowed_origins": values.origins,
+    "allow_http_origins": values.boolean,
+    "honor_privacy_signals": values.boolean,
+    "unset_values": values.words,
+    "throttling_rate_limit": values.whole_number,
+    "throttling_burst_limit": values.whole_number,
+    "disable_execute_api_endpoint": values.boolean,
+    "accept_client_timestamp": values.boolean,
+    "batch_size": values.whole_number,
+    "max_batching_window": values.seconds,
+    "max_concurrency": values.whole_number,
+    "memory_size": values.whole_number,
+    "timeout": values.seconds,
+    "max_receive_count": values.whole_number,
+    "message_retention": values.days,
+    "log_retention": values.retention,
+    "cloud_watch_role": values.boolean,
+}
 
-def _refuse_misspelt(node: Node) -> None:
-    """Refuse a key that is almost one of ours: it would be ignored without a word."""
-    names = [field.name for field in fields(Settings)]
-    for key in node.get_all_context():
-        if key in names or _CDKS_OWN.search(key):
-            continue
-        meant = _meant(key, names)
-        if meant is not None:
-            raise SettingError(meant, "seems to be misspelt", key, "…")
+# A setting, the one that it does nothing without, and what that must be.
+_NEEDS: Final = (
+    ("domain_name", "certificate_arn", "must be given"),
+    ("certificate_arn", "domain_name", "must be given"),
+    ("token_audience", "signed_token", "must be true"),
+)
 
-
-# Feature flags (@aws-cdk/…), the CLI's (aws:cdk:…, aws-cdk:…, cli-…) and what it looked up in an
-# account (availability-zones:…, hosted-zone:…).
-_CDKS_OWN: Final = re.compile(r"[:/]|^(?:aws-cdk|cli)-")
-_ALIKE: Final = 0.85
-_ALIKE_WITHIN_DESTINATION: Final = 0.7
-_WORDS_IN_COMMON: Final = 2
-
-
-def _meant(key: str, names: Sequence[str]) -> str | None:
-    """Return the setting that ``key`` is a misspelling of, ``None`` if it is somebody's own."""
-    # acceptClientTimestamp, batch-size
-    spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key.strip()).lower()
-    # api_domain_name: that of something else
-    if any(spelt.endswith(f"_{name}") for name in names if "_" in name):
-        return None
-    words = set(spelt.split("_"))
-    destination = _destination_of(spelt)
-    for candidates, cutoff in (
-        (names, _ALIKE),
-        # log_retention_days, firehose_stream_name, user_attributes
-        ([name for name in names if _share_words(words, set(name.split("_")))], 0.0),
-        # pinpoint_application_id
-        (
-            [name for name in names if destination and _destination_of(name) == destination],
-            _ALIKE_WITHIN_DESTINATION,
-        ),
-    ):
-        for match in difflib.get_close_matches(spelt, candidates, n=1, cutoff=cutoff):
-            return match
-    return None
-
-
-def _share_words(one: set[str], other: set[str]) -> bool:
-    return len(one & other) >= _WORDS_IN_COMMON and (one <= other or other <= one)
-
-
-_APP_ID_EXAMPLE = "0123456789abcdef0123456789abcdef"
-_STREAM_EXAMPLE = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
-_DELIVERY_STREAM_EXAMPLE = "events"
-_DOMAIN_EXAMPLE = "shop"
-
-
-def _destination(node: Node) -> dict[str, Any]:
-    """Read where the events go, and what those destinations need to be told."""
-    settings: dict[str, Any] = {
-        name: value
-        for name, value in {
-            "destination": _read(node, "destination", _destinations, "kinesis,firehose"),
-            "pinpoint_app_id": _read(node, "pinpoint_app_id", _app_id, _APP_ID_EXAMPLE),
-            "pinpoint_requests_per_second": _read(
-                node, "pinpoint_requests_per_second", _whole_number, "100"
-            ),
-            "kinesis_stream_arn": _read(node, "kinesis_stream_arn", _stream_arn, _STREAM_EXAMPLE),
-            "firehose_delivery_stream_name": _read(
-                node,
-                "firehose_delivery_stream_name",
-                _delivery_stream_name,
-                _DELIVERY_STREAM_EXAMPLE,
-            ),
-            "firehose_events_per_record": _read(
-                node, "firehose_events_per_record", _whole_number, "1"
-            ),
-            "event_bus_name": _read(node, "event_bus_name", _event_bus_name, "default"),
-            "event_source": _read(node, "event_source", _text, "shop.example"),
-            "customer_profiles_domain": _read(
-                node, "customer_profiles_domain", _text, _DOMAIN_EXAMPLE
-            ),
-            "customer_profiles_create_domain": _read(
-                node, "customer_profiles_create_domain", _boolean, "true"
-            ),
-            "customer_profiles_object_type": _read(
-                node, "customer_profiles_object_type", _text, "GtmEvent"
-            ),
-            "customer_profiles_create_object_type": _read(
-                node, "customer_profiles_create_object_type", _boolean, "false"
-            ),
-            "customer_profiles_attributes": _read(
-                node, "customer_profiles_attributes", _targets, "plan,email=EmailAddress"
-            ),
-            "customer_profiles_trigger_event": _read(
-                node, "customer_profiles_trigger_event", _text, "purchase"
-            ),
-            "customer_profiles_requests_per_second": _read(
-                node, "customer_profiles_requests_per_second", _whole_number, "100"
-            ),
-        }.items()
-        if value is not None
-    }
-    if "destination" not in settings:
-        # Else the events would go to Pinpoint, although another destination was meant.
-        for name in settings:
-            destination = _destination_of(name)
-            if destination not in (None, "pinpoint"):
-                raise SettingError("destination", f"must be set with {name}", None, destination)
-        if not settings:  # nobody who begins today means Pinpoint
-            raise SettingError("destination", _ONE_OF, None, "customer-profiles,firehose")
-    destinations = settings.get("destination", ("pinpoint",))
-    for destination, (name, problem, example) in _REQUIRED.items():
-        if destination in destinations and name not in settings:
-            raise SettingError(name, problem, None, example)
-    return settings
-
-
+# By destination, the setting that it needs, and what that must be.
 _REQUIRED: Final = {
-    "pinpoint": (
-        "pinpoint_app_id",
-        (
-            "must be the ID of the Pinpoint application that receives the events "
-            "(letters, digits and hyphens)"
-        ),
-        _APP_ID_EXAMPLE,
-    ),
-    "kinesis": (
-        "kinesis_stream_arn",
-        "must be the ARN of the Kinesis data stream that receives the events",
-        _STREAM_EXAMPLE,
-    ),
-    "firehose": (
-        "firehose_delivery_stream_name",
-        "must be the name of the Firehose delivery stream that receives the events",
-        _DELIVERY_STREAM_EXAMPLE,
-    ),
-    "customer-profiles": (
-        "customer_profiles_domain",
-        "must be the name of the Customer Profiles domain that receives the events",
-        _DOMAIN_EXAMPLE,
-    ),
+    "pinpoint": ("pinpoint_app_id", values.APP_ID),
+    "kinesis": ("kinesis_stream_arn", values.STREAM_ARN),
+    "firehose": ("firehose_delivery_stream_name", values.DELIVERY_STREAM_NAME),
+    "customer-profiles": ("customer_profiles_domain", values.DOMAIN_NAME),
 }
 
 
-def _destination_of(setting: str) -> str | None:
-    """Return the destination that a setting is for, ``None`` if it is for all of them."""
-    if setting.startswith("event_"):
-        return "eventbridge"
-    prefixes = {name: f"{name.replace('-', '_')}_" for name in DESTINATIONS}
-    return next((name for name, prefix in prefixes.items() if setting.startswith(prefix)), None)
-
-
-_ONE_OF: Final = f"must be one of {', '.join(DESTINATIONS)}, or several, comma-separated"
-
-
-def _destinations(value: object) -> Sequence[str]:
-    names = value.split(",") if isinstance(value, str) else value
-    if not isinstance(names, list) or not names:
-        raise ValueError(_ONE_OF)
-    names = [name.strip() if isinstance(name, str) else name for name in names]
-    if not all(name in DESTINATIONS for name in names):
-        raise ValueError(_ONE_OF)
-    if len(set(names)) < len(names):
-        raise ValueError("must name each destination once")
-    return names
-
-
-def _app_id(value: object) -> str:
-    if isinstance(value, str) and re.fullmatch(r"[A-Za-z0-9-]{1,64}", value.strip(), re.ASCII):
-        return value.strip()
-    raise ValueError(_REQUIRED["pinpoint"][1])
-
-
-def _stream_arn(value: object) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if not re.fullmatch(
-        r"arn:[a-z-]+:kinesis:[a-z0-9-]+:\d{12}:stream/[A-Za-z0-9_.-]{1,128}", text, re.ASCII
-    ):
-        raise ValueError(_REQUIRED["kinesis"][1])
-    return text
-
-
-def _delivery_stream_name(value: object) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if not re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", text, re.ASCII):
-        raise ValueError(_REQUIRED["firehose"][1])
-    return text
-
-
-def _event_bus_name(value: object) -> str:
-    text = value.strip() if isinstance(value, str) else ""
-    if not re.fullmatch(r"[A-Za-z0-9_./-]{1,256}", text, re.ASCII):
-        raise ValueError("must be the name of an EventBridge bus")
-    return text
-
-
-def _targets(value: object) -> Sequence[str] | Mapping[str, str]:
-    """Read ``plan,email=EmailAddress``, or the same as a mapping."""
-    problem = "must be comma-separated names of user attributes, each alone or with =field"
-    if isinstance(value, dict):
-        if not all(isinstance(item, str) for item in (*value, *value.values())):
-            raise ValueError(problem)
-        return value
-    names = _names(value)
-    if names == "*":
-        raise ValueError(problem)
-    if not any("=" in name for name in names):
-        return names
-    pairs = [name.partition("=") for name in names]
-    targets = {
-        name.strip(): target.strip() if equals else f"Attributes.{name}"
-        for name, equals, target in pairs
-    }
-    if len(targets) < len(names):
-        raise ValueError("must name each user attribute once")
-    return targets
-
-
-def _read(node: Node, name: str, convert: Callable[[object], T], example: str) -> T | None:
-    """Return the setting ``name`` converted, or ``None`` where it is not set.
-
-    ``convert`` takes what the CLI (always strings) or ``cdk.json`` (any JSON) gives and raises
-    ``ValueError`` with what the value must be.
-    """
+def _read(node: Node, name: str) -> Any:
+    """Return the setting ``name``, ``None`` where it is not set."""
     value = node.try_get_context(name)
     if value is None:
         return None
     try:
-        return convert(value)
+        return _READ[name](value)
     except ValueError as error:
-        raise SettingError(name, str(error), value, example) from error
+        raise SettingError(name, str(error), repr(value)) from error
 
 
-def _names(value: object) -> Sequence[str] | Literal["*"]:
-    if isinstance(value, str):
-        if value.strip() == "*":
-            return "*"
-        value = value.split(",") if value.strip() else []
-    if not isinstance(value, list) or not all(isinstance(name, str) for name in value):
-        raise ValueError("must be comma-separated names or *")
-    names = [name.strip() for name in value]
-    if "" in names:
-        raise ValueError("must be comma-separated names without an empty one, or *")
-    return names
-
-
-def _words(value: object) -> Sequence[str]:
-    if isinstance(value, str):
-        value = value.split(",") if value.strip() else []
-    if not isinstance(value, list) or not all(isinstance(word, str) for word in value):
-        raise ValueError("must be comma-separated words, or empty for none")
-    words = [word.strip() for word in value]
-    if "" in words:
-        raise ValueError("must be comma-separated words without an empty one, or empty for none")
-    return words
-
-
-def _origins(value: object) -> Sequence[str] | None:
-    names = _names(value)
-    return None if names == "*" else names
-
-
-def _text(value: object) -> str:
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    raise ValueError("must not be empty")
-
-
-def _certificate_arn(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+", text):
-        raise ValueError("must be the ARN of an ACM certificate")
-    return text
-
-
-def _boolean(value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    if value in ("true", "false"):
-        return value == "true"
-    raise ValueError("must be true or false")
-
-
-def _whole_number(value: object) -> int:
-    # cdk.json gives numbers as floats through jsii.
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and value.strip().isascii() and value.strip().isdigit():
-        return int(value)
-    raise ValueError("must be a whole number")
-
-
-def _seconds(value: object) -> cdk.Duration:
-    try:
-        return cdk.Duration.seconds(_whole_number(value))
-    except ValueError:
-        raise ValueError("must be a whole number of seconds") from None
-
-
-def _days(value: object) -> cdk.Duration:
-    try:
-        return cdk.Duration.days(_whole_number(value))
-    except ValueError:
-        raise ValueError("must be a whole number of days") from None
-
-
-_RETENTIONS = {
-    1: logs.RetentionDays.ONE_DAY,
-    3: logs.RetentionDays.THREE_DAYS,
-    5: logs.RetentionDays.FIVE_DAYS,
-    7: logs.RetentionDays.ONE_WEEK,
-    14: logs.RetentionDays.TWO_WEEKS,
-    30: logs.RetentionDays.ONE_MONTH,
-    60: logs.RetentionDays.TWO_MONTHS,
-    90: logs.RetentionDays.THREE_MONTHS,
-    120: logs.RetentionDays.FOUR_MONTHS,
-    150: logs.RetentionDays.FIVE_MONTHS,
-    180: logs.RetentionDays.SIX_MONTHS,
-    365: logs.RetentionDays.ONE_YEAR,
-    400: logs.RetentionDays.THIRTEEN_MONTHS,
-    545: logs.RetentionDays.EIGHTEEN_MONTHS,
-    731: logs.RetentionDays.TWO_YEARS,
-}
-
-
-def _retention(value: object) -> logs.RetentionDays:
-    allowed = f"must be a number of days out of {', '.join(map(str, _RETENTIONS))}"
-    try:
-        return _RETENTIONS[_whole_number(value)]
-    except (KeyError, ValueError):
-        raise ValueError(allowed) from None
+def _check_destinations(given: Mapping[str, Any]) -> None:
+    """Refuse settings that leave open where the events go."""
+    if "destination" not in given:
+        # Else the events would go to Pinpoint, although another destination was meant.
+        named = {name: kind for name in given if (kind := destination_of(name)) is not None}
+        for name, kind in named.items():
+            if kind != "pinpoint":
+                raise SettingError("destination", f"must be {kind} with {name}", None, value=kind)
+        if not named:  # nobody who begins today means Pinpoint
+            raise SettingError("destination", values.ONE_OF, None)
+    for kind in given.get("destination", ("pinpoint",)):
+        if kind in _REQUIRED and _REQUIRED[kind][0] not in given:
+            raise SettingError(*_REQUIRED[kind], None)

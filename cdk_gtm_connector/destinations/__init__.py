@@ -6,14 +6,12 @@ The runtime half, which sends the events, is ``gtm_events.destinations`` in the 
 from __future__ import annotations
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.destinations.customer_profiles import (
-    CustomerProfilesDestination,
-    ProfileEventTrigger,
-)
+from cdk_gtm_connector.destinations.customer_profiles import CustomerProfilesDestination
 from cdk_gtm_connector.destinations.event_bridge import EventBridgeDestination
 from cdk_gtm_connector.destinations.firehose import FirehoseDestination
 from cdk_gtm_connector.destinations.kinesis import KinesisDestination
 from cdk_gtm_connector.destinations.pinpoint import PinpointDestination
+from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
 
 __all__ = [
     "CustomerProfilesDestination",

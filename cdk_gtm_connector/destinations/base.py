@@ -7,7 +7,9 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, final
 
 from cdk_gtm_connector.delivery_options import DeliveryOptions
-from cdk_gtm_connector.validation import matches, shown
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_instance, check_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 _CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
 
 
+@named_props
 class Destination(ABC):
     """Where events go. The collector does not know which destination is behind it.
 
@@ -31,8 +34,8 @@ class Destination(ABC):
             connector's others. Default: as the connector says.
 
     Raises:
-        ValueError: ``construct_id`` is not letters and digits that begin with a capital.
-        TypeError: ``delivery`` is no :class:`~cdk_gtm_connector.DeliveryOptions`.
+        PropError: ``construct_id`` is not letters and digits that begin with a capital, or
+            ``delivery`` is no :class:`~cdk_gtm_connector.DeliveryOptions`.
     """
 
     # For a subclass that has no use for the arguments and does not pass them on.
@@ -43,16 +46,12 @@ class Destination(ABC):
     def __init__(
         self, *, construct_id: str | None = None, delivery: DeliveryOptions | None = None
     ) -> None:
-        if construct_id is not None and not matches(_CONSTRUCT_ID, construct_id):
-            raise ValueError(
-                "construct_id must be 1 to 64 letters and digits, the first a capital, got "
-                f"{shown(construct_id)}"
-            )
-        if delivery is not None and not isinstance(delivery, DeliveryOptions):
-            raise TypeError(
-                "delivery must be a DeliveryOptions, such as DeliveryOptions(max_concurrency=10), "
-                f"got {shown(delivery)}"
-            )
+        if construct_id is not None:
+            problem = "must be 1 to 64 letters and digits, the first a capital"
+            check_text("construct_id", construct_id, _CONSTRUCT_ID, problem, known=True)
+        if delivery is not None:
+            example = "DeliveryOptions(max_concurrency=10)"
+            check_instance("delivery", delivery, DeliveryOptions, example)
         self._construct_id = construct_id
         self._delivery = delivery
 
@@ -87,12 +86,15 @@ class Destination(ABC):
         """Make this destination ``connector``'s, before anything is added for it.
 
         Raises:
-            ValueError: It is another connector's already.
+            PropError: It is another connector's already.
         """
         if self._connector is not None:
-            raise ValueError(
-                "destination must be an object of its own in each connector, got the "
-                f"{type(self).__name__} of {self._connector!r} again in {connector.node.path!r}"
+            raise PropError(
+                "destination",
+                f"must be an object of its own in each connector, and this one is that of "
+                f"{self._connector!r} already",
+                self,
+                f"make another {type(self).__name__} for {connector.node.path!r}",
             )
         # A destination of somebody's own may be a frozen dataclass.
         object.__setattr__(self, "_connector", connector.node.path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -12,18 +11,29 @@ from aws_cdk import aws_customerprofiles as customer_profiles
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
+from cdk_gtm_connector.checks import check_queue
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
+from cdk_gtm_connector.destinations.profile_fields import (
+    CONTENT_TYPES,
+    FIELD_PREFIX,
+    check_name,
+    profile_fields,
+)
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
+    check_boolean,
     check_construct,
     check_duration,
+    check_instance,
     check_number,
-    matches,
+    check_text,
     number_text,
-    shown,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
@@ -35,147 +45,13 @@ ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type."""
 
 _SERVICE: Final = "profile.amazonaws.com"
-_MAX_NAME: Final = 64
-_NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_NAME}}}", re.ASCII)
-_CUSTOM: Final = re.compile(rf"Attributes\.{_NAME.pattern}", re.ASCII)
 _OBJECT_TYPE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,254}", re.ASCII)
-_MAX_EVENT_TYPE: Final = 255  # of a value that a trigger compares, in characters
-_EVENT_TYPE: Final = re.compile(rf".{{1,{_MAX_EVENT_TYPE}}}", re.DOTALL)
-_MAX_PERIOD: Final = 60
 
-# A field's name has at most 64 characters, and the prefix keeps it apart from the fields below.
-_FIELD_PREFIX: Final = "usat_"
-_USER_ATTRIBUTE: Final = re.compile(r"[A-Za-z0-9_-]{1,59}", re.ASCII)
 # What the function puts into each object besides attributes, metrics and user attributes.
 _FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "user_id")
 
-_CONTENT_TYPES: Final = {
-    **dict.fromkeys(("FirstName", "MiddleName", "LastName"), "NAME"),
-    **dict.fromkeys(
-        ("PhoneNumber", "MobilePhoneNumber", "HomePhoneNumber", "BusinessPhoneNumber"),
-        "PHONE_NUMBER",
-    ),
-    **dict.fromkeys(
-        ("EmailAddress", "PersonalEmailAddress", "BusinessEmailAddress"), "EMAIL_ADDRESS"
-    ),
-}
-_ADDRESSES: Final = ("Address", "ShippingAddress", "MailingAddress", "BillingAddress")
-_ADDRESS_FIELDS: Final = (
-    *("Address1", "Address2", "Address3", "Address4"),
-    *("City", "County", "State", "Province", "Country", "PostalCode"),
-)
-PROFILE_FIELDS: Final = (
-    *("AccountNumber", "AdditionalInformation", "BirthDate", "BusinessName"),
-    *("GenderString", "PartyTypeString"),
-    *_CONTENT_TYPES,
-    *(f"{address}.{field}" for address in _ADDRESSES for field in _ADDRESS_FIELDS),
-)
-"""The profile's own fields that hold one text: those of ``UpdateProfile`` in botocore's model."""
 
-_UNITS: Final = (("DAYS", 86_400), ("HOURS", 3_600), ("MINUTES", 60))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ProfileEventTrigger:
-    """Starts what the domain's owner attaches to it, such as a journey, when an event comes in.
-
-    Args:
-        event_type: The tag's ``event``, exactly: 1 to 255 characters (Customer Profiles' limit).
-        name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. It has to
-            be known when the app is synthesized. Default: the event type, with ``_`` for every
-            other character, cut to 64: ``gtm_click``.
-        segment: Name of a segment definition: the trigger starts for its profiles only. Default:
-            none, for every profile.
-        max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
-            (Customer Profiles' limit). Needs ``period``. Default: no limit.
-        period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
-            Needs ``max_invocations``. Default: none.
-        expiration: An event that is older when it comes in does not start the trigger. At least 1
-            second. Default: none. An event waits in the queue while the destination is down.
-
-    Raises:
-        ValueError: An argument is out of its range; the message names it and the value given.
-    """
-
-    event_type: str
-    name: str | None = None
-    segment: str | None = None
-    max_invocations: int | None = None
-    period: cdk.Duration | None = None
-    expiration: cdk.Duration | None = None
-
-    def __post_init__(self) -> None:
-        if not matches(_EVENT_TYPE, self.event_type):
-            raise ValueError(
-                f"event_type must be 1 to {_MAX_EVENT_TYPE} characters, got "
-                f"{shown(self.event_type)}"
-            )
-        if self.name is None and cdk.Token.is_unresolved(self.event_type):
-            # It would be named after the token.
-            raise ValueError(
-                "event_trigger's name must be given with an event_type that is known only at "
-                "deployment, got None"
-            )
-        if cdk.Token.is_unresolved(self.name):
-            raise ValueError(
-                "event_trigger's name must be known when the app is synthesized, got a token"
-            )
-        _check_name("event_trigger's name", self.trigger_name)
-        if self.segment is not None:
-            _check_name("segment", self.segment)
-        if (self.max_invocations is None) != (self.period is None):
-            raise ValueError(
-                "max_invocations and period must be given together, got "
-                f"{self.max_invocations!r} and {_shown(self.period)}"
-            )
-        if self.max_invocations is not None:
-            check_number("max_invocations", self.max_invocations, 1, 1_000)
-        if self.period is not None:
-            self._unit(self.period)
-        if self.expiration is not None:
-            check_duration(
-                "expiration", self.expiration, cdk.Duration.seconds(1), cdk.Duration.days(1_098)
-            )
-
-    @property
-    def trigger_name(self) -> str:
-        """The trigger's name in the domain."""
-        if self.name is not None:
-            return self.name
-        return re.sub(r"[^A-Za-z0-9_-]", "_", self.event_type, flags=re.ASCII)[:_MAX_NAME]
-
-    @property
-    def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:
-        """The limits as CloudFormation has them, ``None`` for none."""
-        if self.period is None and self.expiration is None:
-            return None
-        periods = None
-        if self.period is not None:
-            unit, value = self._unit(self.period)
-            periods = [
-                customer_profiles.CfnEventTrigger.PeriodProperty(
-                    unit=unit, value=value, max_invocations_per_profile=self.max_invocations
-                )
-            ]
-        return customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty(
-            event_expiration=(
-                None if self.expiration is None else self.expiration.to_milliseconds()
-            ),
-            periods=periods,
-        )
-
-    @staticmethod
-    def _unit(period: cdk.Duration) -> tuple[str, int]:
-        seconds = period.to_milliseconds() / 1_000
-        for unit, length in _UNITS:
-            if seconds % length == 0 and 1 <= seconds // length <= _MAX_PERIOD:
-                return unit, int(seconds // length)
-        raise ValueError(
-            f"period must be 1 to {_MAX_PERIOD} whole minutes, hours or days, got "
-            f"{period.to_human_string()}"
-        )
-
-
+@named_props
 class CustomerProfilesDestination(Destination):
     """Amazon Connect Customer Profiles: who the customer is, and triggers for what they do.
 
@@ -229,8 +105,7 @@ class CustomerProfilesDestination(Destination):
         delivery: See :class:`Destination`.
 
     Raises:
-        ValueError: A prop is out of its range; the message names it and the value given.
-        TypeError: A prop is a name or an ARN where a construct is meant.
+        PropError: A prop has a value that cannot work.
     """
 
     def __init__(
@@ -250,8 +125,11 @@ class CustomerProfilesDestination(Destination):
         delivery: DeliveryOptions | None = None,
     ) -> None:
         super().__init__(construct_id=construct_id, delivery=delivery)
-        _check_name("domain_name", domain_name)
+        check_name("domain_name", domain_name)
+        check_boolean("create_domain", create_domain)
+        check_boolean("create_object_type", create_object_type)
         _check_constructs(encryption_key, dead_letter_queue, event_trigger)
+        targets = profile_fields(user_attributes)
         if not create_domain:
             _refuse_without(
                 "create_domain",
@@ -259,28 +137,28 @@ class CustomerProfilesDestination(Destination):
                 encryption_key=encryption_key,
                 dead_letter_queue=dead_letter_queue,
             )
-        default_expiration = default_expiration or cdk.Duration.days(366)
-        check_duration(
-            "default_expiration", default_expiration, cdk.Duration.days(1), cdk.Duration.days(1_098)
-        )
-        if not cdk.Token.is_unresolved(object_type_name) and not matches(
-            _OBJECT_TYPE_NAME, object_type_name
-        ):
-            raise ValueError(
-                "object_type_name must be 1 to 255 letters, digits, _ and - that do not begin with "
-                f"a digit or -, got {shown(object_type_name)}"
-            )
+        if default_expiration is None:
+            default_expiration = cdk.Duration.days(366)
+        shortest, longest = cdk.Duration.days(1), cdk.Duration.days(1_098)
+        check_duration("default_expiration", default_expiration, shortest, longest, unit="days")
+        problem = "must be 1 to 255 letters, digits, _ and - that do not begin with a digit or -"
+        check_text("object_type_name", object_type_name, _OBJECT_TYPE_NAME, problem)
         if not create_object_type:
             if user_attributes:
-                raise ValueError(
-                    "user_attributes must not be given without create_object_type, for an object "
-                    "type that exists has a mapping of its own (map them there, or bring the "
-                    "object type into the stack with cdk import), got create_object_type=False"
+                raise PropError(
+                    "user_attributes",
+                    "must not be given without {create_object_type}, for an object type that "
+                    "exists has a mapping of its own (map them there, or bring the object type "
+                    "into the stack with cdk import)",
+                    user_attributes,
+                    others={"create_object_type": False},
                 )
             if create_domain:
-                raise ValueError(
-                    "create_object_type must not be False with create_domain, got both: a new "
-                    "domain has no object types"
+                raise PropError(
+                    "create_object_type",
+                    "must not be False with {create_domain}, for a new domain has no object types",
+                    got=False,
+                    others={"create_domain": True},
                 )
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
@@ -291,7 +169,7 @@ class CustomerProfilesDestination(Destination):
         self._dead_letter_queue = dead_letter_queue
         self._object_type_name = object_type_name
         self._create_object_type = create_object_type
-        self._user_attributes = _targets(user_attributes)
+        self._user_attributes = targets
         self._event_trigger = event_trigger
         self._requests_per_second = requests_per_second
         self._domain: customer_profiles.CfnDomain | None = None
@@ -324,26 +202,33 @@ class CustomerProfilesDestination(Destination):
         made = _Made.of(cdk.Stack.of(scope), self._domain_name, self._object_type_name)
         if self._create_domain:
             if made.domain is not None:
-                raise ValueError(
-                    "create_domain must not be True for a domain that this stack makes already, "
-                    f"got {self._domain_name!r}"
+                raise PropError(
+                    "create_domain",
+                    "must not be True for a {domain_name} that this stack makes already",
+                    got=True,
+                    others={"domain_name": self._domain_name},
                 )
             made.domain = self._domain = self._add_domain(scope)
         if self._create_object_type:
             if made.object_type is not None:
-                raise ValueError(
-                    "object_type_name must not be that of an object type that this stack makes in "
-                    f"the domain {self._domain_name!r} already (take another name, or share it "
-                    f"with create_object_type=False), got {self._object_type_name!r}"
+                raise PropError(
+                    "object_type_name",
+                    "must not be that of an object type that this stack makes in {domain_name} "
+                    "already",
+                    self._object_type_name,
+                    "take another name, or share it with create_object_type=False",
+                    {"domain_name": self._domain_name},
                 )
             made.object_type = self._object_type = self._add_object_type(scope, made.domain)
         self._needs = made.object_type or made.domain
         if self._event_trigger is not None:
             if self._event_trigger.trigger_name in made.trigger_names:
-                raise ValueError(
-                    "event_trigger's name must not be that of a trigger that this stack makes in "
-                    f"the domain {self._domain_name!r} already, got "
-                    f"{self._event_trigger.trigger_name!r}"
+                raise PropError(
+                    "event_trigger",
+                    "must not have the name of a trigger that this stack makes in {domain_name} "
+                    "already",
+                    self._event_trigger.trigger_name,
+                    others={"domain_name": self._domain_name},
                 )
             self._add_event_trigger(scope, self._event_trigger)
 
@@ -465,10 +350,10 @@ class CustomerProfilesDestination(Destination):
                 *(_field(name, f"_source.{name}") for name in _FIELDS),
                 *(
                     _field(
-                        f"{_FIELD_PREFIX}{name}",
+                        f"{FIELD_PREFIX}{name}",
                         f"_source.user_attributes.{name}",
                         target=f"_profile.{target}",
-                        content_type=_CONTENT_TYPES.get(target, "STRING"),
+                        content_type=CONTENT_TYPES.get(target, "STRING"),
                     )
                     for name, target in self._user_attributes.items()
                 ),
@@ -584,41 +469,6 @@ def _field(
     )
 
 
-def _targets(user_attributes: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return the profile's field by the name of the user attribute that it is set to."""
-    if isinstance(user_attributes, str):  # a string is a sequence of its letters
-        raise ValueError(  # noqa: TRY004 - like every other prop
-            f"user_attributes must be a list or a mapping of names, got {user_attributes!r}"
-        )
-    names = list(user_attributes)
-    for name in names:
-        if not matches(_USER_ATTRIBUTE, name):
-            raise ValueError(
-                "user_attributes must hold names of 1 to 59 letters, digits, _ and -, got "
-                f"{shown(name)}"
-            )
-    if len(set(names)) < len(names):
-        raise ValueError(f"user_attributes must hold each name once, got {names!r}")
-    if not isinstance(user_attributes, Mapping):
-        return {name: f"Attributes.{name}" for name in names}
-    for target in user_attributes.values():
-        if target not in PROFILE_FIELDS and not matches(_CUSTOM, target):
-            raise ValueError(
-                "user_attributes must map to fields of a profile, such as EmailAddress, "
-                f"Address.City or Attributes.plan, got {shown(target)}"
-            )
-    if len(set(user_attributes.values())) < len(names):
-        raise ValueError(
-            "user_attributes must map to a field once, got " + ", ".join(user_attributes.values())
-        )
-    return dict(user_attributes)
-
-
-def _check_name(prop: str, value: str) -> None:
-    if not cdk.Token.is_unresolved(value) and not matches(_NAME, value):
-        raise ValueError(f"{prop} must be 1 to 64 letters, digits, _ and -, got {shown(value)}")
-
-
 def _check_constructs(key: object, queue: object, trigger: object) -> None:
     if key is not None:
         check_construct(
@@ -629,25 +479,15 @@ def _check_constructs(key: object, queue: object, trigger: object) -> None:
             'Key.from_key_arn(self, "Key", arn)',
         )
     if queue is not None:
-        check_construct(
-            "dead_letter_queue",
-            queue,
-            "IQueue",
-            ("queue_url", "add_to_resource_policy"),
-            'Queue.from_queue_arn(self, "Errors", arn)',
-        )
-    if trigger is not None and not isinstance(trigger, ProfileEventTrigger):
-        raise TypeError(
-            "event_trigger must be a ProfileEventTrigger, such as "
-            f'ProfileEventTrigger(event_type="purchase"), got {shown(trigger)}'
-        )
+        check_queue("dead_letter_queue", queue)
+    if trigger is not None:
+        example = 'ProfileEventTrigger(event_type="purchase")'
+        check_instance("event_trigger", trigger, ProfileEventTrigger, example)
 
 
 def _refuse_without(switch: str, **props: object) -> None:
     for prop, value in props.items():
         if value is not None:
-            raise ValueError(f"{prop} must not be given without {switch}, got {switch}=False")
-
-
-def _shown(duration: cdk.Duration | None) -> str:
-    return repr(None) if duration is None else duration.to_human_string()
+            raise PropError(
+                prop, f"must not be given without {{{switch}}}", value, others={switch: False}
+            )

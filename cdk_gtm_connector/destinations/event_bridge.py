@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.validation import check_construct, matches, shown
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_construct, check_text
 
 if TYPE_CHECKING:
     from aws_cdk import aws_events as events
@@ -21,23 +21,26 @@ DETAIL_TYPE: Final = "GTM Event"
 """``detail-type`` of every event. The function writes it."""
 
 _MAX_SOURCE: Final = 256  # of an event's ``source``, in characters
-_SOURCE: Final = re.compile(rf"(?!aws\.)(?=.*\S).{{1,{_MAX_SOURCE}}}", re.DOTALL | re.IGNORECASE)
+_SOURCE: Final = re.compile(
+    rf"(?!aws\.)(?=\S).{{1,{_MAX_SOURCE}}}(?<=\S)", re.DOTALL | re.IGNORECASE
+)
 
 
+@named_props
 class EventBridgeDestination(Destination):
     """An EventBridge event bus, whose rules pass the events on.
 
     Args:
         event_bus: Receives the events. Their ``detail-type`` is ``GTM Event``.
         source: ``source`` of the events, for rules to match: 1 to 256 characters that do not begin
-            with ``aws.`` (EventBridge's limits). The function may put events of this source only.
-            Default: ``cdk-gtm-connector``.
+            with ``aws.`` (EventBridge's limits), without white space around them. The function may
+            put events of this source only. Default: ``cdk-gtm-connector``.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
     Raises:
-        ValueError: ``source`` is one that EventBridge refuses.
-        TypeError: ``event_bus`` is a name, an ARN or a ``CfnEventBus``.
+        PropError: ``source`` is one that EventBridge refuses, or ``event_bus`` is a name, an ARN, a
+            ``CfnEventBus``, or was imported by its ARN as if that were its name.
     """
 
     def __init__(
@@ -57,11 +60,11 @@ class EventBridgeDestination(Destination):
             'EventBus.from_event_bus_name(self, "Bus", name), or from_event_bus_arn with an ARN '
             "or a CfnEventBus's attr_arn",
         )
-        if not cdk.Token.is_unresolved(source) and not matches(_SOURCE, source):
-            raise ValueError(
-                f"source must be 1 to {_MAX_SOURCE} characters that do not begin with aws., got "
-                f"{shown(source)}"
-            )
+        problem = (
+            f"must be 1 to {_MAX_SOURCE} characters that do not begin with aws., without white "
+            "space around them"
+        )
+        check_text("source", source, _SOURCE, problem)
         self._event_bus = event_bus
         self._source = source
 

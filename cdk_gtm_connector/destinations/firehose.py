@@ -8,7 +8,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_kinesisfirehose as firehose
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.validation import check_construct, check_number, number_text
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_construct, check_number, is_token, number_text
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -27,6 +29,7 @@ _RECORD_BY_RECORD: Final = {
 }
 
 
+@named_props
 class FirehoseDestination(Destination):
     """A Firehose delivery stream: the record of every event in S3, Redshift, OpenSearch and others.
 
@@ -51,10 +54,10 @@ class FirehoseDestination(Destination):
         delivery: See :class:`Destination`.
 
     Raises:
-        TypeError: ``delivery_stream`` is a name, an ARN or a ``CfnDeliveryStream``.
-        ValueError: ``events_per_record`` is out of its range; once it is a connector's:
-            ``delivery_stream`` is in another Region or account than the stack, or takes its events
-            from a stream of its own.
+        PropError: ``delivery_stream`` is a name, an ARN or a ``CfnDeliveryStream``, or
+            ``events_per_record`` is out of its range; once it is a connector's: ``delivery_stream``
+            is in another Region or account than the stack, or takes its events from a stream of its
+            own.
     """
 
     def __init__(
@@ -114,27 +117,31 @@ class FirehoseDestination(Destination):
         ):
             for other in there:
                 if other and other != here and not cdk.Token.is_unresolved(other + here):
-                    raise ValueError(
-                        f"delivery_stream must be in the stack's {what}, {here}, for Firehose "
-                        "finds a stream by its name alone (put the connector into a stack there, "
-                        "or a KinesisDestination between, whose stream may be anywhere), got "
-                        f"{other}"
+                    raise PropError(
+                        "delivery_stream",
+                        f"must be in the stack's {what}, {here}, for Firehose finds a stream by "
+                        "its name alone",
+                        other,
+                        "put the connector into a stack there, or a KinesisDestination between, "
+                        "whose stream may be anywhere",
                     )
 
     @staticmethod
     def _check_source(resource: firehose.CfnDeliveryStream) -> None:
         kind = resource.delivery_stream_type
         if kind is not None and not cdk.Token.is_unresolved(kind) and kind != "DirectPut":
-            raise ValueError(
-                "delivery_stream must be one for direct put, for Firehose lets nobody put into one "
-                "that reads from a source (send to that source, with a KinesisDestination for "
-                f"example), got {kind!r}"
+            raise PropError(
+                "delivery_stream",
+                "must be one for direct put, for Firehose lets nobody put into one that reads from "
+                "a source",
+                kind,
+                "send to that source, with a KinesisDestination for example",
             )
 
     def _warn_of_packing(
         self, function: lambda_.Function, resource: firehose.CfnDeliveryStream
     ) -> None:
-        if self._events_per_record == 1 or cdk.Token.is_unresolved(self._events_per_record):
+        if self._events_per_record == 1 or is_token(self._events_per_record):
             return
         for attribute, name in _RECORD_BY_RECORD.items():
             if getattr(resource, attribute) is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.delivery_options import DeliveryOptions
 
 
+@named_props
 class KinesisDestination(Destination):
     """A Kinesis data stream: the record of every event, an endpoint's on one shard.
 
@@ -24,7 +26,7 @@ class KinesisDestination(Destination):
         delivery: See :class:`Destination`.
 
     Raises:
-        TypeError: ``stream`` is an ARN or a ``CfnStream``.
+        PropError: ``stream`` is an ARN or a ``CfnStream``.
     """
 
     def __init__(

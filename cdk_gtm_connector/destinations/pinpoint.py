@@ -9,7 +9,8 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.validation import check_number, matches, number_text, shown
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_number, check_text, number_text
 
 if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.delivery_options import DeliveryOptions
 
 
+@named_props
 class PinpointDestination(Destination):
     """Amazon Pinpoint's ``PutEvents``.
 
@@ -32,7 +34,7 @@ class PinpointDestination(Destination):
         delivery: See :class:`Destination`.
 
     Raises:
-        ValueError: ``application_id`` is not letters, digits and hyphens, or another prop is out of
+        PropError: ``application_id`` is not letters, digits and hyphens, or another prop is out of
             its range.
     """
 
@@ -48,13 +50,8 @@ class PinpointDestination(Destination):
         delivery: DeliveryOptions | None = None,
     ) -> None:
         super().__init__(construct_id=construct_id, delivery=delivery)
-        if not cdk.Token.is_unresolved(application_id) and not matches(
-            self._APPLICATION_ID, application_id
-        ):
-            raise ValueError(
-                "application_id must be a Pinpoint project ID of 1 to 64 letters, digits and "
-                f"hyphens, got {shown(application_id)}"
-            )
+        problem = "must be a Pinpoint project ID of 1 to 64 letters, digits and hyphens"
+        check_text("application_id", application_id, self._APPLICATION_ID, problem)
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
         self._application_id = application_id

@@ -11,7 +11,7 @@ import pytest
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_secretsmanager as secretsmanager
 
-from cdk_gtm_connector import CognitoAuthorizer, SignedTokenAuthorizer
+from cdk_gtm_connector import CognitoAuthorizer, PropError, SignedTokenAuthorizer
 from tests.infrastructure.options import (
     AUTHORIZERS,
     FUNCTION_ARN,
@@ -117,7 +117,7 @@ class TestRoute:
 
     def test_its_url_needs_an_authorizer(self) -> None:
         connector = add_connector(cdk.Stack())
-        with pytest.raises(ValueError, match=r"^authorizer must be given .*, got None$"):
+        with pytest.raises(PropError, match=r"^authorizer must be given .*, got None$"):
             _ = connector.authenticated_endpoint_url
 
 
@@ -270,7 +270,7 @@ class TestAuthorizers:
 
     def test_up_to_an_hour(self) -> None:
         ttl = cdk.Duration.seconds(3_601)
-        with pytest.raises(ValueError, match=r"^results_cache_ttl must .*, got 1 hour 1 second$"):
+        with pytest.raises(PropError, match=r"^results_cache_ttl must .*, got 1 hour 1 second$"):
             SignedTokenAuthorizer(cdk.Stack(), "Token", results_cache_ttl=ttl)
 
     def test_without_a_claim_there_is_no_endpoint(self, synthesized: Synthesize) -> None:
@@ -289,7 +289,7 @@ class TestAuthorizers:
         stack = cdk.Stack()
         pool = cognito.UserPool.from_user_pool_arn(stack, "Pool", USER_POOL_ARN)
         with pytest.raises(
-            ValueError, match=rf"^endpoint_claim must .*, got {re.escape(repr(claim))}$"
+            PropError, match=rf"^endpoint_claim must .*, got {re.escape(repr(claim))}$"
         ):
             CognitoAuthorizer(stack, "Token", user_pools=[pool], endpoint_claim=claim)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cdk_gtm_connector import Cors
+from cdk_gtm_connector import Cors, PropError
 from gtm_events.policy import Origins
 from tests.infrastructure.options import AUTHORIZERS, OPTIONS, ORIGINS, SEVERAL_ORIGINS
 from tests.infrastructure.synthesis import headers
@@ -326,32 +326,32 @@ class TestMalformed:
 
     @pytest.mark.parametrize("origin", MALFORMED)
     def test_one_sentence_names_the_value(self, origin: str) -> None:
-        with pytest.raises(ValueError, match=r"^allowed_origins must ") as caught:
+        with pytest.raises(PropError, match=r"^allowed_origins must ") as caught:
             Cors(["https://shop.example", origin])
         message = str(caught.value)
-        assert message.endswith(f", got {origin!r}")
+        assert f", got {origin!r}" in message
         assert not re.search(r"[.;!?] [A-Z]|\n", message)
 
     @pytest.mark.parametrize("origin", [o for o in MALFORMED if o[:7] != "http://"])
     def test_nor_is_it_taken_with_http(self, origin: str) -> None:
-        with pytest.raises(ValueError, match=r"^allowed_origins must "):
+        with pytest.raises(PropError, match=r"^allowed_origins must "):
             Cors([origin], allow_http_origins=True)
 
     @pytest.mark.parametrize("origin", ["http://shop.example:80", "http://shop.example/"])
     def test_http_is_held_to_the_same(self, origin: str) -> None:
-        with pytest.raises(ValueError, match=r"^allowed_origins must "):
+        with pytest.raises(PropError, match=r"^allowed_origins must "):
             Cors([origin], allow_http_origins=True)
 
     @pytest.mark.parametrize("value", ["https://shop.example", "", "*"])
     def test_a_string_is_no_list(self, value: str) -> None:
         with pytest.raises(
-            ValueError, match=rf"must be a list of origins, got '{re.escape(value)}'$"
+            PropError, match=rf"must be a list of origins, .*, got '{re.escape(value)}'$"
         ):
             Cors(value)
 
     def test_an_empty_list_would_allow_nobody(self) -> None:
         with pytest.raises(
-            ValueError, match=r"^allowed_origins must name at least one origin, got "
+            PropError, match=r"^allowed_origins must name at least one origin, got "
         ):
             Cors([])
 

@@ -13,8 +13,8 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_sqs as sqs
 from botocore.model import StructureShape
 
-from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger
-from cdk_gtm_connector.destinations.customer_profiles import PROFILE_FIELDS
+from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger, PropError
+from cdk_gtm_connector.destinations.profile_fields import PROFILE_FIELDS
 from tests.infrastructure.options import KEY_ARN
 from tests.infrastructure.synthesis import add_connector, warnings
 
@@ -313,7 +313,7 @@ class TestEventTrigger:
     )
     def test_periods(self, period: cdk.Duration, unit: str | None, value: int | None) -> None:
         if unit is None:
-            with pytest.raises(ValueError, match=r"^period must be 1 to 60 whole minutes, .*, got"):
+            with pytest.raises(PropError, match=r"^period must be 1 to 60 whole minutes, .*, got"):
                 ProfileEventTrigger(event_type="buy", max_invocations=1, period=period)
             return
         limits: Any = ProfileEventTrigger(event_type="buy", max_invocations=1, period=period).limits
@@ -338,12 +338,15 @@ class TestSharing:
             (
                 {},
                 {},
-                r"object_type_name must not .*'shop' .*create_object_type=False.*, got 'GtmEvent'",
+                (
+                    r"object_type_name must not .*, got 'GtmEvent' with domain_name='shop': .*"
+                    r"create_object_type=False"
+                ),
             ),
             (
                 {"create_domain": True},
                 {"create_domain": True, "object_type_name": "Blog"},
-                r"create_domain must not be True .*, got 'shop'",
+                r"create_domain must not be True .*, got True with domain_name='shop'",
             ),
             (
                 {"event_trigger": ProfileEventTrigger(event_type="buy")},
@@ -351,7 +354,7 @@ class TestSharing:
                     "create_object_type": False,
                     "event_trigger": ProfileEventTrigger(event_type="buy"),
                 },
-                r"event_trigger's name must not .*'shop' already, got 'buy'",
+                r"event_trigger must not .* already, got 'buy' with domain_name='shop'",
             ),
         ],
     )
@@ -360,9 +363,9 @@ class TestSharing:
     ) -> None:
         stack = cdk.Stack()
         add_connector(stack, "Shop", destination=profiles(**first))
-        with pytest.raises(ValueError, match=rf"^{words}$"):
+        with pytest.raises(PropError, match=rf"^{words}$"):
             add_connector(stack, "Blog", destination=profiles(**second))
-        with pytest.raises(ValueError, match=rf"^{words}$"):
+        with pytest.raises(PropError, match=rf"^{words}$"):
             add_connector(
                 cdk.Stack(),
                 destination=None,
@@ -421,37 +424,37 @@ class TestRefusals:
             ("object_type_name", "*", "'*'"),
             ("object_type_name", "1st", "'1st'"),
             ("object_type_name", "x" * 256, repr("x" * 256)),
-            ("default_expiration", cdk.Duration.days(1), "create_domain=False"),
+            ("default_expiration", cdk.Duration.days(1), "1 day with create_domain=False"),
             ("user_attributes", "plan", "'plan'"),  # else: "p", "l", "a" and "n"
             ("user_attributes", ["plan", ""], "''"),
             ("user_attributes", ["e.mail"], "'e.mail'"),
             ("user_attributes", [7], "7"),
             ("user_attributes", {"email": None}, "None"),
             ("user_attributes", ["n" * 60], repr("n" * 60)),
-            ("user_attributes", ["plan", "plan"], "['plan', 'plan']"),
+            ("user_attributes", ["plan", "plan"], "'plan'"),
             ("user_attributes", {"email": "Email"}, "'Email'"),
             ("user_attributes", {"email": "Attributes."}, "'Attributes.'"),
             ("user_attributes", {"email": "Attributes.a b"}, "'Attributes.a b'"),
-            ("user_attributes", {"a": "LastName", "b": "LastName"}, "LastName, LastName"),
+            ("user_attributes", {"a": "LastName", "b": "LastName"}, "'LastName'"),
             ("requests_per_second", 0, "0"),
         ],
     )
     def test_the_message_names_prop_and_value(self, prop: str, value: object, shown: str) -> None:
-        with pytest.raises(ValueError, match=rf"^{prop} must .*, got {re.escape(shown)}$"):
+        with pytest.raises(PropError, match=rf"^{prop} must .*, got {re.escape(shown)}$"):
             profiles(**{prop: value})
 
     @pytest.mark.parametrize("days", [0, 1_099])
     def test_the_expiration_has_a_range(self, days: int) -> None:
-        with pytest.raises(ValueError, match=r"^default_expiration must be between"):
+        with pytest.raises(PropError, match=r"^default_expiration must be between"):
             profiles(create_domain=True, default_expiration=cdk.Duration.days(days))
 
     def test_what_does_nothing_is_refused(self) -> None:
         key = kms.Key.from_key_arn(cdk.Stack(), "Key", KEY_ARN)
-        with pytest.raises(ValueError, match=r"^encryption_key must not .*create_domain=False$"):
+        with pytest.raises(PropError, match=r"^encryption_key must not .*create_domain=False$"):
             profiles(encryption_key=key)
-        with pytest.raises(ValueError, match=r"^user_attributes must not .*cdk import.*=False$"):
+        with pytest.raises(PropError, match=r"^user_attributes must not .*cdk import.*=False$"):
             profiles(create_object_type=False, user_attributes=["plan"])
-        with pytest.raises(ValueError, match=r"^create_object_type must not be False with create"):
+        with pytest.raises(PropError, match=r"^create_object_type must not be False with create"):
             profiles(create_object_type=False, create_domain=True)
 
     @pytest.mark.parametrize(
@@ -461,31 +464,34 @@ class TestRefusals:
             ({"event_type": None}, r"event_type must .*, got None"),
             (
                 {"event_type": cdk.Token.as_string({"Ref": "Chosen"})},
-                r"event_trigger's name must be given with .*, got None",
+                r"name must be given with an event_type .*, got None with event_type=a token",
             ),
             (
                 {"name": cdk.Token.as_string({"Ref": "Chosen"})},
-                r"event_trigger's name must be known .*, got a token",
+                r"name must be known .*, got a token",
             ),
             ({"event_type": "x" * 256}, r"event_type must .*"),
-            ({"name": "a b"}, r"event_trigger's name must .*, got 'a b'"),
+            ({"name": "a b"}, r"name must .*, got 'a b'"),
             ({"segment": "a b"}, r"segment must .*, got 'a b'"),
-            ({"max_invocations": 1}, r"max_invocations and period must .*, got 1 and None"),
+            (
+                {"max_invocations": 1},
+                r"period must be given with max_invocations, got None with max_invocations=1",
+            ),
             (
                 {"period": cdk.Duration.days(1)},
-                r"max_invocations and period must .*, got None and 1 day",
+                r"max_invocations must be given with period, got None with period=1 day",
             ),
             (
                 {"max_invocations": 0, "period": cdk.Duration.days(1)},
                 r"max_invocations must .*, got 0",
             ),
-            ({"expiration": cdk.Duration.millis(1)}, r"expiration must .*, got 1 milli"),
+            ({"expiration": cdk.Duration.millis(1)}, r"expiration must .*, got 1 milliseconds"),
         ],
     )
     def test_a_triggers_message_names_prop_and_value(
         self, props: dict[str, Any], words: str
     ) -> None:
-        with pytest.raises(ValueError, match=rf"^{words}$"):
+        with pytest.raises(PropError, match=rf"^{words}$"):
             trigger(**props)
 
     def test_a_domain_may_be_known_only_at_deployment(self) -> None:

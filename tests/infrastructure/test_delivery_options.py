@@ -17,6 +17,7 @@ from cdk_gtm_connector import (
     GtmConnector,
     KinesisDestination,
     PinpointDestination,
+    PropError,
 )
 from tests.infrastructure.options import SEVERAL, add_stream
 from tests.infrastructure.synthesis import add_connector, delivery_options, synthesize
@@ -154,7 +155,7 @@ class TestRefusals:
     )
     def test_what_the_connector_refuses(self, name: str, value: object, shown: str) -> None:
         given: dict[str, Any] = {name: value}
-        with pytest.raises(ValueError, match=rf"^{name} must .*, got {re.escape(shown)}(?![\d.])"):
+        with pytest.raises(PropError, match=rf"^{name} must .*, got {re.escape(shown)}(?![\d.])"):
             DeliveryOptions(**given)
 
     @pytest.mark.parametrize("name", ["max_batching_window", "timeout", "message_retention"])
@@ -162,23 +163,23 @@ class TestRefusals:
         "make", [DeliveryOptions, lambda **props: add_connector(cdk.Stack(), **props)]
     )
     def test_a_number_is_no_duration(self, name: str, make: Any) -> None:
-        with pytest.raises(TypeError, match=rf"^{name} must be a Duration, .*, got 60$"):
+        with pytest.raises(PropError, match=rf"^{name} must be a Duration, .*, got 60$"):
             make(**{name: 60})
 
     def test_a_batch_over_10_needs_a_window(self) -> None:
         none = cdk.Duration.seconds(0)
         words = r"^max_batching_window must be at least 1 second .*, got 0 seconds with"
-        with pytest.raises(ValueError, match=words):
+        with pytest.raises(PropError, match=words):
             DeliveryOptions(batch_size=11, max_batching_window=none)
         # Each alone is none that is wrong.
         alone = DeliveryOptions(max_batching_window=none)
-        with pytest.raises(ValueError, match=words + r" a batch_size of 10,000$"):
+        with pytest.raises(PropError, match=words + r" batch_size=10000$"):
             fan_out(cdk.Stack(), alone)
         fan_out(cdk.Stack(), alone, batch_size=10)
 
     def test_a_timeout_must_be_known(self) -> None:
         timeout = cdk.Duration.seconds(cdk.Token.as_number({"Ref": "Chosen"}))
-        with pytest.raises(ValueError, match=r"^timeout must be known .*, got a token$"):
+        with pytest.raises(PropError, match=r"^timeout must be known .*, got a token$"):
             DeliveryOptions(timeout=timeout)
 
     @pytest.mark.parametrize("name", [c[0] for c in UNRESOLVED if c[0] in NAMES])
@@ -192,5 +193,5 @@ class TestRefusals:
         assert told(synthesized(build).deliveries["kinesis"])[name] == "${Chosen}"
 
     def test_what_is_none(self) -> None:
-        with pytest.raises(TypeError, match=r"^delivery must be a DeliveryOptions, .*, got 5$"):
+        with pytest.raises(PropError, match=r"^delivery must be a DeliveryOptions, .*, got 5$"):
             PinpointDestination("a", delivery=5)  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_sns as sns
 
-from cdk_gtm_connector import CollectionApi, PinpointDestination, mapping
+from cdk_gtm_connector import CollectionApi, PinpointDestination, PropError, mapping
 from cdk_gtm_connector.collection_api import rules
 from tests.infrastructure.options import (
     DESTINATIONS,
@@ -331,13 +331,22 @@ class TestGiving:
     @pytest.mark.parametrize(
         ("props", "words"),
         [
-            ({}, "destination must be given, or destinations, got neither"),
+            (
+                {},
+                (
+                    "destination must be given, or destinations, such as "
+                    'CustomerProfilesDestination(domain_name="shop"), got None'
+                ),
+            ),
             (
                 {
                     "destination": PinpointDestination("a"),
                     "destinations": [PinpointDestination("b")],
                 },
-                "destinations must not be given with destination, got both",
+                (
+                    "destinations must not be given with destination, got [a PinpointDestination] "
+                    "with destination=a PinpointDestination"
+                ),
             ),
             (
                 {"destinations": [PinpointDestination("a", construct_id="Topic")]},
@@ -355,18 +364,18 @@ class TestGiving:
             (
                 {"destinations": [PinpointDestination("a"), PinpointDestination("b")]},
                 (
-                    "destinations must each have a construct_id of its own (two of one kind need "
-                    "to be given one), got Pinpoint 2 times"
+                    "construct_id must be another for each of several destinations, got "
+                    "'Pinpoint': give it to the second of one kind"
                 ),
             ),
         ],
     )
     def test_what_is_refused(self, props: dict[str, Any], words: str) -> None:
-        with pytest.raises(ValueError, match=rf"^{re.escape(words)}$"):
+        with pytest.raises(PropError, match=rf"^{re.escape(words)}$"):
             add_connector(cdk.Stack(), **{"destination": None, **props})
 
     def test_one_is_checked_as_several_are(self) -> None:
-        with pytest.raises(ValueError, match=r"^construct_id must not be .*, got 'Queue'$"):
+        with pytest.raises(PropError, match=r"^construct_id must not be .*, got 'Queue'$"):
             add_connector(cdk.Stack(), destination=PinpointDestination("a", construct_id="Queue"))
 
     @pytest.mark.parametrize(
@@ -381,24 +390,27 @@ class TestGiving:
                 {"destinations": [PinpointDestination("a"), "kinesis"]},
                 "destinations must each be a Destination, .*, got 'kinesis'",
             ),
-            ({"destinations": "kinesis"}, "destinations must be a list of them, got 'kinesis'"),
+            (
+                {"destinations": "kinesis"},
+                "destinations must be a list of destinations, got 'kinesis'",
+            ),
             (
                 {"destinations": PinpointDestination("a")},
-                "destinations must be a list of them, got a PinpointDestination",
+                "destinations must be a list of destinations, got a PinpointDestination",
             ),
         ],
     )
     def test_what_is_no_destination(self, props: dict[str, Any], words: str) -> None:
-        with pytest.raises(TypeError, match=rf"^{words}$"):
+        with pytest.raises(PropError, match=rf"^{words}$"):
             add_connector(cdk.Stack(), **{"destination": None, **props})
 
     def test_an_object_is_one_connectors(self) -> None:
         stack, destination = cdk.Stack(), PinpointDestination("a")
-        with pytest.raises(ValueError, match=r"^destinations must each be an object of its own"):
+        with pytest.raises(PropError, match=r"^destinations must each be an object of its own"):
             add_connector(stack, "Twice", destination=None, destinations=[destination] * 2)
         add_connector(stack, "Shop", destination=destination)
-        shown = r"of its own .* 'Default/Shop' again in 'Default/Blog'$"
-        with pytest.raises(ValueError, match=rf"^destination must be .* {shown}"):
+        words = r"of its own .* 'Default/Shop' already, got a Pinpoint.* for 'Default/Blog'$"
+        with pytest.raises(PropError, match=rf"^destination must be .* {words}"):
             add_connector(stack, "Blog", destination=destination)
 
     @pytest.mark.parametrize("given", ["both", "neither"])
@@ -410,7 +422,11 @@ class TestGiving:
         props: dict[str, Any] = (
             {"queue": connector.queue, "topic": connector.topic} if given == "both" else {}
         )
-        with pytest.raises(ValueError, match=rf"^queue or topic must be given.*, got {given}$"):
+        words = {
+            "both": "topic must not be given with queue, got a Topic with queue=a Queue",
+            "neither": "queue must be given, or topic, got None with topic=None",
+        }
+        with pytest.raises(PropError, match=rf"^{words[given]}$"):
             CollectionApi(stack, "Another", **props)
 
 

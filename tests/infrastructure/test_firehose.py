@@ -10,7 +10,7 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_s3 as s3
 
-from cdk_gtm_connector import FirehoseDestination
+from cdk_gtm_connector import FirehoseDestination, PropError
 from tests.infrastructure.options import DELIVERY_STREAM_ARN
 from tests.infrastructure.synthesis import add_connector, warnings
 
@@ -110,7 +110,7 @@ class TestEventsPerRecord:
     @pytest.mark.parametrize("value", [0, 501, 1.5, True, "1", None])
     def test_it_has_a_range(self, value: Any) -> None:
         with pytest.raises(
-            ValueError, match=rf"^events_per_record must .* 1 and 500, got {value!r}$"
+            PropError, match=rf"^events_per_record must .* 1 and 500, got {value!r}$"
         ):
             FirehoseDestination(to_s3(cdk.Stack()), events_per_record=value)
 
@@ -153,18 +153,18 @@ class TestRefusals:
         [
             (
                 "arn:aws:firehose:eu-west-1:123456789012:deliverystream/events",
-                "delivery_stream must be in the stack's Region, us-east-1, .*, got eu-west-1",
+                "delivery_stream must be in the stack's Region, us-east-1, .*, got 'eu-west-1': .*",
             ),
             (
                 "arn:aws:firehose:us-east-1:999999999999:deliverystream/events",
-                "delivery_stream must be in the stack's account, 123456789012, .*, got 9{12}",
+                "delivery_stream must be in the stack's account, 123456789012, .*, got '9{12}': .*",
             ),
         ],
     )
     def test_one_elsewhere_by_its_arn(self, arn: str, words: str) -> None:
         stack = cdk.Stack(env=HERE)
         stream = firehose.DeliveryStream.from_delivery_stream_arn(stack, "Theirs", arn)
-        with pytest.raises(ValueError, match=rf"^{words}$"):
+        with pytest.raises(PropError, match=rf"^{words}$"):
             add_connector(stack, destination=FirehoseDestination(stream))
         # Where this stack will be is not known.
         anywhere = cdk.Stack()
@@ -182,7 +182,7 @@ class TestRefusals:
         app = cdk.App()
         theirs, ours = cdk.Stack(app, "Theirs", env=there), cdk.Stack(app, "Ours", env=HERE)
         stream = to_s3(theirs, delivery_stream_name="events")
-        with pytest.raises(ValueError, match=rf"^delivery_stream must be in the stack's {what}, "):
+        with pytest.raises(PropError, match=rf"^delivery_stream must be in the stack's {what}, "):
             add_connector(ours, destination=FirehoseDestination(stream))
 
     def test_one_in_another_stack_here_is_taken(self) -> None:
@@ -214,7 +214,7 @@ class TestRefusals:
     ) -> None:
         stack = cdk.Stack()
         with pytest.raises(
-            ValueError, match=rf"^delivery_stream must be one for direct put.*, got '{kind}'$"
+            PropError, match=rf"^delivery_stream must be one for direct put.*, got '{kind}': "
         ):
             add_connector(stack, destination=FirehoseDestination(make(stack)))
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
+from cdk_gtm_connector import IamAuthorizer
 from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
@@ -112,7 +113,7 @@ class TestEnvironment:
         variable: list[str] | Literal["*"],
         read: set[str] | None,
     ) -> None:
-        props: dict[str, Any] = {f"{who}_user_attributes": names}
+        props: dict[str, Any] = {f"{who}_user_attributes": names, "authorizer": IamAuthorizer()}
         template = synthesized(lambda s: add_connector(s, **props))
         written = json.loads(template.environment[f"{who.upper()}_USER_ATTRIBUTES"])
         assert written == (variable if variable == "*" else sorted(variable))

@@ -142,6 +142,7 @@ class TestPublicAttributes:
             "LambdaAuthorizer",
             "PinpointDestination",
             "ProfileEventTrigger",
+            "PropError",
             "SignedTokenAuthorizer",
         ]
         for name in cdk_gtm_connector.__all__:

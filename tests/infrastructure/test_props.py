@@ -11,7 +11,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_logs as logs
 
-from cdk_gtm_connector import Firewall, GtmConnector, IamAuthorizer, PinpointDestination
+from cdk_gtm_connector import Firewall, GtmConnector, IamAuthorizer, PinpointDestination, PropError
 from tests.infrastructure.options import add_domain
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, synthesize
 
@@ -100,6 +100,7 @@ CHOICES: list[tuple[str, Any, object]] = [
 
 # What a prop does nothing without, and what that becomes.
 ALSO: dict[str, tuple[str, Any, object]] = {
+    "authenticated_user_attributes": ("authorizer", IamAuthorizer(), "AWS_IAM"),
     "allow_http_origins": ("allowed_origins", ["http://localhost:8000"], ["http://localhost:8000"]),
     "disable_execute_api_endpoint": ("domain", add_domain, "events.shop.example"),
 }
@@ -132,7 +133,7 @@ REFUSED: list[tuple[str, Any, str]] = [
     ("throttling_burst_limit", 0, "0"),
     ("throttling_burst_limit", 1_000_001, "1,000,001"),
     ("throttling_burst_limit", True, "True"),
-    ("disable_execute_api_endpoint", True, "disable_execute_api_endpoint=True"),
+    ("disable_execute_api_endpoint", True, "True with domain=None"),
     ("batch_size", 0, "0"),
     ("batch_size", -1, "-1"),
     ("batch_size", 10_001, "10,001"),
@@ -225,12 +226,21 @@ def add_chosen(stack: cdk.Stack, prop: str, value: Any) -> None:
     )
 
 
+def with_others(prop: str, expected: object) -> dict[str, object]:
+    """Return what all props become if one of them is chosen, with what that needs."""
+    props = {**DEFAULTS, prop: expected}
+    if prop in ALSO:
+        other, _, becomes = ALSO[prop]
+        props[other] = becomes
+    return props
+
+
 def add_unresolved(
     stack: cdk.Stack, prop: str, kind: str, value: Callable[[cdk.CfnParameter], Any]
 ) -> None:
     """Add a connector with a prop that a parameter of the stack decides."""
     parameter = cdk.CfnParameter(stack, "Chosen", type=kind)
-    add_connector(stack, **{prop: value(parameter)})
+    add_chosen(stack, prop, value(parameter))
 
 
 @pytest.fixture(scope="session")
@@ -283,11 +293,7 @@ class TestChoices:
     @pytest.mark.parametrize("number", range(len(CHOICES)), ids=case_ids(CHOICES))
     def test_it_reaches_the_template(self, chosen: dict[str, Template], number: int) -> None:
         prop, _, expected = CHOICES[number]
-        props = {**DEFAULTS, prop: expected}
-        if prop in ALSO:
-            other, _, becomes = ALSO[prop]
-            props[other] = becomes
-        assert chosen[f"Stack{number}"].props == props
+        assert chosen[f"Stack{number}"].props == with_others(prop, expected)
 
     def test_no_window_with_a_small_batch(self, shared_stack: cdk.Stack) -> None:
         window = cdk.Duration.seconds(0)
@@ -302,12 +308,12 @@ class TestRefusals:
         self, shared_stack: cdk.Stack, prop: str, value: object, shown: str
     ) -> None:
         construct_id = f"Refused{len(shared_stack.node.children)}"
-        with pytest.raises(ValueError, match=rf"^{prop} must .*, got {re.escape(shown)}(?![\d.])"):
+        with pytest.raises(PropError, match=rf"^{prop} must .*, got {re.escape(shown)}(?![\d.])"):
             add_connector(shared_stack, construct_id, **{prop: value})
 
     def test_a_batch_over_10_needs_a_window(self, shared_stack: cdk.Stack) -> None:
         # Lambda's rule; the message names both props, since either can be changed.
-        with pytest.raises(ValueError, match=r"^max_batching_window .* batch_size of 11$"):
+        with pytest.raises(PropError, match=r"^max_batching_window .* with batch_size=11$"):
             add_connector(
                 shared_stack,
                 "NeedsWindow",
@@ -320,7 +326,7 @@ class TestRefusals:
     )
     def test_an_application_id_cannot_widen_the_permission(self, application_id: str) -> None:
         with pytest.raises(
-            ValueError, match=rf"^application_id must .*, got {re.escape(repr(application_id))}$"
+            PropError, match=rf"^application_id must .*, got {re.escape(repr(application_id))}$"
         ):
             PinpointDestination(application_id=application_id)
 
@@ -335,7 +341,7 @@ class TestUnresolved:
         case: tuple[str, str, Callable[[cdk.CfnParameter], Any], object],
     ) -> None:
         prop, _, _, expected = case
-        assert unresolved[prop].props == {**DEFAULTS, prop: expected}
+        assert unresolved[prop].props == with_others(prop, expected)
 
     def test_the_permission_is_for_that_application(self, unresolved: dict[str, Template]) -> None:
         template = unresolved["destination"]
@@ -345,5 +351,5 @@ class TestUnresolved:
     def test_the_timeout_must_be_known(self, shared_stack: cdk.Stack) -> None:
         # CloudFormation cannot multiply, and the queue hides a message for 6 times the timeout.
         timeout = cdk.Duration.seconds(cdk.Token.as_number({"Ref": "Chosen"}))
-        with pytest.raises(ValueError, match=r"^timeout must "):
+        with pytest.raises(PropError, match=r"^timeout must "):
             add_connector(shared_stack, "UnresolvedTimeout", timeout=timeout)

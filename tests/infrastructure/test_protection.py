@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import aws_cdk as cdk
 import pytest
 
-from cdk_gtm_connector import Domain, Firewall
+from cdk_gtm_connector import Domain, Firewall, PropError
 from tests.infrastructure.options import CERTIFICATE_ARN, DOMAIN_NAME, OPTIONS, add_domain
 from tests.infrastructure.synthesis import add_connector
 
@@ -115,7 +115,7 @@ class TestFirewall:
         ],
     )
     def test_the_limit_is_within_awss(self, rate_limit: Any, shown: str) -> None:
-        with pytest.raises(ValueError, match=rf"^rate_limit must .*, got {re.escape(shown)}$"):
+        with pytest.raises(PropError, match=rf"^rate_limit must .*, got {re.escape(shown)}$"):
             Firewall(rate_limit=rate_limit)
 
 
@@ -217,9 +217,7 @@ class TestDomain:
     )  # fmt: skip
     def test_it_is_a_domain_name(self, name: str) -> None:
         certificate = add_domain(cdk.Stack()).certificate
-        with pytest.raises(
-            ValueError, match=rf"^domain's name must .*, got {re.escape(repr(name))}$"
-        ):
+        with pytest.raises(PropError, match=rf"^name must .*, got {re.escape(repr(name))}$"):
             Domain(name=name, certificate=certificate)
 
     def test_a_name_that_is_known_only_at_deployment(self, synthesized: Synthesize) -> None:
@@ -233,5 +231,5 @@ class TestDomain:
         assert template.only("AWS::ApiGateway::DomainName").properties["DomainName"] == "${Chosen}"
 
     def test_without_one_the_endpoint_cannot_be_switched_off(self) -> None:
-        with pytest.raises(ValueError, match=r"^disable_execute_api_endpoint must .* domain"):
+        with pytest.raises(PropError, match=r"^disable_execute_api_endpoint must .* domain"):
             add_connector(cdk.Stack(), disable_execute_api_endpoint=True)

@@ -17,7 +17,10 @@ import pytest
 from cdk_gtm_connector import GtmConnector
 from local.deploy import Assembly
 from stacks.connector_stack import ConnectorStack
-from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings, _refuse_misspelt
+from stacks.errors import EXAMPLES, SettingError
+from stacks.settings import _OWN, _READ, Settings
+from stacks.spelling import refuse_misspelt
+from stacks.values import DESTINATIONS
 from tests.infrastructure.options import STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 from tests.patience import HANG_SECONDS
@@ -157,6 +160,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("anonymous_user_attributes", ["*"]),
     ("anonymous_user_attributes", "plan,*"),
     ("anonymous_user_attributes", "n" * 51),
+    ("authenticated_user_attributes", "plan"),  # without a signed_token
     ("authenticated_user_attributes", "plan,,city"),
     ("authenticated_user_attributes", "n" * 51),
     ("signed_token", "yes"),
@@ -222,6 +226,13 @@ MALFORMED: list[tuple[str, Any]] = [
 ]
 
 
+# What has to be set instead, by what is refused.
+REMEDIES = {
+    "disable_execute_api_endpoint=true": "domain_name",
+    "authenticated_user_attributes=plan": "signed_token",
+}
+
+
 def read(**context: Any) -> Settings:
     """Read settings from context, together with the one that is always needed."""
     app = cdk.App(context={"pinpoint_app_id": APPLICATION_ID, **context})
@@ -246,10 +257,10 @@ class _Context:
         return self._context
 
 
-def assert_tells_what_to_do(message: str, setting: str) -> None:
-    """Assert that ``message`` is one sentence that says how to set ``setting``."""
+def assert_tells_what_to_do(message: str, setting: str, remedy: str | None = None) -> None:
+    """Assert that ``message`` is one sentence of ``setting`` that says how to set ``remedy``."""
     assert message.startswith(f"setting {setting} ")
-    assert f"-c {setting}=" in message
+    assert f"-c {remedy or setting}=" in message
     assert "cdk.json" in message
     assert "\n" not in message
     assert not re.search(r"[.;!?] [A-Z]", message)
@@ -422,14 +433,16 @@ class TestDestinations:
                 (
                     "setting customer_profiles_attributes must not be given without "
                     "customer_profiles_create_object_type, .* cdk import.*, "
-                    "got customer_profiles_create_object_type=False: "
+                    r"got \['plan'\] with customer_profiles_create_object_type=False: "
+                    "set customer_profiles_create_object_type with "
                 ),
             ),
             (
                 {"customer_profiles_create_domain": "true"},
                 (
                     "setting customer_profiles_create_object_type must not be False with "
-                    "customer_profiles_create_domain, got both: "
+                    "customer_profiles_create_domain, .*, got False with "
+                    "customer_profiles_create_domain=True: set it with "
                 ),
             ),
         ],
@@ -584,6 +597,114 @@ class TestIgnored:
         assert Assembly.read(tmp_path).warnings == []
 
 
+# Values of every kind, as the command line (texts alone) or cdk.json gives them, and which kinds of
+# setting may take each.
+ANY: list[tuple[Any, str]] = [
+    ("", "names"),
+    (" ", "names"),
+    ("plan", "text names"),
+    (" plan ", "text names"),
+    ("a b", "text names"),
+    ("plan,city", "text names"),
+    ("*", "text names"),
+    ("true", "text names boolean"),
+    ("false", "text names boolean"),
+    ("True", "text names"),
+    ("0", "text names number"),
+    ("1", "text names number"),
+    ("-1", "text names"),
+    ("1.5", "text names"),
+    ("1e3", "text names"),
+    ("NaN", "text names"),
+    ("9" * 30, "text names"),
+    ("null", "text names"),
+    ("https://shop.example", "text names"),
+    ("events.shop.example", "text names"),
+    (STREAM_ARN, "text names"),
+    ("usat_plan", "text names"),
+    ("plan=EmailAddress", "text names"),
+    ("a\nb", "text names"),
+    (True, "boolean"),
+    (False, "boolean"),
+    (0, "number"),
+    (1, "number"),
+    (-1, ""),
+    (1.0, "number"),
+    (1.5, ""),
+    (10**15, "number"),
+    ([], "names"),
+    (["plan"], "names"),
+    (["pinpoint"], "names"),
+    (["plan", "plan"], "names"),
+    ([1], ""),
+    ([None], ""),
+    ([["plan"]], ""),
+    ({}, "mapping"),
+    ({"plan": "EmailAddress"}, "mapping"),
+    ({"plan": 1}, ""),
+]
+KINDS = {
+    "boolean": "boolean",
+    "whole_number": "number",
+    "seconds": "number",
+    "days": "number",
+    "retention": "number",
+    "names": "names",
+    "origins": "names",
+    "destinations": "names",
+    "targets": "names mapping",
+}
+
+
+class TestEveryValue:
+    """Each setting with values of every kind."""
+
+    @pytest.mark.parametrize("setting", [field.name for field in fields(Settings)])
+    def test_it_is_taken_or_refused_in_one_sentence(self, setting: str) -> None:
+        kinds = KINDS.get(_READ[setting].__name__, "text").split()
+        destination = DESTINATION_OF.get(setting.partition("_")[0], "pinpoint")
+        for value, allowed in ANY:
+            context: dict[str, Any] = {"destination": destination, **NEEDED[destination]}
+            context |= {
+                "certificate_arn": {"domain_name": "events.shop.example"},
+                "domain_name": {"certificate_arn": ARN},
+                "token_audience": {"signed_token": "true"},
+            }.get(setting, {})
+            context[setting] = value
+            refusal = None
+            try:
+                app = cdk.App(context={"pinpoint_app_id": APPLICATION_ID, **context})
+                ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
+            except SettingError as error:
+                refusal = error
+            if refusal is None:
+                assert set(kinds) & set(allowed.split()), value
+            else:
+                assert refusal.name == setting
+                assert_tells_what_to_do(str(refusal), setting, refusal.remedy)
+
+    @pytest.mark.parametrize("setting", EXAMPLES)
+    def test_the_example_that_every_sentence_gives_is_taken(self, setting: str) -> None:
+        destination = DESTINATION_OF.get(setting.partition("_")[0], "pinpoint")
+        context: dict[str, Any] = {
+            "destination": destination,
+            **{name: EXAMPLES[name] for name in NEEDED[destination]},
+            **{name: EXAMPLES[name] for name in ("domain_name", "certificate_arn", "signed_token")},
+            "pinpoint_app_id": APPLICATION_ID,
+            setting: EXAMPLES[setting],
+        }
+        if setting == "destination":
+            context |= {name: EXAMPLES[name] for names in NEEDED.values() for name in names}
+        if setting == "customer_profiles_create_object_type":
+            context["customer_profiles_create_domain"] = "true"
+        app = cdk.App(context=context)
+        ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
+
+    def test_there_is_one_for_every_setting(self) -> None:
+        names = [field.name for field in fields(Settings)]
+        assert sorted(EXAMPLES) == sorted(_READ) == sorted(names)
+
+
 class TestMalformed:
     """What stops the synthesis, in one sentence that says what to do."""
 
@@ -602,7 +723,7 @@ class TestMalformed:
         with pytest.raises(SettingError) as caught:
             deploy(tmp_path, **context)
         message = str(caught.value)
-        assert_tells_what_to_do(message, setting)
+        assert_tells_what_to_do(message, setting, REMEDIES.get(f"{setting}={value}"))
         shown = "it is not set" if value is None else f"got {_shown(value)}"
         assert shown in message.replace("10,001", "10001")
 
@@ -676,7 +797,7 @@ class TestMalformed:
         ],
     )
     def test_cdks_own_context_is_never_reported(self, key: str, name: str) -> None:
-        _refuse_misspelt(cast("Node", _Context({key.format(name): "1"})))
+        refuse_misspelt(cast("Node", _Context({key.format(name): "1"})))
 
     @pytest.mark.parametrize(
         "key",
@@ -696,7 +817,7 @@ class TestMalformed:
         with pytest.raises(SettingError, match="must name each destination once") as caught:
             read(destination=value)
         assert f"got {shown}" in str(caught.value)
-        assert "-c destination=kinesis,firehose " in str(caught.value)
+        assert "-c destination=customer-profiles,firehose " in str(caught.value)
 
     def test_whoever_sets_nothing_is_told_of_all_destinations(self) -> None:
         with pytest.raises(SettingError) as caught:
@@ -736,5 +857,6 @@ def _shown(value: object) -> str:
         "plan,*": "['plan', '*']",
         "email=Email": "'Email'",
         "301": "5 minutes 1 second",
-        "true": "disable_execute_api_endpoint=True",
+        "true": "True with domain_name=None",
+        "plan": "['plan'] with signed_token=None",
     }.get(str(value), repr(value))

@@ -1,0 +1,109 @@
+"""Checks of the props of the authorizers."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.validation import check_construct, check_sequence, check_text, is_deferred
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import aws_cdk as cdk
+    from aws_cdk import aws_cognito as cognito
+
+_CLAIM: Final = re.compile(r"[A-Za-z0-9_:-]+", re.ASCII)
+_HEADER: Final = re.compile(
+    r"[A-Za-z0-9_-]+", re.ASCII
+)  # put into a quoted text, which it must not end
+_IDENTITY_SOURCE: Final = re.compile(
+    r"method\.request\.(?:header|querystring|multivalueheader|multivaluequerystring)\.\S+"
+    r"|(?:stageVariables|context)\.\S+"
+)
+_HEADER_SOURCES: Final = ("method.request.header.", "method.request.multivalueheader.")
+_AUDIENCE: Final = re.compile(r"\S(?:.*\S)?", re.DOTALL)
+
+
+def check_claim(prop: str, value: object) -> None:
+    """Refuse what is no name of a claim: it is put into a mapping template, in quotes."""
+    problem = "must be the name of a claim (letters, digits, _, : and -)"
+    check_text(prop, value, _CLAIM, problem, known=True)
+
+
+def check_audience(audience: object) -> None:
+    """Refuse an audience that no token has."""
+    problem = "must be a text that is not empty, without white space around it"
+    check_text("audience", audience, _AUDIENCE, problem)
+
+
+def check_function(function: object) -> None:
+    """Refuse what is no function."""
+    check_construct(
+        "function",
+        function,
+        "IFunction",
+        ("function_arn", "function_name", "grant_invoke"),
+        'Function.from_function_arn(self, "Authorizer", arn)',
+    )
+
+
+def check_secret(secret: object) -> None:
+    """Refuse what is no secret, such as the key itself."""
+    check_construct(
+        "secret",
+        secret,
+        "ISecret",
+        ("secret_arn", "secret_name", "grant_read"),
+        'Secret.from_secret_complete_arn(self, "Key", arn)',
+    )
+
+
+def check_user_pools(user_pools: Sequence[cognito.IUserPool]) -> None:
+    """Refuse what is no list of user pools."""
+    problem = "must be a list of at least one user pool, such as [pool]"
+    check_sequence("user_pools", user_pools, problem)
+    if not user_pools:
+        raise PropError("user_pools", problem, user_pools)
+    for pool in user_pools:
+        check_construct(
+            "user_pools",
+            pool,
+            "IUserPool",
+            ("user_pool_arn", "user_pool_id", "grant"),
+            'UserPool.from_user_pool_arn(self, "Pool", arn)',
+        )
+
+
+def check_identity_sources(
+    identity_sources: Sequence[str], headers: Sequence[str], ttl: cdk.Duration
+) -> None:
+    """Refuse what API Gateway does not read, or a browser would not send."""
+    problem = 'must be a list of identity sources, such as [IdentitySource.header("X-Session")]'
+    check_sequence("identity_sources", identity_sources, problem)
+    for source in identity_sources:
+        check_text("identity_sources", source, _IDENTITY_SOURCE, problem)
+    if not identity_sources and (ttl.is_unresolved() or ttl.to_milliseconds()):
+        raise PropError(
+            "identity_sources",
+            "must not be empty with {results_cache_ttl}, which keeps an answer for what they hold",
+            identity_sources,
+            others={"results_cache_ttl": ttl},
+        )
+    problem = 'must be a list of names of headers, such as ["X-Session"]'
+    check_sequence("headers", headers, problem)
+    for header in headers:
+        check_text("headers", header, _HEADER, problem, known=True)
+    allowed = {header.lower() for header in headers}
+    for source in identity_sources:
+        for prefix in _HEADER_SOURCES:
+            read = source.removeprefix(prefix)
+            if read != source and not is_deferred(source) and read.lower() not in allowed:
+                raise PropError(
+                    "headers",
+                    "must hold each header of {identity_sources}, or a browser would not send it",
+                    headers,
+                    f'add "{read}"',
+                    {"identity_sources": identity_sources},
+                )

@@ -1,0 +1,186 @@
+"""Checks that several of the constructs share, of what this library's props mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_sqs as sqs
+
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.validation import (
+    check_boolean,
+    check_construct,
+    check_log_retention,
+    check_number,
+    check_sequence,
+    is_deferred,
+    is_token,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+USER_ATTRIBUTE_PREFIX: Final = "usat_"
+"""Begins the URL parameter of a user attribute. It is no part of the attribute's name."""
+
+_SQS_VISIBILITY: Final = 30  # seconds, SQS's default
+_AUTHORIZER: Final = (
+    *("authorization_type", "authorizer", "subject"),
+    *("endpoint_id", "endpoint_required", "headers"),
+)
+
+
+def check_user_attributes(prop: str, names: object, longest: int | None = None) -> None:
+    """Refuse what is neither ``"*"`` nor a list of names that a tag can send.
+
+    Args:
+        prop: The prop as the caller wrote it.
+        names: What the caller gave.
+        longest: Characters that the destinations take in a name. Default: any number.
+    """
+    if isinstance(names, str) and names == "*":
+        return
+    problem = 'must be a list of names, such as ["plan"], or "*" for all'
+    check_user_attribute_names(prop, check_sequence(prop, names, problem), longest)
+
+
+def check_user_attribute_names(
+    prop: str, names: Sequence[object], longest: int | None = None
+) -> None:
+    """Refuse ``names`` that are no names of user attributes, or hold one twice.
+
+    Args:
+        prop: The prop as the caller wrote it.
+        names: What the caller gave, which is a list.
+        longest: Characters that the destinations take in a name. Default: any number.
+    """
+    limits = "of at least 1 character" if longest is None else f"of 1 to {longest} characters"
+    for name in names:
+        if not isinstance(name, str):
+            raise PropError(prop, 'must hold names, such as "plan"', name)
+        if is_deferred(name):
+            continue
+        if not name or (longest is not None and len(name) > longest):
+            raise PropError(prop, f"must hold names {limits}", name)
+        if name == "*":
+            raise PropError(prop, 'must be "*" itself, without a list, to allow all names', names)
+        if name != name.strip():
+            raise PropError(
+                prop, "must hold names without white space around them", name, _write(name.strip())
+            )
+        if name.startswith(USER_ATTRIBUTE_PREFIX):
+            raise PropError(
+                prop,
+                f"must hold names without {USER_ATTRIBUTE_PREFIX}, which is the URL parameter's",
+                name,
+                _write(name.removeprefix(USER_ATTRIBUTE_PREFIX)),
+            )
+    check_once(prop, names, "name")
+
+
+def check_once(prop: str, values: Sequence[object], kind: str) -> None:
+    """Refuse ``values``, all of them texts, of which one is there twice."""
+    for number, value in enumerate(values):
+        if value in values[:number]:
+            raise PropError(prop, f"must hold each {kind} once", value)
+
+
+def check_authorizer(authorizer: object) -> None:
+    """Refuse what is no :class:`~cdk_gtm_connector.Authorizer`, such as API Gateway's own."""
+    example = 'SignedTokenAuthorizer(self, "Token")'
+    check_construct("authorizer", authorizer, "Authorizer", _AUTHORIZER, example)
+    kind = getattr(authorizer, "authorization_type", None)
+    if not isinstance(kind, apigateway.AuthorizationType):
+        raise PropError(
+            "authorizer", "must have an AuthorizationType as its authorization_type", kind
+        )
+
+
+def check_queue(prop: str, queue: object) -> None:
+    """Refuse what is no queue that takes messages as they come."""
+    check_construct(
+        prop,
+        queue,
+        "IQueue",
+        ("queue_arn", "queue_url", "grant", "fifo"),
+        'Queue(self, "Queue"), or Queue.from_queue_arn(self, "Queue", arn)',
+    )
+    if getattr(queue, "fifo", False):
+        raise PropError(
+            prop,
+            "must be a standard queue, for a FIFO queue takes no message without a group",
+            queue,
+        )
+
+
+def check_topic(topic: object) -> None:
+    """Refuse what is no topic that takes messages as they come."""
+    check_construct(
+        "topic",
+        topic,
+        "ITopic",
+        ("topic_arn", "topic_name", "grant_publish", "fifo"),
+        'Topic(self, "Topic"), or Topic.from_topic_arn(self, "Topic", arn)',
+    )
+    if getattr(topic, "fifo", False):
+        raise PropError(
+            "topic",
+            "must be a standard topic, for a FIFO topic takes no message without a group",
+            topic,
+        )
+
+
+def check_dead_letter_queue(queue: object, dead_letter_queue: object) -> None:
+    """Refuse a queue, or a dead-letter queue, that cannot be one, and one for both."""
+    check_queue("queue", queue)
+    check_queue("dead_letter_queue", dead_letter_queue)
+    # Jsii gives an object for each import, so the ARN tells.
+    if getattr(queue, "queue_arn", None) == getattr(dead_letter_queue, "queue_arn", None):
+        raise PropError(
+            "dead_letter_queue",
+            "must be another queue than {queue}, or what cannot be delivered would come back",
+            dead_letter_queue,
+            others={"queue": queue},
+        )
+
+
+def check_visibility(queue: sqs.IQueue, timeout: cdk.Duration) -> None:
+    """Refuse a queue of this app that shows a message again while a function works on it."""
+    resource = queue.node.default_child
+    if not isinstance(resource, sqs.CfnQueue):
+        return
+    seconds = resource.visibility_timeout
+    if seconds is None:
+        seconds = _SQS_VISIBILITY
+    if not is_token(seconds) and seconds < timeout.to_seconds():
+        raise PropError(
+            "queue",
+            "must hide a message for at least as long as {timeout}, or Lambda takes no events of "
+            "it (6 times as long is what AWS recommends)",
+            cdk.Duration.seconds(seconds),
+            others={"timeout": timeout},
+        )
+
+
+def check_endpoint(*, authorizer: object, log_retention: object, **props: object) -> None:
+    """Refuse what the endpoint cannot be told.
+
+    Args:
+        authorizer: What the caller gave, ``None`` for none.
+        log_retention: What the caller gave.
+        props: What the caller gave: limits, whose names end in ``_limit``, and switches.
+    """
+    if authorizer is not None:
+        check_authorizer(authorizer)
+    for prop, value in props.items():
+        if not prop.endswith("_limit"):
+            check_boolean(prop, value)
+        elif value is not None:
+            check_number(prop, value, 1, 1_000_000)
+    check_log_retention(log_retention)
+
+
+def _write(value: str) -> str:
+    return f'write "{value}"' if value else ""

@@ -1,0 +1,76 @@
+"""Checks of the destinations that a connector is given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.validation import check_instance, check_sequence
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What else is in the connector's scope.
+_OWN_IDS: Final = (
+    *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
+    *("Queue", "Topic", "WebAcl", "WebAclAssociation"),
+)
+_MAX_DESTINATIONS: Final = 100  # subscriptions of a topic that takes as much as a queue
+_EXAMPLE: Final = 'CustomerProfilesDestination(domain_name="shop")'
+
+
+def checked_destinations(destination: object, destinations: object) -> list[Destination]:
+    """Return the destinations that a connector is given one way or the other.
+
+    Raises:
+        PropError: None is given, or both props are, or what is given is none, or is there twice.
+    """
+    checked: list[Destination] = []
+    if destination is not None:
+        if destinations is not None:
+            raise PropError(
+                "destinations",
+                "must not be given with {destination}",
+                destinations,
+                others={"destination": destination},
+            )
+        check_instance("destination", destination, Destination, _EXAMPLE)
+        given: Sequence[object] = [destination]
+    elif destinations is None:
+        raise PropError("destination", f"must be given, or destinations, such as {_EXAMPLE}", None)
+    else:
+        given = _listed(destinations)
+    for each in given:
+        if not isinstance(each, Destination):
+            raise PropError("destinations", f"must each be a Destination, such as {_EXAMPLE}", each)
+        checked.append(each)
+    _check_ids([each.construct_id for each in checked])
+    return checked
+
+
+def _listed(destinations: object) -> Sequence[object]:
+    given = check_sequence("destinations", destinations, "must be a list of destinations")
+    if not 1 <= len(given) <= _MAX_DESTINATIONS:
+        raise PropError("destinations", f"must hold 1 to {_MAX_DESTINATIONS} of them", len(given))
+    for number, each in enumerate(given):
+        if any(each is other for other in given[:number]):
+            raise PropError("destinations", "must each be an object of its own", each)
+    return given
+
+
+def _check_ids(ids: Sequence[str]) -> None:
+    for number, construct_id in enumerate(ids):
+        if construct_id in _OWN_IDS:
+            raise PropError(
+                "construct_id",
+                f"must not be one of the connector's own, {', '.join(_OWN_IDS)}",
+                construct_id,
+            )
+        if construct_id in ids[:number]:
+            raise PropError(
+                "construct_id",
+                "must be another for each of several destinations",
+                construct_id,
+                "give it to the second of one kind",
+            )

@@ -1,0 +1,62 @@
+"""Finds the settings that somebody misspelt, which CDK would ignore without a word."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from typing import TYPE_CHECKING, Final
+
+from stacks.errors import EXAMPLES, SettingError
+from stacks.values import destination_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from constructs import Node
+
+
+def refuse_misspelt(node: Node) -> None:
+    """Refuse a key that is almost one of ours: it would be ignored without a word."""
+    names = list(EXAMPLES)
+    for key in node.get_all_context():
+        if key in names or _CDKS_OWN.search(key):
+            continue
+        meant = _meant(key, names)
+        if meant is not None:
+            raise SettingError(meant, "seems to be misspelt", repr(key))
+
+
+# Feature flags (@aws-cdk/…), the CLI's (aws:cdk:…, aws-cdk:…, cli-…) and what it looked up in an
+# account (availability-zones:…, hosted-zone:…).
+_CDKS_OWN: Final = re.compile(r"[:/]|^(?:aws-cdk|cli)-")
+_ALIKE: Final = 0.85
+_ALIKE_WITHIN_DESTINATION: Final = 0.7
+_WORDS_IN_COMMON: Final = 2
+
+
+def _meant(key: str, names: Sequence[str]) -> str | None:
+    """Return the setting that ``key`` is a misspelling of, ``None`` if it is somebody's own."""
+    # acceptClientTimestamp, batch-size
+    spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key.strip()).lower()
+    # api_domain_name: that of something else
+    if any(spelt.endswith(f"_{name}") for name in names if "_" in name):
+        return None
+    words = set(spelt.split("_"))
+    destination = destination_of(spelt)
+    for candidates, cutoff in (
+        (names, _ALIKE),
+        # log_retention_days, firehose_stream_name, user_attributes
+        ([name for name in names if _share_words(words, set(name.split("_")))], 0.0),
+        # pinpoint_application_id
+        (
+            [name for name in names if destination and destination_of(name) == destination],
+            _ALIKE_WITHIN_DESTINATION,
+        ),
+    ):
+        for match in difflib.get_close_matches(spelt, candidates, n=1, cutoff=cutoff):
+            return match
+    return None
+
+
+def _share_words(one: set[str], other: set[str]) -> bool:
+    return len(one & other) >= _WORDS_IN_COMMON and (one <= other or other <= one)

@@ -1,0 +1,265 @@
+"""Values of every type, and which of them a prop of a type may take."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_certificatemanager as acm
+from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_kinesisfirehose as firehose
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_route53 as route53
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_secretsmanager as secretsmanager
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_ssm as ssm
+
+from cdk_gtm_connector import (
+    Cors,
+    DeliveryOptions,
+    Domain,
+    Firewall,
+    IamAuthorizer,
+    PinpointDestination,
+    ProfileEventTrigger,
+    SignedTokenAuthorizer,
+)
+from tests.infrastructure.options import (
+    BUS_ARN,
+    CERTIFICATE_ARN,
+    DELIVERY_STREAM_ARN,
+    FUNCTION_ARN,
+    KEY_ARN,
+    STREAM_ARN,
+    USER_POOL_ARN,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:123456789012:theirs"
+TOPIC_ARN: Final = "arn:aws:sns:us-east-1:123456789012:theirs"
+SECRET_ARN: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf"  # noqa: S105
+
+_VALUES: Final[dict[str, Any]] = {
+    "None": None,
+    "True": True,
+    "False": False,
+    "number 0": 0,
+    "number 1": 1,
+    "number 60": 60,
+    "number -1": -1,
+    "number, large": 10**30,
+    "float 1.0": 1.0,
+    "float 0.5": 0.5,
+    "NaN": float("nan"),
+    "infinity": float("inf"),
+    "complex": 1j,
+    "text, empty": "",
+    "text, space": " ",
+    "text, name": "plan",
+    "text, padded": " plan ",
+    "text, capital": "Plan",
+    "text, false": "false",
+    "text, number": "60",
+    "text, line": "a\nb",
+    "text, quote": "a'b",
+    "text, prefixed": "usat_plan",
+    "text, host": "events.shop.example",
+    "text, origin": "https://shop.example",
+    "text, ARN": STREAM_ARN,
+    "star": "*",
+    "bytes": b"plan",
+    "list, empty": [],
+    "list of names": ["plan"],
+    "tuple of names": ("plan", "city"),
+    "list of prefixed": ["usat_plan"],
+    "list of padded": [" plan"],
+    "list of twice": ["plan", "plan"],
+    "list of empty": [""],
+    "list of star": ["*"],
+    "list of origins": ["https://shop.example"],
+    "list of sources": ["method.request.querystring.token"],
+    "list of None": [None],
+    "list of numbers": [1],
+    "list of lists": [["plan"]],
+    "mapping, empty": {},
+    "mapping": {"plan": "EmailAddress"},
+    "mapping of numbers": {"plan": 1},
+    "set": {"plan"},
+    "function": lambda: None,
+    "object": object(),
+    "class": PinpointDestination,
+    "construct class": SignedTokenAuthorizer,
+    "queue class": sqs.Queue,
+    "Duration class": cdk.Duration,
+    "options class": DeliveryOptions,
+    "RetentionDays": logs.RetentionDays.ONE_MONTH,
+    "other enumeration": cdk.RemovalPolicy.DESTROY,
+    "Duration, 0": cdk.Duration.seconds(0),
+    "Duration, minute": cdk.Duration.minutes(1),
+    "Duration, day": cdk.Duration.days(1),
+    "Duration, 36 hours": cdk.Duration.hours(36),
+    "Duration, half": cdk.Duration.millis(60_500),
+    "Duration, years": cdk.Duration.days(10_000),
+    "Cors": Cors(None),
+    "DeliveryOptions": DeliveryOptions(),
+    "Firewall": Firewall(),
+    "IamAuthorizer": IamAuthorizer(),
+    "ProfileEventTrigger": ProfileEventTrigger(event_type="buy"),
+}
+
+# What a construct, or a value of this run only, is made by.
+_MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
+    "generator": lambda _: (name for name in ("plan", "city")),
+    "Destination": lambda _: PinpointDestination("a"),
+    "list of Destinations": lambda _: [PinpointDestination("a")],
+    "list of Destination classes": lambda _: [PinpointDestination],
+    "list in a list of Destinations": lambda _: [[PinpointDestination("a")]],
+    "generator of Destinations": lambda _: (PinpointDestination(name) for name in "ab"),
+    "App": lambda stack: stack.node.root,
+    "Stack": lambda stack: stack,
+    "bucket": lambda stack: s3.Bucket.from_bucket_name(stack, "Bucket", "theirs"),
+    "queue": lambda stack: sqs.Queue.from_queue_arn(stack, "Queue", QUEUE_ARN),
+    "queue, FIFO": lambda stack: sqs.Queue.from_queue_arn(stack, "Fifo", f"{QUEUE_ARN}.fifo"),
+    "queue, own FIFO": lambda stack: sqs.Queue(stack, "OwnFifo", fifo=True),
+    "CfnQueue": lambda stack: sqs.CfnQueue(stack, "CfnQueue"),
+    "topic": lambda stack: sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
+    "topic, FIFO": lambda stack: sns.Topic.from_topic_arn(stack, "FifoT", f"{TOPIC_ARN}.fifo"),
+    "key": lambda stack: kms.Key.from_key_arn(stack, "Key", KEY_ARN),
+    "lambda function": lambda stack: lambda_.Function.from_function_attributes(
+        stack, "Function", function_arn=FUNCTION_ARN, same_environment=True
+    ),
+    "lambda function, ARN as name": lambda stack: lambda_.Function.from_function_name(
+        stack, "NamedFunction", FUNCTION_ARN
+    ),
+    "secret": lambda stack: secretsmanager.Secret.from_secret_complete_arn(
+        stack, "Secret", SECRET_ARN
+    ),
+    "secret, ARN as name": lambda stack: secretsmanager.Secret.from_secret_name_v2(
+        stack, "NamedSecret", SECRET_ARN
+    ),
+    "stream": lambda stack: kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),
+    "CfnStream": lambda stack: kinesis.CfnStream(stack, "CfnStream", shard_count=1),
+    "delivery stream": lambda stack: firehose.DeliveryStream.from_delivery_stream_arn(
+        stack, "DeliveryStream", DELIVERY_STREAM_ARN
+    ),
+    "delivery stream, ARN as name": lambda stack: firehose.DeliveryStream.from_delivery_stream_name(
+        stack, "NamedStream", DELIVERY_STREAM_ARN
+    ),
+    "bus": lambda stack: events.EventBus.from_event_bus_arn(stack, "Bus", BUS_ARN),
+    "bus, ARN as name": lambda stack: events.EventBus.from_event_bus_name(
+        stack, "NamedBus", BUS_ARN
+    ),
+    "CfnEventBus": lambda stack: events.CfnEventBus(stack, "CfnBus", name="theirs"),
+    "certificate": lambda stack: acm.Certificate.from_certificate_arn(
+        stack, "Certificate", CERTIFICATE_ARN
+    ),
+    "zone": lambda stack: route53.HostedZone.from_hosted_zone_id(stack, "Zone", "Z0123456789"),
+    "zone, other": lambda stack: route53.HostedZone.from_hosted_zone_attributes(
+        stack, "OtherZone", hosted_zone_id="Z0123456789", zone_name="blog.example"
+    ),
+    "list of user pools": lambda stack: [
+        cognito.UserPool.from_user_pool_arn(stack, "Pool", USER_POOL_ARN)
+    ],
+    # In a stack of its own, for it is attached to no API.
+    "API Gateway's authorizer": lambda _: apigateway.CognitoUserPoolsAuthorizer(
+        cdk.Stack(),
+        "Theirs",
+        cognito_user_pools=[cognito.UserPool.from_user_pool_arn(cdk.Stack(), "P", USER_POOL_ARN)],
+    ),
+    "Domain": lambda stack: Domain(
+        name="events.shop.example",
+        certificate=acm.Certificate.from_certificate_arn(stack, "Its", CERTIFICATE_ARN),
+    ),
+    "text, token": lambda stack: cdk.CfnParameter(stack, "Text").value_as_string,
+    "text, looked up": lambda stack: ssm.StringParameter.value_from_lookup(stack, "/shop/name"),
+    "list of tokens": lambda _: [cdk.Token.as_string({"Ref": "Text"})],
+    "list of looked up": lambda stack: [
+        ssm.StringParameter.value_from_lookup(stack, "/shop/other")
+    ],
+    "list token": lambda stack: (
+        cdk.CfnParameter(stack, "List", type="CommaDelimitedList").value_as_list
+    ),
+    "number, token": lambda stack: cdk.CfnParameter(stack, "Number", type="Number").value_as_number,
+    "token, unwritten": lambda _: cdk.Fn.get_att("Queue", "Arn"),
+    "Duration, token": lambda _: cdk.Duration.seconds(cdk.Token.as_number({"Ref": "Number"})),
+    "Duration, days of a token": lambda _: cdk.Duration.days(
+        cdk.Token.as_number({"Ref": "Number"})
+    ),
+}
+
+LABELS: Final = (*_VALUES, *_MADE)
+
+# By annotation, the labels that a prop of it may take, as a regular expression. It need not: its
+# range may be smaller.
+_TAKEN: Final = {
+    "None": "None",
+    "bool": "True|False",
+    "int": "number .*|number, .*",
+    "str": "text, (?!empty|space).*|star",
+    "Sequence[str]": (
+        "list, empty|(list|tuple) of "
+        "(names|prefixed|padded|twice|star|origins|sources|tokens|looked up)"
+    ),
+    "Mapping[str, str]": "mapping, empty|mapping",
+    "cdk.Duration": "Duration, (?!half|years).*",
+    "logs.RetentionDays": "RetentionDays",
+    "sqs.IQueue": "queue",
+    "sns.ITopic": "topic",
+    "kms.IKey": "key",
+    "lambda_.IFunction": "lambda function",
+    "secretsmanager.ISecret": "secret",
+    "kinesis.IStream": "stream",
+    "firehose.IDeliveryStream": "delivery stream",
+    "events.IEventBus": "bus",
+    "acm.ICertificate": "certificate",
+    "route53.IHostedZone": "zone",
+    "Sequence[cognito.IUserPool]": "list of user pools",
+    "Authorizer": "IamAuthorizer",
+    "Cors": "Cors",
+    "DeliveryOptions": "DeliveryOptions",
+    "Destination": "Destination",
+    "Sequence[Destination]": "list of Destinations",
+    "Domain": "Domain",
+    "Firewall": "Firewall",
+    "ProfileEventTrigger": "ProfileEventTrigger",
+}
+
+
+class Values:
+    """The values by label; constructs are made once, in ``stack``."""
+
+    def __init__(self, stack: cdk.Stack) -> None:
+        self._stack = stack
+        self._made: dict[str, Any] = dict(_VALUES)
+
+    def __getitem__(self, label: str) -> Any:
+        # A destination is one connector's.
+        if "Destination" in label and label in _MADE:
+            return _MADE[label](self._stack)
+        if label not in self._made:
+            self._made[label] = _MADE[label](self._stack)
+        return self._made[label]
+
+
+def may_take(annotation: str, label: str) -> bool:
+    """Return whether a prop of the type ``annotation`` may take the value called ``label``.
+
+    Raises:
+        KeyError: Nobody has said yet which values are of this type.
+    """
+    if literal := re.search(r"Literal\[(.)\*\1\]", annotation):
+        annotation = annotation.replace(literal[0], "").strip(" |")
+        if label == "star":
+            return True
+    kinds = [kind.strip() for kind in annotation.split(" | ") if kind.strip()]
+    return re.fullmatch("|".join(_TAKEN[kind] for kind in kinds), label) is not None
