@@ -105,7 +105,7 @@ def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
 def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
     """Return a function that sends requests over one connection, as nothing re-encodes them."""
     parts = urlsplit(pipeline.endpoint_url)
-    connection = http.client.HTTPConnection(parts.netloc, timeout=10)
+    connection = http.client.HTTPConnection(parts.netloc, timeout=_ARRIVAL_SECONDS)
 
     def send_request(
         query: str,
@@ -121,7 +121,7 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
         )
         response = connection.getresponse()
         content = response.read()
-        report = journal.reports.get(timeout=10)
+        report = journal.reports.get(timeout=_ARRIVAL_SECONDS)
         assert (report["method"], report["query"]) == (method, mask_token(query))
         assert report["status"] == response.status
         return Answer(
