@@ -73,8 +73,9 @@ Known differences that are left:
 
 Strangers get nothing but the deployed APIs, under ``/_aws/execute-api/`` and a loopback host: what
 else there is needs a signature of the run's own secret (:mod:`local.guard`), which is this
-process's ``AWS_SECRET_ACCESS_KEY`` and that of the functions. MiniStack alone has no
-authentication, and allows every origin.
+process's ``AWS_SECRET_ACCESS_KEY`` and that of the functions. That goes for what AWS leaves open as
+well, such as signing in to a Cognito user pool. MiniStack alone has no authentication, and allows
+every origin.
 
 The process reports each request that an API answered, a signed token masked, with the beginning of
 what was posted and its event's ID, as a line of JSON to the file descriptor
