@@ -105,14 +105,14 @@ import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import parse_qsl, unquote_plus
+from urllib.parse import parse_qsl, unquote_plus, urlsplit
 from xml.etree import ElementTree as ET
 
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import request_scope
-from ministack.services import apigateway_v1, eventbridge, lambda_svc, sns, sqs
+from ministack.services import apigateway_v1, cognito, eventbridge, lambda_svc, sns, sqs
 from ministack.services.cloudformation import custom_resource, provisioners, wait_conditions
 
 from local import velocity
@@ -138,6 +138,7 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 """Query parameter whose value no report shows: it lets in whoever has it."""
 
 _API_PREFIX: Final = "/_aws/execute-api/"
+_JWKS_PATH: Final = "/.well-known/jwks.json"
 _CONNECTIONS: Final = "/@connections/"  # how a WebSocket API's owner reaches its clients
 _RESPONSE_PREFIX: Final = "/_ministack/cfn-response/"  # MiniStack has no name for it
 _MASK: Final = "***"
@@ -182,6 +183,9 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (apigateway_v1, "_create_request_validator"): "(api_id, data)",
     (apigateway_v1, "_parse_service_integration_uri"): "(uri: str)",
     (apigateway_v1, "_gateway_request_value"): "(source, request)",
+    (apigateway_v1, "_fetch_jwks"): "(url: str) -> dict",
+    (cognito, "well_known_jwks"): "(pool_id: str)",
+    (cognito, "_get_pool_unscoped"): "(pool_id: str)",
     (apigateway_v1, "_gw_error"): "(response_type, message)",
     (apigateway_v1, "_header_ci"): "(headers, name)",
     (sqs, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
@@ -323,6 +327,7 @@ def patch() -> None:
     apigateway_v1._missing_request_parameters = _counting_blank(
         apigateway_v1._missing_request_parameters
     )
+    apigateway_v1._fetch_jwks = _reading_own_keys(apigateway_v1._fetch_jwks)
     sqs._HANDLERS["SendMessage"] = _checking_delay(sqs._HANDLERS["SendMessage"])
     sqs._receive_messages_for_esm = BatchingWindow().receive
     sns._SNS_MAX_PAYLOAD_BYTES = _MAX_MESSAGE_BYTES
@@ -363,6 +368,28 @@ def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
     else:
         return None
     return status, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
+
+
+def _reading_own_keys(
+    fetch: Callable[[str], Awaitable[dict[str, Any]]],
+) -> Callable[[str], Awaitable[dict[str, Any]]]:
+    """Wrap the fetching of an issuer's keys: MiniStack asks itself for a pool's, unsigned."""
+
+    async def fetch_jwks(url: str) -> dict[str, Any]:
+        pool_id = urlsplit(url).path.removeprefix("/").removesuffix(_JWKS_PATH)
+        # MiniStack goes over to the pool's account, which is not to be this request's.
+        keys = contextvars.copy_context().run(_keys_of_pool, pool_id)
+        return await fetch(url) if keys is None else keys
+
+    return fetch_jwks
+
+
+def _keys_of_pool(pool_id: str) -> dict[str, Any] | None:
+    if cognito._get_pool_unscoped(pool_id) is None:
+        return None
+    _, _, body = cognito.well_known_jwks(pool_id)
+    keys: dict[str, Any] = json.loads(body)
+    return keys
 
 
 def _content_type(headers: Mapping[str, str]) -> str:
