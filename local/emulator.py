@@ -29,6 +29,7 @@ that works on one release only, so any other is refused at start. What is mended
 - A method's request validator is kept: MiniStack's CloudFormation drops it, and then refuses
   nothing.
 - A required parameter must be "included and not blank": ``event=`` is refused like a missing one.
+- The keys of a Cognito user pool are taken from the pool; MiniStack asks its own port for them.
 - A MOCK integration without a response template answers with an empty body instead of ``{}``, and
   an answer with status 204, as to a preflight, has none whatever its template renders.
 - SQS refuses a message with ``DelaySeconds`` over 900, which is how a request template refuses a
@@ -105,14 +106,21 @@ import time
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import parse_qsl, unquote_plus, urlsplit
+from urllib.parse import parse_qsl, unquote_plus
 from xml.etree import ElementTree as ET
 
 from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import request_scope
-from ministack.services import apigateway_v1, cognito, eventbridge, lambda_svc, sns, sqs
+from ministack.services import (
+    apigateway,
+    apigateway_v1,
+    eventbridge,
+    lambda_svc,
+    sns,
+    sqs,
+)
 from ministack.services.cloudformation import custom_resource, provisioners, wait_conditions
 
 from local import velocity
@@ -138,7 +146,6 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 """Query parameter whose value no report shows: it lets in whoever has it."""
 
 _API_PREFIX: Final = "/_aws/execute-api/"
-_JWKS_PATH: Final = "/.well-known/jwks.json"
 _CONNECTIONS: Final = "/@connections/"  # how a WebSocket API's owner reaches its clients
 _RESPONSE_PREFIX: Final = "/_ministack/cfn-response/"  # MiniStack has no name for it
 _MASK: Final = "***"
@@ -158,11 +165,14 @@ _MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation'
 _RECORD_OVERHEAD_BYTES: Final = 520
 
 _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
+    (app, "_get_module"): "(name: str)",
     (app, "app"): "(scope, receive, send)",
     (app, "_handle_execute_api_request"): "(host: str, path: str, method: str, headers: dict, "
     "body: bytes, query_params: dict, raw_path: str | None = None, "
     "raw_query_string: str | None = None)",
     (app, "_parse_execute_api_url"): "(host: str, path: str) -> tuple[str, str, str] | None",
+    (apigateway_v1, "_fetch_jwks"): "(url: str) -> dict",
+    (apigateway_v1, "_resolve_jwks_url"): "(authorizer: dict) -> str | None",
     (apigateway_v1, "_invoke_sqs_v1"): "(integration, api_id, stage_name, stage, resource, "
     "request_path, method, headers, body, query_params, path_params, *, owner_account_id=None, "
     "owner_region=None, binary_media_types=None, authorizer_context=None, caller_identity=None)",
@@ -183,9 +193,6 @@ _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
     (apigateway_v1, "_create_request_validator"): "(api_id, data)",
     (apigateway_v1, "_parse_service_integration_uri"): "(uri: str)",
     (apigateway_v1, "_gateway_request_value"): "(source, request)",
-    (apigateway_v1, "_fetch_jwks"): "(url: str) -> dict",
-    (cognito, "well_known_jwks"): "(pool_id: str)",
-    (cognito, "_get_pool_unscoped"): "(pool_id: str)",
     (apigateway_v1, "_gw_error"): "(response_type, message)",
     (apigateway_v1, "_header_ci"): "(headers, name)",
     (sqs, "handle_request"): "(method: str, path: str, headers: dict, body: bytes, "
@@ -316,6 +323,7 @@ def check_ministack() -> None:
 
 def patch() -> None:
     """Put the replacements in place. Call :func:`check_ministack` first."""
+    apigateway_v1._fetch_jwks = _knowing_own_pools(apigateway_v1._fetch_jwks)
     apigateway_v1._invoke_sqs_v1 = _invoke_service
     apigateway_v1._invoke_lambda_custom_v1 = _reaching_sns(apigateway_v1._invoke_lambda_custom_v1)
     apigateway_v1._render_request_template_v1 = _render_response
@@ -327,7 +335,6 @@ def patch() -> None:
     apigateway_v1._missing_request_parameters = _counting_blank(
         apigateway_v1._missing_request_parameters
     )
-    apigateway_v1._fetch_jwks = _reading_own_keys(apigateway_v1._fetch_jwks)
     sqs._HANDLERS["SendMessage"] = _checking_delay(sqs._HANDLERS["SendMessage"])
     sqs._receive_messages_for_esm = BatchingWindow().receive
     sns._SNS_MAX_PAYLOAD_BYTES = _MAX_MESSAGE_BYTES
@@ -370,28 +377,6 @@ def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
     return status, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
 
 
-def _reading_own_keys(
-    fetch: Callable[[str], Awaitable[dict[str, Any]]],
-) -> Callable[[str], Awaitable[dict[str, Any]]]:
-    """Wrap the fetching of an issuer's keys: MiniStack asks itself for a pool's, unsigned."""
-
-    async def fetch_jwks(url: str) -> dict[str, Any]:
-        pool_id = urlsplit(url).path.removeprefix("/").removesuffix(_JWKS_PATH)
-        # MiniStack goes over to the pool's account, which is not to be this request's.
-        keys = contextvars.copy_context().run(_keys_of_pool, pool_id)
-        return await fetch(url) if keys is None else keys
-
-    return fetch_jwks
-
-
-def _keys_of_pool(pool_id: str) -> dict[str, Any] | None:
-    if cognito._get_pool_unscoped(pool_id) is None:
-        return None
-    _, _, body = cognito.well_known_jwks(pool_id)
-    keys: dict[str, Any] = json.loads(body)
-    return keys
-
-
 def _content_type(headers: Mapping[str, str]) -> str:
     return next((it for name, it in headers.items() if name.lower() == "content-type"), "")
 
@@ -414,6 +399,21 @@ def _last_values(parameters: Mapping[str, Any] | None) -> dict[str, str]:
         name: values[-1] if isinstance(values, list) else values
         for name, values in (parameters or {}).items()
     }
+
+
+def _knowing_own_pools(fetch: Callable[[str], Awaitable[Any]]) -> Callable[[str], Awaitable[Any]]:
+    """Wrap the fetching of an issuer's keys: MiniStack asks its own port, and signs nothing."""
+    own = f"http://{apigateway._HOST}:{apigateway._PORT}/"
+
+    async def fetch_jwks(url: str) -> Any:
+        if not url.startswith(own):
+            return await fetch(url)
+        pool, _, _ = url.removeprefix(own).partition("/")
+        # Loaded once a pool is asked for: that makes a key, and needs another package.
+        _, _, body = app._get_module("cognito").well_known_jwks(pool)
+        return json.loads(body)
+
+    return fetch_jwks
 
 
 def _counting_blank(missing: Callable[..., list[str]]) -> Callable[..., list[str]]:

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 LISTENING = "0A"  # in /proc/net/tcp
 LOOPBACK = "0100007F"
+needs_proc = pytest.mark.skipif(
+    not Path("/proc").is_dir(), reason="needs /proc to look into processes"
+)
 EVENT = "event=stranger&endpoint_id=me"
 
 
@@ -276,7 +279,7 @@ def test_a_websocket_is_refused(port: Port, pipeline: Pipeline) -> None:
     port.check_refused(path, method="GET", headers=upgrade)
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see who listens")
+@needs_proc
 def test_nothing_listens_but_two_ports_on_loopback(send: Send, pipeline: Pipeline) -> None:
     delivered(pipeline, send(EVENT))  # so that a function's process is there
     ports = {urlsplit(url).port for url in (pipeline.console_url, pipeline.emulator.url)}
@@ -311,3 +314,27 @@ def _listening(sockets: set[str]) -> Iterator[tuple[str, int]]:
             if fields[3] == LISTENING and fields[9] in sockets:
                 address, _, number = fields[1].rpartition(":")
                 yield address, int(number, 16)
+
+
+@needs_proc
+def test_ministack_keeps_its_files_in_the_runs_own_directory(pipeline: Pipeline) -> None:
+    # Private keys are among them, and /tmp is everybody's.
+    package = Path(inspect.getfile(ministack)).parent
+    shared = re.compile(r"""environ\.get\(\s*["'](\w+)["'],\s*["'](/[^"']+)["']""")
+    named = {
+        name: default
+        for path in package.rglob("*.py")
+        for name, default in shared.findall(path.read_text(encoding="utf-8"))
+        if default.startswith("/tmp")  # noqa: S108 - what must not be used
+    }
+    assert {"STATE_DIR", "S3_DATA_DIR"} <= set(named)
+    environment = _environment(pipeline.emulator.process.pid)
+    run_directory = pipeline.emulator.run_directory
+    for name in (*named, "TMPDIR"):
+        assert Path(environment[name]).is_relative_to(run_directory), name
+    assert run_directory.stat().st_mode & 0o077 == 0
+
+
+def _environment(pid: int) -> dict[str, str]:
+    text = Path(f"/proc/{pid}/environ").read_bytes().decode()
+    return dict(each.split("=", 1) for each in text.split("\0") if each)
