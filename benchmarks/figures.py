@@ -146,9 +146,9 @@ def processor_time(given: Payloads, effort: Effort) -> Iterator[Figure]:
             result = handled("shipped", given.events, url=server.url, records=size, runs=runs)
             by_size.append(median(result, "cpu_seconds") / size * 1e6)
     ours = statistics.median(times["shipped"] for times in rounds)
-    # When these baselines were made, the function took 26 µs, the floor 6: a tenth for the
-    # function, and what the floor itself moves by.
-    for handler, most in (("floor", 5.0), ("afternoon", 0.6), ("one-by-one", 0.05)):
+    # On a calm machine the function took 5.3 to 5.8 times as long as this floor, 0.40 times as an
+    # afternoon's handler and 0.04 times as one-by-one: a fifth more is what they move by.
+    for handler, most in (("floor", 7.0), ("afternoon", 0.6), ("one-by-one", 0.05)):
         theirs = statistics.median(times[handler] for times in rounds)
         yield at_most(
             most,

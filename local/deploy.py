@@ -33,6 +33,8 @@ DEFAULT_REGION: Final = "us-east-1"
 """Where a stack goes that does not name its environment."""
 
 _POLL_SECONDS: Final = 0.1
+# They have operations that AWS takes unsigned, such as signing in. The emulator takes none.
+_PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
 # The zip format's first day: an asset's bytes must not depend on when it was unpacked.
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -188,7 +190,7 @@ def client(service: str, access: Access, account: str, region: str) -> Any:
     The machine's own AWS credentials and settings are left out of it.
     """
     session: Any = boto3.session.Session()  # its types know only literal service names
-    return session.client(
+    made = session.client(
         service,
         endpoint_url=access.url,
         region_name=region,
@@ -198,6 +200,12 @@ def client(service: str, access: Access, account: str, region: str) -> Any:
             proxies={}, retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30
         ),
     )
+    if service in _PARTLY_OPEN:
+        model = made.meta.service_model
+        for operation in model.operation_names:
+            event = f"choose-signer.{model.service_id.hyphenize()}.{operation}"
+            made.meta.events.register_first(event, lambda **_: "v4")
+    return made
 
 
 def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict[str, str]:

@@ -29,6 +29,7 @@ that works on one release only, so any other is refused at start. What is mended
 - A method's request validator is kept: MiniStack's CloudFormation drops it, and then refuses
   nothing.
 - A required parameter must be "included and not blank": ``event=`` is refused like a missing one.
+- The keys of a Cognito user pool are taken from the pool; MiniStack asks its own port for them.
 - A MOCK integration without a response template answers with an empty body instead of ``{}``, and
   an answer with status 204, as to a preflight, has none whatever its template renders.
 - SQS refuses a message with ``DelaySeconds`` over 900, which is how a request template refuses a
@@ -73,8 +74,9 @@ Known differences that are left:
 
 Strangers get nothing but the deployed APIs, under ``/_aws/execute-api/`` and a loopback host: what
 else there is needs a signature of the run's own secret (:mod:`local.guard`), which is this
-process's ``AWS_SECRET_ACCESS_KEY`` and that of the functions. MiniStack alone has no
-authentication, and allows every origin.
+process's ``AWS_SECRET_ACCESS_KEY`` and that of the functions. That goes for what AWS leaves open as
+well, such as signing in to a Cognito user pool. MiniStack alone has no authentication, and allows
+every origin.
 
 The process reports each request that an API answered, a signed token masked, with the beginning of
 what was posted and its event's ID, as a line of JSON to the file descriptor
@@ -111,7 +113,14 @@ from ministack import app
 from ministack.core import lambda_runtime
 from ministack.core.concurrency import esm_wake
 from ministack.core.responses import request_scope
-from ministack.services import apigateway_v1, eventbridge, lambda_svc, sns, sqs
+from ministack.services import (
+    apigateway,
+    apigateway_v1,
+    eventbridge,
+    lambda_svc,
+    sns,
+    sqs,
+)
 from ministack.services.cloudformation import custom_resource, provisioners, wait_conditions
 
 from local import velocity
@@ -156,11 +165,14 @@ _MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation'
 _RECORD_OVERHEAD_BYTES: Final = 520
 
 _SIGNATURES: Final[dict[tuple[ModuleType, str], str]] = {
+    (app, "_get_module"): "(name: str)",
     (app, "app"): "(scope, receive, send)",
     (app, "_handle_execute_api_request"): "(host: str, path: str, method: str, headers: dict, "
     "body: bytes, query_params: dict, raw_path: str | None = None, "
     "raw_query_string: str | None = None)",
     (app, "_parse_execute_api_url"): "(host: str, path: str) -> tuple[str, str, str] | None",
+    (apigateway_v1, "_fetch_jwks"): "(url: str) -> dict",
+    (apigateway_v1, "_resolve_jwks_url"): "(authorizer: dict) -> str | None",
     (apigateway_v1, "_invoke_sqs_v1"): "(integration, api_id, stage_name, stage, resource, "
     "request_path, method, headers, body, query_params, path_params, *, owner_account_id=None, "
     "owner_region=None, binary_media_types=None, authorizer_context=None, caller_identity=None)",
@@ -311,6 +323,7 @@ def check_ministack() -> None:
 
 def patch() -> None:
     """Put the replacements in place. Call :func:`check_ministack` first."""
+    apigateway_v1._fetch_jwks = _knowing_own_pools(apigateway_v1._fetch_jwks)
     apigateway_v1._invoke_sqs_v1 = _invoke_service
     apigateway_v1._invoke_lambda_custom_v1 = _reaching_sns(apigateway_v1._invoke_lambda_custom_v1)
     apigateway_v1._render_request_template_v1 = _render_response
@@ -386,6 +399,21 @@ def _last_values(parameters: Mapping[str, Any] | None) -> dict[str, str]:
         name: values[-1] if isinstance(values, list) else values
         for name, values in (parameters or {}).items()
     }
+
+
+def _knowing_own_pools(fetch: Callable[[str], Awaitable[Any]]) -> Callable[[str], Awaitable[Any]]:
+    """Wrap the fetching of an issuer's keys: MiniStack asks its own port, and signs nothing."""
+    own = f"http://{apigateway._HOST}:{apigateway._PORT}/"
+
+    async def fetch_jwks(url: str) -> Any:
+        if not url.startswith(own):
+            return await fetch(url)
+        pool, _, _ = url.removeprefix(own).partition("/")
+        # Loaded once a pool is asked for: that makes a key, and needs another package.
+        _, _, body = app._get_module("cognito").well_known_jwks(pool)
+        return json.loads(body)
+
+    return fetch_jwks
 
 
 def _counting_blank(missing: Callable[..., list[str]]) -> Callable[..., list[str]]:

@@ -280,6 +280,8 @@ class Emulator:
             "LOCAL_EMULATOR_RESOURCE_TYPES": json.dumps(self.resource_types),
             "LOCAL_EMULATOR_RUN_DIRECTORY": str(self.run_directory),
             "TMPDIR": str(temporary),
+            "STATE_DIR": str(temporary / "state"),  # Cognito's private keys, in /tmp by default
+            "S3_DATA_DIR": str(temporary / "s3"),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),

@@ -3,34 +3,35 @@
 The function builds each request's bytes itself, because it has to know their number, and reads the
 few members of an answer that decide over an event. What a service client would add to that is time:
 loading its model when the function starts, and walking that model again for every request and every
-answer. So the SDK's own parts below its clients are used alone: its signature and its credentials.
-It also makes the function independent of which operations the runtime's SDK knows. See
+answer. Of the SDK its credentials are used, where they are not in the environment, and its list of
+partitions. It also makes the function independent of which operations the runtime's SDK knows. See
 docs/decisions/0007-signed-requests.md.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from dataclasses import dataclass, field
 from http.client import HTTPException
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from botocore.auth import SigV4Auth
-from botocore.awsrequest import AWSRequest
+import botocore
 from botocore.exceptions import BotoCoreError, NoCredentialsError
-from botocore.loaders import create_loader
 
 from gtm_events.connections import Connections
 from gtm_events.errors import SettingsError
 from gtm_events.failures import failure, json_object
 from gtm_events.outcome import RetryReason
 from gtm_events.sending import TryAgain
+from gtm_events.signing import Keys, signed
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.awsrequest import AWSPreparedRequest
+    from gtm_events.signing import SignedRequest
 
 _HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "cdk-gtm-connector"}
 # GovCloud's endpoints of these are FIPS endpoints as they are, and have no others.
@@ -100,7 +101,7 @@ class HttpResponse(Protocol):
 class HttpSession(Protocol):
     """Sends requests: :class:`gtm_events.connections.Connections`, which says what it raises."""
 
-    def send(self, request: AWSPreparedRequest) -> HttpResponse:
+    def send(self, request: SignedRequest) -> HttpResponse:
         """Send one request, once, and return its response."""
         ...
 
@@ -208,17 +209,16 @@ class Client:
             return Answer(status, response.content)
         raise failure(status, response.headers, response.content)
 
-    def _signed(self, call: Call) -> AWSPreparedRequest:
-        request = AWSRequest(
-            method=call.method,
-            url=self.endpoint.url + call.path,
-            headers={**_HEADERS, **_trace(), **call.headers},
-            data=call.body,
+    def _signed(self, call: Call) -> SignedRequest:
+        return signed(
+            call.method,
+            self.endpoint.url + call.path,
+            {**_HEADERS, **_trace(), **call.headers},
+            call.body,
+            keys=_credentials(),
+            service=self.endpoint.signing_name,
+            region=self.endpoint.region,
         )
-        SigV4Auth(_credentials(), self.endpoint.signing_name, self.endpoint.region).add_auth(
-            request
-        )
-        return request.prepare()
 
 
 def _trace() -> dict[str, str]:
@@ -235,21 +235,15 @@ def _trace() -> dict[str, str]:
 
 def _dns_suffix(region: str) -> str:
     """Return the domain of the Region's partition: ``amazonaws.com`` in most."""
-    for partition in create_loader().load_data("partitions")["partitions"]:
+    # The SDK's loader of its data takes longer to import than the file takes to read.
+    data = Path(botocore.__file__).with_name("data") / "partitions.json"
+    for partition in json.loads(data.read_bytes())["partitions"]:
         if re.match(partition["regionRegex"], region):
             return str(partition["outputs"]["dnsSuffix"])
     return "amazonaws.com"  # a Region newer than the SDK
 
 
-class _Keys(NamedTuple):
-    """Credentials. The SDK's own class takes a tenth of a cold start to import."""
-
-    access_key: str
-    secret_key: str
-    token: str | None
-
-
-def _credentials() -> Any:
+def _credentials() -> Keys:
     """Return what signs: the environment's keys, as Lambda gives them, or what the SDK finds.
 
     With SnapStart, and off Lambda, there are none in the environment; finding them takes the rest
@@ -262,10 +256,10 @@ def _credentials() -> Any:
     access_key = environment.get("AWS_ACCESS_KEY_ID")
     secret_key = environment.get("AWS_SECRET_ACCESS_KEY")
     if access_key and secret_key:
-        return _Keys(access_key, secret_key, environment.get("AWS_SESSION_TOKEN"))
+        return Keys(access_key, secret_key, environment.get("AWS_SESSION_TOKEN"))
     from gtm_events import sdk_credentials  # noqa: PLC0415 - see above
 
     found = sdk_credentials.find()
     if found is None:
         raise NoCredentialsError
-    return found
+    return Keys(found.access_key, found.secret_key, found.token)

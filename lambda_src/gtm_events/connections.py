@@ -9,6 +9,7 @@ request, for that is not the request's answer. See docs/decisions/0015-connectio
 from __future__ import annotations
 
 import io
+import os
 import select
 import socket
 import ssl
@@ -20,15 +21,13 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse, IncompleteR
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from botocore.utils import get_environ_proxies
-
 from gtm_events import tls
 from gtm_events.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from botocore.awsrequest import AWSPreparedRequest
+    from gtm_events.signing import SignedRequest
 
 MAX_ANSWER_BYTES: Final = 10_000_000
 """Bytes of an answer's body. An answer names what its request named, and the largest request has
@@ -74,7 +73,7 @@ class Connections:
         self._lock = threading.Lock()
         weakref.finalize(self, _close, self._idle)
 
-    def send(self, request: AWSPreparedRequest) -> Response:
+    def send(self, request: SignedRequest) -> Response:
         """Send one request, once, and read its answer.
 
         Raises:
@@ -141,7 +140,7 @@ class _Route:
     @classmethod
     def to(cls, url: str, connect_seconds: float, read_seconds: float) -> _Route:
         target = urlsplit(url)
-        proxies: Any = get_environ_proxies(url)
+        proxies = _proxies(url)
         proxy = _proxy(proxies.get(target.scheme))
         return cls(
             *_address(target),
@@ -191,6 +190,17 @@ class _Route:
                 raise ConnectionError(f"the proxy answered {answer.status}")
 
 
+def _proxies(url: str) -> Mapping[str, str]:
+    """Return the proxies for a URL, by scheme, as the SDK reads them from the environment."""
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return {}
+    # Dear to import, and hardly anybody's function has a proxy.
+    from botocore.utils import get_environ_proxies  # noqa: PLC0415
+
+    proxies: Mapping[str, str] = get_environ_proxies(url)
+    return proxies
+
+
 def _proxy(url: str | None) -> SplitResult | None:
     if not url:
         return None
@@ -225,7 +235,7 @@ class _Connection(HTTPConnection):
         """Connect: ``http.client`` does so when the first request is written."""
         self.sock = self._route.connect()
 
-    def exchange(self, request: AWSPreparedRequest) -> Response:
+    def exchange(self, request: SignedRequest) -> Response:
         """Send a request and read its answer; stay open only if nothing follows that.
 
         Raises:
@@ -235,11 +245,10 @@ class _Connection(HTTPConnection):
         route = self._route
         url = urlsplit(request.url)
         target = request.url if route.forwards else url._replace(scheme="", netloc="").geturl()
-        headers: Any = dict(request.headers.items())
+        headers = dict(request.headers)
         if route.forwards:
             headers.update(route.proxy_headers)
-        body: Any = request.body
-        self.request(request.method, target, body, headers)
+        self.request(request.method, target, request.body, headers)
         response: Any = self.getresponse()
         with response:
             content = response.whole()

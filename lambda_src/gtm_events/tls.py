@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import ssl
 from functools import cache
+from pathlib import Path
 from typing import Final
 
-from botocore.httpsession import get_cert_path
+import botocore
 
 from gtm_events.errors import SettingsError
 
@@ -30,7 +31,7 @@ def context() -> ssl.SSLContext:
         SettingsError: The file cannot be read, or holds no certificates.
     """
     variable = next(filter(os.environ.get, _BUNDLE_VARIABLES), None)
-    bundle = str(os.environ[variable] if variable else get_cert_path(verify=True))
+    bundle = str(os.environ[variable] if variable else _sdks_bundle())
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and the host's name
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.hostname_checks_common_name = False
@@ -42,3 +43,12 @@ def context() -> ssl.SSLContext:
             raise
         raise SettingsError(variable, "must name a file of PEM certificates", bundle) from error
     return made
+
+
+def _sdks_bundle() -> str:
+    """Return the bundle that the SDK's own connections trust: certifi's where it is installed."""
+    try:
+        from certifi import where  # noqa: PLC0415 - the runtime need not have it
+    except ImportError:
+        return str(Path(botocore.__file__).with_name("cacert.pem"))
+    return where()

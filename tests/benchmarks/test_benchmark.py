@@ -132,8 +132,8 @@ def test_the_floor_is_signed_as_aws_wants_it(monkeypatch: pytest.MonkeyPatch) ->
             "headers": [(name.encode(), value.encode()) for name, value in named.items()],
         }
     )
-    assert signature_fault(request, b"{}", "mobiletargeting", "secret") is None
-    assert signature_fault(request, b"[]", "mobiletargeting", "secret") is not None
+    assert signature_fault(request, b"{}", "secret", service="mobiletargeting") is None
+    assert signature_fault(request, b"[]", "secret", service="mobiletargeting") is not None
 
 
 def test_the_floor_sends_every_parameter() -> None:

@@ -24,14 +24,19 @@ from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import router  # type: ignore[import-untyped]
 
 from local.signature import Access, Scope
+from tests.pipeline.conftest import delivered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from local.pipeline import Pipeline
+    from tests.pipeline.conftest import Send
 
 LISTENING = "0A"  # in /proc/net/tcp
 LOOPBACK = "0100007F"
+needs_proc = pytest.mark.skipif(
+    not Path("/proc").is_dir(), reason="needs /proc to look into processes"
+)
 EVENT = "event=stranger&endpoint_id=me"
 
 
@@ -159,16 +164,15 @@ def test_no_api_function_or_bucket_is_reached_by_another_host_name(
         port.check_refused(headers=signed(right.url, right.secret, "sqs") | {"Host": host})
 
 
-def test_the_api_is_open_under_this_machines_names(port: Port, pipeline: Pipeline) -> None:
-    path = urlsplit(pipeline.endpoint_url).path
+def test_the_api_is_open_under_this_machines_names(send: Send, port: Port) -> None:
     number = port.netloc.partition(":")[2]
     for name in ("127.0.0.1", "localhost", "[::1]"):
         headers = {"Host": f"{name}:{number}", "Origin": "https://shop.example"}
-        status, answered, _ = port.ask(f"{path}?{EVENT}", method="GET", headers=headers)
-        assert (status, answered["content-type"]) == (200, "image/svg+xml")
-        assert answered["access-control-allow-origin"] == "*"  # the template says so
-    status, answered, _ = port.ask(path, method="OPTIONS")
-    assert (status, answered["access-control-allow-origin"]) == (204, "*")
+        answer = send(EVENT, headers=headers)
+        assert (answer.status, answer.headers["content-type"]) == (200, "image/svg+xml")
+        assert answer.headers["access-control-allow-origin"] == "*"  # the template says so
+    answer = send("", method="OPTIONS")
+    assert (answer.status, answer.headers["access-control-allow-origin"]) == (204, "*")
 
 
 def test_what_the_run_has_signed_is_good_for_that_request_only(
@@ -275,11 +279,9 @@ def test_a_websocket_is_refused(port: Port, pipeline: Pipeline) -> None:
     port.check_refused(path, method="GET", headers=upgrade)
 
 
-@pytest.mark.skipif(not Path("/proc").is_dir(), reason="needs /proc to see who listens")
-def test_nothing_listens_but_two_ports_on_loopback(port: Port, pipeline: Pipeline) -> None:
-    path = urlsplit(pipeline.endpoint_url).path
-    status, _, _ = port.ask(f"{path}?{EVENT}", method="GET")
-    assert status == 200
+@needs_proc
+def test_nothing_listens_but_two_ports_on_loopback(send: Send, pipeline: Pipeline) -> None:
+    delivered(pipeline, send(EVENT))  # so that a function's process is there
     ports = {urlsplit(url).port for url in (pipeline.console_url, pipeline.emulator.url)}
     found = list(_listening(_sockets_of_run(pipeline)))
     assert {address for address, _ in found} == {LOOPBACK}
@@ -312,3 +314,27 @@ def _listening(sockets: set[str]) -> Iterator[tuple[str, int]]:
             if fields[3] == LISTENING and fields[9] in sockets:
                 address, _, number = fields[1].rpartition(":")
                 yield address, int(number, 16)
+
+
+@needs_proc
+def test_ministack_keeps_its_files_in_the_runs_own_directory(pipeline: Pipeline) -> None:
+    # Private keys are among them, and /tmp is everybody's.
+    package = Path(inspect.getfile(ministack)).parent
+    shared = re.compile(r"""environ\.get\(\s*["'](\w+)["'],\s*["'](/[^"']+)["']""")
+    named = {
+        name: default
+        for path in package.rglob("*.py")
+        for name, default in shared.findall(path.read_text(encoding="utf-8"))
+        if default.startswith("/tmp")  # noqa: S108 - what must not be used
+    }
+    assert {"STATE_DIR", "S3_DATA_DIR"} <= set(named)
+    environment = _environment(pipeline.emulator.process.pid)
+    run_directory = pipeline.emulator.run_directory
+    for name in (*named, "TMPDIR"):
+        assert Path(environment[name]).is_relative_to(run_directory), name
+    assert run_directory.stat().st_mode & 0o077 == 0
+
+
+def _environment(pid: int) -> dict[str, str]:
+    text = Path(f"/proc/{pid}/environ").read_bytes().decode()
+    return dict(each.split("=", 1) for each in text.split("\0") if each)

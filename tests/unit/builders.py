@@ -22,10 +22,9 @@ from gtm_events.policy import AccessPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from botocore.awsrequest import AWSPreparedRequest
-
     from gtm_events.dead_letters import DeadLetter
     from gtm_events.destinations import Destination
+    from gtm_events.signing import SignedRequest
 
 REQUEST_TIME = 1_795_000_000_000  # 2026-11-18T11:06:40Z
 UNSET_VALUES = frozenset({"undefined", "null", "NaN", "[object Object]"})
@@ -112,10 +111,10 @@ class FakeService(ABC):
     def __init__(self) -> None:
         self.requests: list[bytes] = []
         self.urls: set[str] = set()
-        self.last: AWSPreparedRequest
+        self.last: SignedRequest
         self._lock = threading.Lock()
 
-    def send(self, request: AWSPreparedRequest) -> Response:
+    def send(self, request: SignedRequest) -> Response:
         """Answer one request."""
         assert isinstance(request.body, bytes)
         body = request.body

@@ -6,6 +6,7 @@ import re
 import socket
 import ssl
 import threading
+import time
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from http.client import IncompleteRead, RemoteDisconnected
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from botocore.awsrequest import AWSPreparedRequest
+    from gtm_events.signing import SignedRequest
 
 # The SDK's name of a client: our name of the service, its host's first label, its signing name.
 SERVICES = {
@@ -57,9 +58,9 @@ class Session:
 
     def __init__(self, answer: Callable[[], Response] = lambda: Response(200, b"{}")) -> None:
         self.answer = answer
-        self.requests: list[AWSPreparedRequest] = []
+        self.requests: list[SignedRequest] = []
 
-    def send(self, request: AWSPreparedRequest) -> Response:
+    def send(self, request: SignedRequest) -> Response:
         self.requests.append(request)
         return self.answer()
 
@@ -141,6 +142,7 @@ def test_the_signature_is_the_sdks(
 ) -> None:
     moment = datetime(2026, 11, 25, 12, 0, 0)  # noqa: DTZ001 - as the SDK has it: UTC
     monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda: moment)
+    monkeypatch.setattr(time, "gmtime", moment.timetuple)
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIDEXAMPLE")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY")
     if token:
