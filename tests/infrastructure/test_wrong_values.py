@@ -305,7 +305,15 @@ class TestScope:
 
     @pytest.mark.parametrize("name", [name for name in CLASSES if in_scope(name)])
     @pytest.mark.parametrize(
-        "construct_id", [None, "", 1, cdk.Token.as_string({"Ref": "Name"}), "Taken"]
+        "construct_id",
+        [
+            None,
+            "",
+            1,
+            # Named, for its text is another in each of pytest-xdist's workers.
+            pytest.param(cdk.Token.as_string({"Ref": "Name"}), id="token"),
+            "Taken",
+        ],
     )
     def test_it_has_an_id_of_its_own(self, name: str, construct_id: object) -> None:
         stack = cdk.Stack()
