@@ -30,7 +30,7 @@ def checked_unset_values(values: Sequence[str] | None) -> tuple[str, ...]:
         return UNSET_VALUES
     check_sequence(_PROP, values, 'must be a list of words, such as ["undefined", "null"]')
     if len(values) > _MAX_WORDS:
-        raise PropError(_PROP, f"must hold at most {_MAX_WORDS} words", values)
+        raise PropError(_PROP, f"must hold at most {_MAX_WORDS} words", len(values))
     for word in values:
         check_text(_PROP, word, _WORD, _WORDS_LIKE, known=True)
         if word != word.strip() or any(unicodedata.category(char) in _NOT_TEXT for char in word):

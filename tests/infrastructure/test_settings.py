@@ -650,6 +650,7 @@ KINDS = {
     "days": "number",
     "retention": "number",
     "names": "names",
+    "words": "text names",
     "origins": "names",
     "destinations": "names",
     "targets": "names mapping",
