@@ -14,6 +14,7 @@ from constructs import Construct
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
+from cdk_gtm_connector.redeployment import redeploy_on_change
 
 if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
@@ -196,6 +197,11 @@ class CollectionApi(Construct):
             self._authenticated_methods = self._add_methods(
                 self._resource.add_resource(AUTHENTICATED_RESOURCE_NAME), authorizer
             )
+            if isinstance(authorizer, Construct):
+                # Nor may the stage call a function that is not there, or will not let it in.
+                self.deploy_after(authorizer)
+        # An authorizer is wherever its owner has put it.
+        redeploy_on_change(self._api, *([] if authorizer is None else [authorizer.authorizer]))
         # A stage that calls what its role may not yet call would answer 502.
         self.deploy_after(self._integration_role)
 
