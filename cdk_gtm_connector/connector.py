@@ -118,7 +118,8 @@ class GtmConnector(Construct):
             alone fills Pinpoint's default quota of 15 requests a second.
         memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 256.
         timeout: Of one invocation, 30 to 900 seconds. Default: 60 seconds. A message that has to
-            be tried again comes back after 6 times this. It cannot be an unresolved token.
+            be tried again comes back after 6 times this, and ``max_batching_window``. It cannot be
+            an unresolved token.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
             to 1,000 (SQS's limit). Default: 10, which with the default ``timeout`` bridges an
             outage of the destination of an hour.

@@ -29,7 +29,7 @@ class EventDelivery(Construct):
         scope: Parent construct.
         construct_id: Id within ``scope``.
         queue: Where the events wait. Its visibility timeout must be at least 6 times ``timeout``
-            (AWS's recommendation for SQS event sources).
+            plus ``max_batching_window`` (AWS's recommendation for SQS event sources).
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
         destination: Where the events go. What it brings along is already there, see
             :meth:`cdk_gtm_connector.Destination.add_resources`; its ``delivery`` is not looked at,

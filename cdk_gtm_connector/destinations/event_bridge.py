@@ -85,7 +85,15 @@ class EventBridgeDestination(Destination):
             grantee=function,
             actions=["events:PutEvents"],
             resource_arns=[self._event_bus.event_bus_arn],
-            conditions={
-                "StringEquals": {"events:source": self._source, "events:detail-type": DETAIL_TYPE}
-            },
+            conditions=self._conditions,
         )
+
+    @property
+    def _conditions(self) -> dict[str, dict[str, str]]:
+        return {
+            # A request holds several events: each source has to be this one. Of a request without
+            # any the operator would say yes, so there has to be one.
+            "ForAllValues:StringEquals": {"events:source": self._source},
+            "Null": {"events:source": "false"},
+            "StringEquals": {"events:detail-type": DETAIL_TYPE},
+        }

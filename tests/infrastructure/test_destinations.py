@@ -99,7 +99,11 @@ MAY: dict[str, set[tuple[str, str]]] = {
         }.items()
     },
 }
-CONDITION = {"StringEquals": {"events:source": "shop.example", "events:detail-type": "GTM Event"}}
+CONDITION = {
+    "ForAllValues:StringEquals": {"events:source": "shop.example"},
+    "Null": {"events:source": "false"},
+    "StringEquals": {"events:detail-type": "GTM Event"},
+}
 
 
 class TestEach:
