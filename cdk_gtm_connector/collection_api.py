@@ -13,10 +13,12 @@ from constructs import Construct
 
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
+from cdk_gtm_connector.keys import let_logs_in
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
 from cdk_gtm_connector.redeployment import redeploy_on_change
 
 if TYPE_CHECKING:
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
     from constructs import IConstruct
@@ -110,6 +112,9 @@ class CollectionApi(Construct):
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
             logs. An account needs one, once in each Region, before any stage can log; creating it
             replaces the one that is there. Default: no.
+        encryption_key: Encrypts the access log: a symmetric key of the stack's Region. The key of
+            an encrypted ``queue`` or ``topic`` is that one's own; one that is imported has to be
+            imported with it. Default: a key of AWS's.
 
     Raises:
         ValueError: Neither ``queue`` nor ``topic`` is given, or both are.
@@ -130,6 +135,7 @@ class CollectionApi(Construct):
         disable_execute_api_endpoint: bool = False,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         cloud_watch_role: bool = False,
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         super().__init__(scope, construct_id)
         self._receiver = _receiver(queue, topic)
@@ -140,8 +146,10 @@ class CollectionApi(Construct):
             self,
             "AccessLog",
             retention=log_retention,
+            encryption_key=encryption_key,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
+        let_logs_in(self, encryption_key)
         self._api = apigateway.RestApi(
             self,
             "Api",

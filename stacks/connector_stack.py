@@ -43,6 +43,7 @@ class ConnectorStack(cdk.Stack):
         super().__init__(scope, construct_id, **kwargs)
         for name, why in settings.ignored().items():
             cdk.Annotations.of(self).add_warning_v2(f"cdk-gtm-connector:{name}", why)
+        self._key = self._encryption_key(settings)
         self.token = self._token(settings) if settings.signed_token else None
         destinations = [self._destination(name, settings) for name in settings.destination]
         try:
@@ -53,6 +54,7 @@ class ConnectorStack(cdk.Stack):
                 authorizer=self.token,
                 firewall=self._firewall(settings),
                 domain=self._domain(settings),
+                encryption_key=self._key,
                 **settings.props(),
             )
         except ValueError as error:
@@ -129,10 +131,18 @@ class ConnectorStack(cdk.Stack):
             raise SettingError.from_prop(error, _CUSTOMER_PROFILES_PROPS) from error
 
     def _token(self, settings: Settings) -> gtm.SignedTokenAuthorizer:
-        props: dict[str, Any] = {"audience": settings.token_audience}
+        props: dict[str, Any] = {
+            "audience": settings.token_audience,
+            "encryption_key": self._key,
+        }
         if settings.log_retention is not None:
             props["log_retention"] = settings.log_retention
         return gtm.SignedTokenAuthorizer(self, "Token", **props)
+
+    def _encryption_key(self, settings: Settings) -> cdk.aws_kms.IKey | None:
+        if settings.encryption_key_arn is None:
+            return None
+        return cdk.aws_kms.Key.from_key_arn(self, "Key", settings.encryption_key_arn)
 
     def _firewall(self, settings: Settings) -> gtm.Firewall | None:
         if settings.firewall_rate_limit is None:

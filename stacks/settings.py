@@ -86,6 +86,7 @@ class Settings:
         firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
         domain_name: Domain name for the endpoint.
         certificate_arn: ACM certificate of ``domain_name``.
+        encryption_key_arn: Key for the queues, the topic, the log groups and the token's secret.
         cdk_nag: Whether synthesis stops for what cdk-nag's AwsSolutions pack finds.
     """
 
@@ -109,6 +110,7 @@ class Settings:
     firewall_rate_limit: int | None = None
     domain_name: str | None = None
     certificate_arn: str | None = None
+    encryption_key_arn: str | None = None
     cdk_nag: bool = False
     anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
     authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
@@ -128,6 +130,7 @@ class Settings:
     message_retention: cdk.Duration | None = None
     log_retention: logs.RetentionDays | None = None
     cloud_watch_role: bool | None = None
+    tracing: bool | None = None
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
@@ -180,6 +183,8 @@ class Settings:
             message_retention=_read(node, "message_retention", _days, "7"),
             log_retention=_read(node, "log_retention", _retention, "90"),
             cloud_watch_role=_read(node, "cloud_watch_role", _boolean, "true"),
+            tracing=_read(node, "tracing", _boolean, "false"),
+            encryption_key_arn=_read(node, "encryption_key_arn", _key_arn, _KEY_EXAMPLE),
             cdk_nag=_read(node, "cdk_nag", _boolean, "true") or False,
         )
 
@@ -232,10 +237,13 @@ _OWN = frozenset(
         "firewall_rate_limit",
         "domain_name",
         "certificate_arn",
+        "encryption_key_arn",
         "cdk_nag",
     }
 )
 _CERTIFICATE_EXAMPLE = "arn:aws:acm:us-east-1:123456789012:certificate/…"
+
+_KEY_EXAMPLE = "arn:aws:kms:us-east-1:123456789012:key/…"
 
 
 def _refuse_misspelt(node: Node) -> None:
@@ -496,6 +504,14 @@ def _certificate_arn(value: object) -> str:
     text = _text(value)
     if not re.fullmatch(r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+", text):
         raise ValueError("must be the ARN of an ACM certificate")
+    return text
+
+
+def _key_arn(value: object) -> str:
+    text = _text(value)
+    # An alias would not do: no policy can name one.
+    if not re.fullmatch(r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+", text, re.ASCII):
+        raise ValueError("must be the ARN of a KMS key")
     return text
 
 

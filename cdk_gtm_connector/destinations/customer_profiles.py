@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.keys import SENDING, check_key, let_service_in
 from cdk_gtm_connector.validation import (
     check_construct,
     check_duration,
@@ -407,12 +408,14 @@ class CustomerProfilesDestination(Destination):
             "ArnLike": {"aws:SourceArn": [arn, f"{arn}/*"]},
         }
         if self._encryption_key is not None:
-            _let_into_key(
+            let_service_in(
                 domain,
                 self._encryption_key,
-                ("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
-                on_behalf,
-                "encryption_key",
+                actions=("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
+                conditions=on_behalf,
+                service=_SERVICE,
+                warning="cdk-gtm-connector:customerProfilesKeyPolicy",
+                name="encryption_key",
             )
         queue = self._dead_letter_queue
         if queue is None:
@@ -437,12 +440,14 @@ class CustomerProfilesDestination(Destination):
         if policy is not None:
             domain.node.add_dependency(policy)
         if queue.encryption_master_key is not None:
-            _let_into_key(
+            let_service_in(
                 domain,
                 queue.encryption_master_key,
-                ("kms:GenerateDataKey", "kms:Decrypt"),
-                on_behalf,
-                "dead_letter_queue's key",
+                actions=SENDING,
+                conditions=on_behalf,
+                service=_SERVICE,
+                warning="cdk-gtm-connector:customerProfilesKeyPolicy",
+                name="dead_letter_queue's key",
             )
         elif queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
             cdk.Annotations.of(domain).add_warning_v2(
@@ -548,31 +553,6 @@ class _Made:
         return made
 
 
-def _let_into_key(
-    domain: customer_profiles.CfnDomain,
-    key: kms.IKey,
-    actions: Sequence[str],
-    conditions: Mapping[str, object],
-    name: str,
-) -> None:
-    # Not grant(): for an imported key it says that it has granted, and writes nothing.
-    added = key.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal(_SERVICE)],
-            actions=list(actions),
-            resources=["*"],
-            conditions=conditions,
-        ),
-        True,  # noqa: FBT003 - jsii: allow_no_op is positional
-    )
-    if not added.statement_added:
-        cdk.Annotations.of(domain).add_warning_v2(
-            "cdk-gtm-connector:customerProfilesKeyPolicy",
-            f"{name} is imported, so its policy is not written here: it must allow "
-            f"{', '.join(actions)} to {_SERVICE}.",
-        )
-
-
 def _field(
     name: str, source: str, *, target: str | None = None, content_type: str = "STRING"
 ) -> customer_profiles.CfnObjectType.FieldMapProperty:
@@ -621,13 +601,7 @@ def _check_name(prop: str, value: str) -> None:
 
 def _check_constructs(key: object, queue: object, trigger: object) -> None:
     if key is not None:
-        check_construct(
-            "encryption_key",
-            key,
-            "IKey",
-            ("key_arn", "add_to_resource_policy"),
-            'Key.from_key_arn(self, "Key", arn)',
-        )
+        check_key("encryption_key", key)
     if queue is not None:
         check_construct(
             "dead_letter_queue",

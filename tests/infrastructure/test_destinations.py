@@ -34,7 +34,10 @@ if TYPE_CHECKING:
 
 HERE = "${AWS::Region}:${AWS::AccountId}"
 PROFILES = f"arn:${{AWS::Partition}}:profile:{HERE}:domains"
-FAN_OUTS = ("FanOut", "ReversedFanOut", "FanOutEverything", "TwoOfAKind")
+FAN_OUTS = (
+    *("FanOut", "ReversedFanOut", "FanOutEverything", "TwoOfAKind"),
+    *("EncryptedFanOut", "FanOutEncryptedByAnImportedKey"),
+)
 SINGLE = [name for name in DESTINATIONS if name not in FAN_OUTS]
 
 # What the function is told, besides what every function is.

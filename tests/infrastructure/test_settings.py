@@ -18,7 +18,7 @@ from cdk_gtm_connector import GtmConnector
 from local.deploy import Assembly
 from stacks.connector_stack import ConnectorStack
 from stacks.settings import _OWN, DESTINATIONS, SettingError, Settings, _refuse_misspelt
-from tests.infrastructure.options import STREAM_ARN
+from tests.infrastructure.options import KEY_ARN, STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("message_retention", "2", 2, 2 * 24 * 60 * 60),
     ("log_retention", "365", 365, 365),
     ("cloud_watch_role", "true", True, True),
+    ("tracing", "false", False, False),
+    ("encryption_key_arn", KEY_ARN, KEY_ARN, KEY_ARN),
     ("cdk_nag", "true", True, True),
 ]
 
@@ -206,6 +208,9 @@ MALFORMED: list[tuple[str, Any]] = [
     ("log_retention", "one week"),
     ("log_retention", 8),
     ("cloud_watch_role", "maybe"),
+    ("tracing", "off"),
+    ("encryption_key_arn", "alias/shop"),
+    ("encryption_key_arn", "arn:aws:kms:us-east-1:123456789012:alias/shop"),
     ("cdk_nag", "maybe"),
 ]
 
@@ -255,6 +260,7 @@ class TestTaken:
         props -= {"self", "scope", "construct_id"}
         settings = {field.name for field in fields(Settings)}
         made = {"destination", "destinations", "authorizer", "firewall", "domain"}
+        made |= {"encryption_key", "vpc", "vpc_subnets", "security_groups"}
         assert props - made == settings - _OWN
         assert made <= props
 
@@ -278,6 +284,7 @@ class TestTaken:
             "signed_token": "authorizer",
             "firewall_rate_limit": "firewall",
             "domain_name": "domain",
+            "encryption_key_arn": "encryption_key",
         }.items():
             expected[prop] = expected.pop(setting)
         template = deploy(tmp_path, **context)
@@ -316,6 +323,7 @@ class TestTaken:
             "throttling_burst_limit": "the account's",
             "domain_name": "API Gateway's",
             "certificate_arn": "API Gateway's",
+            "encryption_key_arn": "keys of AWS's",
         }.items():
             assert told.pop(name) == words
         assert all(re.fullmatch(r"`.+`", default) for default in told.values()), told

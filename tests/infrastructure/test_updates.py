@@ -14,7 +14,7 @@ import pytest
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_lambda as lambda_
-from cfnlint.schema import PROVIDER_SCHEMA_MANAGER
+from cfnlint.schema import PROVIDER_SCHEMA_MANAGER  # type: ignore[import-untyped]
 
 from cdk_gtm_connector import CognitoAuthorizer, LambdaAuthorizer, SignedTokenAuthorizer
 from cdk_gtm_connector.lambda_asset import source_root
