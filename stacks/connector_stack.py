@@ -24,6 +24,7 @@ _FIREHOSE_PROPS: Final = {"events_per_record": "firehose_events_per_record"}
 _EVENT_BRIDGE_PROPS: Final = {"source": "event_source"}
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
+    "region": "customer_profiles_region",
     "create_domain": "customer_profiles_create_domain",
     "object_type_name": "customer_profiles_object_type",
     "create_object_type": "customer_profiles_create_object_type",
@@ -35,12 +36,27 @@ _CUSTOMER_PROFILES_PROPS: Final = {
 
 
 class ConnectorStack(cdk.Stack):
-    """One connector and the outputs that its owner needs next."""
+    """One connector and the outputs that its owner needs next.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        settings: What ``cdk deploy`` was told.
+        home: The Region that the stack will be deployed to. Default: not known.
+        kwargs: The stack's own.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, **kwargs: Any
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        home: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        self._home = home
         for name, why in settings.ignored().items():
             cdk.Annotations.of(self).add_warning_v2(f"cdk-gtm-connector:{name}", why)
         self._key = self._encryption_key(settings)
@@ -58,7 +74,10 @@ class ConnectorStack(cdk.Stack):
                 **settings.props(),
             )
         except ValueError as error:
-            raise SettingError.from_prop(error) from error
+            names = (
+                _CUSTOMER_PROFILES_PROPS if "customer-profiles" in settings.destination else None
+            )
+            raise SettingError.from_prop(error, names) from error
         self._add_outputs()
 
     def _destination(self, name: str, settings: Settings) -> gtm.Destination:
@@ -112,6 +131,7 @@ class ConnectorStack(cdk.Stack):
 
     def _customer_profiles(self, settings: Settings) -> gtm.CustomerProfilesDestination:
         props: dict[str, Any] = {
+            "region": self._customer_profiles_region(settings),
             "object_type_name": settings.customer_profiles_object_type,
             "user_attributes": settings.customer_profiles_attributes,
             "requests_per_second": settings.customer_profiles_requests_per_second,
@@ -129,6 +149,28 @@ class ConnectorStack(cdk.Stack):
             )
         except ValueError as error:
             raise SettingError.from_prop(error, _CUSTOMER_PROFILES_PROPS) from error
+
+    def _customer_profiles_region(self, settings: Settings) -> str | None:
+        """Return the domain's Region, ``None`` for the stack's own."""
+        from cdk_gtm_connector.destinations.regions import (  # noqa: PLC0415 - see above
+            CUSTOMER_PROFILES_REGIONS,
+        )
+
+        named = settings.customer_profiles_region
+        if named not in (None, self._home):
+            return named
+        if self._home in CUSTOMER_PROFILES_REGIONS:
+            # The construct cannot know it: the template is for any Region.
+            cdk.Annotations.of(self).acknowledge_warning("cdk-gtm-connector:customerProfilesRegion")
+        elif self._home is not None and named is None:
+            raise SettingError(
+                "customer_profiles_region",
+                f"must be set to deploy to {self._home}, for Customer Profiles is in "
+                f"{', '.join(CUSTOMER_PROFILES_REGIONS)} only",
+                None,
+                "eu-west-2",
+            )
+        return None
 
     def _token(self, settings: Settings) -> gtm.SignedTokenAuthorizer:
         props: dict[str, Any] = {

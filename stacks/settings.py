@@ -74,6 +74,7 @@ class Settings:
         event_bus_name: EventBridge bus that receives the events.
         event_source: The events' source on it.
         customer_profiles_domain: Customer Profiles domain that receives the events.
+        customer_profiles_region: Its Region.
         customer_profiles_create_domain: Whether it is made.
         customer_profiles_object_type: Name of the object type in it.
         customer_profiles_create_object_type: Whether that is made.
@@ -99,6 +100,7 @@ class Settings:
     event_bus_name: str = "default"
     event_source: str | None = None
     customer_profiles_domain: str = ""
+    customer_profiles_region: str | None = None
     customer_profiles_create_domain: bool = False
     customer_profiles_object_type: str | None = None
     customer_profiles_create_object_type: bool = True
@@ -226,6 +228,7 @@ _OWN = frozenset(
         "event_bus_name",
         "event_source",
         "customer_profiles_domain",
+        "customer_profiles_region",
         "customer_profiles_create_domain",
         "customer_profiles_object_type",
         "customer_profiles_create_object_type",
@@ -324,6 +327,7 @@ def _destination(node: Node) -> dict[str, Any]:
             "customer_profiles_domain": _read(
                 node, "customer_profiles_domain", _text, _DOMAIN_EXAMPLE
             ),
+            "customer_profiles_region": _read(node, "customer_profiles_region", _text, "eu-west-2"),
             "customer_profiles_create_domain": _read(
                 node, "customer_profiles_create_domain", _boolean, "true"
             ),

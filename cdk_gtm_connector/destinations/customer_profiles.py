@@ -13,6 +13,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.regions import check_name, check_place
 from cdk_gtm_connector.keys import SENDING, check_key, let_service_in
 from cdk_gtm_connector.validation import (
     check_construct,
@@ -206,8 +207,14 @@ class CustomerProfilesDestination(Destination):
         ... )
 
     Args:
-        domain_name: The domain, in the Region and account of the stack: 1 to 64 letters, digits,
-            ``_`` and ``-``.
+        domain_name: The domain, in the account of the stack: 1 to 64 letters, digits, ``_`` and
+            ``-``.
+        region: The domain's Region, ``eu-west-2`` for instance. Not every Region has Customer
+            Profiles: a stack that is known to be where it is not has to name another, and a stack
+            whose Region is not known gets a warning, ``cdk-gtm-connector:customerProfilesRegion``.
+            In another Region than the stack's nothing can be made: the domain and the object type
+            have to be there. **The events' personal data then lies in both**: in queues here until
+            it is delivered, in profiles there. Default: the stack's.
         create_domain: Whether the domain is made. Default: no, it exists.
         default_expiration: How long the new domain keeps what comes in, 1 to 1,098 days (Customer
             Profiles' limit). Default: 366 days.
@@ -249,9 +256,11 @@ class CustomerProfilesDestination(Destination):
         requests_per_second: int | None = None,
         construct_id: str | None = None,
         delivery: DeliveryOptions | None = None,
+        region: str | None = None,
     ) -> None:
         super().__init__(construct_id=construct_id, delivery=delivery)
         _check_name("domain_name", domain_name)
+        check_name(region)
         _check_constructs(encryption_key, dead_letter_queue, event_trigger)
         if not create_domain:
             _refuse_without(
@@ -286,6 +295,7 @@ class CustomerProfilesDestination(Destination):
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
         self._domain_name = domain_name
+        self._region = region
         self._create_domain = create_domain
         self._default_expiration = default_expiration
         self._encryption_key = encryption_key
@@ -322,6 +332,9 @@ class CustomerProfilesDestination(Destination):
 
     def add_resources(self, scope: Construct) -> None:
         """See :meth:`Destination.add_resources`."""
+        check_place(scope, self._region)
+        if self._is_elsewhere(cdk.Stack.of(scope)):
+            self._refuse_to_make_anything(cdk.Stack.of(scope))
         made = _Made.of(cdk.Stack.of(scope), self._domain_name, self._object_type_name)
         if self._create_domain:
             if made.domain is not None:
@@ -357,15 +370,22 @@ class CustomerProfilesDestination(Destination):
             function.add_environment(
                 "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
             )
+        stack = cdk.Stack.of(function)
+        if self._is_elsewhere(stack):
+            function.add_environment("CUSTOMER_PROFILES_REGION", self._region or "")
         # Customer Profiles has no L2 construct to ask for a grant. It is the permission for
         # BatchPutProfileObject as well: IAM has no action of that name. The service authorization
         # reference wants it for the domain and for the object type.
-        stack = cdk.Stack.of(function)
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["profile:PutProfileObject"],
                 resources=[
-                    stack.format_arn(service="profile", resource="domains", resource_name=name)
+                    stack.format_arn(
+                        service="profile",
+                        region=self._region,
+                        resource="domains",
+                        resource_name=name,
+                    )
                     for name in (
                         self._domain_name,
                         f"{self._domain_name}/object-types/{self._object_type_name}",
@@ -376,6 +396,29 @@ class CustomerProfilesDestination(Destination):
         if self._needs is not None:
             # The first batch would find no such object type, and come back much later.
             function.node.add_dependency(self._needs)
+
+    def _is_elsewhere(self, stack: cdk.Stack) -> bool:
+        """Return whether the domain may be in another Region than ``stack``."""
+        return self._region is not None and self._region != stack.region
+
+    def _refuse_to_make_anything(self, stack: cdk.Stack) -> None:
+        here = (
+            "whose Region is not known (give it an env)"
+            if cdk.Token.is_unresolved(stack.region)
+            else f"in {stack.region}"
+        )
+        for prop, made in (
+            ("create_domain", self._create_domain),
+            ("create_object_type", self._create_object_type),
+            ("event_trigger", self._event_trigger),
+        ):
+            if made:
+                nothing = None if prop == "event_trigger" else False
+                raise ValueError(
+                    f"{prop} must be {nothing} with region={self._region!r} in a stack {here}, for "
+                    "a stack makes nothing in another Region (make the domain and the object type "
+                    f"in a stack there), got {shown(made)}"
+                )
 
     def _add_domain(self, scope: Construct) -> customer_profiles.CfnDomain:
         domain = customer_profiles.CfnDomain(

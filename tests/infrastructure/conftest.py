@@ -119,6 +119,7 @@ def run_app() -> RunApp:
         prepared = cdk.App(outdir=str(outdir), context=context)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cdk, "App", lambda: prepared)
+            patch.setenv("CDK_DEFAULT_REGION", "us-east-1")  # the command line says it
             try:
                 app.main()
             except RuntimeError as error:

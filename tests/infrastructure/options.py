@@ -361,6 +361,12 @@ SETTINGS: dict[str, dict[str, str]] = {
         "customer_profiles_attributes": "plan,email=EmailAddress",
         "customer_profiles_trigger_event": "purchase",
     },
+    "customer_profiles_elsewhere": {
+        "destination": "customer-profiles",
+        "customer_profiles_domain": "shop",
+        "customer_profiles_region": "eu-west-2",
+        "customer_profiles_create_object_type": "false",
+    },
     "fan_out": {
         "destination": "pinpoint,kinesis,firehose,eventbridge,customer-profiles",
         "kinesis_stream_arn": STREAM_ARN,

@@ -352,7 +352,7 @@ class TestUnsettable:
     def test_they_get_a_warning(
         self, props: dict[str, Any], *, authorized: bool, unsettable: str | None
     ) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         connector = add_connector(
             stack,
             destination=profiles(user_attributes={"plan": "Attributes.p", "email": "EmailAddress"}),
@@ -366,7 +366,7 @@ class TestUnsettable:
         assert warnings(stack) == {}
 
     def test_in_a_fan_out_there_is_one(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         given = [
             profiles(user_attributes=["plan", "city"]),
             PinpointDestination("a"),
@@ -376,7 +376,7 @@ class TestUnsettable:
         assert "attributes plan, city, zip, which" in warnings(stack)[WARNING]
 
     def test_who_may_be_known_only_at_deployment(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         name = cdk.CfnParameter(stack, "Name").value_as_string
         add_connector(
             stack,
