@@ -263,6 +263,7 @@ class GtmConnector(Construct):
                 self._collection.deploy_after(subscription)
         if firewall is not None:
             firewall.bind(self, self._collection.api.deployment_stage)
+        self._domain = domain
         self._domain_name = (
             None if domain is None else domain.bind(self, self._collection.api.deployment_stage)
         )
@@ -328,6 +329,11 @@ class GtmConnector(Construct):
         return self._collection
 
     @property
+    def domain_name(self) -> apigateway.DomainName | None:
+        """The endpoint's own domain name, which says what its DNS record points to."""
+        return self._domain_name
+
+    @property
     def topic(self) -> sns.Topic | None:
         """What passes each event on to the queues; ``None`` with one destination."""
         return self._topic
@@ -369,9 +375,9 @@ class GtmConnector(Construct):
 
         None of the connector's functions may refer to it: the endpoint waits for them.
         """
-        if self._domain_name is None:
+        if self._domain is None:
             return self._collection.endpoint_url
-        return f"https://{self._domain_name}{self._collection.endpoint_path}"
+        return f"https://{self._domain.name}{self._collection.endpoint_path}"
 
     @property
     def authenticated_endpoint_url(self) -> str:

@@ -47,7 +47,7 @@ class Domain:
                 f"{self.name!r}"
             )
 
-    def bind(self, scope: Construct, stage: apigateway.Stage) -> str:
+    def bind(self, scope: Construct, stage: apigateway.Stage) -> apigateway.DomainName:
         """Create the domain name in ``scope``, map it to ``stage`` and return it."""
         domain_name = apigateway.DomainName(
             scope,
@@ -68,4 +68,4 @@ class Domain:
                     record_name=f"{self.name}.",
                     target=target,
                 )
-        return self.name
+        return domain_name

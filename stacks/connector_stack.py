@@ -226,6 +226,15 @@ class ConnectorStack(cdk.Stack):
                 connector.topic.topic_arn,
                 "What passes each event on to the queues",
             )
+        if connector.domain_name is not None:
+            outputs["DomainTarget"] = (
+                connector.domain_name.domain_name_alias_domain_name,
+                "What the DNS record of the endpoint's own domain points to",
+            )
+            outputs["DomainTargetHostedZoneId"] = (
+                connector.domain_name.domain_name_alias_hosted_zone_id,
+                "Its hosted zone, for an alias record in Route 53",
+            )
         if self.token is not None:
             outputs["AuthenticatedEndpointUrl"] = (
                 connector.authenticated_endpoint_url,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -521,6 +522,14 @@ class TestCommands:
             words = command.replace("\\\n", " ").split()
             app = cdk.App(context=dict(word.split("=", 1) for word in words))
             assert Settings.from_context(app.node).ignored() == {}, command
+
+    def test_so_is_the_context_that_readme_writes_into_cdk_json(self) -> None:
+        readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+        (block,) = re.findall(
+            r'^```json\n(  "context": .*?)^```$', readme, re.DOTALL | re.MULTILINE
+        )
+        app = cdk.App(context=json.loads(f"{{{block}}}")["context"])
+        assert Settings.from_context(app.node).ignored() == {}
 
     def test_none_in_the_help_begins_with_pinpoint(self) -> None:
         makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
