@@ -14,6 +14,7 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_sqs as sqs
 
@@ -64,7 +65,13 @@ def add_domain(stack: cdk.Stack, *, with_zone: bool = False) -> Domain:
 
 def add_signed_token(stack: cdk.Stack) -> SignedTokenAuthorizer:
     """Add signed tokens."""
-    return SignedTokenAuthorizer(stack, "Token", audience="shop")
+    return SignedTokenAuthorizer(
+        stack,
+        "Token",
+        audience="shop",
+        max_token_lifetime=cdk.Duration.minutes(15),
+        reserved_concurrent_executions=20,
+    )
 
 
 def add_cognito(stack: cdk.Stack) -> CognitoAuthorizer:
@@ -150,7 +157,7 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
             with_zone=True,
             disable_execute_api_endpoint=True,
             honor_privacy_signals=True,
-            firewall=Firewall(),
+            firewall=Firewall(log_retention=logs.RetentionDays.ONE_MONTH),
             throttling_rate_limit=500,
             throttling_burst_limit=200,
             anonymous_user_attributes="*",
