@@ -304,7 +304,7 @@ class TestAuthorizers:
 class _Number:
     """A number that is known only when the template is written."""
 
-    def produce(self, _context: cdk.IResolveContext) -> float:
+    def produce(self, context: cdk.IResolveContext) -> float:  # noqa: ARG002
         """Return the number."""
         return 60
 
