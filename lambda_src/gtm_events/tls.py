@@ -18,6 +18,8 @@ from gtm_events.errors import SettingsError
 
 # In the SDK's order.
 _BUNDLE_VARIABLES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+# The SDK's module that says where it is loads half of the SDK.
+_SDKS_BUNDLE: Final = Path(botocore.__file__).with_name("cacert.pem")
 
 
 @cache
@@ -31,7 +33,7 @@ def context() -> ssl.SSLContext:
         SettingsError: The file cannot be read, or holds no certificates.
     """
     variable = next(filter(os.environ.get, _BUNDLE_VARIABLES), None)
-    bundle = str(os.environ[variable] if variable else _sdks_bundle())
+    bundle = os.environ[variable] if variable else str(_SDKS_BUNDLE)
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # requires a certificate and the host's name
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.hostname_checks_common_name = False
@@ -43,12 +45,3 @@ def context() -> ssl.SSLContext:
             raise
         raise SettingsError(variable, "must name a file of PEM certificates", bundle) from error
     return made
-
-
-def _sdks_bundle() -> str:
-    """Return the bundle that the SDK's own connections trust: certifi's where it is installed."""
-    try:
-        from certifi import where  # noqa: PLC0415 - the runtime need not have it
-    except ImportError:
-        return str(Path(botocore.__file__).with_name("cacert.pem"))
-    return where()
