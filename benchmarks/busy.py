@@ -13,7 +13,7 @@ MOST_FOR_OTHERS: Final = 0.1
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What the processors have done since the machine started, in seconds.
+    """Processor time since the machine started, in seconds.
 
     Attributes:
         total: All their time together.

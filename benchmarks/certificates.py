@@ -1,13 +1,14 @@
-"""A certificate authority that is made for one measurement and forgotten after it."""
+"""A certificate authority that is made for one run of measurements or tests, and then forgotten."""
 
 from __future__ import annotations
 
 import ipaddress
 import ssl
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import botocore
 from cryptography import x509
@@ -15,10 +16,74 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.types import CertificateIssuerPrivateKeyTypes
-
 _VALID: Final = timedelta(days=1)
+
+
+class Authority:
+    """A certificate authority.
+
+    Args:
+        directory: Holds its files.
+
+    Attributes:
+        bundle: Its certificate in a PEM file, for ``AWS_CA_BUNDLE``.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        self._name = _name("An authority of one run")
+        root = (
+            self._builder(self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(
+                x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False
+            )
+        )
+        self.bundle = directory / "authority.pem"
+        self.bundle.write_bytes(self._signed(root))
+
+    def certificate(self, name: str) -> Path:
+        """Return a file with the certificate and the key of a server.
+
+        Args:
+            name: The server's host name or IP address.
+        """
+        key = ec.generate_private_key(ec.SECP256R1())
+        named: x509.GeneralName = x509.DNSName(name)
+        with suppress(ValueError):
+            named = x509.IPAddress(ipaddress.ip_address(name))
+        leaf = self._builder(_name("server"), key).add_extension(
+            x509.SubjectAlternativeName([named]), critical=False
+        )
+        file = self._directory / f"{name}.pem"
+        file.write_bytes(
+            self._signed(leaf)
+            + key.private_bytes(
+                serialization.Encoding.PEM,
+                serialization.PrivateFormat.PKCS8,
+                serialization.NoEncryption(),
+            )
+        )
+        return file
+
+    def _builder(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey
+    ) -> x509.CertificateBuilder:
+        now = datetime.now(UTC)
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(self._name)
+            .public_key(key.public_key())
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - _VALID)
+            .not_valid_after(now + _VALID)
+        )
+
+    def _signed(self, builder: x509.CertificateBuilder) -> bytes:
+        signed = builder.sign(self._key, hashes.SHA256())
+        return signed.public_bytes(serialization.Encoding.PEM)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +91,7 @@ class Certificates:
     """Files in PEM.
 
     Attributes:
-        bundle: The SDK's own CA certificates and this authority's, for ``AWS_CA_BUNDLE``: a client
+        bundle: The SDK's own CA certificates and an authority's, for ``AWS_CA_BUNDLE``: a client
             that reads it has as much to read as on AWS.
         server: Certificate and key of a server at 127.0.0.1.
     """
@@ -37,57 +102,19 @@ class Certificates:
     @classmethod
     def make(cls, directory: Path) -> Certificates:
         """Make an authority and a server's certificate in ``directory``."""
-        authority_key, server_key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-        authority = _name("benchmark CA")
-        address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
-        root = (
-            _builder(authority, authority, authority_key.public_key())
-            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
-            .add_extension(
-                x509.SubjectKeyIdentifier.from_public_key(authority_key.public_key()),
-                critical=False,
-            )
-        )
-        leaf = _builder(_name("127.0.0.1"), authority, server_key.public_key()).add_extension(
-            x509.SubjectAlternativeName([address]), critical=False
-        )
-        made = cls(directory / "bundle.pem", directory / "server.pem")
+        authority = Authority(directory)
         own = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
-        made.bundle.write_bytes(own + b"\n" + _signed(root, authority_key))
-        key = server_key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
-        made.server.write_bytes(_signed(leaf, authority_key) + key)
-        return made
+        bundle = directory / "bundle.pem"
+        bundle.write_bytes(own + b"\n" + authority.bundle.read_bytes())
+        return cls(bundle, authority.certificate("127.0.0.1"))
 
 
-def server_context(server: Path) -> ssl.SSLContext:
-    """Return what a server presents the certificate in the file ``server`` with."""
+def server_context(certificate: Path) -> ssl.SSLContext:
+    """Return what a server presents the certificate in the file ``certificate`` with."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(server)
+    context.load_cert_chain(certificate)
     return context
 
 
 def _name(text: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, text)])
-
-
-def _builder(
-    subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey
-) -> x509.CertificateBuilder:
-    now = datetime.now(UTC)
-    return (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(issuer)
-        .public_key(key)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - _VALID)
-        .not_valid_after(now + _VALID)
-    )
-
-
-def _signed(builder: x509.CertificateBuilder, key: CertificateIssuerPrivateKeyTypes) -> bytes:
-    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)

@@ -64,7 +64,7 @@ def at_most(most: float, name: str, ratio: float, words: str, *, timed: bool = T
 
 @dataclass(frozen=True, slots=True)
 class Effort:
-    """How much is measured.
+    """Numbers of runs and samples of each measurement.
 
     Attributes:
         runs: Counted runs of a measurement.

@@ -1,4 +1,4 @@
-"""What it costs to find the events that Pinpoint refuses with their whole request.
+"""Cost of finding the events that Pinpoint refuses with their whole request.
 
 ``PYTHONPATH=lambda_src python -m benchmarks.refusals`` prints a table: requests for a backlog of
 10,000 events, and how often the queue has to hand it out until everything is settled, at 15
@@ -41,7 +41,7 @@ _TIME: Final = 1_795_000_000_000
 
 
 class Cost(NamedTuple):
-    """What a backlog takes.
+    """Requests and receives that a backlog takes.
 
     Attributes:
         requests: Requests until everything is settled, if an invocation had the time.

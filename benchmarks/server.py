@@ -109,7 +109,7 @@ class AcceptingServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """URL at which the server listens."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.server_port}"
 
     def count(self, **numbers: int) -> None:

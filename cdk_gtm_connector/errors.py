@@ -59,17 +59,17 @@ class PropError(ValueError):
 
     @property
     def problem(self) -> str:
-        """What the value must be: the sentence without its subject."""
+        """Requirement that the value misses: the sentence without its subject."""
         return self._named(self._problem)
 
     @property
     def fix(self) -> str:
-        """What to do about it; empty where :attr:`problem` says that."""
+        """Remedy; empty where :attr:`problem` says it."""
         return self._named(self._fix)
 
     @property
     def given(self) -> str:
-        """What was given, as the sentence shows it; empty if that is nothing."""
+        """Value that was given, as the sentence shows it; empty if there is none."""
         values = [] if self.got is NOT_GIVEN else [shown(self.got)]
         others = " and ".join(
             f"{name}={repr(value) if isinstance(value, int) else shown(value)}"

@@ -1,4 +1,4 @@
-"""What starts something when an event comes into Customer Profiles."""
+"""Event triggers of Customer Profiles."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What Customer Profiles calls things, and which of a profile's fields a user attribute becomes."""
+"""Customer Profiles' names, and the profile fields that user attributes become."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ import json
 import os
 import re
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -233,6 +234,7 @@ def _trace() -> dict[str, str]:
     return {"X-Amzn-Trace-Id": trace_id}
 
 
+@cache  # the destination and the dead-letter queue are in one Region as a rule
 def _dns_suffix(region: str) -> str:
     """Return the domain of the Region's partition: ``amazonaws.com`` in most."""
     # The SDK's loader of its data takes longer to import than the file takes to read.

@@ -107,7 +107,7 @@ def pack(
     ordered = entries
     if size_matters:
         if room is None:
-            in_order = _next_fit(entries, max_entries, max_bytes)
+            in_order = next_fit(entries, max_entries=max_entries, max_bytes=max_bytes)
             fewest = max(-(-len(entries) // max_entries), -(-sum(map(_size, entries)) // max_bytes))
             if len(in_order) == fewest:
                 return in_order
@@ -132,8 +132,14 @@ def pack(
     return requests
 
 
-def _next_fit(entries: Sequence[S], max_entries: int, max_bytes: int) -> list[list[S]]:
-    """Return the entries of each request if each is closed by the first that has no room."""
+def next_fit(entries: Sequence[S], *, max_entries: int, max_bytes: int) -> list[list[S]]:
+    """Return the entries of each request, in their order: the first without room begins the next.
+
+    Args:
+        entries: Each fits into a request of its own.
+        max_entries: Entries that fit into a request.
+        max_bytes: Bytes that fit into it, of all entries together.
+    """
     requests: list[list[S]] = []
     size = max_bytes
     for entry in entries:

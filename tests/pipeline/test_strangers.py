@@ -24,6 +24,7 @@ from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import router  # type: ignore[import-untyped]
 
 from local.signature import Access, Scope
+from tests.patience import HANG_SECONDS
 from tests.pipeline.conftest import delivered
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class Port:
         body: bytes = b"",
     ) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers with names in lower case, and body of an answer."""
-        connection = http.client.HTTPConnection(self.netloc, timeout=30)
+        connection = http.client.HTTPConnection(self.netloc, timeout=HANG_SECONDS)
         try:
             connection.request(method, path, body, dict(headers or {}))
             answer = connection.getresponse()

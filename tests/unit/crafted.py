@@ -11,11 +11,10 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote, urlencode
 
+from benchmarks import batches
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-PAYLOAD_BYTES: Final = 6 * 1024 * 1024
-"""What an invocation's event may have at the most: Lambda's limit."""
 
 MESSAGE_BYTES: Final = 1024 * 1024
 """What a message may have at the most: SQS's limit."""
@@ -184,33 +183,12 @@ SHAPES: Final[dict[str, Callable[[], Iterator[str]]]] = {
 
 def event(bodies: Iterator[str]) -> bytes:
     """Return an invocation's event as Lambda sends it, of as many bodies as it takes."""
-    room = PAYLOAD_BYTES - len('{"Records":[]}')
-    records: list[str] = []
+    return json.dumps(
+        {"Records": list(batches.fitting(_records(bodies)))}, separators=(",", ":")
+    ).encode()
+
+
+def _records(bodies: Iterator[str]) -> Iterator[dict[str, Any]]:
     for number, body in enumerate(bodies):
         assert len(body.encode()) <= MESSAGE_BYTES
-        record = json.dumps(_record(number, body), separators=(",", ":"))
-        room -= len(record) + 1
-        if room < 0:
-            # What is left has room for a smaller one of its kind.
-            break
-        records.append(record)
-    return f'{{"Records":[{",".join(records)}]}}'.encode()
-
-
-def _record(number: int, body: str) -> dict[str, Any]:
-    return {
-        "messageId": f"{number:08x}-0000-4000-8000-{number:012x}",
-        "receiptHandle": "A" * 184,
-        "body": body,
-        "attributes": {
-            "ApproximateReceiveCount": "1",
-            "SentTimestamp": str(_TIME + number),
-            "SenderId": "AROAEXAMPLEEXAMPLE:BackplaneAssumeRoleSession",
-            "ApproximateFirstReceiveTimestamp": str(_TIME + number + 5_000),
-        },
-        "messageAttributes": {},
-        "md5OfBody": "0" * 32,
-        "eventSource": "aws:sqs",
-        "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:Queue",
-        "awsRegion": "us-east-1",
-    }
+        yield batches.record(number, body)

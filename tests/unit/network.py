@@ -2,77 +2,15 @@
 
 from __future__ import annotations
 
-import ipaddress
 import socket
-import ssl
 import threading
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, BinaryIO
 
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
-
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable, Iterable, Iterator
-    from pathlib import Path
-
-
-class Authority:
-    """A certificate authority, made for one run of the tests.
-
-    Attributes:
-        bundle: Its certificate in a PEM file, for ``AWS_CA_BUNDLE``.
-    """
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "tests")])
-        root = self._signed(self._name, self._key, x509.BasicConstraints(ca=True, path_length=0))
-        self.bundle = directory / "bundle.pem"
-        self.bundle.write_bytes(root)
-
-    def context(self, name: str) -> ssl.SSLContext:
-        """Return what a server called ``name``, or with that address, proves its name with."""
-        key = ec.generate_private_key(ec.SECP256R1())
-        named: x509.GeneralName = x509.DNSName(name)
-        with suppress(ValueError):
-            named = x509.IPAddress(ipaddress.ip_address(name))
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "server")])
-        certificate = self._signed(subject, key, x509.SubjectAlternativeName([named]))
-        file = self._directory / f"{name}.pem"
-        file.write_bytes(
-            certificate
-            + key.private_bytes(
-                serialization.Encoding.PEM,
-                serialization.PrivateFormat.PKCS8,
-                serialization.NoEncryption(),
-            )
-        )
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
-
-    def _signed(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType
-    ) -> bytes:
-        now = datetime.now(UTC)
-        return (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
-            .add_extension(extension, critical=False)
-            .sign(self._key, hashes.SHA256())
-            .public_bytes(serialization.Encoding.PEM)
-        )
 
 
 @dataclass(frozen=True)

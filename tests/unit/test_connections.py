@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from benchmarks.certificates import Authority, server_context
 from gtm_events import connections, tls
 from gtm_events.aws import Call, Client, Endpoint
 from gtm_events.deadline import Deadline
@@ -20,7 +21,7 @@ from gtm_events.errors import SettingsError
 from gtm_events.event import Event
 from gtm_events.outcome import Delivered, Retry, RetryReason
 from gtm_events.sending import TryAgain
-from tests.unit.network import Asked, Authority, answer, proxying, serving
+from tests.unit.network import Asked, answer, proxying, serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -61,7 +62,7 @@ def scheme(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def context(scheme: str, authority: Authority) -> ssl.SSLContext | None:
-    return authority.context("127.0.0.1") if scheme == "https" else None
+    return server_context(authority.certificate("127.0.0.1")) if scheme == "https" else None
 
 
 def numbered(number: int, size: int = 0) -> bytes:
@@ -290,7 +291,7 @@ def test_the_bundle_is_read_once_for_all_connections(
         together.wait()
         return own(asked)
 
-    with serving(answers, authority.context("127.0.0.1")) as server:
+    with serving(answers, server_context(authority.certificate("127.0.0.1"))) as server:
         clients = [client(f"https://127.0.0.1:{server.port}") for _ in range(2)]
         threads = [
             threading.Thread(target=sending.send, args=[Call(b"{}")])
@@ -333,7 +334,7 @@ def test_only_known_authorities_are_trusted(
     monkeypatch.delenv("AWS_CA_BUNDLE")
     for variable, value in variables.items():
         monkeypatch.setenv(variable, bundles[value])
-    with serving(own, authority.context("127.0.0.1")) as server:
+    with serving(own, server_context(authority.certificate("127.0.0.1"))) as server:
         sending = client(f"https://127.0.0.1:{server.port}")
         if trusted:
             assert sending.send(Call(b"{}")).json() == {"to": 0}
@@ -344,7 +345,7 @@ def test_only_known_authorities_are_trusted(
 
 @pytest.mark.parametrize("name", ["127.0.0.2", "localhost", "example.com"])
 def test_a_server_with_another_name_gets_no_request(name: str, authority: Authority) -> None:
-    with serving(own, authority.context(name)) as server:
+    with serving(own, server_context(authority.certificate(name))) as server:
         sending = client(f"https://127.0.0.1:{server.port}")
         assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
         assert server.requests == []
@@ -376,7 +377,7 @@ def test_a_proxy_connects_and_learns_nothing(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with (
-        serving(own, authority.context(HOST)) as server,
+        serving(own, server_context(authority.certificate(HOST))) as server,
         proxying(server.port) as proxy,
     ):
         monkeypatch.setenv("HTTPS_PROXY", f"http://us%65r:pass%3Aword@127.0.0.1:{proxy.port}")
@@ -398,7 +399,10 @@ def test_a_proxy_connects_and_learns_nothing(
 def test_no_proxy_is_asked_for_what_needs_none(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with serving(own, authority.context("127.0.0.1")) as server, proxying(server.port) as proxy:
+    with (
+        serving(own, server_context(authority.certificate("127.0.0.1"))) as server,
+        proxying(server.port) as proxy,
+    ):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
         client(f"https://127.0.0.1:{server.port}").send(Call(b"{}"))

@@ -25,7 +25,7 @@ from gtm_events.destinations.batching import BatchDestination, BatchService
 from gtm_events.errors import SettingsError
 from gtm_events.event import Event, Limits
 from gtm_events.outcome import Outcome, RetryReason
-from gtm_events.packing import Room, pack
+from gtm_events.packing import Room, next_fit, pack
 from gtm_events.settings import required
 
 if TYPE_CHECKING:
@@ -190,15 +190,7 @@ class _Room(Room[Entry]):
 
 def _records(entries: Sequence[Entry], events_per_record: int) -> list[list[Entry]]:
     """Return the events of each record, in their order: the same for the same entries."""
-    records: list[list[Entry]] = []
-    size = MAX_RECORD_BYTES
-    for entry in entries:
-        size += entry.size
-        if size > MAX_RECORD_BYTES or len(records[-1]) == events_per_record:
-            records.append([])
-            size = entry.size
-        records[-1].append(entry)
-    return records
+    return next_fit(entries, max_entries=events_per_record, max_bytes=MAX_RECORD_BYTES)
 
 
 def _problem(code: str) -> RetryReason:
