@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import parse_qsl
 
 from gtm_events import json_body, urlencoded
-from gtm_events.errors import MalformedMessage
+from gtm_events.errors import MalformedMessage, TooManyEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
@@ -304,7 +304,7 @@ class Hit:
             return [urlencoded.parse(self.body, strict=False)]
         try:
             events, _ = json_body.events(self.body)
-        except MalformedMessage:
+        except (MalformedMessage, TooManyEvents):
             return []
         return [[] if isinstance(event, MalformedMessage) else event for event in events]
 

@@ -1,10 +1,15 @@
-"""Where rejected messages go: the dead-letter queue, at once and with the reason."""
+"""Where rejected messages go: out of the queue at once, and with the reason.
+
+What the owner can mend goes to the dead-letter queue. What the caller did wrong goes to the
+invalid-message queue, if there is one: a stranger's requests must not hide the other kind.
+"""
 
 from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
+from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gtm_events.aws import Call, Client, Endpoint
@@ -37,6 +42,20 @@ _DATA_TYPE: Final = "String"
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
+class InvalidMessages(Enum):
+    """What becomes of rejected messages that the caller is to blame for."""
+
+    DEAD_LETTERS = auto()
+    """They go to the dead-letter queue, with the others."""
+
+    APART = auto()
+    """They go to the invalid-message queue."""
+
+    LEFT = auto()
+    """They go there if this destination alone rejects them. The others are left to the function of
+    another destination, which gets the same messages: they are kept once."""
+
+
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
     """A message that can never be delivered.
@@ -46,12 +65,16 @@ class DeadLetter:
         body: The message as it was, or what is rejected of its list.
         reason: Why.
         detail: Why, in words.
+        invalid: Whether it goes to the invalid-message queue.
+        destination: Name of the destination that refuses it; empty if every destination would.
     """
 
     message_id: str
     body: str
     reason: Reason
     detail: str
+    invalid: bool = False
+    destination: str = ""
 
     def fits(self) -> bool:
         """Return whether SQS takes the letter with everything that it has to say."""
@@ -84,7 +107,10 @@ class DeadLetter:
         return entry, _size(body, attributes)
 
     def _needed_attributes(self) -> dict[str, str]:
-        return {"Reason": self.reason.value, "MessageId": self.message_id}
+        attributes = {"Reason": self.reason.value, "MessageId": self.message_id}
+        if self.destination:
+            attributes["Destination"] = self.destination
+        return attributes
 
 
 def _sendable(text: str) -> str:
@@ -101,14 +127,14 @@ def _size(body: str, attributes: Mapping[str, str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """A letter that the queue did not take.
+    """A letter that its queue did not take.
 
     Attributes:
-        message_id: The id that the message had in the queue.
+        letter: The letter.
         why: A status and an error code, or what else kept it away, fit for a log.
     """
 
-    message_id: str
+    letter: DeadLetter
     why: str
 
 
@@ -120,38 +146,53 @@ class DeadLetters(Protocol):
         ...
 
 
-class DeadLetterQueue:
-    """An SQS queue of rejected messages.
+class RejectionQueues:
+    """The SQS queues of rejected messages.
 
     The body is the original one; the message attributes ``Reason``, ``Detail`` and ``MessageId``
-    say why it is here and which message it was.
+    say why it is here and which message it was, and ``Destination`` which one refuses it, unless
+    every one would.
 
     Args:
-        queue_url: URL of the queue.
-        client: Sends to it.
+        dead_letter_queue_url: URL of the dead-letter queue.
+        client: Sends to both.
+        invalid_message_queue_url: URL of the invalid-message queue. Default: the dead-letter
+            queue's.
     """
 
-    def __init__(self, queue_url: str, client: Client) -> None:
-        self._queue_url = queue_url
+    def __init__(
+        self, dead_letter_queue_url: str, client: Client, invalid_message_queue_url: str = ""
+    ) -> None:
+        self._urls = {
+            False: dead_letter_queue_url,
+            True: invalid_message_queue_url or dead_letter_queue_url,
+        }
         self._client = client
         self._pool = ThreadPoolExecutor(max_workers=_MAX_CALLS)
 
     @classmethod
-    def at(cls, queue_url: str, environment: Mapping[str, str]) -> DeadLetterQueue:
-        """Return the queue with a client that sends over the network."""
+    def at(
+        cls,
+        dead_letter_queue_url: str,
+        invalid_message_queue_url: str,
+        environment: Mapping[str, str],
+    ) -> RejectionQueues:
+        """Return the queues with a client that sends over the network."""
         client = Client.to(
             Endpoint.of("sqs", environment, host="sqs"),
             connect_seconds=_CONNECT_SECONDS,
             read_seconds=_READ_SECONDS,
         )
-        return cls(queue_url, client)
+        return cls(dead_letter_queue_url, client, invalid_message_queue_url)
 
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
         """See :meth:`DeadLetters.send`."""
         last_start = deadline.earlier(_CALL_SECONDS)
+        # What the owner can mend goes first, should there be no time for all.
         calls = {
             self._pool.submit(self._send_batch, batch, last_start): batch
-            for batch in _batches(letters)
+            for invalid in (False, True)
+            for batch in _batches([letter for letter in letters if letter.invalid is invalid])
         }
         # A call may outlast its time-outs, see Sender.
         wait(calls, timeout=deadline.remaining())
@@ -164,7 +205,7 @@ class DeadLetterQueue:
                 yield from _not_taken(batch, RetryReason.TIMED_OUT)
 
     def _send_batch(self, batch: Sequence[DeadLetter], last_start: Deadline) -> list[NotTaken]:
-        """Send one batch, once; return the letters that SQS did not take.
+        """Send one batch to its queue, once; return the letters that SQS did not take.
 
         What it does not take goes back to the queue and is tried again from there.
         """
@@ -172,7 +213,8 @@ class DeadLetterQueue:
             return _not_taken(batch, RetryReason.OUT_OF_TIME)
         entries = [{"Id": str(index), **letter.entry()[0]} for index, letter in enumerate(batch)]
         # Not escaped: the request could be several times as large as what SQS counts.
-        body = to_json({"QueueUrl": self._queue_url, "Entries": entries}).encode()
+        url = self._urls[batch[0].invalid]
+        body = to_json({"QueueUrl": url, "Entries": entries}).encode()
         try:
             answer = self._client.send(Call(body, headers=_HEADERS)).json()
         except CallFailed as error:
@@ -183,14 +225,14 @@ class DeadLetterQueue:
             for entry in objects_of(answer.get("Failed"))
         }
         return [
-            NotTaken(letter.message_id, codes.get(str(index)) or RetryReason.UNANSWERED)
+            NotTaken(letter, codes.get(str(index)) or RetryReason.UNANSWERED)
             for index, letter in enumerate(batch)
             if str(index) not in taken
         ]
 
 
 def _not_taken(batch: Sequence[DeadLetter], why: str) -> list[NotTaken]:
-    return [NotTaken(letter.message_id, why) for letter in batch]
+    return [NotTaken(letter, why) for letter in batch]
 
 
 def _batches(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from gtm_events.dead_letters import DeadLetter, DeadLetters
-from gtm_events.errors import MalformedMessage, UnsetParameter
+from gtm_events.dead_letters import DeadLetter, DeadLetters, InvalidMessages
+from gtm_events.errors import MalformedMessage, TooManyEvents, UnsetParameter
 from gtm_events.event import interpret
 from gtm_events.losses import EventLosses, by_reason, totals
-from gtm_events.message import Request, decode, with_events
+from gtm_events.message import MaxEvents, Request, decode, is_list, with_events
 from gtm_events.outcome import (
     Delivered,
     OptedOut,
@@ -31,15 +31,30 @@ if TYPE_CHECKING:
     from gtm_events.policy import AccessPolicy
     from gtm_events.urlencoded import Parameters
 
-# What is left for the dead-letter queue after the destination's last answer.
+# What is left for the queues of rejected messages after the destination's last answer.
 _SETTLING_SECONDS: Final = 7.0
-# What of that is left after the dead-letter queue's: to write the log line and to answer Lambda.
+# What of that is left after those queues': to write the log line and to answer Lambda.
 _ENDING_SECONDS: Final = 1.0
 
 # If so many events are refused and none is taken, it is hardly the events that are wrong.
 _SUSPICIOUS: Final = 10
 
-_REASONS: Final = {MalformedMessage: Reason.MALFORMED, UnsetParameter: Reason.UNSET}
+# Of any five events, four may be single ones before one is a list's. A list costs its sender one
+# request, whatever it holds, so lists must not keep back those who sent a request for each event.
+# The numbers are Pinpoint's full requests, so that few requests hold both kinds.
+_SINGLE_EVENTS_A_TURN: Final = 400
+_LISTED_EVENTS_A_TURN: Final = 100
+
+_REASONS: Final = {
+    MalformedMessage: Reason.MALFORMED,
+    TooManyEvents: Reason.TOO_MANY_EVENTS,
+    UnsetParameter: Reason.UNSET,
+}
+
+_NOT_TAKEN_BY: Final = {
+    False: RetryReason.DEAD_LETTER_QUEUE_FAILED,
+    True: RetryReason.INVALID_MESSAGE_QUEUE_FAILED,
+}
 
 _NOT_LET_IN: Final = "the destination does not let the function in"
 
@@ -54,7 +69,11 @@ class Batch:
         delivered: Records that the destination has.
         opted_out: Records of visitors who ask not to be tracked.
         retried: Records that go back to the queue, by reason.
-        rejected: Records in the dead-letter queue, by reason.
+        rejected: Records that can never be delivered, by reason. Each is in the dead-letter queue,
+            in the invalid-message queue, or left to another destination's function.
+        dead_letters: Messages that were put into the dead-letter queue.
+        invalid_messages: Messages that were put into the invalid-message queue. Of a list the one
+            part may be there, and the other in the dead-letter queue.
         failures: Message ids of the records that go back.
         counts: What was left out or cut, by reason, requests and throttles.
         problems: What somebody has to mend, in words fit for a log.
@@ -66,6 +85,8 @@ class Batch:
     opted_out: int = 0
     retried: Counter[str] = field(default_factory=Counter)
     rejected: Counter[str] = field(default_factory=Counter)
+    dead_letters: int = 0
+    invalid_messages: int = 0
     failures: list[str] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     problems: list[str] = field(default_factory=list)
@@ -79,6 +100,8 @@ class Batch:
             "retried": self.retried.total(),
             "rejected": self.rejected.total(),
             "opted_out": self.opted_out,
+            "dead_letters": self.dead_letters,
+            "invalid_messages": self.invalid_messages,
             "retried_by_reason": dict(self.retried),
             "rejected_by_reason": dict(self.rejected),
             **totals(self.counts),
@@ -120,6 +143,10 @@ class _Books:
         """Take note of what becomes of an event: the first word stands, whatever comes later."""
         self.outcomes.setdefault(outcome.event_id, outcome)
 
+    def reject(self, event_id: str, reason: Reason, detail: str) -> None:
+        """Take note of an event that is rejected before any destination could say a word."""
+        self.note(Rejected(event_id, reason, detail, everywhere=True))
+
     def codes(self) -> tuple[Counter[str], Counter[str]]:
         """Return how many events the destination denied by themselves, and how many it refused.
 
@@ -138,36 +165,67 @@ class _Books:
     def message(self, message_id: str) -> Outcome:
         """Return what becomes of a message: it goes back if one of its events has to.
 
-        The others are sent again with the same ids then.
+        The others are sent again with the same ids then. Of several that are rejected, one counts
+        that the owner can mend.
         """
         own = self._own(message_id)
-        for kind in (Retry, Rejected):
-            for outcome in own:
-                if isinstance(outcome, kind):
-                    return outcome
-        return own[0]
+        for outcome in own:
+            if isinstance(outcome, Retry):
+                return outcome
+        rejected = [outcome for outcome in own if isinstance(outcome, Rejected)]
+        return min(rejected, key=lambda outcome: outcome.reason.is_callers, default=own[0])
 
-    def dead_letter(self, message_id: str) -> DeadLetter:
-        """Return the letter that holds what is rejected of a message, and nothing else.
+    def letters(
+        self, message_id: str, invalid_messages: InvalidMessages, destination: str
+    ) -> Iterator[DeadLetter]:
+        """Yield a letter for each queue that gets something of what is rejected of a message.
+
+        Args:
+            message_id: The message.
+            invalid_messages: What becomes of what the caller is to blame for.
+            destination: Name of the destination.
+        """
+        own = self._own(message_id)
+        parts: dict[bool, dict[int, Rejected]] = {False: {}, True: {}}
+        for index, outcome in enumerate(own):
+            if isinstance(outcome, Rejected):
+                invalid = (
+                    outcome.reason.is_callers
+                    and invalid_messages is not InvalidMessages.DEAD_LETTERS
+                )
+                left = invalid_messages is InvalidMessages.LEFT and outcome.everywhere
+                if not (invalid and left):
+                    parts[invalid][index] = outcome
+        for invalid, rejected in parts.items():
+            if rejected:
+                yield self._letter(message_id, rejected, len(own), invalid, destination)
+
+    def _letter(
+        self,
+        message_id: str,
+        rejected: Mapping[int, Rejected],
+        events: int,
+        invalid: bool,  # noqa: FBT001 - the letter's own
+        destination: str,
+    ) -> DeadLetter:
+        """Return the letter that holds some of a message's events, and nothing else.
 
         If that is too large for SQS, it holds the message as it was. A redrive sends the delivered
         events again then, with the same ids.
         """
         body = self.bodies[message_id]
-        own = self._own(message_id)
-        rejected = {
-            index: outcome for index, outcome in enumerate(own) if isinstance(outcome, Rejected)
-        }
         first = next(iter(rejected.values()))
         detail = first.detail
-        if len(rejected) < len(own):
-            detail = f"{len(rejected)} of {len(own)} events: {detail}"
-            letter = DeadLetter(message_id, with_events(body, rejected), first.reason, detail)
+        by = "" if first.everywhere else destination
+        if len(rejected) < events:
+            detail = f"{len(rejected)} of {events} events: {detail}"
+            part = with_events(body, rejected)
+            letter = DeadLetter(message_id, part, first.reason, detail, invalid, by)
             if letter.fits():
                 return letter
             # What is left of a list can be larger than all of it, which SQS took before.
             detail = f"the whole list, for those alone are too large: {detail}"
-        return DeadLetter(message_id, body, first.reason, detail)
+        return DeadLetter(message_id, body, first.reason, detail, invalid, by)
 
     def identify(self, message_id: str, request: Request) -> None:
         """Take note of what a message's events are named after: its request, if it can be told.
@@ -223,6 +281,10 @@ class Delivery:
         destination: Where events go.
         dead_letters: Where rejected messages go.
         policy: Who may do what.
+        invalid_messages: What becomes of those that the caller is to blame for. Default: they go
+            where the others go.
+        destination_name: What the destination is called. Default: nothing.
+        max_events: How many events a posted list may hold. Default: as many as can be.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
         unset_values: Words that, as a whole value, stand for no value. Default: none.
     """
@@ -232,6 +294,9 @@ class Delivery:
     policy: AccessPolicy
     accept_client_timestamp: bool
     unset_values: frozenset[str] = frozenset()
+    invalid_messages: InvalidMessages = InvalidMessages.DEAD_LETTERS
+    destination_name: str = ""
+    max_events: MaxEvents = field(default_factory=MaxEvents)
 
     def deliver(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> Batch:
         """Give each of the event source's records exactly one outcome.
@@ -240,9 +305,9 @@ class Delivery:
             records: ``Records`` of an SQS event.
             deadline: When the invocation ends.
         """
-        # What was sent first is delivered first, however often it came back since: it is the next
-        # to be taken for undeliverable. SQS says the same of a message each time, and hands out
-        # batches in no order.
+        # Of single events, and of lists, what was sent first is delivered first, however often it
+        # came back since: it is the next to be taken for undeliverable. SQS says the same of a
+        # message each time, and hands out batches in no order.
         ordered = sorted(records, key=_sent_time)
         # SQS may deliver a message twice, even into one batch: it is one event all the same.
         books = _Books({record["messageId"]: str(record.get("body") or "") for record in ordered})
@@ -273,31 +338,50 @@ class Delivery:
         return batch
 
     def _messages(self, books: _Books, batch: Batch) -> Iterator[Sequence[Event]]:
-        """Yield each message's events that are to be delivered; note what becomes of the others."""
+        """Yield each message's events that are to be delivered; note what becomes of the others.
+
+        Single events go before lists, the oldest first, but for one event in five: lists must not
+        keep the others back, nor starve behind them.
+        """
+        singles: deque[str] = deque()
+        lists: deque[str] = deque()
         for message_id, body in books.bodies.items():
-            try:
-                events = self._read(message_id, body, books, batch)
-            except MalformedMessage as error:
-                books.note(Rejected(books.event_id(message_id), Reason.MALFORMED, str(error)))
-                continue
-            except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
-                batch.report(f"defect while reading a message: {type(error).__name__}")
-                continue
-            batch.events += len(events)
-            yield events
+            (lists if is_list(body) else singles).append(message_id)
+        while singles or lists:
+            for _ in range(min(_SINGLE_EVENTS_A_TURN, len(singles))):
+                yield self._events(singles.popleft(), books, batch)
+            listed = 0
+            while lists and (listed < _LISTED_EVENTS_A_TURN or not singles):
+                events = self._events(lists.popleft(), books, batch)
+                listed += len(events)
+                yield events
+
+    def _events(self, message_id: str, books: _Books, batch: Batch) -> Sequence[Event]:
+        """Return a message's events that are to be delivered; note what becomes of the others."""
+        try:
+            events = self._read(message_id, books.bodies[message_id], books, batch)
+        except (MalformedMessage, TooManyEvents) as error:
+            books.reject(books.event_id(message_id), _REASONS[type(error)], str(error))
+            return ()
+        except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
+            batch.report(f"defect while reading a message: {type(error).__name__}")
+            return ()
+        batch.events += len(events)
+        return events
 
     def _read(self, message_id: str, body: str, books: _Books, batch: Batch) -> Sequence[Event]:
         """Return a message's events that are to be delivered; note what becomes of the others.
 
         Raises:
             MalformedMessage: The message cannot be read.
+            TooManyEvents: It has more events than it may.
         """
-        request = decode(body)
+        request = decode(body, self.max_events)
         if request.id:
             books.identify(message_id, request)
         event_id = books.event_id(message_id)
         if refusal := self.policy.refusal(request):
-            books.note(Rejected(event_id, refusal.reason, refusal.detail))
+            books.reject(event_id, refusal.reason, refusal.detail)
             return ()
         if request.opted_out:
             books.note(OptedOut(event_id))
@@ -342,27 +426,30 @@ class Delivery:
                 lose=losses.lose,
             )
         except (MalformedMessage, UnsetParameter) as error:
-            books.note(Rejected(event_id, _REASONS[type(error)], str(error)))
+            books.reject(event_id, _REASONS[type(error)], str(error))
             return None
         if refusal := self.policy.authorize(event, request, losses.lose):
-            books.note(Rejected(event_id, refusal.reason, refusal.detail))
+            books.reject(event_id, refusal.reason, refusal.detail)
             return None
         losses.add_to(batch.counts)
         return event
 
     def _settle(self, books: _Books, batch: Batch, deadline: Deadline) -> None:
         settled = {message_id: books.message(message_id) for message_id in books.bodies}
-        letters = []
+        letters: list[DeadLetter] = []
         for message_id, outcome in settled.items():
             if isinstance(outcome, Rejected):
                 try:
-                    letters.append(books.dead_letter(message_id))
+                    letters += list(
+                        books.letters(message_id, self.invalid_messages, self.destination_name)
+                    )
                 except Exception as error:  # noqa: BLE001 - a defect must not stop the neighbours
                     batch.report(f"defect while rejecting: {type(error).__name__}")
                     settled[message_id] = Retry(message_id, RetryReason.INTERNAL_ERROR)
-        for message_id in self._not_taken(letters, batch, deadline.earlier(_ENDING_SECONDS)):
-            # Rejected, but nowhere to put it: it stays in the queue rather than get lost.
-            settled[message_id] = Retry(message_id, RetryReason.DEAD_LETTER_QUEUE_FAILED)
+        for letter in self._not_taken(letters, batch, deadline.earlier(_ENDING_SECONDS)):
+            # Rejected, but nowhere to put it: it stays in the queue rather than get lost. If it is
+            # for two queues, and one took its part, that comes once more.
+            settled[letter.message_id] = Retry(letter.message_id, _NOT_TAKEN_BY[letter.invalid])
         for message_id, outcome in settled.items():
             match outcome:
                 case Delivered():
@@ -377,16 +464,23 @@ class Delivery:
 
     def _not_taken(
         self, letters: Sequence[DeadLetter], batch: Batch, deadline: Deadline
-    ) -> list[str]:
+    ) -> Sequence[DeadLetter]:
+        """Put letters into their queues; return those that were not taken."""
         if not letters:
-            return []
+            return ()
         try:
             not_taken = list(self.dead_letters.send(letters, deadline))
         except Exception as error:  # noqa: BLE001 - see _settle: nothing may get lost here
             batch.report(f"defect while rejecting: {type(error).__name__}")
-            return [letter.message_id for letter in letters]
-        for why, messages in Counter(letter.why for letter in not_taken).items():
+            return letters
+        sent = Counter(letter.invalid for letter in letters)
+        left = Counter(each.letter.invalid for each in not_taken)
+        batch.dead_letters = sent[False] - left[False]
+        batch.invalid_messages = sent[True] - left[True]
+        causes = Counter((each.letter.invalid, each.why) for each in not_taken)
+        for (invalid, why), messages in causes.items():
+            queue = "invalid-message" if invalid else "dead-letter"
             batch.report(
-                f"the dead-letter queue did not take {messages} of {len(letters)} messages: {why}"
+                f"the {queue} queue did not take {messages} of {sent[invalid]} messages: {why}"
             )
-        return [letter.message_id for letter in not_taken]
+        return [each.letter for each in not_taken]

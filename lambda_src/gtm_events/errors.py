@@ -4,6 +4,7 @@
     - :class:`SettingsError`: the function's environment
     - :class:`MalformedMessage`: one message of the queue, or one of its events
     - :class:`UnsetParameter`: a parameter that an event cannot do without
+    - :class:`TooManyEvents`: a posted list
 - :class:`Defect`: the function itself
 """
 
@@ -39,8 +40,8 @@ class Defect(GtmEventsError):
 class MalformedMessage(GtmEventsError):
     """A message or an event is not one of ours, or is damaged. Reading it again would not help.
 
-    The text goes to the dead-letter queue as the rejection's detail. It never quotes the message:
-    exception texts can end in logs.
+    The text goes with the rejected message as its detail. It never quotes the message: exception
+    texts can end in logs.
     """
 
 
@@ -49,3 +50,18 @@ class UnsetParameter(GtmEventsError):
 
     The text goes where that of :class:`MalformedMessage` goes, and quotes the event no more.
     """
+
+
+class TooManyEvents(GtmEventsError):
+    """A posted list has more events than a request may hold.
+
+    The text goes where that of :class:`MalformedMessage` goes.
+
+    Args:
+        count: Events in the list.
+        most: Events that a request may hold.
+    """
+
+    def __init__(self, count: int, most: int) -> None:
+        events = "1 event" if most == 1 else f"{most} events"
+        super().__init__(f"the posted list has {count} events, and a request may have {events}")

@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gtm_events import destinations
-from gtm_events.dead_letters import DeadLetterQueue
+from gtm_events.dead_letters import RejectionQueues
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.errors import Defect, SettingsError
@@ -39,8 +39,13 @@ def _delivery() -> Delivery:
     settings = Settings.from_environment(os.environ)
     return Delivery(
         destination=destinations.create(settings.destination, os.environ),
-        dead_letters=DeadLetterQueue.at(settings.dead_letter_queue_url, os.environ),
+        dead_letters=RejectionQueues.at(
+            settings.dead_letter_queue_url, settings.invalid_message_queue_url, os.environ
+        ),
+        invalid_messages=settings.invalid_messages,
+        max_events=settings.max_events,
         policy=settings.access_policy,
+        destination_name=settings.destination,
         accept_client_timestamp=settings.accept_client_timestamp,
         unset_values=settings.unset_values,
     )
@@ -74,7 +79,7 @@ def _handled(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[
     batch = _delivery().deliver(event["Records"], deadline)
     if batch.problems:
         level = "ERROR"
-    elif batch.failures or batch.rejected:
+    elif batch.failures or batch.dead_letters:  # what callers do wrong is theirs to look at
         level = "WARN"
     else:
         level = "INFO"

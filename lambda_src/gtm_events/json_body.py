@@ -11,7 +11,7 @@ import re
 from json.encoder import encode_basestring
 from typing import TYPE_CHECKING, Final
 
-from gtm_events.errors import MalformedMessage
+from gtm_events.errors import MalformedMessage, TooManyEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
     from gtm_events.urlencoded import Parameters
 
 MAX_EVENTS: Final = 100
-"""Events that one JSON body may hold."""
+"""Events that one JSON body may ever hold: an event's number in its list has two digits."""
 
 _TOO_DEEP: Final = "the posted event is nested too deeply"
 
+# How a list begins, unless somebody writes it otherwise.
+_LIST: Final = re.compile(r'\s*\{\s*"events"\s*:\s*\[')
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 # Of a value that is too deep for the parser nothing else matters.
 _STRING_OR_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]+|[\]}]+', re.DOTALL)
@@ -43,22 +45,24 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def events(posted: str) -> tuple[list[Parameters | MalformedMessage], bool]:
+def events(posted: str, most: int = MAX_EVENTS) -> tuple[list[Parameters | MalformedMessage], bool]:
     """Return the events in a body, and whether they were posted as a list.
 
     Args:
         posted: ``{…}``, an event, or ``{"events": […]}``, a list of them.
+        most: Events that a list may hold, up to :data:`MAX_EVENTS`.
 
     Returns:
         Of each event its names and values, or why it is none.
 
     Raises:
         MalformedMessage: The body is neither, or its only event is none.
+        TooManyEvents: The list has more than ``most``.
     """
     try:
         document = _DECODER.decode(posted)
     except RecursionError:
-        return _deep_events(posted), True
+        return _deep_events(posted, most), True
     except ValueError:
         raise MalformedMessage("the posted body is not JSON") from None
     if not isinstance(document, dict):
@@ -69,8 +73,27 @@ def events(posted: str) -> tuple[list[Parameters | MalformedMessage], bool]:
     members = document["events"]
     if not isinstance(members, list):
         raise MalformedMessage("the posted events are not a list")
-    _check_number(len(members))
+    _check_number(len(members), most)
     return [_listed_parameters(event, mend=mend) for event in members], True
+
+
+def is_list(posted: str) -> bool:
+    """Return whether :func:`events` reads a list, without reading its events.
+
+    Of what it does not read at all the answer is ``False``. If a list's beginning is there and is
+    overruled later, it is ``True``.
+    """
+    if "events" not in posted and "\\" not in posted:  # an escape can stand for a letter
+        return False
+    if _LIST.match(posted):
+        return True
+    try:
+        document = _DECODER.decode(posted)
+    except RecursionError:
+        return True
+    except ValueError:
+        return False
+    return isinstance(document, dict) and isinstance(document.get("events"), list)
 
 
 def listed(posted: str) -> list[str]:
@@ -89,7 +112,7 @@ def listed(posted: str) -> list[str]:
     return [member for _, member in _members(text)] if text.startswith("[") else []
 
 
-def _deep_events(posted: str) -> list[Parameters | MalformedMessage]:
+def _deep_events(posted: str, most: int) -> list[Parameters | MalformedMessage]:
     """Return what :func:`events` does of a list in which something is too deep for the parser."""
     try:
         texts = listed(posted)
@@ -97,7 +120,7 @@ def _deep_events(posted: str) -> list[Parameters | MalformedMessage]:
         raise MalformedMessage("the posted body is not JSON") from None
     if not texts:
         raise MalformedMessage(_TOO_DEEP)
-    _check_number(len(texts))
+    _check_number(len(texts), most)
     return [_deep_event(text) for text in texts]
 
 
@@ -120,9 +143,11 @@ def _listed_parameters(event: object, *, mend: bool) -> Parameters | MalformedMe
         return error
 
 
-def _check_number(count: int) -> None:
-    if not 1 <= count <= MAX_EVENTS:
-        raise MalformedMessage(f"the posted events are not 1 to {MAX_EVENTS}")
+def _check_number(count: int, most: int) -> None:
+    if not count:
+        raise MalformedMessage("the posted list has no events")
+    if count > most:
+        raise TooManyEvents(count, most)
 
 
 def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:

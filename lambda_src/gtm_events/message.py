@@ -36,6 +36,22 @@ _NUMBERS: Final = re.compile(r"[0-9]{1,2}(?:-[0-9]{1,2})*", re.ASCII)
 _MAX_TIME_DIGITS: Final = 14
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxEvents:
+    """Events that a posted list may hold, by who sends it.
+
+    Attributes:
+        anonymous: If nobody vouches for the sender. Default: as many as can be.
+        authenticated: If an authorizer does. Default: as many as can be.
+    """
+
+    anonymous: int = json_body.MAX_EVENTS
+    authenticated: int = json_body.MAX_EVENTS
+
+
+_AS_MANY_AS_CAN_BE: Final = MaxEvents()
+
+
 @dataclass(slots=True, kw_only=True)  # not frozen: there is one for every message, and that costs
 class Request:
     """One request as the endpoint saw it.
@@ -76,12 +92,17 @@ class Request:
         return bool(self.subject)
 
 
-def decode(body: str) -> Request:
+def decode(body: str, max_events: MaxEvents = _AS_MANY_AS_CAN_BE) -> Request:
     """Read one message body.
+
+    Args:
+        body: The body.
+        max_events: How many events a list may hold.
 
     Raises:
         MalformedMessage: The body is not what the endpoint's template writes, or what was posted is
             not what it claims to be.
+        TooManyEvents: A list was posted that holds more than it may.
     """
     if body.count("\n") != 1:
         raise MalformedMessage("the body is not two lines")
@@ -101,7 +122,8 @@ def decode(body: str) -> Request:
         raise MalformedMessage("the envelope's time is not epoch milliseconds")
     subject, endpoint = _identity(envelope)
     opted_out = envelope.get("privacy") == "1"
-    events, is_list = ([], False) if opted_out else _events(envelope.get("content"), sent)
+    most = max_events.authenticated if subject else max_events.anonymous
+    events, is_list = ([], False) if opted_out else _events(envelope.get("content"), sent, most)
     return Request(
         time=int(time),
         id=_request_id(request_id) if (request_id := envelope.get("id")) else "",
@@ -115,6 +137,21 @@ def decode(body: str) -> Request:
         is_list=is_list,
         numbers=_numbers(envelope, len(events)) if is_list else (),
     )
+
+
+def is_list(body: str) -> bool:
+    """Return whether a message's events were posted as a list, without reading them.
+
+    Of a message that :func:`decode` does not read the answer is of no meaning.
+    """
+    envelope, _, sent = body.partition("\n")
+    # The letters of "events" are what they are when percent-encoded, and a backslash is %5C.
+    if "&content=json" not in envelope or ("events" not in sent and "%5C" not in sent):
+        return False
+    try:
+        return json_body.is_list(_posted(sent))
+    except MalformedMessage:
+        return False
 
 
 def with_events(body: str, indexes: Collection[int]) -> str:
@@ -181,7 +218,9 @@ def _identity(envelope: Mapping[str, str]) -> tuple[str, str]:
             raise MalformedMessage("the envelope's access is neither anonymous nor authenticated")
 
 
-def _events(content: str | None, sent: str) -> tuple[Sequence[Parameters | MalformedMessage], bool]:
+def _events(
+    content: str | None, sent: str, most: int
+) -> tuple[Sequence[Parameters | MalformedMessage], bool]:
     if content is None:
         return [_parse("query", sent)], False
     posted = _posted(sent)
@@ -189,7 +228,7 @@ def _events(content: str | None, sent: str) -> tuple[Sequence[Parameters | Malfo
         # Browsers write it well; what a server writes need not be strict to be understood.
         return [_parse("body", posted, strict=False)], False
     if content == "json":
-        return json_body.events(posted)
+        return json_body.events(posted, most)
     raise MalformedMessage("the envelope's content is neither form nor json")
 
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 
 class Reason(StrEnum):
-    """Why an event is rejected: what an operator filters the dead-letter queue on."""
+    """Why an event is rejected: what an operator filters the queues of rejected messages on."""
 
     MALFORMED = "malformed"
     """The message is not one that the endpoint wrote."""
 
     UNSET = "unset"
     """``event`` or ``endpoint_id`` is a word for no value, or white space."""
+
+    TOO_MANY_EVENTS = "too_many_events"
+    """The posted list has more events than the owner allows a request."""
 
     ORIGIN = "origin"
     """The request names a site that is not in the owner's list."""
@@ -32,6 +36,27 @@ class Reason(StrEnum):
 
     USER_ATTRIBUTES_REFUSED = "user_attributes_refused"
     """The destination took the event and refused to change the endpoint's user attributes."""
+
+    @property
+    def is_callers(self) -> bool:
+        """Whether the caller made the mistake, and nothing that the owner mends would help.
+
+        The others can be the owner's: a setting of the destination, or a permission.
+        """
+        return self in _CALLERS
+
+
+_CALLERS: Final = frozenset(
+    {
+        Reason.MALFORMED,
+        Reason.UNSET,
+        Reason.TOO_MANY_EVENTS,
+        Reason.ORIGIN,
+        Reason.FOREIGN_ENDPOINT,
+        Reason.RESERVED_EVENT_TYPE,
+        Reason.TOO_LARGE,
+    }
+)
 
 
 class RetryReason(StrEnum):
@@ -52,6 +77,9 @@ class RetryReason(StrEnum):
 
     DEAD_LETTER_QUEUE_FAILED = "dead_letter_queue_failed"
     """The event is rejected, but the dead-letter queue did not take it."""
+
+    INVALID_MESSAGE_QUEUE_FAILED = "invalid_message_queue_failed"
+    """The event is rejected, but the invalid-message queue did not take it."""
 
     INTERNAL_ERROR = "internal_error"
     """A defect of this function."""
@@ -93,11 +121,13 @@ class Rejected(Outcome):
 
     Attributes:
         reason: What an operator filters on.
-        detail: The destination's own words, or ours. It goes to the dead-letter queue, never to a
-            log: it may quote the event.
+        detail: The destination's own words, or ours. It goes to a queue of rejected messages, never
+            to a log: it may quote the event.
         code: The destination's error code, fit for a log; empty if it was not the destination.
+        everywhere: Whether every destination's function rejects the event, for the same reason.
     """
 
     reason: Reason
     detail: str
     code: str = ""
+    everywhere: bool = False

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from gtm_events.dead_letters import InvalidMessages
 from gtm_events.errors import SettingsError
+from gtm_events.json_body import MAX_EVENTS
+from gtm_events.message import MaxEvents
 from gtm_events.policy import AccessPolicy, Origins
 
 if TYPE_CHECKING:
@@ -27,6 +31,13 @@ class Settings:
             ``true`` or ``false``).
         unset_values: Words that tags write for a variable without a value, exactly as written
             (``UNSET_VALUES``: a JSON list).
+        max_events: How many events a posted list may hold
+            (``ANONYMOUS_MAX_EVENTS_PER_REQUEST`` and ``AUTHENTICATED_MAX_EVENTS_PER_REQUEST``, each
+            1 to 100; default: 100).
+        invalid_message_queue_url: Where rejected messages go that the caller is to blame for
+            (``INVALID_MESSAGE_QUEUE_URL``). Default: empty, for the dead-letter queue.
+        keep_invalid_messages: Whether this function keeps what every destination's function rejects
+            (``KEEP_INVALID_MESSAGES``: ``true``, the default, or ``false``, for another one does).
     """
 
     destination: str
@@ -34,6 +45,9 @@ class Settings:
     access_policy: AccessPolicy
     accept_client_timestamp: bool
     unset_values: frozenset[str]
+    max_events: MaxEvents = field(default_factory=MaxEvents)
+    invalid_message_queue_url: str = ""
+    keep_invalid_messages: bool = True
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Settings:
@@ -53,7 +67,22 @@ class Settings:
             ),
             accept_client_timestamp=_boolean(environment, "ACCEPT_CLIENT_TIMESTAMP"),
             unset_values=_texts(environment, "UNSET_VALUES", "a JSON list of words"),
+            invalid_message_queue_url=environment.get("INVALID_MESSAGE_QUEUE_URL", ""),
+            keep_invalid_messages=_boolean(environment, "KEEP_INVALID_MESSAGES", "true"),
+            max_events=MaxEvents(
+                anonymous=_number_of_events(environment, "ANONYMOUS_MAX_EVENTS_PER_REQUEST"),
+                authenticated=_number_of_events(
+                    environment, "AUTHENTICATED_MAX_EVENTS_PER_REQUEST"
+                ),
+            ),
         )
+
+    @property
+    def invalid_messages(self) -> InvalidMessages:
+        """What becomes of rejected messages that the caller is to blame for."""
+        if not self.invalid_message_queue_url:
+            return InvalidMessages.DEAD_LETTERS
+        return InvalidMessages.APART if self.keep_invalid_messages else InvalidMessages.LEFT
 
 
 def required(environment: Mapping[str, str], variable: str) -> str:
@@ -68,11 +97,19 @@ def required(environment: Mapping[str, str], variable: str) -> str:
     return value
 
 
-def _boolean(environment: Mapping[str, str], variable: str) -> bool:
-    value = required(environment, variable)
+def _boolean(environment: Mapping[str, str], variable: str, default: str | None = None) -> bool:
+    value = environment.get(variable) or default or required(environment, variable)
     if value not in ("true", "false"):
         raise SettingsError(variable, "must be true or false", value)
     return value == "true"
+
+
+def _number_of_events(environment: Mapping[str, str], variable: str) -> int:
+    # While a deployment changes code and environment, the one may be new and the other not.
+    value = environment.get(variable) or str(MAX_EVENTS)
+    if not (re.fullmatch("[0-9]{1,3}", value) and 1 <= int(value) <= MAX_EVENTS):
+        raise SettingsError(variable, f"must be a whole number between 1 and {MAX_EVENTS}", value)
+    return int(value)
 
 
 def _names(environment: Mapping[str, str], variable: str) -> frozenset[str] | None:

@@ -227,7 +227,7 @@ class FakeDeadLetters:
         """Take the letters."""
         for letter in letters:
             if letter.message_id in self.refuse or deadline.remaining() <= 0:
-                yield NotTaken(letter.message_id, "TheCode")
+                yield NotTaken(letter, "TheCode")
             else:
                 self.letters.append(letter)
 
@@ -247,10 +247,11 @@ def deliver(
     unset_values: frozenset[str] = UNSET_VALUES,
     seconds: float = 60,
     requests_per_second: float = 1_000_000,
+    **more: Any,
 ) -> Batch:
     """Deliver one batch of message bodies to a service in memory, which is Pinpoint by default.
 
-    All user attributes may change unless ``policy`` says otherwise.
+    All user attributes may change unless ``policy`` says otherwise. ``more`` goes to the delivery.
     """
     delivery = Delivery(
         destination=(service or FakePinpoint()).destination(
@@ -260,6 +261,7 @@ def deliver(
         policy=policy or AccessPolicy(anonymous=None),
         accept_client_timestamp=accept_client_timestamp,
         unset_values=unset_values,
+        **more,
     )
     return delivery.deliver(records(bodies), Deadline.after(seconds))
 

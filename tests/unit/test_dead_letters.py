@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from http.client import IncompleteRead
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from botocore.validate import ParamValidator
 
 from gtm_events import dead_letters, delivery
 from gtm_events.aws import Client, Endpoint
-from gtm_events.dead_letters import DeadLetter, DeadLetterQueue, NotTaken
+from gtm_events.dead_letters import DeadLetter, NotTaken, RejectionQueues
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
 from tests.patience import HANG_SECONDS, DeadlineWhen
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 URL = "https://sqs.us-east-1.amazonaws.com/123456789012/dlq"
+INVALID_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/invalid"
 MINUTE = 60.0
 Batch = list[dict[str, Any]]
 _INPUT: Any = (
@@ -42,7 +44,8 @@ class Queue(FakeService):
         self.refuse: Callable[[dict[str, Any]], bool] = lambda _entry: False
         self.raises: Exception | None = None
         endpoint = Endpoint("sqs", "us-east-1", "https://sqs")
-        self.letters = DeadLetterQueue(URL, Client(endpoint, self))
+        self.letters = RejectionQueues(URL, Client(endpoint, self), INVALID_URL)
+        self.invalid: list[str] = []
 
     def answer(self, body: bytes) -> Response:
         assert len(body) <= 1_100_000
@@ -51,8 +54,11 @@ class Queue(FakeService):
         request = json.loads(body)
         report = ParamValidator().validate(request, _INPUT)
         assert not report.has_errors(), report.generate_report()
-        assert request["QueueUrl"] == URL
         entries = request["Entries"]
+        if request["QueueUrl"] == INVALID_URL:
+            self.invalid += [entry["MessageBody"] for entry in entries]
+        else:
+            assert request["QueueUrl"] == URL
         self.batches.append(entries)
         answer = {
             "Successful": [{"Id": e["Id"]} for e in entries if not self.refuse(e)],
@@ -91,6 +97,32 @@ def test_a_letter_says_why_and_which(queue: Queue) -> None:
     ]
 
 
+def test_a_letter_names_the_destination_if_not_every_one_refuses(queue: Queue) -> None:
+    of_one = replace(letter(1), destination="pinpoint")
+    list(queue.letters.send([of_one], Deadline.after(MINUTE)))
+    [entry] = queue.sent()
+    destination = {"DataType": "String", "StringValue": "pinpoint"}
+    assert entry["MessageAttributes"]["Destination"] == destination
+
+
+def test_each_letter_goes_to_its_own_queue(queue: Queue) -> None:
+    """What the owner can mend goes first, and no request holds letters of both."""
+    letters = [replace(letter(i, f"body-{i}"), invalid=i % 2 == 0) for i in range(25)]
+    assert list(queue.letters.send(letters, Deadline.after(MINUTE))) == []
+    assert queue.invalid == [f"body-{i}" for i in range(0, 25, 2)]
+    assert [len(batch) for batch in queue.batches] == [10, 2, 10, 3]
+    assert [entry["MessageBody"] for entry in queue.sent()[:12]] == [
+        f"body-{i}" for i in range(1, 25, 2)
+    ]
+
+
+def test_without_a_second_queue_all_go_to_the_first(queue: Queue) -> None:
+    endpoint = Endpoint("sqs", "us-east-1", "https://sqs")
+    alone = RejectionQueues(URL, Client(endpoint, queue))
+    assert list(alone.send([replace(letter(1), invalid=True)], Deadline.after(MINUTE))) == []
+    assert (len(queue.sent()), queue.invalid) == (1, [])
+
+
 def test_what_sqs_would_not_take_is_made_takable(queue: Queue) -> None:
     list(
         queue.letters.send(
@@ -116,8 +148,8 @@ def test_an_empty_detail_is_no_reason_to_fail(queue: Queue) -> None:
     assert queue.sent()[0]["MessageAttributes"]["Detail"]["StringValue"] == "no detail"
 
 
-def why(letters: Iterable[NotTaken]) -> dict[str, str]:
-    return {letter.message_id: letter.why for letter in letters}
+def why(not_taken: Iterable[NotTaken]) -> dict[str, str]:
+    return {each.letter.message_id: each.why for each in not_taken}
 
 
 def test_ten_letters_and_a_mebibyte_a_batch(queue: Queue) -> None:

@@ -310,7 +310,7 @@ def test_a_letter_that_cannot_be_written_takes_nothing_along(
 
 
 def test_a_defect_in_every_message_is_one_problem(monkeypatch: pytest.MonkeyPatch) -> None:
-    def defective(_: str) -> Request:
+    def defective(*_: object) -> Request:
         raise KeyError("secret words")
 
     monkeypatch.setattr(delivery, "decode", defective)
@@ -697,6 +697,8 @@ def test_the_summary_holds_numbers_and_reasons_only() -> None:
         "retried": 0,
         "rejected": 2,
         "opted_out": 0,
+        "dead_letters": 2,
+        "invalid_messages": 0,
         "retried_by_reason": {},
         "rejected_by_reason": {"malformed": 1, "reserved_event_type": 1},
         "ignored_parameters": 1,

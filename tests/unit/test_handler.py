@@ -10,12 +10,13 @@ import pytest
 
 from gtm_events import handler
 from gtm_events.aws import Client
-from gtm_events.dead_letters import DeadLetterQueue
+from gtm_events.dead_letters import InvalidMessages, RejectionQueues
 from gtm_events.destinations import create
 from gtm_events.errors import SettingsError
+from gtm_events.message import MaxEvents
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
-from tests.unit.builders import FakeDeadLetters, FakePinpoint, body, message_id, records
+from tests.unit.builders import FakeDeadLetters, FakePinpoint, body, message_id, posted, records
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ ENVIRONMENT = {
     "ACCEPT_CLIENT_TIMESTAMP": "false",
     "UNSET_VALUES": '["undefined", "null"]',
 }
+INVALID = "https://sqs.us-east-1.amazonaws.com/1/invalid"
 SECRET = "secret-4711"  # noqa: S105 - stands for customer data
 
 
@@ -52,7 +54,7 @@ def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakePinpoint, FakeD
     monkeypatch.setattr(
         Client, "to", lambda endpoint, **_: Client(endpoint=endpoint, session=destination)
     )
-    monkeypatch.setattr(DeadLetterQueue, "send", lambda _self, *args: letters.send(*args))
+    monkeypatch.setattr(RejectionQueues, "send", lambda _self, *args: letters.send(*args))
     handler._delivery.cache_clear()
     yield destination, letters
     handler._delivery.cache_clear()
@@ -95,6 +97,8 @@ def test_a_batch_ends_in_failures_and_one_line(
         "retried": 1,
         "rejected": 1,
         "opted_out": 0,
+        "dead_letters": 1,
+        "invalid_messages": 0,
         "retried_by_reason": {"unavailable": 1},
         "rejected_by_reason": {"malformed": 1},
         "ignored_parameters": 0,
@@ -107,6 +111,60 @@ def test_a_batch_ends_in_failures_and_one_line(
         "problems": [],
         "request_id": "the-invocation",
     }
+
+
+@pytest.mark.parametrize(
+    ("variables", "level", "kept"),
+    [
+        ({}, "WARN", [False]),
+        ({"INVALID_MESSAGE_QUEUE_URL": INVALID}, "INFO", [True]),
+        ({"INVALID_MESSAGE_QUEUE_URL": INVALID, "KEEP_INVALID_MESSAGES": "false"}, "INFO", []),
+    ],
+)
+def test_a_strangers_request_is_no_warning_where_it_is_kept_apart(
+    fakes: tuple[FakePinpoint, FakeDeadLetters],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    *,
+    variables: dict[str, str],
+    level: str,
+    kept: list[bool],
+) -> None:
+    """An alarm on warnings must not be a stranger's to ring."""
+    _, letters = fakes
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    answer = handler.handle({"Records": records(["not ours"])}, Context())
+    assert answer == {"batchItemFailures": []}
+    assert [letter.invalid for letter in letters.letters] == kept
+    line = json.loads(capsys.readouterr().out)
+    assert (line["level"], line["rejected_by_reason"]) == (level, {"malformed": 1})
+    assert line["invalid_messages"] == sum(kept)
+
+
+def test_a_letter_names_the_destination_that_refuses(
+    fakes: tuple[FakePinpoint, FakeDeadLetters],
+) -> None:
+    _, letters = fakes
+    handler.handle(
+        {"Records": records([body({"event": "_e", "endpoint_id": "a"}), "not ours"])}, Context()
+    )
+    assert {letter.reason: letter.destination for letter in letters.letters} == {
+        "reserved_event_type": "pinpoint",
+        "malformed": "",
+    }
+
+
+def test_lists_are_held_to_the_limits_of_the_environment(
+    fakes: tuple[FakePinpoint, FakeDeadLetters], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, letters = fakes
+    monkeypatch.setenv("ANONYMOUS_MAX_EVENTS_PER_REQUEST", "1")
+    monkeypatch.setenv("AUTHENTICATED_MAX_EVENTS_PER_REQUEST", "2")
+    two = json.dumps({"events": [{"event": "e", "endpoint_id": "a"}] * 2})
+    bodies = [posted("json", two), posted("json", two, subject="user")]
+    assert handler.handle({"Records": records(bodies)}, Context()) == {"batchItemFailures": []}
+    assert letters.reasons() == {message_id(0): "too_many_events"}
 
 
 def test_an_empty_answer_keeps_nothing_back(fakes: tuple[FakePinpoint, FakeDeadLetters]) -> None:
@@ -172,6 +230,26 @@ def test_settings_are_read() -> None:
     assert Settings.from_environment(ENVIRONMENT | {"UNSET_VALUES": "[]"}).unset_values == set()
 
 
+def test_settings_that_older_deployments_do_not_have() -> None:
+    """Lambda may run new code in the old environment for as long as a deployment takes."""
+    old = Settings.from_environment(ENVIRONMENT)
+    assert old.max_events == MaxEvents(anonymous=100, authenticated=100)
+    assert old.invalid_messages is InvalidMessages.DEAD_LETTERS
+    new = ENVIRONMENT | {
+        "ANONYMOUS_MAX_EVENTS_PER_REQUEST": "1",
+        "AUTHENTICATED_MAX_EVENTS_PER_REQUEST": "100",
+        "INVALID_MESSAGE_QUEUE_URL": INVALID,
+    }
+    assert Settings.from_environment(new).max_events == MaxEvents(anonymous=1, authenticated=100)
+    for keep, then in (("true", InvalidMessages.APART), ("false", InvalidMessages.LEFT)):
+        settings = Settings.from_environment(new | {"KEEP_INVALID_MESSAGES": keep})
+        assert settings.invalid_messages is then
+    assert Settings.from_environment(new).invalid_messages is InvalidMessages.APART
+    # Nobody else keeps what this function would leave: there is no such queue.
+    nowhere = ENVIRONMENT | {"KEEP_INVALID_MESSAGES": "false"}
+    assert Settings.from_environment(nowhere).invalid_messages is InvalidMessages.DEAD_LETTERS
+
+
 @pytest.mark.parametrize(
     ("variable", "value"),
     [
@@ -189,6 +267,12 @@ def test_settings_are_read() -> None:
         ("UNSET_VALUES", "undefined"),
         ("UNSET_VALUES", '"*"'),
         ("UNSET_VALUES", "[null]"),
+        ("KEEP_INVALID_MESSAGES", "no"),
+        *[
+            (f"{route}_MAX_EVENTS_PER_REQUEST", number)
+            for route in ("ANONYMOUS", "AUTHENTICATED")
+            for number in ("0", "101", "-1", "1.5", "all", "²", "9" * 5_000)
+        ],
     ],
 )
 def test_a_wrong_setting_is_named_with_its_value(variable: str, value: str | None) -> None:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gtm_events.errors import MalformedMessage
-from gtm_events.message import decode
+from gtm_events.errors import MalformedMessage, TooManyEvents
+from gtm_events.message import MaxEvents, decode, is_list
 from tests.unit.builders import body, posted
 
 DEEP = "[" * 100_000 + "]" * 100_000
@@ -120,8 +120,8 @@ def test_every_value_comes_back(parameters: list[tuple[str, str]]) -> None:
             for text in ("{}", "1", "null", '"a"')
         ],
         *[
-            (posted("json", f'{{"events": {text}}}'), "the posted events are not 1 to 100")
-            for text in ("[]", json.dumps([{}] * 101), f"[{','.join([DEEP] * 101)}]")
+            (posted("json", f'{{"events": {text}}}'), "the posted list has no events")
+            for text in ("[]", " [ ]")
         ],
         *[
             (posted("json", text), "the posted event is nested too deeply")
@@ -141,6 +141,80 @@ def test_what_is_not_ours_is_malformed(text: str, detail: str) -> None:
     with pytest.raises(MalformedMessage) as raised:
         decode(text)
     assert str(raised.value) == detail
+
+
+@pytest.mark.parametrize("each", ["{}", DEEP], ids=["flat", "deep"])
+@pytest.mark.parametrize(
+    ("most", "fields", "detail"),
+    [
+        (MaxEvents(), {}, "the posted list has 101 events, and a request may have 100 events"),
+        (MaxEvents(anonymous=20), {}, "the posted list has 21 events, and a request may have 20"),
+        (
+            MaxEvents(anonymous=1),
+            {},
+            "the posted list has 2 events, and a request may have 1 event",
+        ),
+        (
+            MaxEvents(anonymous=1, authenticated=3),
+            {"subject": "user"},
+            "the posted list has 4 events, and a request may have 3 events",
+        ),
+    ],
+)
+def test_a_list_of_one_more_than_its_route_takes(
+    each: str, most: MaxEvents, fields: dict[str, str], detail: str
+) -> None:
+    allowed = most.authenticated if fields else most.anonymous
+    for count in (1, allowed):
+        text = f'{{"events": [{",".join([each] * count)}]}}'
+        assert len(decode(posted("json", text, **fields), most).events) == count
+    text = f'{{"events": [{",".join([each] * (allowed + 1))}]}}'
+    with pytest.raises(TooManyEvents, match=f"^{detail}"):
+        decode(posted("json", text, **fields), most)
+
+
+LISTS = {
+    '{"events":[{}]}': True,
+    ' { "events" : [ ] }': True,
+    '{"\\u0065vents": [{}]}': True,
+    '{"a": 1, "events": [{}]}': True,
+    '{"events": 1, "events": [{}]}': True,
+    f'{{"a": {DEEP}, "events": [{{}}]}}': True,
+    '{"event": "e"}': False,
+    '{"event": "events"}': False,
+    '{"event": "\\u0065"}': False,
+    '{"events": {}}': False,
+    '{"events": "x"}': False,
+    '["events"]': False,
+    '"events"': False,
+    '{"events": ': False,
+    "": False,
+}
+
+
+@pytest.mark.parametrize(("text", "expected"), LISTS.items(), ids=range(len(LISTS)))
+def test_a_list_is_told_without_reading_its_events(text: str, expected: bool) -> None:  # noqa: FBT001 - a case
+    assert is_list(posted("json", text)) is expected
+    assert not is_list(posted("form", text))
+    assert not is_list(body({"event": text}))
+
+
+@given(st.text(alphabet='{}[]":,\\ue0065vnts '))
+def test_what_is_read_as_a_list_is_told_to_be_one(text: str) -> None:
+    for posted_text in (text, f'{{"events":{text}}}', f'{{{text},"events":[{{}}]}}'):
+        message = posted("json", posted_text)
+        told = is_list(message)
+        try:
+            request = decode(message)
+        except (MalformedMessage, TooManyEvents):
+            continue
+        assert told or not request.is_list
+
+
+@given(st.text())
+def test_of_any_text_it_is_said_whether_it_is_a_list(text: str) -> None:
+    assert is_list(text) in (True, False)
+    assert is_list(f"v=1&content=json\nevents{text}") in (True, False)
 
 
 def test_a_byte_that_is_not_utf_8_spoils_nothing() -> None:

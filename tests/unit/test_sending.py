@@ -14,7 +14,7 @@ import pytest
 
 from gtm_events import dead_letters, delivery, sending
 from gtm_events.aws import Client, Endpoint
-from gtm_events.dead_letters import DeadLetterQueue
+from gtm_events.dead_letters import RejectionQueues
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Batch, Delivery
 from gtm_events.destinations.batching import BatchDestination
@@ -358,7 +358,7 @@ def test_a_dead_letter_queue_that_trickles_does_not_either() -> None:
         )
         # One event beside it, so that there is a batch to lose.
         batch = invoked(
-            url, ["not ours", *events(1)], seconds=6, letters=DeadLetterQueue(sqs, client)
+            url, ["not ours", *events(1)], seconds=6, letters=RejectionQueues(sqs, client)
         )
     assert batch.delivered == 1
     assert batch.failures == [message_id(0)]

@@ -30,8 +30,9 @@ class Destination(Protocol):
         """Yield exactly one outcome per event, in any order.
 
         Args:
-            messages: Each message's events, the oldest message first; may be none. They are read
-                one after the other, and delivered so that some message is soon delivered whole.
+            messages: Each message's events, in the order in which the messages are to be delivered;
+                may be none. They are read one after the other, and delivered so that some message
+                is soon delivered whole.
             deadline: Nothing is sent after it.
             counts: Requests, throttles and what had to be left out are added to it.
 
