@@ -61,6 +61,7 @@ diff: ## Compare with what is deployed: make diff CONTEXT="destination=… …"
 .PHONY: deploy
 deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose firehose_delivery_stream_name=events"
 	@scripts/setup.sh run
+	@$(PY) -m stacks.preflight $(CONTEXT_ARGS) $(ARGS)
 	$(CDK) deploy --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
 
 .PHONY: build

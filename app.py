@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import aws_cdk as cdk
@@ -16,7 +17,9 @@ def main() -> None:
     """Synthesize the app."""
     app = cdk.App()
     settings = Settings.from_context(app.node)
-    stack = ConnectorStack(app, "GtmConnector", settings=settings)
+    # The stack goes wherever the command line's credentials are: its template names no Region.
+    home = os.environ.get("CDK_DEFAULT_REGION")
+    stack = ConnectorStack(app, "GtmConnector", settings=settings, home=home)
     if settings.cdk_nag:
         # Imported only here: the pack costs a tenth of a synthesis, and finds something only where
         # the stack was changed. The tests hold every setting to it.

@@ -286,7 +286,7 @@ class Setup:
     @property
     def visibility(self) -> float:
         """Seconds until a message comes back: what the construct sets."""
-        return 6 * self.timeout
+        return 6 * self.timeout + self.settings.batching_window
 
 
 class Sample(NamedTuple):

@@ -30,6 +30,7 @@ from cdk_gtm_connector.authorizer_checks import (
 )
 from cdk_gtm_connector.checks import check_once
 from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.keys import check_key, let_logs_in
 from cdk_gtm_connector.lambda_asset import function_code
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_cognito as cognito
+    from aws_cdk import aws_kms as kms
 
 TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 """Query parameter that carries a signed token. It is never queued."""
@@ -392,6 +394,8 @@ class SignedTokenAuthorizer(Construct):
             Gateway's limit). A token may be used that much longer than it lives. Default: 60
             seconds.
         log_retention: How long the function's log is kept. Default: 3 months.
+        encryption_key: Encrypts the function's log, and a new secret: a symmetric key of the
+            stack's Region. Default: keys of AWS's.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -407,6 +411,7 @@ class SignedTokenAuthorizer(Construct):
         secret: secretsmanager.ISecret | None = None,
         results_cache_ttl: cdk.Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         check_scope(scope, construct_id)
         if audience is not None:
@@ -416,18 +421,26 @@ class SignedTokenAuthorizer(Construct):
             check_secret(secret)
         ttl = _checked_ttl(results_cache_ttl, cdk.Duration.seconds(60))
         check_log_retention(log_retention)
+        if encryption_key is not None:
+            check_key("encryption_key", encryption_key)
         super().__init__(scope, construct_id)
         self._secret = secret or secretsmanager.Secret(
             self,
             "Secret",
             description="Signs the tokens of authenticated Google Tag Manager requests (HS256)",
+            encryption_key=encryption_key,
             generate_secret_string=secretsmanager.SecretStringGenerator(
                 password_length=64, exclude_punctuation=True
             ),
         )
         self._log = logs.LogGroup(
-            self, "Log", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+            self,
+            "Log",
+            retention=log_retention,
+            encryption_key=encryption_key,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
         )
+        let_logs_in(self, encryption_key)
         self._role = iam.Role(
             self,
             "Role",
@@ -451,7 +464,7 @@ class SignedTokenAuthorizer(Construct):
             environment={"SECRET_ARN": self._secret.secret_arn, "AUDIENCE": audience or ""},
         )
         self._log.grant_write(self._function)
-        self._secret.grant_read(self._function)
+        self._grant_reading(mine=secret is None)
         self.authorizer = apigateway.RequestAuthorizer(
             self,
             "Authorizer",
@@ -465,6 +478,30 @@ class SignedTokenAuthorizer(Construct):
         self.endpoint_id = "$!context.authorizer.endpoint_id"
         self.endpoint_required = require_endpoint_id
         self.headers: Sequence[str] = ()
+
+    def _grant_reading(self, *, mine: bool) -> None:
+        """Let the function read the secret, which this construct has made if it is ``mine``."""
+        key = self._secret.encryption_key
+        if mine and key is not None:
+            # Not grant_read(): it names the role in the key's policy, and the key may be in a stack
+            # that this one needs already.
+            self._function.add_to_role_policy(
+                iam.PolicyStatement(
+                    actions=["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
+                    resources=[self._secret.secret_arn],
+                )
+            )
+        else:
+            self._secret.grant_read(self._function)
+        if key is not None:
+            through = f"secretsmanager.{cdk.Stack.of(self).region}.amazonaws.com"
+            self._function.add_to_role_policy(
+                iam.PolicyStatement(
+                    actions=["kms:Decrypt"],
+                    resources=[key.key_arn],
+                    conditions={"StringEquals": {"kms:ViaService": through}},
+                )
+            )
 
     @property
     def secret(self) -> secretsmanager.ISecret:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.validation import (
     check_boolean,
     check_construct,
+    check_instance,
     check_log_retention,
     check_number,
     check_sequence,
@@ -162,6 +164,31 @@ def check_visibility(queue: sqs.IQueue, timeout: cdk.Duration) -> None:
             cdk.Duration.seconds(seconds),
             others={"timeout": timeout},
         )
+
+
+def check_network(vpc: object, vpc_subnets: object, security_groups: object) -> None:
+    """Refuse what is no place for a function, and a part of a VPC without the VPC.
+
+    Args:
+        vpc: What the caller gave, ``None`` for none.
+        vpc_subnets: What the caller gave, ``None`` for the private ones.
+        security_groups: What the caller gave, ``None`` for a new one.
+    """
+    if vpc is not None:
+        example = 'Vpc.from_lookup(self, "Vpc", vpc_id="vpc-0123456789abcdef0")'
+        check_construct("vpc", vpc, "IVpc", ("vpc_id", "select_subnets"), example)
+    for prop, value in (("vpc_subnets", vpc_subnets), ("security_groups", security_groups)):
+        if value is not None and vpc is None:
+            raise PropError(prop, "must not be given without {vpc}", value, others={"vpc": None})
+    if vpc_subnets is not None:
+        example = "SubnetSelection(subnet_type=SubnetType.PRIVATE_WITH_EGRESS)"
+        check_instance("vpc_subnets", vpc_subnets, ec2.SubnetSelection, example)
+    if security_groups is not None:
+        example = 'SecurityGroup(self, "SecurityGroup", vpc=vpc)'
+        problem = f"must be a list of ISecurityGroup, such as [{example}]"
+        for group in check_sequence("security_groups", security_groups, problem):
+            has = ("security_group_id", "allow_all_outbound")
+            check_construct("security_groups", group, "ISecurityGroup", has, example)
 
 
 def check_endpoint(*, authorizer: object, log_retention: object, **props: object) -> None:

@@ -15,14 +15,17 @@ from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
 from cdk_gtm_connector.checks import check_endpoint, check_queue, check_topic
 from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.keys import check_key, let_logs_in
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
+from cdk_gtm_connector.redeployment import redeploy_on_change
 from cdk_gtm_connector.unset_values import checked_unset_values
 from cdk_gtm_connector.validation import check_instance, check_scope
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
     from constructs import IConstruct
@@ -136,6 +139,9 @@ class CollectionApi(Construct):
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
             logs. An account needs one, once in each Region, before any stage can log; creating it
             replaces the one that is there. Default: no.
+        encryption_key: Encrypts the access log: a symmetric key of the stack's Region. The key of
+            an encrypted ``queue`` or ``topic`` is that one's own; one that is imported has to be
+            imported with it. Default: a key of AWS's.
 
     Raises:
         PropError: Neither ``queue`` nor ``topic`` is given, or both are, or a prop has a value that
@@ -158,6 +164,7 @@ class CollectionApi(Construct):
         disable_execute_api_endpoint: bool = False,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         cloud_watch_role: bool = False,
+        encryption_key: kms.IKey | None = None,
     ) -> None:
         check_scope(scope, construct_id)
         check_endpoint(
@@ -171,6 +178,8 @@ class CollectionApi(Construct):
         )
         if cors is not None:
             check_instance("cors", cors, Cors, 'Cors(["https://shop.example"])')
+        if encryption_key is not None:
+            check_key("encryption_key", encryption_key)
         receiver = _receiver(queue, topic)
         own_rules = rules(unset_values, honor_privacy_signals=honor_privacy_signals)
         super().__init__(scope, construct_id)
@@ -182,8 +191,10 @@ class CollectionApi(Construct):
             self,
             "AccessLog",
             retention=log_retention,
+            encryption_key=encryption_key,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
+        let_logs_in(self, encryption_key)
         self._api = apigateway.RestApi(
             self,
             "Api",
@@ -239,6 +250,11 @@ class CollectionApi(Construct):
             self._authenticated_methods = self._add_methods(
                 self._resource.add_resource(AUTHENTICATED_RESOURCE_NAME), authorizer
             )
+            if isinstance(authorizer, Construct):
+                # Nor may the stage call a function that is not there, or will not let it in.
+                self.deploy_after(authorizer)
+        # An authorizer is wherever its owner has put it.
+        redeploy_on_change(self._api, *([] if authorizer is None else [authorizer.authorizer]))
         # A stage that calls what its role may not yet call would answer 502.
         self.deploy_after(self._integration_role)
 

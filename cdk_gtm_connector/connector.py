@@ -7,24 +7,18 @@ from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
-from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sns_subscriptions as subscriptions
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from cdk_gtm_connector.access import Cors
-from cdk_gtm_connector.checks import check_endpoint, check_user_attributes
+from cdk_gtm_connector.checks import check_endpoint, check_network, check_user_attributes
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
-from cdk_gtm_connector.delivery_options import (
-    MAX_SQS_RETENTION,
-    Delivering,
-    DeliveryOptions,
-    check_delivery,
-)
+from cdk_gtm_connector.delivery_options import Delivering, DeliveryOptions, check_delivery
 from cdk_gtm_connector.destinations.given import checked_destinations
 from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.keys import check_key, let_sns_in
 from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.queues import add_queues, add_topic, subscribe
 from cdk_gtm_connector.unset_values import checked_unset_values
 from cdk_gtm_connector.validation import (
     check_boolean,
@@ -37,7 +31,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from aws_cdk import aws_apigateway as apigateway
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sns as sns
+    from aws_cdk import aws_sqs as sqs
 
     from cdk_gtm_connector.access import Authorizer
     from cdk_gtm_connector.destinations import Destination
@@ -53,7 +51,6 @@ _DEFAULTS = DeliveryOptions(
     max_receive_count=10,
     message_retention=cdk.Duration.days(7),
 )
-_MAX_MESSAGE_SIZE = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
 
 
 @named_props
@@ -136,7 +133,8 @@ class GtmConnector(Construct):
             alone fills Pinpoint's default quota of 15 requests a second.
         memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 256.
         timeout: Of one invocation, 30 to 900 seconds. Default: 60 seconds. A message that has to
-            be tried again comes back after 6 times this. It cannot be an unresolved token.
+            be tried again comes back after 6 times this, and ``max_batching_window``. It cannot be
+            an unresolved token.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
             to 1,000 (SQS's limit). If it expires before that, a warning says so:
             ``cdk-gtm-connector:messageRetention``. Default: 10, which with the default ``timeout``
@@ -152,6 +150,18 @@ class GtmConnector(Construct):
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
             logs. An account needs one, once in each Region, before the first stage that logs can
             be deployed. Default: no, because it would replace the one that is there.
+        tracing: Whether X-Ray traces the functions' invocations. With a million events a month
+            that is more than a third of the bill. Default: yes.
+        encryption_key: A symmetric key of the stack's Region for the queues, the topic and the log
+            groups. Whoever sends, publishes, receives or logs is let into it. The policy of a key
+            that is imported is somebody else's to write: a warning says what it must allow,
+            ``cdk-gtm-connector:encryptionKeyPolicy``. An ``authorizer``, and a Customer Profiles
+            domain, have a prop of the same name. Default: keys of AWS's.
+        vpc: A VPC for the functions that deliver. They need a way to SQS and to their destination
+            there: interface endpoints, or NAT. Default: none.
+        vpc_subnets: Subnets of ``vpc``. Default: its private ones.
+        security_groups: The functions' security groups in ``vpc``. Default: a new one for each,
+            which lets all traffic out.
 
     Raises:
         PropError: A prop is misspelt, or has a value that cannot work; the message names it and the
@@ -187,6 +197,11 @@ class GtmConnector(Construct):
         message_retention: cdk.Duration | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         cloud_watch_role: bool = False,
+        tracing: bool = True,
+        encryption_key: kms.IKey | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
     ) -> None:
         check_scope(scope, construct_id)
         destinations = checked_destinations(destination, destinations)
@@ -234,6 +249,10 @@ class GtmConnector(Construct):
                 "max_receive_count": max_receive_count,
             }
         )
+        check_boolean("tracing", tracing)
+        if encryption_key is not None:
+            check_key("encryption_key", encryption_key)
+        check_network(vpc, vpc_subnets, security_groups)
         common = DeliveryOptions(
             batch_size=batch_size,
             max_batching_window=max_batching_window,
@@ -254,10 +273,11 @@ class GtmConnector(Construct):
             # The first one's ids are those of the only one: it takes over its queue.
             scopes.append(own if number else self)
         queues = [
-            _add_queues(scope, options) for scope, options in zip(scopes, delivering, strict=True)
+            add_queues(scope, options, encryption_key)
+            for scope, options in zip(scopes, delivering, strict=True)
         ]
         self._queue, self._dead_letter_queue = queues[0]
-        self._topic = None if len(destinations) == 1 else _add_topic(self)
+        self._topic = None if len(destinations) == 1 else add_topic(self, encryption_key)
         self._collection = CollectionApi(
             self,
             "Collection",
@@ -272,6 +292,7 @@ class GtmConnector(Construct):
             disable_execute_api_endpoint=disable_execute_api_endpoint,
             log_retention=log_retention,
             cloud_watch_role=cloud_watch_role,
+            encryption_key=encryption_key,
         )
         if self._topic is None:
             # Where a topic goes, its queue goes on taking what it passes on until the stage has
@@ -281,20 +302,14 @@ class GtmConnector(Construct):
                     self._collection.api.deployment_stage
                 )
         else:
+            let_sns_in(self, encryption_key)
             for queue, dead_letter_queue in queues:
-                subscription = self._topic.add_subscription(
-                    subscriptions.SqsSubscription(
-                        queue,
-                        # Else the queue would get a JSON document about the message.
-                        raw_message_delivery=True,
-                        # SNS tries for 23 days, and not at all if it may not, or the queue is gone.
-                        dead_letter_queue=dead_letter_queue,
-                    )
-                )
+                subscription = subscribe(self._topic, queue, dead_letter_queue)
                 # What is published before a queue is subscribed never reaches it.
                 self._collection.deploy_after(subscription)
         if firewall is not None:
             firewall.bind(self, self._collection.api.deployment_stage)
+        self._domain = domain
         self._domain_name = (
             None if domain is None else domain.bind(self, self._collection.api.deployment_stage)
         )
@@ -316,6 +331,11 @@ class GtmConnector(Construct):
                 memory_size=options.memory_size,
                 timeout=options.timeout,
                 log_retention=log_retention,
+                tracing=tracing,
+                encryption_key=encryption_key,
+                vpc=vpc,
+                vpc_subnets=vpc_subnets,
+                security_groups=security_groups,
             )
             for scope, each, (queue, dead_letter_queue), options in zip(
                 scopes, destinations, queues, delivering, strict=True
@@ -375,6 +395,11 @@ class GtmConnector(Construct):
         return self._collection
 
     @property
+    def domain_name(self) -> apigateway.DomainName | None:
+        """The endpoint's own domain name, which says what its DNS record points to."""
+        return self._domain_name
+
+    @property
     def topic(self) -> sns.Topic | None:
         """What passes each event on to the queues; ``None`` with one destination."""
         return self._topic
@@ -416,9 +441,9 @@ class GtmConnector(Construct):
 
         None of the connector's functions may refer to it: the endpoint waits for them.
         """
-        if self._domain_name is None:
+        if self._domain is None:
             return self._collection.endpoint_url
-        return f"https://{self._domain_name}{self._collection.endpoint_path}"
+        return f"https://{self._domain.name}{self._collection.endpoint_path}"
 
     @property
     def authenticated_endpoint_url(self) -> str:
@@ -457,42 +482,3 @@ def _check_before_the_endpoint(firewall: object, domain: object) -> None:
             ("certificate", "name", "bind"),
             'Domain(name="events.shop.example", certificate=certificate)',
         )
-
-
-def _add_queues(scope: Construct, options: Delivering) -> tuple[sqs.Queue, sqs.Queue]:
-    """Add a queue and its dead-letter queue to ``scope``."""
-    dead_letter_queue = sqs.Queue(
-        scope,
-        "DeadLetterQueue",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=True,
-        retention_period=MAX_SQS_RETENTION,
-        # What is in it was accepted: it is somebody's to look at.
-        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    )
-    queue = sqs.Queue(
-        scope,
-        "Queue",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=True,
-        retention_period=options.message_retention,
-        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-        visibility_timeout=options.visibility_timeout,
-        dead_letter_queue=sqs.DeadLetterQueue(
-            queue=dead_letter_queue, max_receive_count=options.max_receive_count
-        ),
-    )
-    return queue, dead_letter_queue
-
-
-def _add_topic(scope: Construct) -> sns.Topic:
-    topic = sns.Topic(scope, "Topic", enforce_ssl=True)
-    resource = topic.node.default_child
-    if not isinstance(resource, sns.CfnTopic):  # aws-cdk-lib's own topic always has one
-        raise TypeError(f"expected the topic's CfnTopic, got {resource!r}")
-    # The topic itself knows neither. SNS's own key, by its alias: its policy lets every principal
-    # of the account use it through SNS that may use SNS, so API Gateway's role needs no grant.
-    resource.kms_master_key_id = "alias/aws/sns"
-    # As much as SQS takes, so that what a body may be does not depend on the destinations.
-    resource.maximum_message_size = _MAX_MESSAGE_SIZE
-    return topic

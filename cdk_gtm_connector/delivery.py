@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
@@ -15,11 +15,13 @@ from constructs import Construct
 from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.checks import (
     check_dead_letter_queue,
+    check_network,
     check_user_attributes,
     check_visibility,
 )
 from cdk_gtm_connector.delivery_options import check_delivery
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.keys import check_key, let_logs_in, let_senders_in
 from cdk_gtm_connector.lambda_asset import function_code
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.unset_values import checked_unset_values
@@ -33,7 +35,17 @@ from cdk_gtm_connector.validation import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from aws_cdk import aws_ec2 as ec2
+    from aws_cdk import aws_kms as kms
     from aws_cdk import aws_sqs as sqs
+
+
+# Those of AWS's managed policy AWSLambdaVPCAccessExecutionRole that are not about logs.
+_IN_A_VPC: Final = (
+    *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
+    *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
+    *("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses"),
+)
 
 
 @named_props
@@ -44,7 +56,8 @@ class EventDelivery(Construct):
         scope: Parent construct.
         construct_id: Id within ``scope``.
         queue: Where the events wait: a standard queue. Its visibility timeout must be at least 6
-            times ``timeout`` (AWS's recommendation for SQS event sources).
+            times ``timeout`` plus ``max_batching_window`` (AWS's recommendation for SQS event
+            sources).
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
         destination: Where the events go. What it brings along is already there, see
             :meth:`cdk_gtm_connector.Destination.add_resources`; its ``delivery`` is not looked at,
@@ -60,9 +73,17 @@ class EventDelivery(Construct):
         memory_size: In MB.
         timeout: Of one invocation.
         log_retention: How long the function's log is kept.
+        tracing: Whether X-Ray traces its invocations. Default: yes.
+        encryption_key: Encrypts the function's log: a symmetric key of the stack's Region. The key
+            of an encrypted ``queue`` or ``dead_letter_queue`` is that one's own; one that is
+            imported has to be imported with it. Default: a key of AWS's.
+        vpc: See :class:`cdk_gtm_connector.GtmConnector`.
+        vpc_subnets: See :class:`cdk_gtm_connector.GtmConnector`.
+        security_groups: See :class:`cdk_gtm_connector.GtmConnector`.
 
     Raises:
-        PropError: A prop has a value that cannot work.
+        PropError: A prop has a value that cannot work, or ``vpc_subnets`` or ``security_groups`` is
+            given without ``vpc``.
     """
 
     def __init__(
@@ -84,6 +105,11 @@ class EventDelivery(Construct):
         memory_size: int,
         timeout: cdk.Duration,
         log_retention: logs.RetentionDays,
+        tracing: bool = True,
+        encryption_key: kms.IKey | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
     ) -> None:
         check_scope(scope, construct_id)
         check_instance("destination", destination, Destination, "KinesisDestination(stream)")
@@ -104,6 +130,10 @@ class EventDelivery(Construct):
             }
         )
         check_log_retention(log_retention)
+        check_boolean("tracing", tracing)
+        if encryption_key is not None:
+            check_key("encryption_key", encryption_key)
+        check_network(vpc, vpc_subnets, security_groups)
         check_dead_letter_queue(queue, dead_letter_queue)
         check_visibility(queue, timeout)
         unset_values = checked_unset_values(unset_values)
@@ -111,16 +141,28 @@ class EventDelivery(Construct):
         self._queue = queue
         self._dead_letter_queue = dead_letter_queue
         self._destination = destination
+        self._tracing = tracing
 
         self._log = logs.LogGroup(
-            self, "Log", retention=log_retention, removal_policy=cdk.RemovalPolicy.DESTROY
+            self,
+            "Log",
+            retention=log_retention,
+            encryption_key=encryption_key,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
         )
+        let_logs_in(self, encryption_key)
         self._role = iam.Role(
             self,
             "Role",
             description="Lets the function drain its queue, write its log and send its events",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            # So that the policy of another account's stream or bus can name it.
+            role_name=cdk.PhysicalName.GENERATE_IF_NEEDED,
         )
+        if vpc is not None:
+            # EC2 knows no resource for most of these. Lambda looks for them when it makes the
+            # function, which so has to come later.
+            self._role.add_to_policy(iam.PolicyStatement(actions=list(_IN_A_VPC), resources=["*"]))
         self._function = lambda_.Function(
             self,
             "Function",
@@ -133,11 +175,14 @@ class EventDelivery(Construct):
             role=self._role,
             memory_size=memory_size,
             timeout=timeout,
-            tracing=lambda_.Tracing.ACTIVE,
+            tracing=lambda_.Tracing.ACTIVE if tracing else None,
             log_group=self._log,
             logging_format=lambda_.LoggingFormat.JSON,
             application_log_level_v2=lambda_.ApplicationLogLevel.INFO,
             system_log_level_v2=lambda_.SystemLogLevel.WARN,
+            vpc=vpc,
+            vpc_subnets=vpc_subnets,
+            security_groups=None if security_groups is None else list(security_groups),
             environment={
                 "DEAD_LETTER_QUEUE_URL": dead_letter_queue.queue_url,
                 "ANONYMOUS_USER_ATTRIBUTES": _names(anonymous_user_attributes),
@@ -149,6 +194,7 @@ class EventDelivery(Construct):
         )
         self._log.grant_write(self._function)
         dead_letter_queue.grant(self._function, "sqs:SendMessage")
+        let_senders_in(dead_letter_queue.encryption_master_key, self._function)
         destination.bind(self._function)
         self._function.add_event_source(
             event_sources.SqsEventSource(
@@ -184,6 +230,11 @@ class EventDelivery(Construct):
     def role(self) -> iam.Role:
         """The function's role."""
         return self._role
+
+    @property
+    def tracing(self) -> bool:
+        """Whether X-Ray traces the function's invocations."""
+        return self._tracing
 
     @property
     def log(self) -> logs.LogGroup:

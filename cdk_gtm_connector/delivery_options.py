@@ -52,8 +52,9 @@ class DeliveryOptions:
             least 1 second with a ``batch_size`` over 10. Default: the connector's.
         max_concurrency: Invocations at once, 2 to 1,000. Default: the connector's.
         memory_size: Memory of the function in MB, 128 to 10,240. Default: the connector's.
-        timeout: Of one invocation, 30 to 900 seconds. A message that has to be tried again comes
-            back after 6 times this. It cannot be an unresolved token. Default: the connector's.
+        timeout: Of one invocation, 30 to 900 seconds, and no unresolved token. A message that has
+            to be tried again comes back after 6 times this, and ``max_batching_window``. Default:
+            the connector's.
         max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
             to 1,000. Default: the connector's.
         message_retention: How long a message waits for delivery, 1 minute to 13 days. Default: the
@@ -105,8 +106,14 @@ class Delivering:
 
     @property
     def visibility_timeout(self) -> cdk.Duration:
-        """6 times the timeout: AWS's recommendation for the queue of an SQS event source."""
-        return cdk.Duration.seconds(6 * self.timeout.to_seconds())
+        """6 times the timeout, and the batching window: AWS's recommendation for the queue.
+
+        A message waits for its batch to fill before the function begins.
+        """
+        window = self.max_batching_window
+        if window.is_unresolved():  # CloudFormation cannot add
+            window = _DURATIONS["max_batching_window"][1]
+        return cdk.Duration.seconds(6 * self.timeout.to_seconds() + window.to_seconds())
 
 
 def check_delivery(options: Mapping[str, Any]) -> None:

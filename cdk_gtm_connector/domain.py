@@ -70,7 +70,7 @@ class Domain:
             )
             self._check_zone(self.hosted_zone)
 
-    def bind(self, scope: Construct, stage: apigateway.Stage) -> str:
+    def bind(self, scope: Construct, stage: apigateway.Stage) -> apigateway.DomainName:
         """Create the domain name in ``scope``, map it to ``stage`` and return it.
 
         Raises:
@@ -96,7 +96,7 @@ class Domain:
                     record_name=f"{self.name}.",
                     target=target,
                 )
-        return self.name
+        return domain_name
 
     def _check_zone(self, zone: route53.IHostedZone) -> None:
         try:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from aws_cdk import aws_iam as iam
+
 from cdk_gtm_connector import mapping
+from cdk_gtm_connector.keys import let_senders_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from aws_cdk import aws_iam as iam
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
 
@@ -75,6 +77,7 @@ class QueueReceiver:
         """See :meth:`Receiver.grant`."""
         # Not grant_send_messages(): it would also allow reading the queue's attributes.
         self._queue.grant(role, "sqs:SendMessage")
+        let_senders_in(self._queue.encryption_master_key, role)
 
 
 class TopicReceiver:
@@ -92,4 +95,11 @@ class TopicReceiver:
 
     def grant(self, role: iam.Role) -> None:
         """See :meth:`Receiver.grant`."""
-        self._topic.grant_publish(role)
+        # Not grant_publish(): it would also allow GenerateDataKeyWithoutPlaintext and the like.
+        iam.Grant.add_to_principal_or_resource(
+            grantee=role,
+            actions=["sns:Publish"],
+            resource_arns=[self._topic.topic_arn],
+            resource=self._topic,
+        )
+        let_senders_in(self._topic.master_key, role)

@@ -110,6 +110,7 @@ def synthesize(directory: Path, context: Mapping[str, Any]) -> None:
         status, said = _run_app(
             {
                 "CDK_OUTDIR": str(directory),
+                "CDK_DEFAULT_REGION": deploy.DEFAULT_REGION,
                 "CDK_CONTEXT_JSON": json.dumps({**_CLI_CONTEXT, **_cdk_json(), **context}),
                 "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
             }

@@ -31,6 +31,7 @@ _EVENT_BRIDGE_PROPS: Final = {"event_bus": "event_bus_name", "source": "event_so
 _TRIGGER_PROPS: Final = dict.fromkeys(("event_type", "name"), "customer_profiles_trigger_event")
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
+    "region": "customer_profiles_region",
     "create_domain": "customer_profiles_create_domain",
     "object_type_name": "customer_profiles_object_type",
     "create_object_type": "customer_profiles_create_object_type",
@@ -57,18 +58,40 @@ def _in_settings(names: Mapping[str, str]) -> Iterator[None]:
 
 
 class ConnectorStack(cdk.Stack):
-    """One connector and the outputs that its owner needs next."""
+    """One connector and the outputs that its owner needs next.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        settings: What ``cdk deploy`` was told.
+        home: The Region that the stack will be deployed to. Default: not known.
+        kwargs: The stack's own.
+    """
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, settings: Settings, **kwargs: Any
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: Settings,
+        home: str | None = None,
+        **kwargs: Any,
     ) -> None:
         super().__init__(scope, construct_id, **kwargs)
+        self._home = home
         for name, why in settings.ignored().items():
             cdk.Annotations.of(self).add_warning_v2(f"cdk-gtm-connector:{name}", why)
+        self._key = self._encryption_key(settings)
         self.token = self._token(settings) if settings.signed_token else None
         destinations = [self._destination(name, settings) for name in settings.destination]
         firewall, domain = self._firewall(settings), self._domain(settings)
-        with _in_settings(_CONNECTOR_PROPS):
+        names = _CONNECTOR_PROPS
+        if "customer-profiles" in settings.destination:
+            names = {
+                **names,
+                **_CUSTOMER_PROFILES_PROPS,
+            }  # it looks at the stack, once there is one
+        with _in_settings(names):
             self.connector = gtm.GtmConnector(
                 self,
                 "Connector",
@@ -76,6 +99,7 @@ class ConnectorStack(cdk.Stack):
                 authorizer=self.token,
                 firewall=firewall,
                 domain=domain,
+                encryption_key=self._key,
                 **settings.props(),
             )
         self._add_outputs()
@@ -124,6 +148,7 @@ class ConnectorStack(cdk.Stack):
 
     def _customer_profiles(self, settings: Settings) -> gtm.CustomerProfilesDestination:
         props: dict[str, Any] = {
+            "region": self._customer_profiles_region(settings),
             "object_type_name": settings.customer_profiles_object_type,
             "user_attributes": settings.customer_profiles_attributes,
             "requests_per_second": settings.customer_profiles_requests_per_second,
@@ -140,12 +165,41 @@ class ConnectorStack(cdk.Stack):
                 **{prop: value for prop, value in props.items() if value is not None},
             )
 
+    def _customer_profiles_region(self, settings: Settings) -> str | None:
+        """Return the domain's Region, ``None`` for the stack's own."""
+        from cdk_gtm_connector.destinations.regions import (  # noqa: PLC0415 - see above
+            CUSTOMER_PROFILES_REGIONS,
+        )
+
+        named = settings.customer_profiles_region
+        if named not in (None, self._home):
+            return named
+        if self._home in CUSTOMER_PROFILES_REGIONS:
+            # The construct cannot know it: the template is for any Region.
+            cdk.Annotations.of(self).acknowledge_warning("cdk-gtm-connector:customerProfilesRegion")
+        elif self._home is not None and named is None:
+            raise SettingError(
+                "customer_profiles_region",
+                f"must be set to deploy to {self._home}, for Customer Profiles is in "
+                f"{', '.join(CUSTOMER_PROFILES_REGIONS)} only",
+                None,
+            )
+        return None
+
     def _token(self, settings: Settings) -> gtm.SignedTokenAuthorizer:
-        props: dict[str, Any] = {"audience": settings.token_audience}
+        props: dict[str, Any] = {
+            "audience": settings.token_audience,
+            "encryption_key": self._key,
+        }
         if settings.log_retention is not None:
             props["log_retention"] = settings.log_retention
         with _in_settings(_TOKEN_PROPS):
             return gtm.SignedTokenAuthorizer(self, "Token", **props)
+
+    def _encryption_key(self, settings: Settings) -> cdk.aws_kms.IKey | None:
+        if settings.encryption_key_arn is None:
+            return None
+        return cdk.aws_kms.Key.from_key_arn(self, "Key", settings.encryption_key_arn)
 
     def _firewall(self, settings: Settings) -> gtm.Firewall | None:
         if settings.firewall_rate_limit is None:
@@ -188,6 +242,15 @@ class ConnectorStack(cdk.Stack):
             outputs["TopicArn"] = (
                 connector.topic.topic_arn,
                 "What passes each event on to the queues",
+            )
+        if connector.domain_name is not None:
+            outputs["DomainTarget"] = (
+                connector.domain_name.domain_name_alias_domain_name,
+                "What the DNS record of the endpoint's own domain points to",
+            )
+            outputs["DomainTargetHostedZoneId"] = (
+                connector.domain_name.domain_name_alias_hosted_zone_id,
+                "Its hosted zone, for an alias record in Route 53",
             )
         if self.token is not None:
             outputs["AuthenticatedEndpointUrl"] = (

@@ -19,6 +19,7 @@ EXAMPLES: Final = {
     "event_bus_name": "default",
     "event_source": "shop.example",
     "customer_profiles_domain": "shop",
+    "customer_profiles_region": "eu-west-2",
     "customer_profiles_create_domain": "true",
     "customer_profiles_object_type": "GtmEvent",
     "customer_profiles_create_object_type": "true",
@@ -31,6 +32,9 @@ EXAMPLES: Final = {
     "domain_name": "events.shop.example",
     "certificate_arn": (
         "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"
+    ),
+    "encryption_key_arn": (
+        "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
     ),
     "cdk_nag": "true",
     "anonymous_user_attributes": "plan,city",
@@ -52,6 +56,7 @@ EXAMPLES: Final = {
     "message_retention": "7",
     "log_retention": "90",
     "cloud_watch_role": "true",
+    "tracing": "false",
 }
 """A value that works, by setting, as the command line takes it."""
 

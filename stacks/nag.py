@@ -52,11 +52,12 @@ def acknowledge(connector: GtmConnector) -> None:
             "Cognito's expects its token.",
         )
     for delivery in connector.deliveries:
-        _acknowledge(
-            delivery.role.node.find_child("DefaultPolicy"),
-            "IAM5[Resource::*]",
-            "X-Ray's PutTraceSegments and PutTelemetryRecords know no resource but *.",
-        )
+        if delivery.tracing or delivery.function.is_bound_to_vpc:
+            _acknowledge(
+                delivery.role.node.find_child("DefaultPolicy"),
+                "IAM5[Resource::*]",
+                "X-Ray's actions, and EC2's for a function in a VPC, know no resource but *.",
+            )
 
     cloud_watch_role = connector.api.node.try_find_child("CloudWatchRole")
     if cloud_watch_role is not None:

@@ -35,6 +35,7 @@ class Settings:
         event_bus_name: EventBridge bus that receives the events.
         event_source: The events' source on it.
         customer_profiles_domain: Customer Profiles domain that receives the events.
+        customer_profiles_region: Its Region, if it is not the stack's.
         customer_profiles_create_domain: Whether it is made.
         customer_profiles_object_type: Name of the object type in it.
         customer_profiles_create_object_type: Whether that is made.
@@ -47,6 +48,7 @@ class Settings:
         firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
         domain_name: Domain name for the endpoint.
         certificate_arn: ACM certificate of ``domain_name``.
+        encryption_key_arn: Key for the queues, the topic, the log groups and the token's secret.
         cdk_nag: Whether synthesis stops for what cdk-nag's AwsSolutions pack finds.
     """
 
@@ -59,6 +61,7 @@ class Settings:
     event_bus_name: str = "default"
     event_source: str | None = None
     customer_profiles_domain: str = ""
+    customer_profiles_region: str | None = None
     customer_profiles_create_domain: bool = False
     customer_profiles_object_type: str | None = None
     customer_profiles_create_object_type: bool = True
@@ -70,6 +73,7 @@ class Settings:
     firewall_rate_limit: int | None = None
     domain_name: str | None = None
     certificate_arn: str | None = None
+    encryption_key_arn: str | None = None
     cdk_nag: bool = False
     anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
     authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
@@ -90,6 +94,7 @@ class Settings:
     message_retention: cdk.Duration | None = None
     log_retention: logs.RetentionDays | None = None
     cloud_watch_role: bool | None = None
+    tracing: bool | None = None
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
@@ -145,6 +150,7 @@ _OWN = frozenset(
         "event_bus_name",
         "event_source",
         "customer_profiles_domain",
+        "customer_profiles_region",
         "customer_profiles_create_domain",
         "customer_profiles_object_type",
         "customer_profiles_create_object_type",
@@ -156,6 +162,7 @@ _OWN = frozenset(
         "firewall_rate_limit",
         "domain_name",
         "certificate_arn",
+        "encryption_key_arn",
         "cdk_nag",
     }
 )
@@ -170,6 +177,7 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "event_bus_name": values.event_bus_name,
     "event_source": values.text,
     "customer_profiles_domain": values.text,
+    "customer_profiles_region": values.region,
     "customer_profiles_create_domain": values.boolean,
     "customer_profiles_object_type": values.text,
     "customer_profiles_create_object_type": values.boolean,
@@ -181,6 +189,7 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "firewall_rate_limit": values.whole_number,
     "domain_name": values.text,
     "certificate_arn": values.certificate_arn,
+    "encryption_key_arn": values.key_arn,
     "cdk_nag": values.boolean,
     "anonymous_user_attributes": values.names,
     "authenticated_user_attributes": values.names,
@@ -201,6 +210,7 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "message_retention": values.days,
     "log_retention": values.retention,
     "cloud_watch_role": values.boolean,
+    "tracing": values.boolean,
 }
 
 # A setting, the one that it does nothing without, and what that must be.

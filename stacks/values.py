@@ -142,6 +142,23 @@ def certificate_arn(value: object) -> str:
     )
 
 
+def key_arn(value: object) -> str:
+    """Read the ARN of a key."""
+    return _matched(
+        # An alias would not do: no policy can name one.
+        r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
+        value,
+        "must be the ARN of a KMS key",
+    )
+
+
+def region(value: object) -> str:
+    """Read the name of a Region."""
+    return _matched(
+        r"[a-z]{2}(?:-[a-z]+)+-[1-9][0-9]?", value, "must be a Region, such as eu-west-2"
+    )
+
+
 def boolean(value: object) -> bool:
     """Read ``true`` or ``false``."""
     if isinstance(value, bool):

@@ -20,11 +20,12 @@ from cdk_gtm_connector.destinations.profile_fields import (
     check_name,
     profile_fields,
 )
+from cdk_gtm_connector.destinations.regions import check_place, check_region
 from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.keys import SENDING, check_key, let_service_in
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
     check_boolean,
-    check_construct,
     check_duration,
     check_instance,
     check_number,
@@ -81,8 +82,14 @@ class CustomerProfilesDestination(Destination):
         ... )
 
     Args:
-        domain_name: The domain, in the Region and account of the stack: 1 to 64 letters, digits,
-            ``_`` and ``-``.
+        domain_name: The domain, in the account of the stack: 1 to 64 letters, digits, ``_`` and
+            ``-``.
+        region: The domain's Region, ``eu-west-2`` for instance. Not every Region has Customer
+            Profiles: a stack that is known to be where it is not has to name another, and a stack
+            whose Region is not known gets a warning, ``cdk-gtm-connector:customerProfilesRegion``.
+            In another Region than the stack's nothing can be made: the domain and the object type
+            have to be there. **The events' personal data then lies in both**: in queues here until
+            it is delivered, in profiles there. Default: the stack's.
         create_domain: Whether the domain is made. Default: no, it exists.
         default_expiration: How long the new domain keeps what comes in, 1 to 1,098 days (Customer
             Profiles' limit). Default: 366 days.
@@ -123,9 +130,11 @@ class CustomerProfilesDestination(Destination):
         requests_per_second: int | None = None,
         construct_id: str | None = None,
         delivery: DeliveryOptions | None = None,
+        region: str | None = None,
     ) -> None:
         super().__init__(construct_id=construct_id, delivery=delivery)
         check_name("domain_name", domain_name)
+        check_region(region)
         check_boolean("create_domain", create_domain)
         check_boolean("create_object_type", create_object_type)
         _check_constructs(encryption_key, dead_letter_queue, event_trigger)
@@ -163,6 +172,7 @@ class CustomerProfilesDestination(Destination):
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
         self._domain_name = domain_name
+        self._region = region
         self._create_domain = create_domain
         self._default_expiration = default_expiration
         self._encryption_key = encryption_key
@@ -199,6 +209,9 @@ class CustomerProfilesDestination(Destination):
 
     def add_resources(self, scope: Construct) -> None:
         """See :meth:`Destination.add_resources`."""
+        check_place(scope, self._region)
+        if self._is_elsewhere(cdk.Stack.of(scope)):
+            self._refuse_to_make_anything(cdk.Stack.of(scope))
         made = _Made.of(cdk.Stack.of(scope), self._domain_name, self._object_type_name)
         if self._create_domain:
             if made.domain is not None:
@@ -241,15 +254,22 @@ class CustomerProfilesDestination(Destination):
             function.add_environment(
                 "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
             )
+        stack = cdk.Stack.of(function)
+        if self._is_elsewhere(stack):
+            function.add_environment("CUSTOMER_PROFILES_REGION", self._region or "")
         # Customer Profiles has no L2 construct to ask for a grant. It is the permission for
         # BatchPutProfileObject as well: IAM has no action of that name. The service authorization
         # reference wants it for the domain and for the object type.
-        stack = cdk.Stack.of(function)
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["profile:PutProfileObject"],
                 resources=[
-                    stack.format_arn(service="profile", resource="domains", resource_name=name)
+                    stack.format_arn(
+                        service="profile",
+                        region=self._region,
+                        resource="domains",
+                        resource_name=name,
+                    )
                     for name in (
                         self._domain_name,
                         f"{self._domain_name}/object-types/{self._object_type_name}",
@@ -260,6 +280,32 @@ class CustomerProfilesDestination(Destination):
         if self._needs is not None:
             # The first batch would find no such object type, and come back much later.
             function.node.add_dependency(self._needs)
+
+    def _is_elsewhere(self, stack: cdk.Stack) -> bool:
+        """Return whether the domain may be in another Region than ``stack``."""
+        return self._region is not None and self._region != stack.region
+
+    def _refuse_to_make_anything(self, stack: cdk.Stack) -> None:
+        here = (
+            "whose Region is not known (give it an env)"
+            if cdk.Token.is_unresolved(stack.region)
+            else f"in {stack.region}"
+        )
+        for prop, made in (
+            ("create_domain", self._create_domain),
+            ("create_object_type", self._create_object_type),
+            ("event_trigger", self._event_trigger),
+        ):
+            if made:
+                nothing = None if prop == "event_trigger" else False
+                raise PropError(
+                    prop,
+                    f"must be {nothing} with {{region}} in a stack {here}, for a stack makes "
+                    "nothing in another Region",
+                    made,
+                    "make the domain and the object type in a stack there",
+                    others={"region": self._region},
+                )
 
     def _add_domain(self, scope: Construct) -> customer_profiles.CfnDomain:
         domain = customer_profiles.CfnDomain(
@@ -292,12 +338,14 @@ class CustomerProfilesDestination(Destination):
             "ArnLike": {"aws:SourceArn": [arn, f"{arn}/*"]},
         }
         if self._encryption_key is not None:
-            _let_into_key(
+            let_service_in(
                 domain,
                 self._encryption_key,
-                ("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
-                on_behalf,
-                "encryption_key",
+                actions=("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
+                conditions=on_behalf,
+                service=_SERVICE,
+                warning="cdk-gtm-connector:customerProfilesKeyPolicy",
+                name="encryption_key",
             )
         queue = self._dead_letter_queue
         if queue is None:
@@ -322,12 +370,14 @@ class CustomerProfilesDestination(Destination):
         if policy is not None:
             domain.node.add_dependency(policy)
         if queue.encryption_master_key is not None:
-            _let_into_key(
+            let_service_in(
                 domain,
                 queue.encryption_master_key,
-                ("kms:GenerateDataKey", "kms:Decrypt"),
-                on_behalf,
-                "dead_letter_queue's key",
+                actions=SENDING,
+                conditions=on_behalf,
+                service=_SERVICE,
+                warning="cdk-gtm-connector:customerProfilesKeyPolicy",
+                name="dead_letter_queue's key",
             )
         elif queue.encryption_type == sqs.QueueEncryption.KMS_MANAGED:
             cdk.Annotations.of(domain).add_warning_v2(
@@ -433,31 +483,6 @@ class _Made:
         return made
 
 
-def _let_into_key(
-    domain: customer_profiles.CfnDomain,
-    key: kms.IKey,
-    actions: Sequence[str],
-    conditions: Mapping[str, object],
-    name: str,
-) -> None:
-    # Not grant(): for an imported key it says that it has granted, and writes nothing.
-    added = key.add_to_resource_policy(
-        iam.PolicyStatement(
-            principals=[iam.ServicePrincipal(_SERVICE)],
-            actions=list(actions),
-            resources=["*"],
-            conditions=conditions,
-        ),
-        True,  # noqa: FBT003 - jsii: allow_no_op is positional
-    )
-    if not added.statement_added:
-        cdk.Annotations.of(domain).add_warning_v2(
-            "cdk-gtm-connector:customerProfilesKeyPolicy",
-            f"{name} is imported, so its policy is not written here: it must allow "
-            f"{', '.join(actions)} to {_SERVICE}.",
-        )
-
-
 def _field(
     name: str, source: str, *, target: str | None = None, content_type: str = "STRING"
 ) -> customer_profiles.CfnObjectType.FieldMapProperty:
@@ -471,13 +496,7 @@ def _field(
 
 def _check_constructs(key: object, queue: object, trigger: object) -> None:
     if key is not None:
-        check_construct(
-            "encryption_key",
-            key,
-            "IKey",
-            ("key_arn", "add_to_resource_policy"),
-            'Key.from_key_arn(self, "Key", arn)',
-        )
+        check_key("encryption_key", key)
     if queue is not None:
         check_queue("dead_letter_queue", queue)
     if trigger is not None:

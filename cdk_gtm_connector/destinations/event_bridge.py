@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+import aws_cdk as cdk
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.places import check_named, in_another_account
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct, check_text
 
 if TYPE_CHECKING:
-    from aws_cdk import aws_events as events
     from aws_cdk import aws_lambda as lambda_
 
     from cdk_gtm_connector.delivery_options import DeliveryOptions
@@ -31,7 +33,10 @@ class EventBridgeDestination(Destination):
     """An EventBridge event bus, whose rules pass the events on.
 
     Args:
-        event_bus: Receives the events. Their ``detail-type`` is ``GTM Event``.
+        event_bus: Receives the events. Their ``detail-type`` is ``GTM Event``. It may be in another
+            account or Region. One of the same app has to have a name then, and its policy is
+            written; if one that is imported is of another account, a warning says what its policy
+            must allow, ``cdk-gtm-connector:eventBusPolicy``.
         source: ``source`` of the events, for rules to match: 1 to 256 characters that do not begin
             with ``aws.`` (EventBridge's limits), without white space around them. The function may
             put events of this source only. Default: ``cdk-gtm-connector``.
@@ -40,7 +45,9 @@ class EventBridgeDestination(Destination):
 
     Raises:
         PropError: ``source`` is one that EventBridge refuses, or ``event_bus`` is a name, an ARN, a
-            ``CfnEventBus``, or was imported by its ARN as if that were its name.
+            ``CfnEventBus``, or was imported by its ARN as if that were its name. Once it is a
+            connector's: ``event_bus`` is of another account or Region of the same app, and has no
+            name.
     """
 
     def __init__(
@@ -80,6 +87,8 @@ class EventBridgeDestination(Destination):
 
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
+        bus = self._event_bus
+        check_named("event_bus", "event_bus_name", bus, bus.event_bus_arn, function)
         function.add_environment("DESTINATION", "eventbridge")
         function.add_environment("EVENT_BUS_ARN", self._event_bus.event_bus_arn)
         function.add_environment("EVENT_SOURCE", self._source)
@@ -88,7 +97,37 @@ class EventBridgeDestination(Destination):
             grantee=function,
             actions=["events:PutEvents"],
             resource_arns=[self._event_bus.event_bus_arn],
-            conditions={
-                "StringEquals": {"events:source": self._source, "events:detail-type": DETAIL_TYPE}
-            },
+            conditions=self._conditions,
         )
+        if in_another_account(bus, function) and function.role is not None:
+            self._let_in(function, function.role)
+
+    def _let_in(self, function: lambda_.Function, role: iam.IRole) -> None:
+        """Let another account's ``role`` put events, by the bus's own policy."""
+        bus = self._event_bus
+        if isinstance(bus, events.EventBus):
+            bus.add_to_resource_policy(
+                iam.PolicyStatement(
+                    sid=cdk.Names.unique_resource_name(function, max_length=60),
+                    principals=[iam.ArnPrincipal(role.role_arn)],
+                    actions=["events:PutEvents"],
+                    resources=[bus.event_bus_arn],
+                    conditions=self._conditions,
+                )
+            )
+            return
+        cdk.Annotations.of(function).add_warning_v2(
+            "cdk-gtm-connector:eventBusPolicy",
+            "event_bus is imported and of another account, so its policy is not written here: it "
+            "must allow events:PutEvents to the function's role.",
+        )
+
+    @property
+    def _conditions(self) -> dict[str, dict[str, str]]:
+        return {
+            # A request holds several events: each source has to be this one. Of a request without
+            # any the operator would say yes, so there has to be one.
+            "ForAllValues:StringEquals": {"events:source": self._source},
+            "Null": {"events:source": "false"},
+            "StringEquals": {"events:detail-type": DETAIL_TYPE},
+        }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.places import check_named
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct
 
@@ -22,11 +23,15 @@ class KinesisDestination(Destination):
     Args:
         stream: Receives the events, one JSON object each. If it is encrypted with a customer's key
             and is imported, import it with its ``encryption_key``: the function needs the key too.
+            It may be in another account or Region. One of the same app has to have a name then,
+            and its policy is written; the policy of one that is imported has to let the function's
+            role in, if the account is another.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
     Raises:
-        PropError: ``stream`` is an ARN or a ``CfnStream``.
+        PropError: ``stream`` is an ARN or a ``CfnStream``. Once it is a connector's: ``stream`` is
+            of another account or Region of the same app, and has no name.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class KinesisDestination(Destination):
 
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
+        check_named("stream", "stream_name", self._stream, self._stream.stream_arn, function)
         function.add_environment("DESTINATION", "kinesis")
         function.add_environment("KINESIS_STREAM_ARN", self._stream.stream_arn)
         # Not grant_write(): it would also allow PutRecord and ListShards, and, of the key, Encrypt

@@ -130,6 +130,7 @@ class Endpoint:
         host: str,
         signing_name: str | None = None,
         arn: str = "",
+        region: str = "",
     ) -> Endpoint:
         """Return the endpoint of a service.
 
@@ -140,17 +141,20 @@ class Endpoint:
             host: First label of the host's name.
             signing_name: Default: ``host``.
             arn: Of a resource whose Region it is to be. Default: the function's Region.
+            region: The Region, where there is no such ARN.
 
         Raises:
             SettingsError: Neither ``AWS_REGION`` nor ``AWS_DEFAULT_REGION`` is set.
         """
         region = (
-            "".join(arn.split(":")[3:4])
+            region
+            or "".join(arn.split(":")[3:4])
             or environment.get("AWS_REGION")
             or environment.get("AWS_DEFAULT_REGION")
+            or ""
         )
         if not region:
-            raise SettingsError("AWS_REGION", "must be set", region)
+            raise SettingsError("AWS_REGION", "must be set", None)
         variable = f"AWS_ENDPOINT_URL_{service.upper().replace('-', '_')}"
         url = environment.get(variable) or environment.get("AWS_ENDPOINT_URL")
         if not url:

@@ -34,9 +34,10 @@ GUIDES = "\n".join(
     _CHECKOUT.joinpath(path).read_text(encoding="utf-8")
     for path in ("README.md", "docs/migrating-from-pinpoint.md")
 )
-EXAMPLES = re.findall(
-    r"^<!-- example\b.*?-->\n```python\n(.*?)^```$", GUIDES, re.DOTALL | re.MULTILINE
-)
+EXAMPLES = [
+    *re.findall(r"^<!-- example\b.*?-->\n```python\n(.*?)^```$", GUIDES, re.DOTALL | re.MULTILINE),
+    *(path.read_text("utf-8") for path in sorted(_CHECKOUT.glob("examples/*.py"))),
+]
 
 
 @dataclass(frozen=True)
@@ -118,6 +119,7 @@ def run_app() -> RunApp:
         prepared = cdk.App(outdir=str(outdir), context=context)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(cdk, "App", lambda: prepared)
+            patch.setenv("CDK_DEFAULT_REGION", "us-east-1")  # the command line says it
             try:
                 app.main()
             except RuntimeError as error:
@@ -165,7 +167,7 @@ def settings(run_app: RunApp, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 class RunExample(Protocol):
-    """Runs an app out of the guides, with cdk-nag added to it."""
+    """Runs an app out of the guides or of ``examples/``, with cdk-nag added to it."""
 
     def __call__(self, outdir: Path, code: str) -> Deployable:
         """Return what became of its stack ``Shop``, acknowledged as the deployable app is."""
@@ -174,7 +176,7 @@ class RunExample(Protocol):
 
 @pytest.fixture(scope="session")
 def run_example() -> RunExample:
-    """The guides' apps themselves."""
+    """The apps themselves."""
 
     def run(outdir: Path, code: str) -> Deployable:
         prepared = cdk.App(outdir=str(outdir))
@@ -210,7 +212,7 @@ def run_example() -> RunExample:
 
 @pytest.fixture(scope="session")
 def examples(run_example: RunExample, tmp_path_factory: pytest.TempPathFactory) -> list[Deployable]:
-    """Each of the guides' apps, in their order."""
+    """Each of ``EXAMPLES``."""
     return [run_example(tmp_path_factory.mktemp("example"), code) for code in EXAMPLES]
 
 

@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 DOMAIN_NAME = "events.shop.example"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
 USER_POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_abcdefghi"
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:theirs"
 
 ONE_ORIGIN = ["https://shop.example"]
@@ -67,9 +69,33 @@ def add_domain(stack: cdk.Stack, *, with_zone: bool = False) -> Domain:
     return Domain(name=DOMAIN_NAME, certificate=certificate, hosted_zone=zone)
 
 
-def add_signed_token(stack: cdk.Stack) -> SignedTokenAuthorizer:
+def add_signed_token(
+    stack: cdk.Stack, *, encryption_key: kms.IKey | None = None
+) -> SignedTokenAuthorizer:
     """Add signed tokens."""
-    return SignedTokenAuthorizer(stack, "Token", audience="shop")
+    return SignedTokenAuthorizer(stack, "Token", audience="shop", encryption_key=encryption_key)
+
+
+def add_key(stack: cdk.Stack) -> kms.Key:
+    """Add a key of the stack's own."""
+    return kms.Key(stack, "OwnKey", enable_key_rotation=True)
+
+
+def import_key(stack: cdk.Stack) -> kms.IKey:
+    """Return somebody's own key."""
+    return kms.Key.from_key_arn(stack, "OwnKey", KEY_ARN)
+
+
+def import_vpc(stack: cdk.Stack) -> ec2.IVpc:
+    """Return somebody's own VPC."""
+    return ec2.Vpc.from_vpc_attributes(
+        stack,
+        "Vpc",
+        vpc_id="vpc-0123abcd",
+        availability_zones=["us-east-1a", "us-east-1b"],
+        private_subnet_ids=["subnet-0123abcd", "subnet-4567abcd"],
+        private_subnet_route_table_ids=["rtb-0123abcd", "rtb-4567abcd"],
+    )
 
 
 def add_cognito(stack: cdk.Stack) -> CognitoAuthorizer:
@@ -117,8 +143,15 @@ def _add(
     authorizer: Callable[[cdk.Stack], Authorizer] | None = None,
     origins: Sequence[str] | None = None,
     with_zone: bool | None = None,
+    key: Callable[[cdk.Stack], kms.IKey] | None = None,
+    vpc: Callable[[cdk.Stack], ec2.IVpc] | None = None,
     **props: Any,
 ) -> GtmConnector:
+    if key is not None:
+        props["encryption_key"] = key(stack)
+        authorizer = partial(add_signed_token, encryption_key=props["encryption_key"])
+    if vpc is not None:
+        props["vpc"] = vpc(stack)
     if authorizer is not None:
         props["authorizer"] = authorizer(stack)
     if with_zone is not None:
@@ -142,6 +175,11 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     "NoUnsetValues": partial(_add, unset_values=[]),
     "Firewall": partial(_add, firewall=Firewall(rate_limit=1_000)),
     "Throttled": partial(_add, throttling_rate_limit=500, throttling_burst_limit=200),
+    "Untraced": partial(_add, tracing=False),
+    "Encrypted": partial(_add, key=add_key),
+    "EncryptedByAnImportedKey": partial(_add, key=import_key),
+    "InAVpc": partial(_add, vpc=import_vpc),
+    "InAVpcUntraced": partial(_add, vpc=import_vpc, tracing=False),
     "Domain": partial(_add, with_zone=False),
     "DomainWithZone": partial(_add, with_zone=True, disable_execute_api_endpoint=True),
     "Attributes": partial(
@@ -172,7 +210,6 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
 }
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
-KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
 DELIVERY_STREAM_ARN = "arn:aws:firehose:us-east-1:123456789012:deliverystream/events"
 BUS_ARN = "arn:aws:events:us-east-1:123456789012:event-bus/shop"
 
@@ -292,6 +329,10 @@ DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     "NewCustomerProfiles": lambda stack: _add_several(stack, add_new_profiles),
     "FanOut": lambda stack: _add_several(stack, *SEVERAL),
     "ReversedFanOut": lambda stack: _add_several(stack, *reversed(SEVERAL)),
+    "EncryptedFanOut": lambda stack: _add_several(stack, add_stream, add_bus, key=add_key),
+    "FanOutEncryptedByAnImportedKey": lambda stack: _add_several(
+        stack, add_stream, add_bus, key=import_key
+    ),
     "TwoOfAKind": lambda stack: _add_several(
         stack, add_pinpoint, add_stream, partial(add_stream, construct_id="Archive")
     ),
@@ -330,6 +371,12 @@ SETTINGS: dict[str, dict[str, str]] = {
         "customer_profiles_attributes": "plan,email=EmailAddress",
         "customer_profiles_trigger_event": "purchase",
     },
+    "customer_profiles_elsewhere": {
+        "destination": "customer-profiles",
+        "customer_profiles_domain": "shop",
+        "customer_profiles_region": "eu-west-2",
+        "customer_profiles_create_object_type": "false",
+    },
     "fan_out": {
         "destination": "pinpoint,kinesis,firehose,eventbridge,customer-profiles",
         "kinesis_stream_arn": STREAM_ARN,
@@ -346,6 +393,8 @@ SETTINGS: dict[str, dict[str, str]] = {
     "app_origin": {"allowed_origins": "https://shop.example,capacitor://localhost"},
     "unset_values": {"unset_values": "undefined,(not set)"},
     "no_unset_values": {"unset_values": ""},
+    "untraced": {"tracing": "false"},
+    "encryption_key": {"encryption_key_arn": KEY_ARN, "signed_token": "true"},
     "firewall": {"firewall_rate_limit": "1000"},
     "throttling": {"throttling_rate_limit": "500", "throttling_burst_limit": "200"},
     "domain": {

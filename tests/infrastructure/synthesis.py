@@ -326,6 +326,8 @@ class Template:
             **delivery_options(source, queue, function),
             "log_retention": log_retention,
             "cloud_watch_role": bool(self.all("AWS::ApiGateway::Account")),
+            "tracing": function.get("TracingConfig") == {"Mode": "Active"},
+            "encryption_key": queue.get("KmsMasterKeyId"),
         }
 
     @property
@@ -399,6 +401,8 @@ def _readable(value: Any) -> Any:
         case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:
             # Fn::Sub cannot write it; what it is made of still shows.
             readable = f"{_readable(text)}.split({separator!r})[{number}]"
+        case {"Fn::Select": [number, {"Fn::GetAZs": ""}]}:
+            readable = f"an availability zone [{number}]"
         case {"Fn::Join": [separator, parts]}:
             readable = separator.join(map(_readable, parts))
         case dict():

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from tests.infrastructure.options import DOMAIN_NAME
+
 if TYPE_CHECKING:
+    from tests.infrastructure.conftest import Deployable
     from tests.infrastructure.synthesis import Template
 
 
@@ -30,3 +33,13 @@ def test_each_output_says_what_it_is_for(template: Template) -> None:
 
 def test_it_is_the_construct_and_nothing_else(template: Template, imported: Template) -> None:
     assert sorted(r.type for r in template.resources) == sorted(r.type for r in imported.resources)
+
+
+def test_whoever_makes_the_dns_record_is_told_what_it_points_to(
+    settings: dict[str, Deployable],
+) -> None:
+    template = settings["domain"].template
+    (domain,) = template.all("AWS::ApiGateway::DomainName")
+    assert template.outputs["DomainTarget"] == domain.attribute("RegionalDomainName")
+    assert template.outputs["DomainTargetHostedZoneId"] == domain.attribute("RegionalHostedZoneId")
+    assert template.outputs["EndpointUrl"].startswith(f"https://{DOMAIN_NAME}/")

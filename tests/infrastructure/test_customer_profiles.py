@@ -34,6 +34,7 @@ ENUMERATIONS = {"Gender", "PartyType", "ProfileType"}
 
 ARN = "arn:${AWS::Partition}:profile:${AWS::Region}:${AWS::AccountId}:domains/shop"
 KEY_WARNING = "cdk-gtm-connector:customerProfilesKeyPolicy"
+REGION_WARNING = "cdk-gtm-connector:customerProfilesRegion"
 QUEUE_WARNING = "cdk-gtm-connector:customerProfilesQueuePolicy"
 QUEUE_ARN = "arn:aws:sqs:us-east-1:123456789012:errors"
 # Against the confused deputy: AWS's page of that name has both conditions for this service, with
@@ -117,7 +118,7 @@ class TestEncryption:
                     create_domain=True, encryption_key=key, dead_letter_queue=queue
                 ),
             )
-            assert warnings(stack) == {}
+            assert warnings(stack).keys() == {REGION_WARNING}
 
         template = synthesized(build)
         common = {
@@ -167,7 +168,7 @@ class TestEncryption:
         assert allowed == {"kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"}
 
     def test_whose_policies_are_somebody_elses_is_warned(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         queue = sqs.Queue.from_queue_attributes(
             stack, "Errors", queue_arn=QUEUE_ARN, key_arn=KEY_ARN
         )
@@ -188,13 +189,13 @@ class TestEncryption:
         assert "sqs:SendMessage to profile.amazonaws.com" in found[QUEUE_WARNING]
 
     def test_awss_own_key_for_queues_lets_no_service_in(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         queue = sqs.Queue(stack, "Errors", encryption=sqs.QueueEncryption.KMS_MANAGED)
         add_connector(stack, destination=profiles(create_domain=True, dead_letter_queue=queue))
         assert "alias/aws/sqs" in warnings(stack)[KEY_WARNING]
 
     def test_what_is_not_encrypted_so_gets_no_warning(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         queue = sqs.Queue(stack, "Errors")
         add_connector(stack, destination=profiles(create_domain=True, dead_letter_queue=queue))
         assert warnings(stack) == {}

@@ -35,7 +35,10 @@ if TYPE_CHECKING:
 
 HERE = "${AWS::Region}:${AWS::AccountId}"
 PROFILES = f"arn:${{AWS::Partition}}:profile:{HERE}:domains"
-FAN_OUTS = ("FanOut", "ReversedFanOut", "FanOutEverything", "TwoOfAKind")
+FAN_OUTS = (
+    *("FanOut", "ReversedFanOut", "FanOutEverything", "TwoOfAKind"),
+    *("EncryptedFanOut", "FanOutEncryptedByAnImportedKey"),
+)
 SINGLE = [name for name in DESTINATIONS if name not in FAN_OUTS]
 
 # What the function is told, besides what every function is.
@@ -100,7 +103,11 @@ MAY: dict[str, set[tuple[str, str]]] = {
         }.items()
     },
 }
-CONDITION = {"StringEquals": {"events:source": "shop.example", "events:detail-type": "GTM Event"}}
+CONDITION = {
+    "ForAllValues:StringEquals": {"events:source": "shop.example"},
+    "Null": {"events:source": "false"},
+    "StringEquals": {"events:detail-type": "GTM Event"},
+}
 
 
 class TestEach:
@@ -345,7 +352,7 @@ class TestUnsettable:
     def test_they_get_a_warning(
         self, props: dict[str, Any], *, authorized: bool, unsettable: str | None
     ) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         connector = add_connector(
             stack,
             destination=profiles(user_attributes={"plan": "Attributes.p", "email": "EmailAddress"}),
@@ -359,7 +366,7 @@ class TestUnsettable:
         assert warnings(stack) == {}
 
     def test_in_a_fan_out_there_is_one(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         given = [
             profiles(user_attributes=["plan", "city"]),
             PinpointDestination("a"),
@@ -369,7 +376,7 @@ class TestUnsettable:
         assert "attributes plan, city, zip, which" in warnings(stack)[WARNING]
 
     def test_who_may_be_known_only_at_deployment(self) -> None:
-        stack = cdk.Stack()
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
         name = cdk.CfnParameter(stack, "Name").value_as_string
         add_connector(
             stack,

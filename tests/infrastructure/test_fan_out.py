@@ -28,7 +28,9 @@ if TYPE_CHECKING:
     from tests.infrastructure.synthesis import Delivery, Template
 
 FAN_OUTS = ("FanOut", "ReversedFanOut", "FanOutEverything")
-ALONE = [name for name in DESTINATIONS if name not in {*FAN_OUTS, "TwoOfAKind"}]
+# See test_encryption.py for what a key of one's own changes.
+ENCRYPTED = ("EncryptedFanOut", "FanOutEncryptedByAnImportedKey")
+ALONE = [name for name in DESTINATIONS if name not in {*FAN_OUTS, *ENCRYPTED, "TwoOfAKind"}]
 
 
 @pytest.fixture(params=FAN_OUTS)

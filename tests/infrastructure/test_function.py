@@ -10,13 +10,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 from aws_cdk import aws_lambda as lambda_
 
-from cdk_gtm_connector import IamAuthorizer
+from cdk_gtm_connector import IamAuthorizer, PinpointDestination
 from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
+from tests.infrastructure.options import add_stream
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
 
 if TYPE_CHECKING:
+    import aws_cdk as cdk
+
     from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Template
 
@@ -154,3 +157,23 @@ class TestEventSource:
         assert template.event_source.properties["ScalingConfig"] == {"MaximumConcurrency": 2}
         # A reservation would throttle the event source and cost messages a receive each time.
         assert "ReservedConcurrentExecutions" not in template.function.properties
+
+
+class TestTracing:
+    """X-Ray, whose traces are a good part of a small bill."""
+
+    def test_it_can_be_switched_off(self, options: dict[str, Deployable]) -> None:
+        template = options["Untraced"].template
+        assert "TracingConfig" not in template.function.properties
+        grants = template.grants(template.role("lambda.amazonaws.com"))
+        assert not [grant for grant in grants if grant[0].startswith("xray:")]
+
+    def test_of_every_destination(self, synthesized: Synthesize) -> None:
+        def build(stack: cdk.Stack) -> None:
+            destinations = [PinpointDestination("a"), add_stream(stack)]
+            add_connector(stack, destination=None, destinations=destinations, tracing=False)
+
+        template = synthesized(build)
+        assert len(template.all("AWS::Lambda::Function")) == 2
+        assert "Tracing" not in json.dumps(template.document)
+        assert "xray:" not in json.dumps(template.document)

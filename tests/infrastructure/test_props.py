@@ -12,7 +12,7 @@ import pytest
 from aws_cdk import aws_logs as logs
 
 from cdk_gtm_connector import Firewall, GtmConnector, IamAuthorizer, PinpointDestination, PropError
-from tests.infrastructure.options import add_domain
+from tests.infrastructure.options import KEY_ARN, add_domain, import_key
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, synthesize
 
 if TYPE_CHECKING:
@@ -47,6 +47,8 @@ DEFAULTS: dict[str, object] = {
     "message_retention": 7 * DAY,
     "log_retention": 90,
     "cloud_watch_role": False,
+    "tracing": True,
+    "encryption_key": None,
 }
 
 # Prop, value (or what makes it in a stack), what it becomes. Where there is a range: both its ends.
@@ -96,6 +98,8 @@ CHOICES: list[tuple[str, Any, object]] = [
     ("message_retention", cdk.Duration.days(13), 13 * DAY),
     ("log_retention", logs.RetentionDays.ONE_WEEK, 7),
     ("cloud_watch_role", True, True),
+    ("tracing", False, False),
+    ("encryption_key", import_key, KEY_ARN),
 ]
 
 # What a prop does nothing without, and what that becomes.
@@ -269,6 +273,7 @@ class TestTables:
         props = set(inspect.signature(GtmConnector.__init__).parameters)
         props -= {"self", "scope", "construct_id"}
         props.remove("destinations")  # see test_fan_out.py
+        props -= {"vpc", "vpc_subnets", "security_groups"}  # see test_vpc.py
         assert props == DEFAULTS.keys()
         assert props == {prop for prop, _, _ in CHOICES}
 

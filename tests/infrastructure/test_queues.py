@@ -36,18 +36,38 @@ def test_they_refuse_what_comes_without_tls(template: Template, which: str) -> N
     ]
 
 
-def test_a_message_stays_hidden_for_6_timeouts_of_the_function(template: Template) -> None:
+def test_a_message_stays_hidden_while_its_batch_fills_and_for_6_timeouts(
+    template: Template,
+) -> None:
     timeout = template.function.properties["Timeout"]
-    assert template.queue.properties["VisibilityTimeout"] == 6 * timeout == 360
+    window = template.event_source.properties["MaximumBatchingWindowInSeconds"]
+    assert template.queue.properties["VisibilityTimeout"] == 6 * timeout + window == 365
 
 
-@pytest.mark.parametrize("seconds", [30, 61, 900])
-def test_also_when_the_timeout_is_another(synthesized: Synthesize, seconds: int) -> None:
+@pytest.mark.parametrize(("timeout", "window"), [(30, 1), (61, 300), (900, 60)])
+def test_also_when_these_are_others(synthesized: Synthesize, timeout: int, window: int) -> None:
     template = synthesized(
-        lambda stack: add_connector(stack, timeout=cdk.Duration.seconds(seconds))
+        lambda stack: add_connector(
+            stack,
+            timeout=cdk.Duration.seconds(timeout),
+            max_batching_window=cdk.Duration.seconds(window),
+        )
     )
-    assert template.function.properties["Timeout"] == seconds
-    assert template.queue.properties["VisibilityTimeout"] == 6 * seconds
+    assert template.function.properties["Timeout"] == timeout
+    assert template.event_source.properties["MaximumBatchingWindowInSeconds"] == window
+    assert template.queue.properties["VisibilityTimeout"] == 6 * timeout + window
+
+
+def test_a_window_that_is_known_at_deployment_is_taken_for_the_longest(
+    synthesized: Synthesize,
+) -> None:
+    def build(stack: cdk.Stack) -> None:
+        window = cdk.CfnParameter(stack, "Window", type="Number", default=60).value_as_number
+        add_connector(stack, max_batching_window=cdk.Duration.seconds(window))
+
+    template = synthesized(build)
+    assert template.event_source.properties["MaximumBatchingWindowInSeconds"] == "${Window}"
+    assert template.queue.properties["VisibilityTimeout"] == 6 * 60 + 300
 
 
 def test_what_is_never_delivered_goes_to_the_dead_letter_queue(template: Template) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -21,7 +22,7 @@ from stacks.errors import EXAMPLES, SettingError
 from stacks.settings import _OWN, _READ, Settings
 from stacks.spelling import refuse_misspelt
 from stacks.values import DESTINATIONS
-from tests.infrastructure.options import STREAM_ARN
+from tests.infrastructure.options import KEY_ARN, STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
 from tests.patience import HANG_SECONDS
 
@@ -61,6 +62,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("event_bus_name", "shop", "shop", None),
     ("event_source", "shop.example", "shop.example", None),
     ("customer_profiles_domain", "shop", "shop", None),
+    ("customer_profiles_region", "eu-west-2", "eu-west-2", None),
     ("customer_profiles_create_domain", "true", True, None),
     ("customer_profiles_object_type", "ShopEvent", "ShopEvent", None),
     ("customer_profiles_create_object_type", "true", True, None),
@@ -102,6 +104,8 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("message_retention", "2", 2, 2 * 24 * 60 * 60),
     ("log_retention", "365", 365, 365),
     ("cloud_watch_role", "true", True, True),
+    ("tracing", "false", False, False),
+    ("encryption_key_arn", KEY_ARN, KEY_ARN, KEY_ARN),
     ("cdk_nag", "true", True, True),
 ]
 
@@ -140,6 +144,8 @@ MALFORMED: list[tuple[str, Any]] = [
     ("event_source", "x" * 257),
     ("customer_profiles_domain", None),
     ("customer_profiles_domain", "the shop"),
+    ("customer_profiles_region", "London"),
+    ("customer_profiles_region", ""),
     ("customer_profiles_create_domain", "yes"),
     ("customer_profiles_object_type", "1st"),
     ("customer_profiles_create_object_type", "no"),
@@ -222,6 +228,9 @@ MALFORMED: list[tuple[str, Any]] = [
     ("log_retention", "one week"),
     ("log_retention", 8),
     ("cloud_watch_role", "maybe"),
+    ("tracing", "off"),
+    ("encryption_key_arn", "alias/shop"),
+    ("encryption_key_arn", "arn:aws:kms:us-east-1:123456789012:alias/shop"),
     ("cdk_nag", "maybe"),
 ]
 
@@ -278,6 +287,7 @@ class TestTaken:
         props -= {"self", "scope", "construct_id"}
         settings = {field.name for field in fields(Settings)}
         made = {"destination", "destinations", "authorizer", "firewall", "domain"}
+        made |= {"encryption_key", "vpc", "vpc_subnets", "security_groups"}
         assert props - made == settings - _OWN
         assert made <= props
 
@@ -301,6 +311,7 @@ class TestTaken:
             "signed_token": "authorizer",
             "firewall_rate_limit": "firewall",
             "domain_name": "domain",
+            "encryption_key_arn": "encryption_key",
         }.items():
             expected[prop] = expected.pop(setting)
         template = deploy(tmp_path, **context)
@@ -329,6 +340,7 @@ class TestTaken:
             "kinesis_stream_arn": "required with `kinesis`",
             "firehose_delivery_stream_name": "required with `firehose`",
             "customer_profiles_domain": "required with `customer-profiles`",
+            "customer_profiles_region": "the stack's",
             "customer_profiles_attributes": "none",
             "customer_profiles_trigger_event": "none",
             "anonymous_user_attributes": "none",
@@ -339,6 +351,7 @@ class TestTaken:
             "throttling_burst_limit": "the account's",
             "domain_name": "API Gateway's",
             "certificate_arn": "API Gateway's",
+            "encryption_key_arn": "keys of AWS's",
         }.items():
             assert told.pop(name) == words
         assert all(re.fullmatch(r"`.+`", default) for default in told.values()), told
@@ -535,6 +548,14 @@ class TestCommands:
             app = cdk.App(context=dict(word.split("=", 1) for word in words))
             assert Settings.from_context(app.node).ignored() == {}, command
 
+    def test_so_is_the_context_that_readme_writes_into_cdk_json(self) -> None:
+        readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
+        (block,) = re.findall(
+            r'^```json\n(  "context": .*?)^```$', readme, re.DOTALL | re.MULTILINE
+        )
+        app = cdk.App(context=json.loads(f"{{{block}}}")["context"])
+        assert Settings.from_context(app.node).ignored() == {}
+
     def test_none_in_the_help_begins_with_pinpoint(self) -> None:
         makefile = (CHECKOUT / "Makefile").read_text(encoding="utf-8")
         helped = "\n".join(re.findall(r"^[a-z-]+:.*## (.*)", makefile, re.MULTILINE))
@@ -698,6 +719,8 @@ class TestEveryValue:
             context |= {name: EXAMPLES[name] for names in NEEDED.values() for name in names}
         if setting == "customer_profiles_create_object_type":
             context["customer_profiles_create_domain"] = "true"
+        if setting == "customer_profiles_region":
+            context["customer_profiles_create_object_type"] = "false"
         app = cdk.App(context=context)
         ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
 

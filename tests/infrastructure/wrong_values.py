@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
@@ -40,6 +41,7 @@ from tests.infrastructure.options import (
     KEY_ARN,
     STREAM_ARN,
     USER_POOL_ARN,
+    import_vpc,
 )
 
 if TYPE_CHECKING:
@@ -115,6 +117,7 @@ _VALUES: Final[dict[str, Any]] = {
     "Firewall": Firewall(),
     "IamAuthorizer": IamAuthorizer(),
     "ProfileEventTrigger": ProfileEventTrigger(event_type="buy"),
+    "subnets": ec2.SubnetSelection(one_per_az=True),
 }
 
 # What a construct, or a value of this run only, is made by.
@@ -134,6 +137,9 @@ _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
     "CfnQueue": lambda stack: sqs.CfnQueue(stack, "CfnQueue"),
     "topic": lambda stack: sns.Topic.from_topic_arn(stack, "Topic", TOPIC_ARN),
     "topic, FIFO": lambda stack: sns.Topic.from_topic_arn(stack, "FifoT", f"{TOPIC_ARN}.fifo"),
+    "VPC": import_vpc,
+    "security group": lambda stack: _security_group(stack, "SecurityGroup"),
+    "list of security groups": lambda stack: [_security_group(stack, "InAList")],
     "key": lambda stack: kms.Key.from_key_arn(stack, "Key", KEY_ARN),
     "lambda function": lambda stack: lambda_.Function.from_function_attributes(
         stack, "Function", function_arn=FUNCTION_ARN, same_environment=True
@@ -221,6 +227,9 @@ _TAKEN: Final = {
     "kinesis.IStream": "stream",
     "firehose.IDeliveryStream": "delivery stream",
     "events.IEventBus": "bus",
+    "ec2.IVpc": "VPC",
+    "ec2.SubnetSelection": "subnets",
+    "Sequence[ec2.ISecurityGroup]": "list, empty|list of security groups",
     "acm.ICertificate": "certificate",
     "route53.IHostedZone": "zone",
     "Sequence[cognito.IUserPool]": "list of user pools",
@@ -233,6 +242,10 @@ _TAKEN: Final = {
     "Firewall": "Firewall",
     "ProfileEventTrigger": "ProfileEventTrigger",
 }
+
+
+def _security_group(stack: cdk.Stack, construct_id: str) -> ec2.ISecurityGroup:
+    return ec2.SecurityGroup.from_security_group_id(stack, construct_id, "sg-0123abcd")
 
 
 class Values:

@@ -110,6 +110,7 @@ class TestSourceDistribution:
         functions = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
         documents = {"README.md", "CHANGELOG.md", "LICENSE", "benchmarks/RESULTS.md"}
         documents |= {f"docs/{name}" for name in sources(checkout / "docs")}
+        documents |= {f"examples/{name}" for name in sources(checkout / "examples")}
         build = {"pyproject.toml", "PKG-INFO", ".gitignore"}
         assert carried == library | functions | documents | build
 

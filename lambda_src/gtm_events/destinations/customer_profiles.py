@@ -51,7 +51,8 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
     """Return the destination that ``environment`` describes.
 
     ``CUSTOMER_PROFILES_DOMAIN_NAME`` and ``CUSTOMER_PROFILES_OBJECT_TYPE_NAME`` are required.
-    ``CUSTOMER_PROFILES_REQUESTS_PER_SECOND`` is the account's quota (default: 100).
+    ``CUSTOMER_PROFILES_REGION`` is the domain's Region (default: the function's), and
+    ``CUSTOMER_PROFILES_REQUESTS_PER_SECOND`` the account's quota there (default: 100).
 
     Raises:
         SettingsError: A variable is missing or malformed.
@@ -61,7 +62,12 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
             required(environment, "CUSTOMER_PROFILES_DOMAIN_NAME"),
             required(environment, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME"),
         ),
-        Endpoint.of("customer-profiles", environment, host="profile"),
+        Endpoint.of(
+            "customer-profiles",
+            environment,
+            host="profile",
+            region=environment.get("CUSTOMER_PROFILES_REGION", ""),
+        ),
         requests_per_second=requests_per_second(
             environment, "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", _REQUESTS_PER_SECOND
         ),

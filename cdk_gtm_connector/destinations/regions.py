@@ -1,0 +1,65 @@
+"""The Regions that have Customer Profiles."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.validation import check_text
+
+if TYPE_CHECKING:
+    from constructs import IConstruct
+
+CUSTOMER_PROFILES_REGIONS: Final = (
+    *("us-east-1", "us-west-2", "ca-central-1"),
+    *("eu-central-1", "eu-west-2", "af-south-1"),
+    *("ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2"),
+)
+"""Those of botocore's endpoint data, November 2026. AWS adds to them."""
+
+_WARNING: Final = "cdk-gtm-connector:customerProfilesRegion"
+_REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[1-9][0-9]?", re.ASCII)
+
+
+def check_region(region: object) -> None:
+    """Refuse what is neither the name of a Region nor ``None``."""
+    if region is not None:
+        check_text("region", region, _REGION, "must be a Region, such as eu-west-2", known=True)
+
+
+def check_place(scope: IConstruct, region: str | None) -> None:
+    """Refuse a stack's Region that is known to lack Customer Profiles; warn of one that may.
+
+    Args:
+        scope: Where the warning goes. Its stack's Region is the domain's, unless ``region`` is.
+        region: The Region that the app's author named.
+
+    Raises:
+        PropError: The Region lacks it, and nobody has named it: the list ages.
+    """
+    there = ", ".join(CUSTOMER_PROFILES_REGIONS)
+    if region is not None:
+        if region not in CUSTOMER_PROFILES_REGIONS:
+            cdk.Annotations.of(scope).add_warning_v2(
+                _WARNING,
+                f"Customer Profiles was not in {region} when this version was made, but in "
+                f"{there}: see that it is there now.",
+            )
+        return
+    home = cdk.Stack.of(scope).region
+    if cdk.Token.is_unresolved(home):
+        cdk.Annotations.of(scope).add_warning_v2(
+            _WARNING,
+            "The stack's Region is not known, and not every Region has Customer Profiles: give the "
+            f"stack an env with one of {there}, or name the domain's Region with region=.",
+        )
+    elif home not in CUSTOMER_PROFILES_REGIONS:
+        raise PropError(
+            "region",
+            f"must be given for a stack in {home}, for Customer Profiles is in {there} only",
+            None,
+            f"name {home} itself if AWS has added it",
+        )

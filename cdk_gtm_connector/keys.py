@@ -1,0 +1,131 @@
+"""Grants of customer managed keys: to roles, and to the services that use a key by themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+
+from cdk_gtm_connector.validation import check_construct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_kms as kms
+    from constructs import IConstruct
+
+SENDING: Final = ("kms:GenerateDataKey", "kms:Decrypt")
+"""What an encrypted queue's sender, or an encrypted topic's publisher, needs of the key."""
+
+_WARNING: Final = "cdk-gtm-connector:encryptionKeyPolicy"
+
+# Of the CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs".
+_LOGGING: Final = (
+    *("kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*"),
+    *("kms:GenerateDataKey*", "kms:Describe*"),
+)
+
+
+def check_key(prop: str, key: object) -> None:
+    """Refuse what is no key.
+
+    Args:
+        prop: The prop as the caller wrote it.
+        key: What the caller gave.
+    """
+    check_construct(
+        prop,
+        key,
+        "IKey",
+        ("key_arn", "add_to_resource_policy"),
+        'Key.from_key_arn(self, "Key", arn)',
+    )
+
+
+def let_senders_in(key: kms.IKey | None, sender: iam.IGrantable) -> None:
+    """Let ``sender`` use the key of the queue or topic that it sends to, if there is one."""
+    if key is not None:
+        key.grant(sender, *SENDING)
+
+
+def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
+    """Let CloudWatch Logs use ``key`` for the log groups of the account and Region of ``scope``."""
+    if key is None:
+        return
+    stack = cdk.Stack.of(scope)
+    # Of all log groups: the ARN of the one would have to be known before the key that it needs.
+    groups = stack.format_arn(
+        service="logs",
+        resource="log-group",
+        resource_name="*",
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+    let_service_in(
+        stack,
+        key,
+        service=f"logs.{stack.region}.{stack.url_suffix}",
+        actions=_LOGGING,
+        conditions={"ArnLike": {"kms:EncryptionContext:aws:logs:arn": groups}},
+        warning=_WARNING,
+        name="encryption_key",
+    )
+
+
+def let_sns_in(scope: IConstruct, key: kms.IKey | None) -> None:
+    """Let the topics of the account and Region of ``scope`` send to queues that have ``key``."""
+    if key is None:
+        return
+    stack = cdk.Stack.of(scope)
+    # Of all topics: the topic itself is encrypted with the key, and so comes after its policy.
+    topics = stack.format_arn(service="sns", resource="*")
+    let_service_in(
+        stack,
+        key,
+        service="sns.amazonaws.com",
+        actions=SENDING,
+        conditions={"ArnLike": {"aws:SourceArn": topics}},
+        warning=_WARNING,
+        name="encryption_key",
+    )
+
+
+def let_service_in(
+    scope: IConstruct,
+    key: kms.IKey,
+    *,
+    service: str,
+    actions: Sequence[str],
+    conditions: Mapping[str, object],
+    warning: str,
+    name: str,
+) -> None:
+    """Let a service use ``key``, by the key's own policy.
+
+    The policy of a key that is imported is not written here: a warning says what it must allow.
+
+    Args:
+        scope: Where the warning goes.
+        key: The key.
+        service: The service's principal.
+        actions: What it may do.
+        conditions: When.
+        warning: What acknowledges the warning.
+        name: The key, as the caller knows it.
+    """
+    # Not grant(): for an imported key it says that it has granted, and writes nothing.
+    added = key.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal(service)],
+            actions=list(actions),
+            resources=["*"],
+            conditions=conditions,
+        ),
+        True,  # noqa: FBT003 - jsii: allow_no_op is positional
+    )
+    if not added.statement_added:
+        cdk.Annotations.of(scope).add_warning_v2(
+            warning,
+            f"{name} is imported, so its policy is not written here: it must allow "
+            f"{', '.join(actions)} to {service}.",
+        )

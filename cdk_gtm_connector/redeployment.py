@@ -1,0 +1,61 @@
+"""A new deployment of an API for whatever changes in it.
+
+API Gateway's stage serves a snapshot, the deployment. CloudFormation takes a new snapshot only if
+the deployment's logical id changes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+_SERVED = (
+    apigateway.CfnAuthorizer,
+    apigateway.CfnGatewayResponse,
+    apigateway.CfnMethod,
+    apigateway.CfnModel,
+    apigateway.CfnRequestValidator,
+    apigateway.CfnResource,
+    apigateway.CfnRestApi,
+)
+
+
+def redeploy_on_change(api: apigateway.RestApi, *elsewhere: object) -> None:
+    """Let the id of ``api``'s deployment depend on all that its stage serves.
+
+    aws-cdk-lib leaves out an authorizer's function, cache time, identity sources and user pools
+    unless the app sets a feature flag, and whatever an Aspect changes.
+
+    Args:
+        api: The API.
+        elsewhere: Authorizers, which are not below ``api`` in the tree. What is no construct is
+            left out: an imported authorizer is another stack's to change.
+    """
+    deployment = api.latest_deployment
+    if deployment is not None:  # it is there, with a stage of its own
+        scopes = [api, *(scope for scope in elsewhere if isinstance(scope, Construct))]
+        deployment.add_to_logical_id(cdk.Lazy.any(_Served(scopes)))
+
+
+@jsii.implements(cdk.IStableAnyProducer)
+class _Served:
+    """The properties of what a stage serves, as they are when the template is written."""
+
+    def __init__(self, scopes: Sequence[Construct]) -> None:
+        self._scopes = scopes
+
+    def produce(self) -> list[Mapping[str, Any]]:
+        """Return them, each with the logical id."""
+        return [
+            {"LogicalId": part.logical_id, **part._cfn_properties}  # noqa: SLF001 - protected, not private
+            for scope in self._scopes
+            for part in scope.node.find_all()
+            if isinstance(part, _SERVED)
+        ]
