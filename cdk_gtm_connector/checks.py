@@ -209,5 +209,52 @@ def check_endpoint(*, authorizer: object, log_retention: object, **props: object
     check_log_retention(log_retention)
 
 
+def check_authenticated_max_events(value: object, authorizer: object) -> None:
+    """Refuse a limit for the authenticated route where there is none."""
+    if value is not None and authorizer is None:
+        raise PropError(
+            "authenticated_max_events_per_request",
+            "must not be given without {authorizer}, for then nobody is authenticated",
+            value,
+            others={"authorizer": None},
+        )
+
+
+def check_invalid_message_queue(
+    queue: sqs.IQueue,
+    dead_letter_queue: sqs.IQueue,
+    invalid_message_queue: object,
+    keep_invalid_messages: object,
+) -> None:
+    """Refuse an invalid-message queue that is none, or is one of the others.
+
+    Args:
+        queue: Where the events wait.
+        dead_letter_queue: Where those go that the owner can mend.
+        invalid_message_queue: What the caller gave, ``None`` for none.
+        keep_invalid_messages: What the caller gave.
+    """
+    check_boolean("keep_invalid_messages", keep_invalid_messages)
+    if invalid_message_queue is None:
+        if not keep_invalid_messages:
+            raise PropError(
+                "keep_invalid_messages",
+                "must be True without {invalid_message_queue}, for nobody else would keep them",
+                got=False,
+                others={"invalid_message_queue": None},
+            )
+        return
+    check_queue("invalid_message_queue", invalid_message_queue)
+    arn = getattr(invalid_message_queue, "queue_arn", None)
+    for name, other in (("queue", queue), ("dead_letter_queue", dead_letter_queue)):
+        if other.queue_arn == arn:
+            raise PropError(
+                "invalid_message_queue",
+                f"must be another queue than {{{name}}}, for it keeps apart what callers do wrong",
+                invalid_message_queue,
+                others={name: other},
+            )
+
+
 def _write(value: str) -> str:
     return f'write "{value}"' if value else ""

@@ -13,9 +13,15 @@ from constructs import Construct
 
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.access import TOKEN_PARAMETER, Cors
-from cdk_gtm_connector.checks import check_endpoint, check_queue, check_topic
+from cdk_gtm_connector.checks import (
+    check_authenticated_max_events,
+    check_endpoint,
+    check_queue,
+    check_topic,
+)
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.keys import check_key, let_logs_in
+from cdk_gtm_connector.max_events import MaxEvents, checked_max_events
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
 from cdk_gtm_connector.redeployment import redeploy_on_change
@@ -48,9 +54,6 @@ MAX_BODY_CHARACTERS: Final = 300_000
 
 So does an SNS topic with a ``MaximumMessageSize`` of as much.
 """
-
-MAX_EVENTS: Final = 100
-"""Events that one JSON body may hold."""
 
 # SVG, not GIF: text needs no binaryMediaTypes, with which the MOCK integration behind a CORS
 # preflight answers 500. Browsers fire onload for it and allow it through their opaque-response
@@ -131,6 +134,8 @@ class CollectionApi(Construct):
         authorizer: Who may use ``/events/authenticated``, which exists only if this is given.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
+        max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
+        authenticated_max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
         throttling_rate_limit: Requests a second, all callers together. Default: the account's.
         throttling_burst_limit: Requests at once. Default: the account's.
         disable_execute_api_endpoint: Whether the API answers under its own domain only. Default:
@@ -159,6 +164,8 @@ class CollectionApi(Construct):
         authorizer: Authorizer | None = None,
         honor_privacy_signals: bool = False,
         unset_values: Sequence[str] | None = None,
+        max_events_per_request: int | None = None,
+        authenticated_max_events_per_request: int | None = None,
         throttling_rate_limit: int | None = None,
         throttling_burst_limit: int | None = None,
         disable_execute_api_endpoint: bool = False,
@@ -181,7 +188,14 @@ class CollectionApi(Construct):
         if encryption_key is not None:
             check_key("encryption_key", encryption_key)
         receiver = _receiver(queue, topic)
-        own_rules = rules(unset_values, honor_privacy_signals=honor_privacy_signals)
+        check_authenticated_max_events(authenticated_max_events_per_request, authorizer)
+        own_rules = rules(
+            unset_values,
+            honor_privacy_signals=honor_privacy_signals,
+            max_events=checked_max_events(
+                max_events_per_request, authenticated_max_events_per_request
+            ),
+        )
         super().__init__(scope, construct_id)
         self._receiver = receiver
         self._cors = cors or Cors(None)
@@ -359,10 +373,18 @@ class CollectionApi(Construct):
                 f"Not queued: a body may have at most {MAX_BODY_CHARACTERS:,} characters."
             )
         )
+        max_events = self._rules.max_events
+        most = max_events.anonymous if authorizer is None else max_events.authenticated
         failed = mapping.refusal(
             call=receiver.call,
             rules=self._rules,
             too_large=too_large,
+            # Only JSON can hold several.
+            too_many=(
+                _message(f"Not queued: a request may have at most {most} event{'s' * (most > 1)}.")
+                if "json" in contents.values()
+                else None
+            ),
             failed=_message("The event could not be queued. Send it again."),
         )
         answers = [
@@ -458,13 +480,17 @@ class CollectionApi(Construct):
 
 
 def rules(
-    unset_values: Sequence[str] | None = None, *, honor_privacy_signals: bool = False
+    unset_values: Sequence[str] | None = None,
+    *,
+    honor_privacy_signals: bool = False,
+    max_events: MaxEvents | None = None,
 ) -> mapping.Rules:
     """Return the rules by which a :class:`CollectionApi` queues requests.
 
     Args:
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
+        max_events: Events that a request may have. Default: 20, or 100 if it is authenticated.
     """
     return mapping.Rules(
         required=REQUIRED_PARAMETERS,
@@ -472,6 +498,7 @@ def rules(
         token_parameter=TOKEN_PARAMETER,
         honor_privacy_signals=honor_privacy_signals,
         max_body_characters=MAX_BODY_CHARACTERS,
+        max_events=max_events or MaxEvents(),
     )
 
 
@@ -494,7 +521,8 @@ def _message(text: str) -> str:
 def _json_body_schema() -> apigateway.JsonSchema:
     """Return what a JSON body must be: one event, a list of them, or empty.
 
-    Of an empty one API Gateway may make ``{}``; the template then looks at the query.
+    Of an empty one API Gateway may make ``{}``; the template then looks at the query. How many
+    events there are is the template's to check, which refuses with a sentence.
     """
     event = apigateway.JsonSchema(
         type=apigateway.JsonSchemaType.OBJECT,
@@ -510,9 +538,7 @@ def _json_body_schema() -> apigateway.JsonSchema:
         },
         required=list(REQUIRED_PARAMETERS),
     )
-    events = apigateway.JsonSchema(
-        type=apigateway.JsonSchemaType.ARRAY, min_items=1, max_items=MAX_EVENTS, items=event
-    )
+    events = apigateway.JsonSchema(type=apigateway.JsonSchemaType.ARRAY, min_items=1, items=event)
     return apigateway.JsonSchema(
         schema=apigateway.JsonSchemaVersion.DRAFT4,
         type=apigateway.JsonSchemaType.OBJECT,

@@ -10,15 +10,26 @@ from aws_cdk import aws_logs as logs
 from constructs import Construct
 
 from cdk_gtm_connector.access import Cors
-from cdk_gtm_connector.checks import check_endpoint, check_network, check_user_attributes
+from cdk_gtm_connector.checks import (
+    check_authenticated_max_events,
+    check_endpoint,
+    check_network,
+    check_user_attributes,
+)
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
 from cdk_gtm_connector.delivery import EventDelivery
 from cdk_gtm_connector.delivery_options import Delivering, DeliveryOptions, check_delivery
 from cdk_gtm_connector.destinations.given import checked_destinations
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.keys import check_key, let_sns_in
+from cdk_gtm_connector.max_events import checked_max_events
 from cdk_gtm_connector.named_props import named_props
-from cdk_gtm_connector.queues import add_queues, add_topic, subscribe
+from cdk_gtm_connector.queues import (
+    add_invalid_message_queue,
+    add_queues,
+    add_topic,
+    subscribe,
+)
 from cdk_gtm_connector.unset_values import checked_unset_values
 from cdk_gtm_connector.validation import (
     check_boolean,
@@ -115,6 +126,12 @@ class GtmConnector(Construct):
             as the whole value of any other parameter it is ignored and counted. Default:
             ``undefined``, ``null``, ``NaN`` and ``[object Object]``, JavaScript's own; ``[]`` for
             none. White space alone is never an ``event`` or ``endpoint_id``.
+        max_events_per_request: Events that one request may have, 1 to 100, for a list in JSON is one
+            request: more get 400, and nothing of the list is queued. 1 switches lists off. Rate
+            limits count requests, so times this is what they let in. Default: 20 on ``/events``,
+            100 on ``/events/authenticated``.
+        authenticated_max_events_per_request: The same for ``/events/authenticated`` alone, so it
+            needs an ``authorizer``. Default: ``max_events_per_request`` if that is given, else 100.
         throttling_rate_limit: Requests a second that the endpoint takes, all callers together; more
             get 429. Default: the account's limit (10,000 in most Regions).
         throttling_burst_limit: Requests at once. Default: the account's limit (5,000).
@@ -182,6 +199,8 @@ class GtmConnector(Construct):
         allow_http_origins: bool = False,
         honor_privacy_signals: bool = False,
         unset_values: Sequence[str] | None = None,
+        max_events_per_request: int | None = None,
+        authenticated_max_events_per_request: int | None = None,
         throttling_rate_limit: int | None = None,
         throttling_burst_limit: int | None = None,
         firewall: Firewall | None = None,
@@ -224,6 +243,8 @@ class GtmConnector(Construct):
             log_retention=log_retention,
             cloud_watch_role=cloud_watch_role,
         )
+        checked_max_events(max_events_per_request, authenticated_max_events_per_request)
+        check_authenticated_max_events(authenticated_max_events_per_request, authorizer)
         check_boolean("accept_client_timestamp", accept_client_timestamp)
         _check_before_the_endpoint(firewall, domain)
         if disable_execute_api_endpoint and domain is None:
@@ -277,6 +298,8 @@ class GtmConnector(Construct):
             for scope, options in zip(scopes, delivering, strict=True)
         ]
         self._queue, self._dead_letter_queue = queues[0]
+        # One for all: what callers do wrong is kept once, however many destinations there are.
+        self._invalid_message_queue = add_invalid_message_queue(self, encryption_key)
         self._topic = None if len(destinations) == 1 else add_topic(self, encryption_key)
         self._collection = CollectionApi(
             self,
@@ -287,6 +310,8 @@ class GtmConnector(Construct):
             authorizer=authorizer,
             honor_privacy_signals=honor_privacy_signals,
             unset_values=unset_values,
+            max_events_per_request=max_events_per_request,
+            authenticated_max_events_per_request=authenticated_max_events_per_request,
             throttling_rate_limit=throttling_rate_limit,
             throttling_burst_limit=throttling_burst_limit,
             disable_execute_api_endpoint=disable_execute_api_endpoint,
@@ -319,12 +344,16 @@ class GtmConnector(Construct):
                 "Delivery",
                 queue=queue,
                 dead_letter_queue=dead_letter_queue,
+                invalid_message_queue=self._invalid_message_queue,
+                keep_invalid_messages=number == 0,
                 destination=each,
                 anonymous_user_attributes=anonymous_user_attributes,
                 authenticated_user_attributes=authenticated_user_attributes,
                 allowed_origins=cors.origins,
                 accept_client_timestamp=accept_client_timestamp,
                 unset_values=unset_values,
+                max_events_per_request=max_events_per_request,
+                authenticated_max_events_per_request=authenticated_max_events_per_request,
                 batch_size=options.batch_size,
                 max_batching_window=options.max_batching_window,
                 max_concurrency=options.max_concurrency,
@@ -337,10 +366,13 @@ class GtmConnector(Construct):
                 vpc_subnets=vpc_subnets,
                 security_groups=security_groups,
             )
-            for scope, each, (queue, dead_letter_queue), options in zip(
-                scopes, destinations, queues, delivering, strict=True
+            for number, (scope, each, (queue, dead_letter_queue), options) in enumerate(
+                zip(scopes, destinations, queues, delivering, strict=True)
             )
         ]
+        for other in self._deliveries[1:]:
+            # It leaves to the first one's function what that has to know how to keep.
+            other.function.node.add_dependency(self.function)
         # The function that is still the old destination's would take what is meant for the new one,
         # and a queue that nobody reads only fills.
         self._collection.deploy_after(*self._deliveries)
@@ -426,6 +458,15 @@ class GtmConnector(Construct):
         Those that were rejected say why.
         """
         return self._dead_letter_queue
+
+    @property
+    def invalid_message_queue(self) -> sqs.Queue:
+        """Where messages end that callers got wrong, whatever the destination, with the reason.
+
+        Nothing that its owner mends would make them right, so nobody need be woken for them. With
+        several destinations a message is in it once.
+        """
+        return self._invalid_message_queue
 
     @property
     def function(self) -> lambda_.Function:

@@ -15,6 +15,7 @@ from constructs import Construct
 from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.checks import (
     check_dead_letter_queue,
+    check_invalid_message_queue,
     check_network,
     check_user_attributes,
     check_visibility,
@@ -23,6 +24,7 @@ from cdk_gtm_connector.delivery_options import check_delivery
 from cdk_gtm_connector.destinations.base import Destination
 from cdk_gtm_connector.keys import check_key, let_logs_in, let_senders_in
 from cdk_gtm_connector.lambda_asset import function_code
+from cdk_gtm_connector.max_events import checked_max_events
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.unset_values import checked_unset_values
 from cdk_gtm_connector.validation import (
@@ -59,6 +61,10 @@ class EventDelivery(Construct):
             times ``timeout`` plus ``max_batching_window`` (AWS's recommendation for SQS event
             sources).
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
+        invalid_message_queue: Receives those that the caller is to blame for instead: a standard
+            queue. Default: none, they go to ``dead_letter_queue``.
+        keep_invalid_messages: Whether this function keeps there what every destination's function
+            rejects. If several get the same messages, one should. Default: yes.
         destination: Where the events go. What it brings along is already there, see
             :meth:`cdk_gtm_connector.Destination.add_resources`; its ``delivery`` is not looked at,
             what it amounts to is given here.
@@ -67,6 +73,8 @@ class EventDelivery(Construct):
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
         accept_client_timestamp: See :class:`cdk_gtm_connector.GtmConnector`.
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
+        max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
+        authenticated_max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
         batch_size: Messages an invocation takes at most.
         max_batching_window: How long the event source waits to fill a batch.
         max_concurrency: Invocations at once.
@@ -75,8 +83,8 @@ class EventDelivery(Construct):
         log_retention: How long the function's log is kept.
         tracing: Whether X-Ray traces its invocations. Default: yes.
         encryption_key: Encrypts the function's log: a symmetric key of the stack's Region. The key
-            of an encrypted ``queue`` or ``dead_letter_queue`` is that one's own; one that is
-            imported has to be imported with it. Default: a key of AWS's.
+            of an encrypted ``queue``, ``dead_letter_queue`` or ``invalid_message_queue`` is that
+            one's own; one that is imported has to be imported with it. Default: a key of AWS's.
         vpc: See :class:`cdk_gtm_connector.GtmConnector`.
         vpc_subnets: See :class:`cdk_gtm_connector.GtmConnector`.
         security_groups: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -93,12 +101,16 @@ class EventDelivery(Construct):
         *,
         queue: sqs.IQueue,
         dead_letter_queue: sqs.IQueue,
+        invalid_message_queue: sqs.IQueue | None = None,
+        keep_invalid_messages: bool = True,
         destination: Destination,
         anonymous_user_attributes: Sequence[str] | Literal["*"],
         authenticated_user_attributes: Sequence[str] | Literal["*"],
         allowed_origins: Sequence[str] | None,
         accept_client_timestamp: bool,
         unset_values: Sequence[str] | None = None,
+        max_events_per_request: int | None = None,
+        authenticated_max_events_per_request: int | None = None,
         batch_size: int,
         max_batching_window: cdk.Duration,
         max_concurrency: int,
@@ -135,11 +147,18 @@ class EventDelivery(Construct):
             check_key("encryption_key", encryption_key)
         check_network(vpc, vpc_subnets, security_groups)
         check_dead_letter_queue(queue, dead_letter_queue)
+        check_invalid_message_queue(
+            queue, dead_letter_queue, invalid_message_queue, keep_invalid_messages
+        )
         check_visibility(queue, timeout)
+        max_events = checked_max_events(
+            max_events_per_request, authenticated_max_events_per_request
+        )
         unset_values = checked_unset_values(unset_values)
         super().__init__(scope, construct_id)
         self._queue = queue
         self._dead_letter_queue = dead_letter_queue
+        self._invalid_message_queue = invalid_message_queue
         self._destination = destination
         self._tracing = tracing
 
@@ -190,11 +209,22 @@ class EventDelivery(Construct):
                 "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
                 "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
                 "UNSET_VALUES": json.dumps(unset_values),
+                "ANONYMOUS_MAX_EVENTS_PER_REQUEST": str(max_events.anonymous),
+                "AUTHENTICATED_MAX_EVENTS_PER_REQUEST": str(max_events.authenticated),
             },
         )
         self._log.grant_write(self._function)
-        dead_letter_queue.grant(self._function, "sqs:SendMessage")
-        let_senders_in(dead_letter_queue.encryption_master_key, self._function)
+        for rejected in (dead_letter_queue, invalid_message_queue):
+            if rejected is not None:
+                rejected.grant(self._function, "sqs:SendMessage")
+                let_senders_in(rejected.encryption_master_key, self._function)
+        if invalid_message_queue is not None:
+            self._function.add_environment(
+                "INVALID_MESSAGE_QUEUE_URL", invalid_message_queue.queue_url
+            )
+            self._function.add_environment(
+                "KEEP_INVALID_MESSAGES", "true" if keep_invalid_messages else "false"
+            )
         destination.bind(self._function)
         self._function.add_event_source(
             event_sources.SqsEventSource(
@@ -215,6 +245,11 @@ class EventDelivery(Construct):
     def dead_letter_queue(self) -> sqs.IQueue:
         """Where messages end that cannot be delivered, with the reason if rejected."""
         return self._dead_letter_queue
+
+    @property
+    def invalid_message_queue(self) -> sqs.IQueue | None:
+        """Where those end that the caller is to blame for; ``None`` if with the others."""
+        return self._invalid_message_queue
 
     @property
     def destination(self) -> Destination:

@@ -41,7 +41,9 @@ class Firewall:
 
     Args:
         rate_limit: Requests in 5 minutes that one IP address may make, 10 to 2,000,000,000 (AWS
-            WAF's limits). A whole office may share one. Default: 2,000.
+            WAF's limits). A whole office may share one. Times the connector's
+            ``max_events_per_request`` it is events: with the defaults 2,000 requests with 20 events
+            each, 40,000 in 5 minutes. Default: 2,000.
 
     Raises:
         PropError: ``rate_limit`` is out of its range.

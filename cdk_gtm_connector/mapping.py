@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.max_events import MaxEvents
 
 Content = Literal["query", "form", "json"]
 
@@ -24,8 +25,9 @@ _TEMPLATES: Final = Path(__file__).parent / "templates"
 
 # What a refused call says: SQS delays a message by at most 900 seconds. 11… is about the first
 # required parameter, 12… about the second; the last two digits are 00 for a missing or blank value,
-# else the place of the word among the unset ones.
+# else the place of the word among the unset ones. The others are about the whole body.
 _UNCLEAR: Final = 1000
+_TOO_MANY: Final = 8000
 _TOO_LARGE: Final = 9000
 
 # White space alone, percent-encoded: the characters for which str.isspace() holds.
@@ -45,6 +47,7 @@ class Rules:
         honor_privacy_signals: Whether nothing is kept of what a browser sends with ``Sec-GPC`` or
             ``DNT``.
         max_body_characters: A longer body is not queued.
+        max_events: A body with more events is not queued.
     """
 
     required: Sequence[str]
@@ -52,6 +55,7 @@ class Rules:
     token_parameter: str
     honor_privacy_signals: bool
     max_body_characters: int
+    max_events: MaxEvents
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,7 +133,7 @@ def message(*, call: Call, content: Content, authorizer: Authorizer | None, rule
             "body",
             QUERY=sent,
             CONTENT=content,
-            EVENTS=read("events", CHECK=_check(rules)) if content == "json" else "",
+            EVENTS=_events(rules, authorizer) if content == "json" else "",
             LIMIT=str(rules.max_body_characters),
             TOO_LARGE=str(_TOO_LARGE),
         )
@@ -144,7 +148,9 @@ def message(*, call: Call, content: Content, authorizer: Authorizer | None, rule
     )
 
 
-def refusal(*, call: Call, rules: Rules, too_large: str | None, failed: str) -> str:
+def refusal(
+    *, call: Call, rules: Rules, too_large: str | None, too_many: str | None, failed: str
+) -> str:
     """Return the response template for what the service does not take.
 
     A request that breaks the rules is answered with status 400 and a sentence.
@@ -154,6 +160,8 @@ def refusal(*, call: Call, rules: Rules, too_large: str | None, failed: str) -> 
         rules: What is queued.
         too_large: The answer to a message that is too large, with status 413. ``None`` if there is
             no such message.
+        too_many: The answer to a message with too many events, with status 400. ``None`` if there
+            is no such message.
         failed: The answer to everything else.
     """
     before, after = call.number.split("{}")
@@ -165,6 +173,8 @@ def refusal(*, call: Call, rules: Rules, too_large: str | None, failed: str) -> 
             else _any_of((call.number.format(_TOO_LARGE), call.too_large))
         ),
         TOO_LARGE=too_large or "",
+        IS_TOO_MANY=("false" if too_many is None else _any_of((call.number.format(_TOO_MANY),))),
+        TOO_MANY=too_many or "",
         IS_REFUSED=_any_of(call.asked),
         ANY_PARAMETER=" or ".join(rules.required),
         PARAMETERS="".join(
@@ -175,6 +185,12 @@ def refusal(*, call: Call, rules: Rules, too_large: str | None, failed: str) -> 
         WORD=_word(rules, after),
         FAILED=failed,
     )
+
+
+def _events(rules: Rules, authorizer: Authorizer | None) -> str:
+    """Return the check of a JSON body's events: how many there are, and each by itself."""
+    most = rules.max_events.anonymous if authorizer is None else rules.max_events.authenticated
+    return read("events", CHECK=_check(rules), MOST=str(most), TOO_MANY=str(_TOO_MANY))
 
 
 def _check(rules: Rules) -> str:

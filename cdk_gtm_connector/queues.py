@@ -24,23 +24,11 @@ def add_queues(
     scope: Construct, options: Delivering, encryption_key: kms.IKey | None
 ) -> tuple[sqs.Queue, sqs.Queue]:
     """Add a queue and its dead-letter queue to ``scope``."""
-    encryption = (
-        sqs.QueueEncryption.SQS_MANAGED if encryption_key is None else sqs.QueueEncryption.KMS
-    )
-    dead_letter_queue = sqs.Queue(
-        scope,
-        "DeadLetterQueue",
-        encryption=encryption,
-        encryption_master_key=encryption_key,
-        enforce_ssl=True,
-        retention_period=MAX_SQS_RETENTION,
-        # What is in it was accepted: it is somebody's to look at.
-        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
-    )
+    dead_letter_queue = _add_rejection_queue(scope, "DeadLetterQueue", encryption_key)
     queue = sqs.Queue(
         scope,
         "Queue",
-        encryption=encryption,
+        encryption=_encryption(encryption_key),
         encryption_master_key=encryption_key,
         enforce_ssl=True,
         retention_period=options.message_retention,
@@ -51,6 +39,30 @@ def add_queues(
         ),
     )
     return queue, dead_letter_queue
+
+
+def add_invalid_message_queue(scope: Construct, encryption_key: kms.IKey | None) -> sqs.Queue:
+    """Add the queue of what callers do wrong to ``scope``."""
+    return _add_rejection_queue(scope, "InvalidMessageQueue", encryption_key)
+
+
+def _add_rejection_queue(
+    scope: Construct, construct_id: str, encryption_key: kms.IKey | None
+) -> sqs.Queue:
+    return sqs.Queue(
+        scope,
+        construct_id,
+        encryption=_encryption(encryption_key),
+        encryption_master_key=encryption_key,
+        enforce_ssl=True,
+        retention_period=MAX_SQS_RETENTION,
+        # What is in it was accepted: it is somebody's to look at.
+        removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
+    )
+
+
+def _encryption(key: kms.IKey | None) -> sqs.QueueEncryption:
+    return sqs.QueueEncryption.SQS_MANAGED if key is None else sqs.QueueEncryption.KMS
 
 
 def add_topic(scope: Construct, encryption_key: kms.IKey | None) -> sns.Topic:

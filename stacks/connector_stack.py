@@ -238,6 +238,10 @@ class ConnectorStack(cdk.Stack):
                 delivery.function.function_name,
                 f"The function that delivers{to}",
             )
+        outputs["InvalidMessageQueueName"] = (
+            connector.invalid_message_queue.queue_name,
+            "Where messages end that callers got wrong",
+        )
         if connector.topic is not None:
             outputs["TopicArn"] = (
                 connector.topic.topic_arn,

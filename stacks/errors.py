@@ -43,6 +43,8 @@ EXAMPLES: Final = {
     "allow_http_origins": "true",
     "honor_privacy_signals": "true",
     "unset_values": "undefined,null",
+    "max_events_per_request": "20",
+    "authenticated_max_events_per_request": "100",
     "throttling_rate_limit": "1000",
     "throttling_burst_limit": "500",
     "disable_execute_api_endpoint": "true",

@@ -59,6 +59,12 @@ def acknowledge(connector: GtmConnector) -> None:
                 "X-Ray's actions, and EC2's for a function in a VPC, know no resource but *.",
             )
 
+    _acknowledge(
+        connector.invalid_message_queue,
+        "SQS3",
+        "Nothing takes messages out of it: it holds what callers got wrong, until that expires.",
+    )
+
     cloud_watch_role = connector.api.node.try_find_child("CloudWatchRole")
     if cloud_watch_role is not None:
         _acknowledge(

@@ -81,6 +81,8 @@ class Settings:
     allow_http_origins: bool | None = None
     honor_privacy_signals: bool | None = None
     unset_values: Sequence[str] | None = None
+    max_events_per_request: int | None = None
+    authenticated_max_events_per_request: int | None = None
     throttling_rate_limit: int | None = None
     throttling_burst_limit: int | None = None
     disable_execute_api_endpoint: bool | None = None
@@ -197,6 +199,8 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "allow_http_origins": values.boolean,
     "honor_privacy_signals": values.boolean,
     "unset_values": values.words,
+    "max_events_per_request": values.whole_number,
+    "authenticated_max_events_per_request": values.whole_number,
     "throttling_rate_limit": values.whole_number,
     "throttling_burst_limit": values.whole_number,
     "disable_execute_api_endpoint": values.boolean,
