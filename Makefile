@@ -9,6 +9,8 @@ CDK := npx --yes aws-cdk@2.1148.1
 # What `make synth`, `make diff` and `make deploy` pass on: CONTEXT="destination=… timeout=120"
 CONTEXT ?=
 CONTEXT_ARGS := $(foreach setting,$(CONTEXT),-c $(setting))
+# How `make requirements` pins. uv writes the command above the pins, and Dependabot repeats it.
+PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 # What `make run` delivers to: customer-profiles, firehose, kinesis, eventbridge, pinpoint, or several.
 DESTINATION ?=
 ARGS ?=
@@ -32,8 +34,13 @@ test: ## Run all tests
 
 .PHONY: bench
 bench: ## Measure the function, the endpoint and the app: make bench ARGS=--quick
-	@scripts/setup.sh test
+	@scripts/setup.sh bench
 	$(PY) -m benchmarks $(ARGS)
+
+.PHONY: capacity
+capacity: ## Bring docs/capacity.md, its plots and README up to date with prices, quotas and model
+	@scripts/setup.sh capacity
+	$(PY) -m capacity $(ARGS)
 
 .PHONY: lint
 lint: ## Check format, style and types
@@ -70,13 +77,12 @@ build: ## Build the wheel and the source distribution into dist
 	$(PY) -m build --no-isolation
 
 .PHONY: requirements
-requirements: ## Pin the requirements anew (needs uv)
-	for set in -dev -local ""; do \
-	    constraint=$$([ "$$set" = -dev ] || echo "-c requirements-dev.txt"); \
-	    uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
-	        $$constraint requirements$$set.in -o requirements$$set.txt && \
-	    sed -i "1i # Made from requirements$$set.in by \`make requirements\`: do not edit." \
-	        requirements$$set.txt; \
+requirements: ## Pin the requirements anew, with hashes (needs uv); make requirements ARGS= keeps the pins
+requirements: ARGS = --upgrade
+requirements:
+	uv pip compile $(PIN) $(ARGS) requirements-dev.in -o requirements-dev.txt
+	for set in "" -local -bench -capacity -release; do \
+	    uv pip compile $(PIN) -c requirements-dev.txt requirements$$set.in -o requirements$$set.txt || exit; \
 	done
 
 .PHONY: clean
