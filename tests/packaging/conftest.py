@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -132,11 +131,8 @@ class Synthesis:
 
 @pytest.fixture(scope="session")
 def example() -> str:
-    """The complete example in README."""
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"tests/packaging runs this -->\n```python\n(.*?)\n```", readme, re.DOTALL)
-    assert match is not None
-    return match[1]
+    """The first complete example in README."""
+    return CHECKOUT.joinpath("examples", "shop.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")
