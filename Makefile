@@ -32,6 +32,12 @@ test: ## Run all tests
 	@scripts/setup.sh test
 	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
+.PHONY: coverage
+coverage: ## Run the unit and infrastructure tests, and hold the product's coverage to its floor
+	@scripts/setup.sh test
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --cov $(ARGS) \
+	    tests/unit tests/infrastructure
+
 .PHONY: bench
 bench: ## Measure the function, the endpoint and the app: make bench ARGS=--quick
 	@scripts/setup.sh bench
@@ -73,8 +79,14 @@ deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose
 
 .PHONY: build
 build: ## Build the wheel and the source distribution into dist
-	@scripts/setup.sh test
+	@scripts/setup.sh release
+	rm -rf dist
 	$(PY) -m build --no-isolation
+
+.PHONY: sbom
+sbom: ## Write the bill of materials of what `make build` made: CycloneDX, into build
+	@scripts/setup.sh release
+	scripts/sbom.sh
 
 .PHONY: requirements
 requirements: ## Pin the requirements anew, with hashes (needs uv); make requirements ARGS= keeps the pins
@@ -87,5 +99,5 @@ requirements:
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build cdk.out dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -55,7 +55,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("checkout") / "project"
     ignored = shutil.ignore_patterns(
         ".venv", ".git", ".*_cache", ".hypothesis", ".local", "__pycache__", "node_modules",
-        "cdk.out", "dist",
+        "build", "cdk.out", "dist",
     )  # fmt: skip
     shutil.copytree(CHECKOUT, copy, ignore=ignored)
     compile_source(copy / "lambda_src")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 from typing import Final
 
@@ -56,3 +57,17 @@ def test_every_link_leads_somewhere(document: Path) -> None:
         assert linked.exists(), target
         if anchor and linked.suffix == ".md":
             assert anchor in anchors(linked.read_text("utf-8")), f"{target}#{anchor}"
+
+
+def test_the_changelog_lists_as_fixed_only_what_was_released() -> None:
+    changelog = ROOT.joinpath("CHANGELOG.md").read_text("utf-8")
+    sections = re.split(r"^## \[(.+?)\](?: - (.+))?$", changelog, flags=re.MULTILINE)[1:]
+    versions = list(zip(sections[::3], sections[1::3], sections[2::3], strict=True))
+    assert versions[0][0] == "Unreleased"
+    for _, day, _ in versions[1:]:
+        date.fromisoformat(day)
+    # The oldest is the first that anybody could have: nothing in it was wrong before.
+    name, _, first = versions[-1]
+    assert "\n### Added\n" in first
+    for heading in ("Fixed", "Security", "Changed", "Removed", "Deprecated"):
+        assert f"\n### {heading}\n" not in first, f"{name} is the first release"
