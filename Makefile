@@ -35,7 +35,7 @@ test: ## Run all tests
 .PHONY: coverage
 coverage: ## Run the unit and infrastructure tests, and hold the product's coverage to its floor
 	@scripts/setup.sh test
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --cov $(ARGS) \
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --cov= $(ARGS) \
 	    tests/unit tests/infrastructure
 
 .PHONY: bench

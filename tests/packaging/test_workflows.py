@@ -160,3 +160,11 @@ def test_dependabot_keeps_actions_and_requirements_up_to_date() -> None:
     }
     ignored = {entry["dependency-name"] for entry in ecosystems["uv"]["ignore"]}
     assert ignored == exact
+
+
+def test_coverage_has_a_floor_and_is_of_the_whole_product() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["coverage"]
+    functions = {path.name for path in ROOT.joinpath("lambda_src").iterdir() if path.is_dir()}
+    assert set(settings["run"]["source_pkgs"]) == {"app", "cdk_gtm_connector", "stacks"} | functions
+    assert settings["run"]["branch"] is True
+    assert settings["report"]["fail_under"] >= 98
