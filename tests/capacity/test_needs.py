@@ -1,4 +1,4 @@
-"""What measuring, calculating and drawing take, and which of them knows of which."""
+"""Requirements of measuring, calculating and drawing, and the direction of their imports."""
 
 from __future__ import annotations
 
