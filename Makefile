@@ -9,6 +9,8 @@ CDK := npx --yes aws-cdk@2.1148.1
 # What `make synth`, `make diff` and `make deploy` pass on: CONTEXT="destination=… timeout=120"
 CONTEXT ?=
 CONTEXT_ARGS := $(foreach setting,$(CONTEXT),-c $(setting))
+# How `make requirements` pins. uv writes the command above the pins, and Dependabot repeats it.
+PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 # What `make run` delivers to: customer-profiles, firehose, kinesis, eventbridge, pinpoint, or several.
 DESTINATION ?=
 ARGS ?=
@@ -30,10 +32,21 @@ test: ## Run all tests
 	@scripts/setup.sh test
 	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
+.PHONY: coverage
+coverage: ## Run the unit and infrastructure tests, and hold the product's coverage to its floor
+	@scripts/setup.sh test
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --cov= $(ARGS) \
+	    tests/unit tests/infrastructure
+
 .PHONY: bench
 bench: ## Measure the function, the endpoint and the app: make bench ARGS=--quick
-	@scripts/setup.sh test
+	@scripts/setup.sh bench
 	$(PY) -m benchmarks $(ARGS)
+
+.PHONY: capacity
+capacity: ## Bring docs/capacity.md, its plots and README up to date with prices, quotas and model
+	@scripts/setup.sh capacity
+	$(PY) -m capacity $(ARGS)
 
 .PHONY: lint
 lint: ## Check format, style and types
@@ -66,20 +79,25 @@ deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose
 
 .PHONY: build
 build: ## Build the wheel and the source distribution into dist
-	@scripts/setup.sh test
+	@scripts/setup.sh release
+	rm -rf dist
 	$(PY) -m build --no-isolation
 
+.PHONY: sbom
+sbom: ## Write the bill of materials of what `make build` made: CycloneDX, into build
+	@scripts/setup.sh release
+	scripts/sbom.sh
+
 .PHONY: requirements
-requirements: ## Pin the requirements anew (needs uv)
-	for set in -dev -local ""; do \
-	    constraint=$$([ "$$set" = -dev ] || echo "-c requirements-dev.txt"); \
-	    uv pip compile --quiet --upgrade --universal --python-version 3.11 --no-header --no-annotate \
-	        $$constraint requirements$$set.in -o requirements$$set.txt && \
-	    sed -i "1i # Made from requirements$$set.in by \`make requirements\`: do not edit." \
-	        requirements$$set.txt; \
+requirements: ## Pin the requirements anew, with hashes (needs uv); make requirements ARGS= keeps the pins
+requirements: ARGS = --upgrade
+requirements:
+	uv pip compile $(PIN) $(ARGS) requirements-dev.in -o requirements-dev.txt
+	for set in "" -local -bench -capacity -release; do \
+	    uv pip compile $(PIN) -c requirements-dev.txt requirements$$set.in -o requirements$$set.txt || exit; \
 	done
 
 .PHONY: clean
 clean: ## Remove what the other targets made
-	rm -rf .venv cdk.out dist .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build cdk.out dist .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

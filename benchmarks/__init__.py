@@ -1,1 +1,1 @@
-"""How fast, how cheap and how far: measurements, costs and a simulation."""
+"""How fast the function, the endpoint and the app are: measurements."""

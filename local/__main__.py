@@ -163,8 +163,8 @@ def _introduce(pipeline: Pipeline, duration: float | None) -> None:
         f"""
   Events go to {titles}{ended}
 
-  Console    {pipeline.console_url}/
-  Demo page  {pipeline.console_url}/demo
+  Console    {pipeline.console_url}
+  Demo page  {pipeline.console_url}demo/
   Endpoint   {pipeline.endpoint_url}{authenticated}
 
   Try it     curl -i '{pipeline.endpoint_url}?event=hello&endpoint_id=me'

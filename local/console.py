@@ -29,11 +29,11 @@ from starlette.responses import (
     Response,
     StreamingResponse,
 )
-from starlette.routing import Mount, Route
+from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from local.destination import EscapedJSONResponse
-from local.guard import LoopbackOnly, check_own_page
+from local.guard import KeyedOnly, LoopbackOnly, check_own_page
 from local.streams import StreamServer, json_route
 
 if TYPE_CHECKING:
@@ -109,8 +109,9 @@ def create_app(
     endpoint_url: str | None = None,
     authenticated_endpoint_url: str | None = None,
     mint: Callable[[MintRequest], str] | None = None,
+    key: str | None = None,
 ) -> Starlette:
-    """Return the application: console at ``/``, demo page at ``/demo``, and ``servers``.
+    """Return the application: console at ``/``, demo page at ``/demo/``, and ``servers``.
 
     Args:
         journal: What the console shows.
@@ -121,6 +122,8 @@ def create_app(
         authenticated_endpoint_url: Where its authenticated route does, if it has one.
         mint: Returns a signed token that the authenticated route takes; raises ``ValueError`` for
             one that it will not sign. Called on a thread, and only once the route is known.
+        key: Begins the path of everything but what the destinations serve, which ask for a
+            signature: the console is at ``/{key}/``. Default: none, for whoever reaches the port.
     """
     if endpoint_url is not None:
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
@@ -138,7 +141,9 @@ def create_app(
             query = dict(request.query_params)
             if url:
                 query.setdefault("endpoint", url)
-            return RedirectResponse("/demo/" + (f"?{urlencode(query)}" if query else ""))
+            # Relative: a key may stand before it.
+            target = "demo/" if request.url.path == "/demo" else "./"
+            return RedirectResponse(target + (f"?{urlencode(query)}" if query else ""))
         return HTMLResponse(_demo_page([server.kind for server in servers]))
 
     async def hit(request: Request) -> Response:
@@ -157,6 +162,7 @@ def create_app(
         )
         return StreamingResponse(messages, media_type="text/event-stream")
 
+    served = _served(servers)
     fresh = Middleware(_Fresh)
     return Starlette(
         routes=[
@@ -169,9 +175,10 @@ def create_app(
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),
             _token_route(journal, mint),
-            *_routes(servers),
+            *(server.control_route(f"/control/{server.kind}") for server in servers),
+            *served,
         ],
-        middleware=[Middleware(LoopbackOnly)],
+        middleware=[Middleware(LoopbackOnly), *_keyed(key, served)],
     )
 
 
@@ -189,7 +196,7 @@ def _demo_page(kinds: Sequence[str]) -> str:
     destinations = escape(" ".join(kinds))
     return (
         f'{before}<nav aria-label="Pages" data-destinations="{destinations}">'
-        f'<a class="button" href="/">Console</a></nav>{after}'
+        f'<a class="button" href="../">Console</a></nav>{after}'
     )
 
 
@@ -258,16 +265,27 @@ async def stream(
         unsubscribe()
 
 
-def _routes(servers: Sequence[DestinationServer]) -> list[BaseRoute]:
+def _keyed(key: str | None, served: Sequence[BaseRoute]) -> list[Middleware]:
+    """Return what asks for ``key``, if there is one, but by ``served``."""
+    if key is None:
+        return []
+
+    def is_served(scope: Scope) -> bool:
+        return any(route.matches(scope)[0] is Match.FULL for route in served)
+
+    return [Middleware(KeyedOnly, key, is_served)]
+
+
+def _served(servers: Sequence[DestinationServer]) -> list[BaseRoute]:
+    """Return the routes that the destinations' clients call."""
     streams = [server for server in servers if isinstance(server, StreamServer)]
-    routes = [server.control_route(f"/control/{server.kind}") for server in servers]
     own = [
         route
         for server in servers
         if not isinstance(server, StreamServer)
         for route in server.routes
     ]
-    return [*routes, *own, *([json_route(streams)] if streams else [])]
+    return [*own, *([json_route(streams)] if streams else [])]
 
 
 def _state(
@@ -339,7 +357,10 @@ async def _wait(changed: asyncio.Event, seconds: float, stopping: threading.Even
 
 
 class _Fresh:
-    """Makes the browser ask again each time: the files may be edited while the server runs."""
+    """Makes the browser ask again each time, and tell no server a page's path.
+
+    The files may be edited while the server runs, and the path holds the run's key.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -350,6 +371,8 @@ class _Fresh:
                 headers = MutableHeaders(scope=message)
                 headers["Cache-Control"] = "no-cache"
                 headers["X-Content-Type-Options"] = "nosniff"
+                # The origin stays: a tag's site is what the endpoint goes by.
+                headers["Referrer-Policy"] = "strict-origin"
             await send(message)
 
         await self._app(scope, receive, send_fresh)

@@ -1,19 +1,23 @@
 """Keeps strangers out of the servers of a run.
 
 A port on loopback is open to every account of the machine and, through a browser, to every site
-that its user visits. Three rules stand against that:
+that its user visits. Four rules stand against that:
 
 - :class:`LoopbackOnly`, for every server: a request names the server by a loopback address and its
   port. A site whose own name resolves to this machine (DNS rebinding) reads nothing.
 - :class:`SignedOnly`, for the emulator: a request is signed with the run's own secret, unless it is
   for the deployed API, which is open to all on AWS as well.
+- :class:`KeyedOnly`, for the console: a request's path begins with the run's key, which only the
+  address that the run prints has.
 - :func:`check_own_page`, for what the console is told to do: a request comes from its own page.
 """
 
 from __future__ import annotations
 
+import hmac
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
 
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -26,7 +30,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["LoopbackOnly", "SignedOnly", "check_own_page"]
+__all__ = ["KeyedOnly", "LoopbackOnly", "SignedOnly", "check_own_page"]
 
 _HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
 _DEFAULT_PORT: Final = 80  # of http: a browser leaves it out
@@ -98,6 +102,41 @@ class SignedOnly:
             await JSONResponse(document, HTTPStatus.FORBIDDEN)(scope, receive, send)
         else:
             await self._app(scope, _replaying(body, receive), _without_cors(send))
+
+
+class KeyedOnly:
+    """Refuses, with 403, paths that do not begin with the run's key, but for those let in.
+
+    The application behind it sees the path without the key. The key is in the path, not in a
+    cookie: a browser sends a cookie of 127.0.0.1 to every port there, whoever listens.
+
+    Args:
+        app: The application to protect.
+        key: The first segment of the path, at least 16 random bytes as text.
+        is_open: Returns whether all may send a request, by its scope.
+    """
+
+    def __init__(self, app: ASGIApp, key: str, is_open: Callable[[Scope], bool]) -> None:
+        self._app = app
+        self._key = key.encode()
+        self._is_open = is_open
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] == "http" and not self._is_open(scope):
+            first, slash, rest = scope["path"].removeprefix("/").partition("/")
+            if not (slash and hmac.compare_digest(first.encode(), self._key)):
+                await _KEYLESS(scope, receive, send)
+                return
+            scope = {**scope, "path": f"/{rest}", "raw_path": f"/{quote(rest)}".encode()}
+        await self._app(scope, receive, send)
+
+
+_KEYLESS: Final = PlainTextResponse(
+    "This page is for whoever started the run: open the address that make run printed",
+    HTTPStatus.FORBIDDEN,
+    {"X-Content-Type-Options": "nosniff"},
+)
 
 
 def check_own_page(request: Request) -> None:

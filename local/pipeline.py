@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -340,8 +341,9 @@ class Pipeline:
         endpoint_url: URL of ``/events``, without a query string.
         authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if the stack
             has no such route.
-        console_url: Base URL of the console page, of the demo page (``/demo``) and of the
-            destinations.
+        console_url: URL of the console page, with the run's key in its path; the demo page is at
+            ``demo/`` below it.
+        console_origin: Origin of both pages, and base URL of the destinations.
         emulator: The emulator.
         assembly: What is deployed in it.
         outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
@@ -354,6 +356,7 @@ class Pipeline:
     endpoint_url: str
     authenticated_endpoint_url: str | None
     console_url: str
+    console_origin: str
     emulator: Emulator
     assembly: deploy.Assembly
     outputs: Mapping[str, str]
@@ -518,14 +521,15 @@ def running(
             server.signing_secret = secret
         with step("Starting the console"):
             mint = _Minter()
-            app = create_app(journal, list(servers.values()), mint=mint)
-            console_url = stack.enter_context(serving(app, port=port))
+            key = secrets.token_urlsafe(16)
+            app = create_app(journal, list(servers.values()), mint=mint, key=key)
+            console_origin = stack.enter_context(serving(app, port=port))
         with step("Starting the emulator"):
             emulator = stack.enter_context(
                 Emulator(
                     run_directory,
                     sorted(set(assembly.resources().values())),
-                    {ENDPOINT_VARIABLES[kind]: console_url for kind in servers},
+                    {ENDPOINT_VARIABLES[kind]: console_origin for kind in servers},
                     journal.gateway_answered,
                     lambda line: say(f"emulator: {line}"),
                     secret,
@@ -555,7 +559,8 @@ def running(
         pipeline = Pipeline(
             endpoint_url=endpoint_url,
             authenticated_endpoint_url=authenticated_endpoint_url,
-            console_url=console_url,
+            console_url=f"{console_origin}/{key}/",
+            console_origin=console_origin,
             emulator=emulator,
             assembly=assembly,
             outputs=outputs,

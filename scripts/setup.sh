@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Brings a checkout to where a make target can run. Does nothing where nothing has changed.
 #
-#   scripts/setup.sh run      the Python environment of `make run`, `make synth` and `make deploy`
-#   scripts/setup.sh test     that of `make test` and `make lint`, and what the tests call besides
+#   scripts/setup.sh run        the Python environment of `make run`, `make synth` and `make deploy`
+#   scripts/setup.sh bench      that of `make bench`
+#   scripts/setup.sh capacity   that of `make capacity`, which needs no Node.js
+#   scripts/setup.sh release    that of `make build` and `make sbom`, which need none either
+#   scripts/setup.sh test       that of `make test` and `make lint`, and what the tests call besides
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -62,8 +65,8 @@ install_requirements() {
     if [ -f "$stamp" ] && { grep -qx "$file $wanted" "$stamp" || grep -qx "requirements-dev.txt $wanted" "$stamp"; }; then
         return
     fi
-    say "installing $file (aws-cdk-lib alone is 460 MB: about a minute)"
-    .venv/bin/python -m pip install --quiet --disable-pip-version-check -r "$file"
+    say "installing $file$(grep -q '^aws-cdk-lib==' "$file" && echo ' (aws-cdk-lib alone is 460 MB: about a minute)')"
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r "$file"
     [ -f "$stamp" ] && ! grep -q "$wanted" "$stamp" && rm "$stamp"
     echo "$file $wanted" >>"$stamp"
 }
@@ -79,13 +82,17 @@ install_test_tools() {
         say "not installed: ${missing[*]} (needs root on Debian); the tests that use them will be skipped"
 }
 
-check_node
-make_environment
 case "${1:-}" in
+    run | bench | test) check_node ;;
+    capacity | release) ;;
+    *) die "usage: $0 run|bench|capacity|release|test" ;;
+esac
+make_environment
+case "$1" in
     run) install_requirements requirements-local.txt ;;
+    bench | capacity | release) install_requirements "requirements-$1.txt" ;;
     test)
         install_requirements requirements-dev.txt
         install_test_tools
         ;;
-    *) die "usage: $0 run|test" ;;
 esac

@@ -27,6 +27,7 @@ from gtm_events.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gtm_events.nested_tls import NestedTls
     from gtm_events.signing import SignedRequest
 
 MAX_ANSWER_BYTES: Final = 10_000_000
@@ -124,6 +125,7 @@ class _Route:
         port: Its port.
         context: For TLS with the host; ``None`` is plain HTTP.
         proxy: Host and port of the proxy, if there is one.
+        proxy_context: For TLS with the proxy; ``None`` is plain HTTP.
         proxy_headers: For the proxy.
         connect_seconds: See :class:`Connections`.
         read_seconds: See :class:`Connections`.
@@ -133,6 +135,7 @@ class _Route:
     port: int
     context: ssl.SSLContext | None
     proxy: tuple[str, int] | None
+    proxy_context: ssl.SSLContext | None
     proxy_headers: Mapping[str, str]
     connect_seconds: float
     read_seconds: float
@@ -146,6 +149,7 @@ class _Route:
             *_address(target),
             context=tls.context() if target.scheme == "https" else None,
             proxy=_address(proxy) if proxy else None,
+            proxy_context=tls.context() if proxy and proxy.scheme == "https" else None,
             proxy_headers=_authorization(proxy) if proxy else {},
             connect_seconds=connect_seconds,
             read_seconds=read_seconds,
@@ -156,17 +160,21 @@ class _Route:
         """Whether a proxy reads the requests, which name the whole URL then."""
         return self.proxy is not None and self.context is None
 
-    def connect(self) -> socket.socket:
+    def connect(self) -> socket.socket | NestedTls:
         """Return a connection that is ready for requests."""
-        made = socket.create_connection(self.proxy or (self.host, self.port), self.connect_seconds)
+        made: socket.socket | NestedTls
+        address = self.proxy or (self.host, self.port)
+        made = socket.create_connection(address, self.connect_seconds)
         try:
             # A request's body follows its headers in a packet of its own, which would wait for an
             # acknowledgement: 40 ms.
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if self.proxy_context:
+                made = self.proxy_context.wrap_socket(made, server_hostname=address[0])
             if self.context:
                 if self.proxy:
                     self._tunnel(made)
-                made = self.context.wrap_socket(made, server_hostname=self.host)
+                made = _in_tls(made, self.context, self.host)
             made.settimeout(self.read_seconds)
         except BaseException:
             made.close()
@@ -190,6 +198,16 @@ class _Route:
                 raise ConnectionError(f"the proxy answered {answer.status}")
 
 
+def _in_tls(made: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLSocket | NestedTls:
+    """Return TLS with ``host`` over a connection, which may be TLS with a proxy itself."""
+    if not isinstance(made, ssl.SSLSocket):
+        return context.wrap_socket(made, server_hostname=host)
+    # Hardly anybody's function has such a proxy.
+    from gtm_events.nested_tls import NestedTls  # noqa: PLC0415
+
+    return NestedTls(made, context, host)
+
+
 def _proxies(url: str) -> Mapping[str, str]:
     """Return the proxies for a URL, by scheme, as the SDK reads them from the environment."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
@@ -205,9 +223,11 @@ def _proxy(url: str | None) -> SplitResult | None:
     if not url:
         return None
     proxy = urlsplit(url if "://" in url else f"http://{url.removeprefix('//')}")
-    if proxy.scheme != "http" or not proxy.hostname:
+    if proxy.scheme not in _PORTS or not proxy.hostname:
         # The value may hold a password.
-        raise SettingsError("HTTPS_PROXY or HTTP_PROXY", "must be an http:// URL", proxy.scheme)
+        raise SettingsError(
+            "HTTPS_PROXY or HTTP_PROXY", "must be an http:// or https:// URL", proxy.scheme
+        )
     return proxy
 
 
@@ -258,13 +278,14 @@ class _Connection(HTTPConnection):
 
     def is_quiet(self) -> bool:
         """Return whether there is nothing to read: no stray answer, nor the connection's end."""
-        if self.sock is None:
+        connection: Any = self.sock
+        if connection is None:
             return False
         # The kernel knows nothing of what TLS has decrypted already.
-        if isinstance(self.sock, ssl.SSLSocket) and self.sock.pending():
+        if (self._route.context or self._route.proxy_context) and connection.pending():
             return False
         poll = select.poll()
-        poll.register(self.sock, select.POLLIN)
+        poll.register(connection, select.POLLIN)
         return not poll.poll(0)
 
 

@@ -92,7 +92,7 @@
     byId("signed").hidden = !signed || !byId("signed-url").textContent;
     byId("first-curl").textContent = `curl --include '${endpoint.endpoint_url}?event=hello&endpoint_id=me'`;
     for (const link of [byId("demo-link"), byId("empty-demo-link")]) {
-      link.href = `/demo/?endpoint=${encodeURIComponent(endpoint_url)}`;
+      link.href = `demo/?endpoint=${encodeURIComponent(endpoint_url)}`;
     }
   }
 
@@ -238,7 +238,7 @@
     const result = byId("control-result");
     try {
       const destination = chosen();
-      const answer = await fetch(`/control/${destination.kind}`, {
+      const answer = await fetch(`control/${destination.kind}`, {
         method: "PUT",
         headers: { "Content-Type": "application/json" },
         body: JSON.stringify(behaviour),
@@ -279,7 +279,7 @@
   async function mint() {
     const validity = byId("validity").value;
     if (validity === "missing") return null;
-    const answer = await fetch("/api/token", {
+    const answer = await fetch("api/token", {
       method: "POST",
       headers: { "Content-Type": "application/json" },
       body: JSON.stringify({
@@ -571,7 +571,7 @@
     entry.shownRevision = hit.revision;
     let sheet;
     try {
-      const answer = await fetch(`/api/hits/${hit.number}`);
+      const answer = await fetch(`api/hits/${hit.number}`);
       if (!answer.ok) throw new Error(await answer.text());
       sheet = makeSheet(await answer.json());
     } catch (error) {
@@ -900,7 +900,7 @@
   }
 
   function connect() {
-    const source = new EventSource("/api/stream");
+    const source = new EventSource("api/stream");
     source.onopen = () => showConnection("good", "Live");
     source.onmessage = ({ data }) => {
       const state = JSON.parse(data);
@@ -915,10 +915,15 @@
       update(state.hits, { fresh: !state.reset });
       if (!state.reset) announce(state.hits);
     };
-    source.onerror = () => {
+    source.onerror = async () => {
       showConnection("warn", "Reconnecting");
       // The browser reconnects by itself, except when it was refused.
-      if (source.readyState === EventSource.CLOSED) setTimeout(connect, 2000);
+      if (source.readyState !== EventSource.CLOSED) return;
+      const status = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.status, () => 0);
+      if (status === 403) {
+        // Another run, which has another key.
+        showConnection("warn", "This run has ended. Open the address that the new one printed.");
+      } else setTimeout(connect, 2000);
     };
   }
 

@@ -1,1 +1,1 @@
-"""The benchmark, the cost model and the simulation."""
+"""The benchmark."""

@@ -57,7 +57,7 @@ def test_the_console_shows_an_event_until_it_is_delivered(page: Page, pipeline: 
 
 
 def test_the_demo_page_posts_a_form(page: Page, pipeline: Pipeline) -> None:
-    page.goto(f"{pipeline.console_url}/demo")
+    page.goto(f"{pipeline.console_url}demo")
     expect(page.get_by_label("Endpoint URL")).to_have_value(pipeline.endpoint_url)
     page.get_by_label("Event name").fill("demo_form")
     page.get_by_label("Endpoint ID").fill("ep-2")

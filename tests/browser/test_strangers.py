@@ -10,7 +10,10 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page  # noqa: TC002 - pytest reads the fixtures' annotations
+from playwright.sync_api import (  # noqa: TC002 - pytest reads the fixtures' annotations
+    Page,
+    Request,
+)
 
 from local.destination import Behaviour
 from local.pipeline import Pipeline, running
@@ -146,24 +149,28 @@ def test_another_site_reads_nothing(stranger: Page, pipeline: Pipeline) -> None:
         f"{pipeline.emulator.url}/_ministack/health",
         f"{pipeline.emulator.url}/_ministack/sqs/messages",
         f"{pipeline.emulator.url}/latest/meta-data/iam/security-credentials/",
-        f"{pipeline.console_url}/",
-        f"{pipeline.console_url}/demo/",
-        f"{pipeline.console_url}/api/stream",
-        f"{pipeline.console_url}/api/hits/1",
-        f"{pipeline.console_url}/control/pinpoint",
-        f"{pipeline.console_url}/static/console.js",
+        f"{pipeline.console_origin}/",
+        # Nor if it knew the key.
+        f"{pipeline.console_url}",
+        f"{pipeline.console_url}demo/",
+        f"{pipeline.console_url}api/stream",
+        f"{pipeline.console_url}api/hits/1",
+        f"{pipeline.console_url}control/pinpoint",
+        f"{pipeline.console_url}static/console.js",
     ):
         assert fetch(stranger, url) == UNREADABLE, url
-    assert stranger.evaluate(LISTEN, f"{pipeline.console_url}/api/stream") == "error"
+    assert stranger.evaluate(LISTEN, f"{pipeline.console_url}api/stream") == "error"
 
 
 def test_another_site_does_not_change_the_consoles_switches(
     stranger: Page, pipeline: Pipeline
 ) -> None:
-    events = "/v1/apps/local/events"
     before = pipeline.putevents.counts.accepted
-    for path in ("/control/pinpoint", "/api/token", events):
-        url = f"{pipeline.console_url}{path}"
+    for url in (
+        f"{pipeline.console_url}control/pinpoint",
+        f"{pipeline.console_url}api/token",
+        f"{pipeline.console_origin}/v1/apps/local/events",
+    ):
         body = json.dumps({"drop_next": 5, "subject": "u"})
         for method in ("PUT", "POST"):
             for media_type in ("application/json", "text/plain"):
@@ -195,25 +202,40 @@ def test_a_name_that_is_rebound_to_the_emulator_opens_nothing(
 def test_a_name_that_is_rebound_to_the_console_opens_nothing(
     page: Page, pipeline: Pipeline
 ) -> None:
-    answer = page.goto(f"{renamed(pipeline.console_url)}/")
+    answer = page.goto(renamed(pipeline.console_url))
     assert answer is not None
     assert (answer.status, "answers to 127.0.0.1" in answer.text()) == (403, True)
-    for path in ("/", "/demo/", "/api/stream", "/api/hits/1", "/control/pinpoint"):
+    for path in ("", "demo/", "api/stream", "api/hits/1", "control/pinpoint"):
         assert fetch(page, path) == 403
     headers = {"Content-Type": "application/json"}
     drop = json.dumps({"drop_next": 5})
-    assert fetch(page, "/control/pinpoint", method="PUT", body=drop, headers=headers) == 403
+    assert fetch(page, "control/pinpoint", method="PUT", body=drop, headers=headers) == 403
     token = json.dumps({"subject": "u"})
-    assert fetch(page, "/api/token", method="POST", body=token, headers=headers) == 403
+    assert fetch(page, "api/token", method="POST", body=token, headers=headers) == 403
     assert pipeline.putevents.behaviour == Behaviour()
 
 
 def test_the_consoles_own_page_may(page: Page, pipeline: Pipeline) -> None:
-    page.goto(f"{pipeline.console_url.replace('127.0.0.1', 'localhost')}/")
+    page.goto(pipeline.console_url.replace("127.0.0.1", "localhost"))
     headers = {"Content-Type": "application/json"}
     for behaviour in (Behaviour(slow_seconds=5), Behaviour()):
         body = json.dumps(behaviour.to_json())
-        assert fetch(page, "/control/pinpoint", method="PUT", body=body, headers=headers) == 200
+        assert fetch(page, "control/pinpoint", method="PUT", body=body, headers=headers) == 200
         assert pipeline.putevents.behaviour == behaviour
     token = json.dumps({"subject": "u"})
-    assert fetch(page, "/api/token", method="POST", body=token, headers=headers) == 200
+    assert fetch(page, "api/token", method="POST", body=token, headers=headers) == 200
+
+
+def test_no_server_is_told_the_consoles_key(page: Page, pipeline: Pipeline) -> None:
+    requests: list[Request] = []
+    # Playwright cannot look at a method of a list.
+    page.on("request", lambda request: requests.append(request))  # noqa: PLW0108
+    page.goto(f"{pipeline.console_url}demo/")
+    for path in ("../api/hits/1", "../control/pinpoint"):
+        fetch(page, path)
+    load_image(page, f"{pipeline.endpoint_url}?event=e&endpoint_id=e")
+    page.get_by_role("link", name="Console").click()
+    page.wait_for_url(pipeline.console_url)
+    told = {request.url: request.all_headers().get("referer") for request in requests}
+    assert told.keys() >= {pipeline.console_url, f"{pipeline.console_url}api/hits/1"}
+    assert set(told.values()) <= {None, f"{pipeline.console_origin}/"}

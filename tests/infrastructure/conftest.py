@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -30,14 +29,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
 _CHECKOUT = Path(__file__).parents[2]
-GUIDES = "\n".join(
-    _CHECKOUT.joinpath(path).read_text(encoding="utf-8")
+GUIDES = {
+    path: _CHECKOUT.joinpath(path).read_text(encoding="utf-8")
     for path in ("README.md", "docs/migrating-from-pinpoint.md")
-)
-EXAMPLES = [
-    *re.findall(r"^<!-- example\b.*?-->\n```python\n(.*?)^```$", GUIDES, re.DOTALL | re.MULTILINE),
-    *(path.read_text("utf-8") for path in sorted(_CHECKOUT.glob("examples/*.py"))),
-]
+}
+EXAMPLES = {
+    path.stem: path.read_text(encoding="utf-8")
+    for path in sorted(_CHECKOUT.joinpath("examples").glob("*.py"))
+}
 
 
 @dataclass(frozen=True)
@@ -167,7 +166,7 @@ def settings(run_app: RunApp, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 class RunExample(Protocol):
-    """Runs an app out of the guides or of ``examples/``, with cdk-nag added to it."""
+    """Runs an app of ``examples/``, with cdk-nag added to it."""
 
     def __call__(self, outdir: Path, code: str) -> Deployable:
         """Return what became of its stack ``Shop``, acknowledged as the deployable app is."""
@@ -211,9 +210,14 @@ def run_example() -> RunExample:
 
 
 @pytest.fixture(scope="session")
-def examples(run_example: RunExample, tmp_path_factory: pytest.TempPathFactory) -> list[Deployable]:
+def examples(
+    run_example: RunExample, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, Deployable]:
     """Each of ``EXAMPLES``."""
-    return [run_example(tmp_path_factory.mktemp("example"), code) for code in EXAMPLES]
+    return {
+        name: run_example(tmp_path_factory.mktemp("example"), code)
+        for name, code in EXAMPLES.items()
+    }
 
 
 def _synth(checked: cdk.App) -> RuntimeError | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,6 +17,8 @@ from tests.infrastructure.conftest import EXAMPLES, GUIDES
 from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from constructs import IConstruct
 
     from tests.infrastructure.conftest import Deployable, RunApp
@@ -65,9 +66,9 @@ class TestCfnLint:
     def test_nor_with_other_settings(self, settings: dict[str, Deployable], name: str) -> None:
         assert lint(settings[name].template.path) == []
 
-    @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-    def test_nor_in_readmes_apps(self, examples: list[Deployable], number: int) -> None:
-        assert lint(examples[number].template.path) == []
+    @pytest.mark.parametrize("name", EXAMPLES)
+    def test_nor_in_an_example(self, examples: dict[str, Deployable], name: str) -> None:
+        assert lint(examples[name].template.path) == []
 
     def test_it_would_find_something(self, template: Template, tmp_path: Path) -> None:
         broken = json.loads(json.dumps(template.document))
@@ -130,12 +131,12 @@ class TestCdkNag:
         assert settings[name].violated == set()
         assert settings[name].error is None
 
-    @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-    def test_nothing_is_violated_in_readmes_apps(
-        self, examples: list[Deployable], number: int
+    @pytest.mark.parametrize("name", EXAMPLES)
+    def test_nothing_is_violated_in_an_example(
+        self, examples: dict[str, Deployable], name: str
     ) -> None:
-        assert examples[number].violated == set()
-        assert examples[number].error is None
+        assert examples[name].violated == set()
+        assert examples[name].error is None
 
     def test_each_acknowledgement_is_where_the_violation_is(
         self, deployable: Deployable, settings: dict[str, Deployable]
@@ -172,21 +173,37 @@ class TestCdkNag:
 
 
 class TestExamples:
-    """The apps in README, in the guide to migrating and in ``examples/``."""
+    """The apps in ``examples/``, and what README and the guide to migrating show of them."""
 
-    def test_all_that_are_complete_are_run(self) -> None:
-        # What synthesizes is an app; other Python there is a server's, which mints tokens.
-        complete = re.findall(r"^app\.synth\(\)$", GUIDES, re.MULTILINE)
-        files = list(Path(__file__).parents[2].glob("examples/*.py"))
-        assert (len(complete), len(files)) >= (6, 1)
-        assert len(EXAMPLES) == len(complete) + len(files)
+    def test_a_guide_shows_an_example_as_it_is(self) -> None:
+        shown = 0
+        for guide, text in GUIDES.items():
+            for name, code in re.findall(
+                r"^<!-- example: examples/(\w+)\.py -->\n```python\n(.*?)^```$",
+                text,
+                re.DOTALL | re.MULTILINE,
+            ):
+                _docstring, _, body = EXAMPLES[name].partition('"""\n\n')
+                assert code == body, f"copy examples/{name}.py, all but its docstring, into {guide}"
+                shown += 1
+            # What synthesizes is an app; other Python there is a server's, or a part of an app.
+            complete = re.findall(r"^app\.synth\(\)$", text, re.MULTILINE)
+            assert len(complete) == len(re.findall("^<!-- example: ", text, re.MULTILINE)) > 0
+        assert shown >= 7
 
-    @pytest.mark.parametrize("number", range(len(EXAMPLES)))
-    def test_nobody_who_copies_one_is_warned(self, examples: list[Deployable], number: int) -> None:
-        assert examples[number].warnings == {}
+    @pytest.mark.parametrize("name", EXAMPLES)
+    def test_an_example_says_what_it_is(self, name: str) -> None:
+        docstring, _, _ = EXAMPLES[name].removeprefix('"""').partition('"""')
+        assert re.fullmatch(r"[A-Z][^.]{20,}\.", docstring.splitlines()[0])
+
+    @pytest.mark.parametrize("name", EXAMPLES)
+    def test_nobody_who_copies_one_is_warned(
+        self, examples: dict[str, Deployable], name: str
+    ) -> None:
+        assert examples[name].warnings == {}
 
     def test_nor_who_copies_a_command_line(self, run_app: RunApp, tmp_path: Path) -> None:
-        commands = re.findall(r'make deploy\s+CONTEXT="([^"]*)"', GUIDES)
+        commands = re.findall(r'make deploy\s+CONTEXT="([^"]*)"', "".join(GUIDES.values()))
         complete = [command for command in commands if "…" not in command]
         assert len(complete) >= 6
         for number, command in enumerate(complete):

@@ -807,7 +807,6 @@ class TestMalformed:
         assert_tells_what_to_do(str(caught.value), meant)
         assert repr(key) in str(caught.value)
 
-    @pytest.mark.parametrize("name", [field.name for field in fields(Settings)])
     @pytest.mark.parametrize(
         "key",
         [
@@ -820,8 +819,15 @@ class TestMalformed:
             "cli-{}",
         ],
     )
-    def test_cdks_own_context_is_never_reported(self, key: str, name: str) -> None:
-        refuse_misspelt(cast("Node", _Context({key.format(name): "1"})))
+    def test_cdks_own_context_is_never_reported(self, key: str) -> None:
+        # However much what it is called for resembles a setting.
+        reported = {}
+        for field in fields(Settings):
+            try:
+                refuse_misspelt(cast("Node", _Context({key.format(field.name): "1"})))
+            except SettingError as error:
+                reported[field.name] = str(error)
+        assert reported == {}
 
     @pytest.mark.parametrize(
         "key",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -56,7 +55,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     copy = tmp_path_factory.mktemp("checkout") / "project"
     ignored = shutil.ignore_patterns(
         ".venv", ".git", ".*_cache", ".hypothesis", ".local", "__pycache__", "node_modules",
-        "cdk.out", "dist",
+        "build", "cdk.out", "dist",
     )  # fmt: skip
     shutil.copytree(CHECKOUT, copy, ignore=ignored)
     compile_source(copy / "lambda_src")
@@ -132,11 +131,8 @@ class Synthesis:
 
 @pytest.fixture(scope="session")
 def example() -> str:
-    """The complete example in README."""
-    readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"tests/packaging runs this -->\n```python\n(.*?)\n```", readme, re.DOTALL)
-    assert match is not None
-    return match[1]
+    """The first complete example in README."""
+    return CHECKOUT.joinpath("examples", "shop.py").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from packaging.requirements import Requirement
 from cdk_gtm_connector.event_record import schema_path
 from cdk_gtm_connector.version import __version__
 from tests.packaging.conftest import CHECKOUT, run
+from tests.packaging.test_documents import anchors
 
 if TYPE_CHECKING:
     from email.message import Message
@@ -46,6 +47,14 @@ def metadata(distributions: Distributions) -> Message:
     """The wheel's metadata."""
     with zipfile.ZipFile(distributions.wheel) as archive:
         return email.message_from_bytes(archive.read(f"{DIST_INFO}/METADATA"))
+
+
+@pytest.fixture(scope="session")
+def description(metadata: Message) -> str:
+    """The page that an index shows."""
+    payload = metadata.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
 
 
 class TestWheel:
@@ -109,6 +118,7 @@ class TestSourceDistribution:
         library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
         functions = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
         documents = {"README.md", "CHANGELOG.md", "LICENSE", "benchmarks/RESULTS.md"}
+        documents |= {"CONTRIBUTING.md", "SECURITY.md"}
         documents |= {f"docs/{name}" for name in sources(checkout / "docs")}
         documents |= {f"examples/{name}" for name in sources(checkout / "examples")}
         build = {"pyproject.toml", "PKG-INFO", ".gitignore"}
@@ -152,10 +162,26 @@ class TestMetadata:
         assert metadata["License-Expression"] == "MIT"
         assert metadata["License-File"] == "LICENSE"
 
-    def test_the_index_shows_the_readme(self, metadata: Message) -> None:
+    def test_the_index_shows_the_readme(self, metadata: Message, description: str) -> None:
         assert metadata["Description-Content-Type"] == "text/markdown"
         readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-        assert metadata.get_payload(decode=True) == readme.encode()
+        # An index has no other file of ours: what linked to one names it.
+        named = re.sub(r"\[([^\]]+)\]\(\1\)", r"`\1`", readme)
+        named = re.sub(r"\[([^\]]+)\]\(([\w/.-]+\.\w+)(?:#[^)]*)?\)", r"\1 (`\2`)", named)
+        assert description == named != readme
+
+    def test_no_link_of_what_it_shows_can_be_dead(
+        self, description: str, distributions: Distributions
+    ) -> None:
+        links = re.findall(r"\]\(([^)]*)\)", description)
+        headings = {link[1:] for link in links if link.startswith("#")}
+        assert headings <= anchors(description)
+        pages = [link for link in links if not link.startswith("#")]
+        assert [page for page in pages if not page.startswith("https://")] == []
+        # Nor is the path of a file that it names: whoever reads it there has the source.
+        named = re.findall(r"`((?:docs|examples|benchmarks)/[\w/.-]+\.\w+)`", description)
+        assert len(named) > 10
+        assert [path for path in named if not (distributions.unpacked / path).is_file()] == []
 
     def test_the_license_travels_along(self, distributions: Distributions) -> None:
         assert f"{DIST_INFO}/licenses/LICENSE" in contents(distributions.wheel)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import http.client
 import inspect
 import io
 import json
 import os
 import re
+import secrets
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -280,10 +282,74 @@ def test_a_websocket_is_refused(port: Port, pipeline: Pipeline) -> None:
     port.check_refused(path, method="GET", headers=upgrade)
 
 
+CONSOLE_PATHS = (
+    *("", "demo", "demo/", "demo/demo.js", "static/console.js", "api/stream", "api/hits/1"),
+    *("api/token", "control/pinpoint", "nowhere"),
+)
+KEYLESS = "This page is for whoever started the run: open the address that make run printed"
+
+
+class TestConsole:
+    """The console's port, as another account of the machine sees it."""
+
+    @pytest.fixture
+    @staticmethod
+    def console(pipeline: Pipeline) -> Port:
+        return Port(pipeline.console_origin)
+
+    @pytest.mark.parametrize("key", ["", "/", "another", "%C3%A9", "%ff", ".."])
+    def test_without_its_key_nothing_is_shown(
+        self, console: Port, pipeline: Pipeline, send: Send, key: str
+    ) -> None:
+        delivered(pipeline, send(EVENT))  # so that there is something to show
+        key = secrets.token_urlsafe(16) if key == "another" else key
+        for path in CONSOLE_PATHS:
+            asked = f"/{key}/{path}" if key else f"/{path}"
+            for method in ("GET", "HEAD", "OPTIONS", "PUT", "POST", "DELETE"):
+                if (asked, method) == ("/", "POST"):  # what Kinesis and others serve
+                    continue
+                said = console.check_refused(asked, method=method)
+                assert said == ("" if method == "HEAD" else KEYLESS)
+
+    def test_no_origin_written_by_hand_presses_a_switch(
+        self, console: Port, pipeline: Pipeline
+    ) -> None:
+        headers = {"Origin": pipeline.console_origin, "Content-Type": "application/json"}
+        before = pipeline.putevents.behaviour
+        body = json.dumps({"drop_next": 5, "subject": "u"}).encode()
+        for start in ("", f"/{secrets.token_urlsafe(16)}"):
+            for path, method in (("control/pinpoint", "PUT"), ("api/token", "POST")):
+                asked = f"{start}/{path}"
+                console.check_refused(asked, method=method, headers=headers, body=body)
+        assert pipeline.putevents.behaviour == before
+
+    def test_with_its_key_all_is_there(self, console: Port, pipeline: Pipeline) -> None:
+        own = urlsplit(pipeline.console_url).path
+        assert len(own) > 20
+        for page in (
+            "",
+            "demo/?endpoint=x",
+            "static/console.js",
+            "demo/demo.js",
+            "control/pinpoint",
+        ):
+            status, _, _ = console.ask(f"{own}{page}", method="GET")
+            assert status == 200, page
+        for close in (own[:-2] + "/", own[:-1] + "x/", own.swapcase(), f"/{own}", own[:-1]):
+            console.check_refused(close, method="GET")
+
+    @needs_proc
+    def test_no_command_line_holds_its_key(self, pipeline: Pipeline) -> None:
+        key = urlsplit(pipeline.console_url).path.strip("/").encode()
+        for process in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                assert key not in (process / "cmdline").read_bytes()
+
+
 @needs_proc
 def test_nothing_listens_but_two_ports_on_loopback(send: Send, pipeline: Pipeline) -> None:
     delivered(pipeline, send(EVENT))  # so that a function's process is there
-    ports = {urlsplit(url).port for url in (pipeline.console_url, pipeline.emulator.url)}
+    ports = {urlsplit(url).port for url in (pipeline.console_origin, pipeline.emulator.url)}
     found = list(_listening(_sockets_of_run(pipeline)))
     assert {address for address, _ in found} == {LOOPBACK}
     assert {number for _, number in found} == ports

@@ -85,29 +85,35 @@ def serving(
 
 @contextmanager
 def proxying(
-    port: int, answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n"
+    port: int,
+    answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n",
+    context: ssl.SSLContext | None = None,
 ) -> Iterator[Served]:
     """Run a proxy that connects whatever it is asked for to ``port`` on loopback.
 
     Args:
         port: Where to.
         answer: To a ``CONNECT``. If it is no 200, the connection ends with it.
+        context: For TLS with the proxy itself.
     """
 
     def serve(connection: socket.socket, number: int) -> None:
         with suppress(OSError), connection:
-            head = b""
-            while not head.endswith(b"\r\n\r\n"):
-                head += connection.recv(1)
-            served.requests.append(Asked(number, len(served.requests), head, b""))
-            connection.sendall(answer)
-            if b" 200 " not in answer:
-                return
-            with socket.create_connection(("127.0.0.1", port)) as other:
-                back = threading.Thread(target=pump, args=(other, connection))
-                back.start()
-                pump(connection, other)
-                back.join()
+            if context:
+                connection = context.wrap_socket(connection, server_side=True)
+            with connection:
+                head = b""
+                while not head.endswith(b"\r\n\r\n"):
+                    head += connection.recv(1)
+                served.requests.append(Asked(number, len(served.requests), head, b""))
+                connection.sendall(answer)
+                if b" 200 " not in answer:
+                    return
+                with socket.create_connection(("127.0.0.1", port)) as other:
+                    back = threading.Thread(target=pump, args=(other, connection))
+                    back.start()
+                    pump(connection, other)
+                    back.join()
 
     with listening(serve) as served:
         yield served
@@ -174,4 +180,5 @@ def pump(source: socket.socket, sink: socket.socket) -> None:
         while piece := source.recv(65_536):
             sink.sendall(piece)
     with suppress(OSError):
-        sink.shutdown(socket.SHUT_WR)
+        # Not TLS's own method, after which the other direction would no longer be decrypted.
+        socket.socket.shutdown(sink, socket.SHUT_WR)

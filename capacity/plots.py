@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from benchmarks import simulation
-from benchmarks.pipeline import percentiles
+from capacity import simulation
+from capacity.pipeline import percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from benchmarks.pipeline import Result
+    from capacity.pipeline import Result
 
 _INK = "#6e7781"
 _GRID = "#6e778144"

@@ -11,26 +11,22 @@ from typing import Any
 
 import pytest
 
-from benchmarks import costs, quotas
-from benchmarks.costs import (
+from capacity import costs, model, quotas, stages, tables
+from capacity.costs import Bill, batching, behind_api_gateway, one_by_one
+from capacity.model import MILLION, SECONDS_A_MONTH, Settings, Timing, Traffic
+from capacity.prices import (
+    ACCESS_LOGS,
     API_GATEWAY,
+    DATA_OUT,
     LAMBDA_ARM64,
     LAMBDA_INVOCATIONS,
     LAMBDA_LOGS,
-    MILLION,
     PINPOINT,
     PRICES,
-    SECONDS_A_MONTH,
+    SNS,
     SQS,
     XRAY,
-    Bill,
     Price,
-    Settings,
-    Timing,
-    Traffic,
-    batching,
-    behind_api_gateway,
-    one_by_one,
 )
 from gtm_events.destinations import customer_profiles, eventbridge, firehose, kinesis, pinpoint
 
@@ -96,8 +92,8 @@ def test_the_bill_of_a_busy_month_by_hand() -> None:
     # 0.4 invocations a second: each is the first of its second.
     assert units(bill, XRAY) == pytest.approx(invocations)
     gigabytes = events * 426 / 1e9
-    assert bill.of(costs.ACCESS_LOGS) == pytest.approx(gigabytes * 0.50)
-    assert bill.of(costs.DATA_OUT) == pytest.approx(events * 800 / 1e9 * 0.09)
+    assert bill.of(ACCESS_LOGS) == pytest.approx(gigabytes * 0.50)
+    assert bill.of(DATA_OUT) == pytest.approx(events * 800 / 1e9 * 0.09)
     assert bill.dollars == pytest.approx(sum(item.dollars for item in bill.items))
 
 
@@ -156,26 +152,26 @@ def test_what_the_document_says_of_the_designs() -> None:
 
 
 def test_requests_are_what_packing_makes() -> None:
-    assert costs.requests_for(0, Settings()) == 0
-    assert costs.requests_for(1, Settings()) == 1
-    assert costs.requests_for(100, Settings()) == 1
-    assert costs.requests_for(101, Settings()) == 2
-    assert costs.requests_for(10_000, Settings()) == 100
+    assert model.requests_for(0, Settings()) == 0
+    assert model.requests_for(1, Settings()) == 1
+    assert model.requests_for(100, Settings()) == 1
+    assert model.requests_for(101, Settings()) == 2
+    assert model.requests_for(10_000, Settings()) == 100
 
 
 def test_a_batch_ends_at_its_size_or_at_6_megabytes() -> None:
     traffic = Traffic(message=100, record_overhead=500)
-    assert costs.messages_in_batch(Settings(), traffic) == 10_000
-    assert costs.messages_in_batch(Settings(batch_size=100), traffic) == 100
-    assert costs.messages_in_batch(Settings(), replace(traffic, message=101)) == 9_983
+    assert model.messages_in_batch(Settings(), traffic) == 10_000
+    assert model.messages_in_batch(Settings(batch_size=100), traffic) == 100
+    assert model.messages_in_batch(Settings(), replace(traffic, message=101)) == 9_983
 
 
 def test_an_invocation_waits_for_its_turns() -> None:
     # 100 requests: 14 at once, the others a fifteenth of a second apart.
-    assert costs.billed_seconds(10_000, Settings(), PLAIN) == pytest.approx(86 / 15 + 0.1)
+    assert model.billed_seconds(10_000, Settings(), PLAIN) == pytest.approx(86 / 15 + 0.1)
     # With a quota that does not bind, four rounds of 32 calls.
     free = Settings(requests_per_second=1_000)
-    assert costs.billed_seconds(10_000, free, PLAIN) == pytest.approx(0.4)
+    assert model.billed_seconds(10_000, free, PLAIN) == pytest.approx(0.4)
 
 
 def test_cpu_grows_with_memory_up_to_one_core() -> None:
@@ -193,7 +189,7 @@ def test_waiting_costs_memory_times_time() -> None:
 
 
 def test_what_the_document_says_of_memory() -> None:
-    for events in (100, costs.messages_in_batch(Settings(), Traffic())):
+    for events in (100, model.messages_in_batch(Settings(), Traffic())):
         small, default, large = costs.memory_sweep(events, sizes=(128, 256, 512))
         assert 0 < default.dollars_per_million - small.dollars_per_million < 0.002
         assert large.seconds > 0.85 * default.seconds
@@ -232,14 +228,14 @@ def test_messages_cost_what_the_decision_record_says() -> None:
 def test_a_second_destination_by_hand() -> None:
     events = 100 * MILLION
     one, two = batching(events), batching(events, destinations=2)
-    assert two.of(costs.SNS) == pytest.approx(50)
+    assert two.of(SNS) == pytest.approx(50)
     # Nothing is sent to a queue, and two are emptied.
     assert units(two, SQS) == pytest.approx(2 * (units(one, SQS) - events))
     for price in (LAMBDA_INVOCATIONS, LAMBDA_ARM64, LAMBDA_LOGS, XRAY):
         assert units(two, price) == pytest.approx(2 * units(one, price))
-    for price in (API_GATEWAY, costs.ACCESS_LOGS, costs.DATA_OUT):
+    for price in (API_GATEWAY, ACCESS_LOGS, DATA_OUT):
         assert units(two, price) == units(one, price)
-    assert one.of(costs.SNS) == 0
+    assert one.of(SNS) == 0
 
 
 def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
@@ -256,7 +252,7 @@ def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
         assert packing.entries == service.max_entries
         assert packing.bytes == service.max_bytes
         assert packing.requests_per_second == module._REQUESTS_PER_SECOND
-        assert service.max_calls == costs.WORKERS
+        assert service.max_calls == model.WORKERS
     assert [packing.events(Traffic(event=600)) for packing in quotas.PACKING] == [
         100,
         500,
@@ -267,10 +263,10 @@ def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
 
 
 def test_the_first_quota_to_bind() -> None:
-    assert quotas.stage(1_499, timing=PLAIN).names == ()
-    assert quotas.stage(1_500, timing=PLAIN).names == ("Pinpoint `PutEvents`",)
-    assert "API Gateway requests" not in quotas.stage(9_999, timing=PLAIN).names
-    assert "API Gateway requests" in quotas.stage(10_000, timing=PLAIN).names
+    assert stages.stage(1_499, timing=PLAIN).names == ()
+    assert stages.stage(1_500, timing=PLAIN).names == ("Pinpoint `PutEvents`",)
+    assert "API Gateway requests" not in stages.stage(9_999, timing=PLAIN).names
+    assert "API Gateway requests" in stages.stage(10_000, timing=PLAIN).names
 
 
 @pytest.mark.parametrize(
@@ -290,13 +286,13 @@ def test_the_first_quota_to_bind() -> None:
 def test_each_destination_has_its_own_first_quota(
     packing: quotas.Packing, below: float, name: str
 ) -> None:
-    assert quotas.stage(below, packing, timing=PLAIN).binding == ()
-    assert quotas.stage(below + 1, packing, timing=PLAIN).names == (name,)
+    assert stages.stage(below, packing, timing=PLAIN).binding == ()
+    assert stages.stage(below + 1, packing, timing=PLAIN).names == (name,)
 
 
 def test_small_records_fill_a_shard_by_their_number_and_large_ones_by_their_bytes() -> None:
     for size, shards in ((100, 20), (1_000, 20), (2_000, 40)):
-        at = quotas.stage(10_000, quotas.TO_KINESIS, Traffic(event=size), PLAIN)
+        at = stages.stage(10_000, quotas.TO_KINESIS, Traffic(event=size), PLAIN)
         # Twice what the average needs.
         assert at.binding[0].needed(10_000) == shards
 
@@ -339,45 +335,45 @@ def test_what_one_function_delivers_by_hand() -> None:
     ids=lambda value: getattr(value, "name", None),
 )
 def test_what_has_to_be_raised_by_hand(rate: float, packing: quotas.Packing, text: str) -> None:
-    assert quotas.raised(quotas.stage(rate, packing, timing=PLAIN)) == text
+    assert stages.raised(stages.stage(rate, packing, timing=PLAIN)) == text
 
 
 def test_what_a_destination_charges_at_a_stage_by_hand() -> None:
     events = 1_000 * SECONDS_A_MONTH
-    provisioned, on_demand = quotas.stage(1_000, quotas.TO_KINESIS).charges
+    provisioned, on_demand = stages.stage(1_000, quotas.TO_KINESIS).charges
     assert provisioned == pytest.approx(2 * 730 * 0.015 + events / 1e6 * 0.014)
     assert on_demand == pytest.approx(730 * 0.04 + events * 1_024 / 1e9 * 0.08)
-    (bus,) = quotas.stage(1_000, quotas.TO_EVENTBRIDGE).charges
+    (bus,) = stages.stage(1_000, quotas.TO_EVENTBRIDGE).charges
     assert bus == pytest.approx(events / 1e6)
     # Batches are large enough for records of 500 lines: 300,000 bytes, and 147 steps of 5 KB less.
-    (lines,) = quotas.stage(1_000, quotas.TO_FIREHOSE).charges
+    (lines,) = stages.stage(1_000, quotas.TO_FIREHOSE).charges
     assert lines == pytest.approx(events / 500 * math.ceil(300_000 / 5_120) * 5_120 / 1e9 * 0.029)
-    assert quotas.stage(1_000, quotas.TO_CUSTOMER_PROFILES).charges == (None,)
+    assert stages.stage(1_000, quotas.TO_CUSTOMER_PROFILES).charges == (None,)
 
 
 @pytest.mark.parametrize("packing", quotas.PACKING, ids=lambda packing: packing.name)
 def test_stages_fit_together(packing: quotas.Packing) -> None:
-    stages = [quotas.stage(rate, packing) for rate in quotas.STAGES]
-    for at in stages:
+    rising = [stages.stage(rate, packing) for rate in stages.STAGES]
+    for at in rising:
         assert set(at.binding) <= set(at.raised)
         assert all(quota.raised.count("{}") == 1 for quota in at.raised)
         # Requests are never fuller than they can be, and never emptier than one event.
         assert at.rate / packing.events(Traffic()) <= at.requests * (1 + 1e-9)
         assert at.requests <= at.rate
         assert at.functions <= at.concurrency <= quotas.LAMBDA_CONCURRENCY
-    for earlier, later in pairwise(stages):
+    for earlier, later in pairwise(rising):
         # What binds binds for good.
         assert set(earlier.names) <= set(later.names)
         assert earlier.door < later.door
         for before, after in zip(earlier.charges, later.charges, strict=True):
             assert before is None or after is None or before <= after
     assert quotas.own(packing, Traffic()).name.startswith(packing.name)
-    assert stages[-1].names.count(quotas.own(packing, Traffic()).name) == 1
+    assert rising[-1].names.count(quotas.own(packing, Traffic()).name) == 1
 
 
 def test_the_destination_hardly_changes_the_rest_of_the_bill() -> None:
-    for rate in quotas.STAGES:
-        doors = [quotas.stage(rate, packing).door for packing in quotas.PACKING]
+    for rate in stages.STAGES:
+        doors = [stages.stage(rate, packing).door for packing in quotas.PACKING]
         assert max(doors) < 1.01 * min(doors)
 
 
@@ -388,7 +384,7 @@ def test_what_the_document_says_of_the_stages() -> None:
     assert ceilings["Firehose"] == pytest.approx(8_700, rel=0.01)
     assert ceilings["EventBridge"] == 100_000
     for packing in quotas.PACKING:
-        million = quotas.stage(1_000_000, packing)
+        million = stages.stage(1_000_000, packing)
         assert {"API Gateway requests", "batches at once", "SQS messages in flight"} <= set(
             million.names
         )
@@ -401,7 +397,7 @@ def test_what_the_document_says_of_the_stages() -> None:
     charges = [
         charge
         for packing in quotas.PACKING
-        for charge in quotas.stage(10_000, packing).charges
+        for charge in stages.stage(10_000, packing).charges
         if charge is not None
     ]
     assert charges == pytest.approx([26_000, 590, 2_200, 460, 26_000], rel=0.02)
@@ -412,19 +408,19 @@ def test_messages_in_flight_by_hand() -> None:
     small = Traffic(message=100, record_overhead=500)
     assert quotas.in_flight_concurrency(Settings(), small) == 12
     assert quotas.outage_rate(365) == pytest.approx(329, abs=0.5)
-    for rate in quotas.STAGES[:-2]:
-        assert quotas.stage(rate, timing=PLAIN).in_flight < quotas.IN_FLIGHT
+    for rate in stages.STAGES[:-2]:
+        assert stages.stage(rate, timing=PLAIN).in_flight < quotas.IN_FLIGHT
 
 
 def test_numbers_in_tables() -> None:
-    assert [quotas.count(value) for value in (0.123, 1, 15.2, 2_890, 249_000)] == [
+    assert [tables.count(value) for value in (0.123, 1, 15.2, 2_890, 249_000)] == [
         "0.12",
         "1",
         "15",
         "2,900",
         "250,000",
     ]
-    assert [costs.dollars(value) for value in (None, 0, 4.336, 1_234.5)] == [
+    assert [tables.dollars(value) for value in (None, 0, 4.336, 1_234.5)] == [
         "not found",
         "$0",
         "$4.34",

@@ -18,7 +18,7 @@ over the shards at random and refused one by one, as ``PutRecords`` does it. Eve
 given the same CPU and latency. Customer Profiles' second round, for the endpoints that are in a
 batch twice, is left out.
 
-:mod:`benchmarks.simulation` runs it. Everything random comes from one seed.
+:mod:`capacity.simulation` runs it. Everything random comes from one seed.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from functools import partial
 from random import Random
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from benchmarks.costs import (
-    SHARD_RECORDS,
+from capacity.arrivals import Cohort, Phase, arrivals
+from capacity.model import (
     TIMING,
     WORKERS,
     Settings,
@@ -41,219 +41,23 @@ from benchmarks.costs import (
     cpu_share,
     messages_in_batch,
 )
+from capacity.throttling import ModelPacer, Quota, Shards
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 SEED: Final = 20261125
 
-# gtm_events.sending and gtm_events.pacing; the tests hold these against the originals.
+# gtm_events.sending; the tests hold these against the originals.
 MAX_ATTEMPTS: Final = 20  # of a request that is throttled: here nothing else goes wrong
 BACKOFF_SECONDS: Final = 0.2
 MAX_DOUBLINGS: Final = 2
-RECOVERY_REQUESTS: Final = 20
-SLOW_DOWN_SECONDS: Final = 1.0
 SETTLING_SECONDS: Final = 7.0  # gtm_events.delivery
 CALL_SECONDS: Final = 7.0  # connect and read timeout of gtm_events.destinations.pinpoint
 
-_BIN_SECONDS = 0.1  # above ten events a bin, those that arrive within it travel together
-_BIN_EVENTS = 10
 _POLL_SECONDS = 0.05
 _LATENCY_SPREAD = 0.3  # sigma of the logarithm: one request in a hundred takes twice as long
 _RECEIVED = 10  # messages a ReceiveMessage returns at most
-
-
-class Cohort(NamedTuple):
-    """Messages that arrived together.
-
-    Attributes:
-        arrived: When, in seconds.
-        receives: How often they were received.
-        size: How many they are.
-    """
-
-    arrived: float
-    receives: int
-    size: int
-
-
-class Phase(NamedTuple):
-    """A time of even traffic: ``seconds`` at ``rate`` events a second."""
-
-    seconds: float
-    rate: float
-
-
-def steady(rate: float, seconds: float) -> list[Phase]:
-    """Return traffic without bursts: a Poisson process."""
-    return [Phase(seconds, rate)]
-
-
-def bursty(
-    rate: float,
-    seconds: float,
-    random: Random,
-    *,
-    factor: float = 10.0,
-    burst: float = 20.0,
-    quiet: float = 100.0,
-) -> list[Phase]:
-    """Return traffic that is quiet for about ``quiet`` seconds, then bursts for ``burst``.
-
-    While it bursts, ``factor`` times as many events arrive. Over the whole time it is ``rate``
-    events a second, exactly.
-    """
-    phases: list[Phase] = []
-    left = seconds
-    bursting = False
-    while left > 0:
-        length = min(left, burst if bursting else random.uniform(0.5, 1.5) * quiet)
-        phases.append(Phase(length, factor if bursting else 1.0))
-        left -= length
-        bursting = not bursting
-    scale = rate * seconds / sum(phase.seconds * phase.rate for phase in phases)
-    return [Phase(phase.seconds, phase.rate * scale) for phase in phases]
-
-
-def flash_crowd(rate: float, crowd: float, *, before: float, during: float) -> list[Phase]:
-    """Return steady traffic into which a crowd comes once, and then nothing more."""
-    return [Phase(before, rate), Phase(during, crowd)]
-
-
-def poisson(mean: float, random: Random) -> int:
-    """Draw from a Poisson distribution."""
-    if mean > 30:  # noqa: PLR2004 - from here on the normal distribution is as good, and faster
-        return max(0, round(random.gauss(mean, math.sqrt(mean))))
-    count = 0
-    limit = math.exp(-mean)
-    product = random.random()
-    while product > limit:
-        count += 1
-        product *= random.random()
-    return count
-
-
-def binomial(count: int, share: float, random: Random) -> int:
-    """Draw how many of ``count`` fall into a ``share``."""
-    if share >= 1:
-        return count
-    if count * share * (1 - share) > 9:  # noqa: PLR2004 - from here on the normal distribution will do
-        drawn = random.gauss(count * share, math.sqrt(count * share * (1 - share)))
-        return min(count, max(0, round(drawn)))
-    return sum(random.random() < share for _ in range(count))
-
-
-def arrivals(phases: Iterable[Phase], random: Random) -> Iterator[Cohort]:
-    """Yield what arrives, in order."""
-    start = 0.0
-    for seconds, rate in phases:
-        end = start + seconds
-        if rate * _BIN_SECONDS <= _BIN_EVENTS:
-            now = start
-            while rate > 0 and (now := now + random.expovariate(rate)) < end:
-                yield Cohort(now, 0, 1)
-        else:
-            bins = round(seconds / _BIN_SECONDS)
-            for number in range(bins):
-                if count := poisson(rate * seconds / bins, random):
-                    yield Cohort(start + (number + 0.5) * seconds / bins, 0, count)
-        start = end
-
-
-class ModelPacer:
-    """:class:`gtm_events.pacing.Pacer` on a clock that is passed in."""
-
-    def __init__(self, rate: float, now: float = 0.0) -> None:
-        self.quota = rate
-        self.rate = rate
-        self.burst = max(1.0, rate - 1)
-        self.tokens = self.burst
-        self.counted_at = now
-        self.slowed_at = -math.inf
-
-    def acquire(self, now: float, deadline: float) -> float | None:
-        """Return the seconds until the next request's turn; ``None`` if that is too late."""
-        self._refill(now)
-        wait = max(0.0, (1 - self.tokens) / self.rate)
-        if now + wait >= deadline:
-            return None
-        self.tokens -= 1
-        return wait
-
-    def throttled(self, now: float) -> None:
-        """Note that a request was refused for its rate."""
-        self._refill(now)
-        self.tokens = min(self.tokens, 0.0)
-        if now - self.slowed_at >= SLOW_DOWN_SECONDS:
-            self.slowed_at = now
-            self.rate = max(1.0, self.rate / 2)
-
-    def answered(self, now: float) -> None:
-        """Note that a request was answered."""
-        if self.rate < self.quota:
-            self._refill(now)
-            self.rate = min(self.quota, self.rate + self.quota / RECOVERY_REQUESTS)
-
-    def _refill(self, now: float) -> None:
-        self.tokens = min(self.burst, self.tokens + (now - self.counted_at) * self.rate)
-        self.counted_at = now
-
-
-class Bucket:
-    """A token bucket that holds what a second brings, and is full to begin with."""
-
-    def __init__(self, rate: float) -> None:
-        self.rate = rate
-        self.tokens = rate
-        self.counted_at = 0.0
-
-    def take(self, now: float, wanted: int) -> int:
-        """Take up to ``wanted`` tokens; return how many there were."""
-        self.tokens = min(self.rate, self.tokens + (now - self.counted_at) * self.rate)
-        self.counted_at = now
-        taken = min(wanted, int(self.tokens))
-        self.tokens -= taken
-        return taken
-
-
-class Quota:
-    """An account's quota of requests: each is let in or refused whole."""
-
-    def __init__(self, rate: float) -> None:
-        self._bucket = Bucket(rate)
-
-    def takes(self, now: float) -> bool:
-        """Return whether a request that arrives now is let in."""
-        return self._bucket.take(now, 1) == 1
-
-    def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
-        """Return what is let in of a request, and what is refused."""
-        return (cohorts, []) if self.takes(now) else ([], cohorts)
-
-
-class Shards:
-    """A provisioned Kinesis stream's: each shard lets in so many records, whatever the request."""
-
-    def __init__(self, number: int, random: Random) -> None:
-        self._shards = [Bucket(SHARD_RECORDS) for _ in range(number)]
-        self._random = random
-
-    def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
-        """Return what is let in of a request, and what is refused."""
-        taken: list[Cohort] = []
-        refused: list[Cohort] = []
-        for cohort in cohorts:
-            left, let_in = cohort.size, 0
-            for index, shard in enumerate(self._shards):
-                share = 1 / (len(self._shards) - index)
-                here = binomial(left, share, self._random)
-                left -= here
-                let_in += shard.take(now, here)
-            if let_in:
-                taken.append(Cohort(cohort.arrived, cohort.receives, let_in))
-            if let_in < cohort.size:
-                refused.append(Cohort(cohort.arrived, cohort.receives, cohort.size - let_in))
-        return taken, refused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

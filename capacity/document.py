@@ -1,4 +1,4 @@
-"""Brings docs/capacity.md, its plots and README up to date: ``python -m benchmarks.document``.
+"""Tables and plots of docs/capacity.md and README, brought up to date.
 
 A table stands between ``<!-- table: name -->`` and ``<!-- end -->``.
 """
@@ -9,14 +9,14 @@ import re
 from pathlib import Path
 from typing import Final
 
-from benchmarks import costs, plots, quotas, simulation
+from capacity import costs, quotas, simulation, stages
 
 DOCUMENTS: Final = tuple(
     Path(__file__).parents[1] / path for path in ("README.md", "docs/capacity.md")
 )
 IMAGES: Final = DOCUMENTS[-1].parent / "images"
 
-TABLES: Final = costs.TABLES | quotas.TABLES | simulation.TABLES
+TABLES: Final = costs.TABLES | quotas.TABLES | stages.TABLES | simulation.TABLES
 
 _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
@@ -35,12 +35,11 @@ def rewritten(text: str) -> str:
     return _TABLE.sub(lambda match: f"{match[1]}\n{TABLES[match['name']]()}\n\n{match[3]}", text)
 
 
-def main() -> None:
+def write() -> None:
     """Rewrite the tables and draw the plots."""
+    # matplotlib takes a second to import, and whoever prints a table need not have it.
+    from capacity import plots  # noqa: PLC0415 - see above
+
     for document in DOCUMENTS:
         document.write_text(rewritten(document.read_text("utf-8")), "utf-8")
     plots.draw(IMAGES)
-
-
-if __name__ == "__main__":
-    main()

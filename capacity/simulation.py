@@ -1,36 +1,18 @@
-"""Experiments with the model in :mod:`benchmarks.pipeline`.
-
-``python -m benchmarks.simulation`` prints the tables of ``docs/capacity.md`` as Markdown;
-``--plots docs/images`` draws its plots (needs matplotlib, of ``requirements-dev.txt``).
-"""
+"""Experiments with the model in :mod:`capacity.pipeline`."""
 
 from __future__ import annotations
 
-import argparse
 import math
 from dataclasses import dataclass, replace
 from functools import cache
-from pathlib import Path
 from random import Random
 from typing import Final, NamedTuple
 
-from benchmarks.costs import MILLION, Settings, Traffic, markdown
-from benchmarks.pipeline import (
-    SEED,
-    Phase,
-    Result,
-    Setup,
-    bursty,
-    flash_crowd,
-    percentiles,
-    simulate,
-    steady,
-)
-from benchmarks.quotas import (
-    CUSTOMER_PROFILES_PUTS,
-    TO_CUSTOMER_PROFILES,
-    TO_KINESIS,
-)
+from capacity.arrivals import Phase, bursty, flash_crowd, steady
+from capacity.model import MILLION, Settings, Traffic
+from capacity.pipeline import SEED, Result, Setup, percentiles, simulate
+from capacity.quotas import CUSTOMER_PROFILES_PUTS, TO_CUSTOMER_PROFILES, TO_KINESIS
+from capacity.tables import markdown
 
 RATES: Final = (1, 10, 100, 500, 1_000, 1_400, 1_500, 1_600)
 SECONDS: Final = 600.0
@@ -290,22 +272,3 @@ TABLES: Final = {
     "settings": settings_table,
     "cases": cases_table,
 }
-
-
-def main() -> None:
-    """Print every table, or draw every plot."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.simulation", description=__doc__)
-    parser.add_argument("--plots", type=Path, metavar="DIRECTORY", help="draw the plots there")
-    arguments = parser.parse_args()
-    if arguments.plots:
-        from benchmarks import plots  # noqa: PLC0415 - matplotlib is only for this
-
-        for path in plots.draw(arguments.plots):
-            print(path)
-        return
-    for name, table in TABLES.items():
-        print(f"## {name}\n\n{table()}\n")
-
-
-if __name__ == "__main__":
-    main()

@@ -12,31 +12,25 @@ from statistics import fmean, variance
 
 import pytest
 
-from benchmarks import costs, pipeline, simulation
-from benchmarks.costs import Settings, Timing, Traffic, invocations_per_second
-from benchmarks.pipeline import (
+from capacity import arrivals, model, pipeline, simulation, throttling
+from capacity.arrivals import (
     Cohort,
-    ModelPacer,
     Phase,
-    Quota,
-    Result,
-    Setup,
-    Shards,
     binomial,
     bursty,
     flash_crowd,
-    pack,
-    percentiles,
     poisson,
-    simulate,
     steady,
 )
+from capacity.model import Settings, Timing, Traffic, invocations_per_second
+from capacity.pipeline import Result, Setup, pack, percentiles, simulate
+from capacity.throttling import ModelPacer, Quota, Shards
 from gtm_events import delivery, pacing, sending
 from gtm_events.deadline import Deadline
 from gtm_events.destinations import pinpoint
 from gtm_events.pacing import Pacer
 
-# Not benchmarks.costs.TIMING, which changes with every measurement.
+# Not capacity.model.TIMING, which changes with every measurement.
 TIMING = Timing(invocation_cpu=0.0001, event_cpu=20e-6, request_cpu=0.0004, request_latency=0.1)
 DEFAULT = Setup(timing=TIMING)
 # Each of two functions is told half of the quota: nothing is refused, so sums come out even.
@@ -93,12 +87,12 @@ def test_the_constants_are_the_functions() -> None:
     assert pipeline.MAX_ATTEMPTS == sending._MAX_THROTTLED_ATTEMPTS
     assert pipeline.MAX_DOUBLINGS == sending._MAX_DOUBLINGS
     assert pipeline.BACKOFF_SECONDS == sending._BACKOFF_SECONDS
-    assert pipeline.RECOVERY_REQUESTS == pacing._RECOVERY_REQUESTS
-    assert pipeline.SLOW_DOWN_SECONDS == pacing._SLOW_DOWN_SECONDS
+    assert throttling.RECOVERY_REQUESTS == pacing._RECOVERY_REQUESTS
+    assert throttling.SLOW_DOWN_SECONDS == pacing._SLOW_DOWN_SECONDS
     assert pipeline.SETTLING_SECONDS == delivery._SETTLING_SECONDS
     service = pinpoint.Pinpoint
     assert service.connect_seconds + service.read_seconds == pipeline.CALL_SECONDS
-    assert service.max_calls == costs.WORKERS
+    assert service.max_calls == model.WORKERS
     settings = Settings()
     assert settings.events_per_request == pinpoint.MAX_EVENTS
     assert settings.requests_per_second == pinpoint._REQUESTS_PER_SECOND
@@ -178,7 +172,7 @@ def test_arrivals_are_poisson(expected: float) -> None:
 
 @pytest.mark.parametrize("rate", [2, 400])
 def test_as_many_arrive_as_are_asked_for_and_in_order(rate: float) -> None:
-    cohorts = list(pipeline.arrivals(steady(rate, 500), Random(3)))
+    cohorts = list(arrivals.arrivals(steady(rate, 500), Random(3)))
     arrived = sum(cohort.size for cohort in cohorts)
     assert arrived == pytest.approx(rate * 500, abs=4 * math.sqrt(rate * 500))
     assert all(earlier.arrived <= later.arrived for earlier, later in pairwise(cohorts))

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from benchmarks import document, plots
+from capacity import __main__ as command
+from capacity import document, plots
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-HINT = "run: python -m benchmarks.document"
+HINT = "run: make capacity"
 
 
 @pytest.fixture(scope="module")
@@ -48,3 +49,27 @@ def test_a_table_is_rewritten_in_place() -> None:
     assert "old" not in fresh
     with pytest.raises(KeyError):
         document.rewritten("<!-- table: unheard-of -->\n<!-- end -->")
+
+
+def test_the_command_prints_tables_and_writes_nothing(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(document, "write", lambda: pytest.fail("it was to print"))
+    assert command.main(["--print", "in-flight", "--print", "prices"]) == 0
+    tables = capsys.readouterr().out
+    assert tables == f"{document.TABLES['in-flight']()}\n\n{document.TABLES['prices']()}\n"
+
+
+def test_the_command_writes_tables_and_plots(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    committed = document.IMAGES / "capacity-crowd.svg"
+    page = tmp_path / "capacity.md"
+    page.write_text("<!-- table: prices -->\nold\n<!-- end -->\n", encoding="utf-8")
+    monkeypatch.setattr(document, "DOCUMENTS", (page,))
+    monkeypatch.setattr(document, "IMAGES", tmp_path / "images")
+    monkeypatch.setattr(plots, "FIGURES", {"crowd.svg": plots.FIGURES["capacity-crowd.svg"]})
+    assert command.main([]) == 0
+    written = document.TABLES["prices"]()
+    assert page.read_text("utf-8") == f"<!-- table: prices -->\n\n{written}\n\n<!-- end -->\n"
+    assert (tmp_path / "images" / "crowd.svg").read_bytes() == committed.read_bytes()

@@ -1,0 +1,95 @@
+"""List prices in us-east-1, read from ``prices.toml``, where each has its source and its date."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from datetime import date
+
+_FILE: Final = Path(__file__).with_name("prices.toml")
+
+
+class Evidence(Enum):
+    """How a number is known."""
+
+    AWS = "AWS's own page"
+    INFERRED = "inferred from AWS's own page"
+    SECONDARY = "somebody else's page"
+
+
+@dataclass(frozen=True, slots=True)
+class Price:
+    """A list price in us-east-1.
+
+    Attributes:
+        name: What is charged.
+        unit: What one of it is.
+        tiers: For each tier, up to how many units a month it goes and US dollars a unit.
+        source: The page, with its date where it has one.
+        evidence: How the price is known.
+        looked_up: The day on which somebody read the source.
+        per: The number of units that a table quotes the price for.
+    """
+
+    name: str
+    unit: str
+    tiers: tuple[tuple[float, float], ...]
+    source: str
+    evidence: Evidence
+    looked_up: date
+    per: int
+
+    def cost(self, units: float) -> float:
+        """Return the US dollars that ``units`` in one month cost."""
+        dollars = 0.0
+        below = 0.0
+        for limit, price in self.tiers:
+            dollars += max(0.0, min(units, limit) - below) * price
+            below = limit
+        return dollars
+
+
+def _read() -> dict[str, Price]:
+    """Return the prices of the file by their keys."""
+    entries: list[dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))["price"]
+    return {
+        entry["key"]: Price(
+            entry["name"],
+            entry["unit"],
+            tuple((tier["up_to"], tier["dollars"] / entry["per"]) for tier in entry["tiers"]),
+            entry["source"],
+            Evidence[entry["evidence"].upper()],
+            entry["looked_up"],
+            entry["per"],
+        )
+        for entry in entries
+    }
+
+
+_PRICES: Final = _read()
+
+PRICES: Final = tuple(_PRICES.values())
+"""All prices, in the order of the file."""
+
+API_GATEWAY: Final = _PRICES["API_GATEWAY"]
+SQS: Final = _PRICES["SQS"]
+LAMBDA_INVOCATIONS: Final = _PRICES["LAMBDA_INVOCATIONS"]
+LAMBDA_ARM64: Final = _PRICES["LAMBDA_ARM64"]
+LAMBDA_LOGS: Final = _PRICES["LAMBDA_LOGS"]
+ACCESS_LOGS: Final = _PRICES["ACCESS_LOGS"]
+LOG_STORAGE: Final = _PRICES["LOG_STORAGE"]
+XRAY: Final = _PRICES["XRAY"]
+DATA_OUT: Final = _PRICES["DATA_OUT"]
+PINPOINT: Final = _PRICES["PINPOINT"]
+KINESIS_ON_DEMAND: Final = _PRICES["KINESIS_ON_DEMAND"]
+KINESIS_STREAM_HOURS: Final = _PRICES["KINESIS_STREAM_HOURS"]
+KINESIS_SHARD_HOURS: Final = _PRICES["KINESIS_SHARD_HOURS"]
+KINESIS_PUT_UNITS: Final = _PRICES["KINESIS_PUT_UNITS"]
+FIREHOSE: Final = _PRICES["FIREHOSE"]
+EVENTBRIDGE: Final = _PRICES["EVENTBRIDGE"]
+SNS: Final = _PRICES["SNS"]

@@ -1,0 +1,112 @@
+"""Throttling from both sides: the function's pacer, and the quotas that a destination keeps."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Final
+
+from capacity.arrivals import Cohort, binomial
+from capacity.costs import SHARD_RECORDS
+
+if TYPE_CHECKING:
+    from random import Random
+
+# gtm_events.pacing; the tests hold these against the originals.
+RECOVERY_REQUESTS: Final = 20
+SLOW_DOWN_SECONDS: Final = 1.0
+
+
+class ModelPacer:
+    """:class:`gtm_events.pacing.Pacer` on a clock that is passed in."""
+
+    def __init__(self, rate: float, now: float = 0.0) -> None:
+        self.quota = rate
+        self.rate = rate
+        self.burst = max(1.0, rate - 1)
+        self.tokens = self.burst
+        self.counted_at = now
+        self.slowed_at = -math.inf
+
+    def acquire(self, now: float, deadline: float) -> float | None:
+        """Return the seconds until the next request's turn; ``None`` if that is too late."""
+        self._refill(now)
+        wait = max(0.0, (1 - self.tokens) / self.rate)
+        if now + wait >= deadline:
+            return None
+        self.tokens -= 1
+        return wait
+
+    def throttled(self, now: float) -> None:
+        """Note that a request was refused for its rate."""
+        self._refill(now)
+        self.tokens = min(self.tokens, 0.0)
+        if now - self.slowed_at >= SLOW_DOWN_SECONDS:
+            self.slowed_at = now
+            self.rate = max(1.0, self.rate / 2)
+
+    def answered(self, now: float) -> None:
+        """Note that a request was answered."""
+        if self.rate < self.quota:
+            self._refill(now)
+            self.rate = min(self.quota, self.rate + self.quota / RECOVERY_REQUESTS)
+
+    def _refill(self, now: float) -> None:
+        self.tokens = min(self.burst, self.tokens + (now - self.counted_at) * self.rate)
+        self.counted_at = now
+
+
+class Bucket:
+    """A token bucket that holds what a second brings, and is full to begin with."""
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.tokens = rate
+        self.counted_at = 0.0
+
+    def take(self, now: float, wanted: int) -> int:
+        """Take up to ``wanted`` tokens; return how many there were."""
+        self.tokens = min(self.rate, self.tokens + (now - self.counted_at) * self.rate)
+        self.counted_at = now
+        taken = min(wanted, int(self.tokens))
+        self.tokens -= taken
+        return taken
+
+
+class Quota:
+    """An account's quota of requests: each is let in or refused whole."""
+
+    def __init__(self, rate: float) -> None:
+        self._bucket = Bucket(rate)
+
+    def takes(self, now: float) -> bool:
+        """Return whether a request that arrives now is let in."""
+        return self._bucket.take(now, 1) == 1
+
+    def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
+        """Return what is let in of a request, and what is refused."""
+        return (cohorts, []) if self.takes(now) else ([], cohorts)
+
+
+class Shards:
+    """A provisioned Kinesis stream's: each shard lets in so many records, whatever the request."""
+
+    def __init__(self, number: int, random: Random) -> None:
+        self._shards = [Bucket(SHARD_RECORDS) for _ in range(number)]
+        self._random = random
+
+    def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
+        """Return what is let in of a request, and what is refused."""
+        taken: list[Cohort] = []
+        refused: list[Cohort] = []
+        for cohort in cohorts:
+            left, let_in = cohort.size, 0
+            for index, shard in enumerate(self._shards):
+                share = 1 / (len(self._shards) - index)
+                here = binomial(left, share, self._random)
+                left -= here
+                let_in += shard.take(now, here)
+            if let_in:
+                taken.append(Cohort(cohort.arrived, cohort.receives, let_in))
+            if let_in < cohort.size:
+                refused.append(Cohort(cohort.arrived, cohort.receives, cohort.size - let_in))
+        return taken, refused

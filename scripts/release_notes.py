@@ -1,0 +1,58 @@
+"""Notes of a release, from the changelog: ``python scripts/release_notes.py v1.2.3``.
+
+Stops a release whose tag, version and changelog do not agree. Standard library only: the release
+workflow runs it before anything is installed.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import Final
+
+_ROOT: Final = Path(__file__).parents[1]
+
+
+class NotReadyError(Exception):
+    """The tag, the library's version and the changelog do not agree."""
+
+
+def notes(tag: str, version_file: str, changelog: str) -> str:
+    """Return what the changelog says of a release.
+
+    Args:
+        tag: The tag in git, ``v`` and the version.
+        version_file: The text of ``cdk_gtm_connector/version.py``.
+        changelog: The text of ``CHANGELOG.md``.
+
+    Raises:
+        NotReadyError: The tag is not of the library's version, or the changelog has no section for
+            it with a date, or one that says nothing.
+    """
+    match = re.search(r'^__version__ = "(.+?)"', version_file, re.MULTILINE)
+    version = match[1] if match else "none"
+    if tag != f"v{version}":
+        raise NotReadyError(f"the tag is {tag}, and the library's version is {version}")
+    heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}$"
+    section = re.search(rf"{heading}\n(.*?)(?=^## |^\[|\Z)", changelog, re.MULTILINE | re.DOTALL)
+    if section is None or not section[1].strip():
+        raise NotReadyError(f"CHANGELOG.md has nothing under '## [{version}] - YYYY-MM-DD'")
+    return section[1].strip() + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Print the notes; return 1 if the release must not be made."""
+    (tag,) = arguments
+    version = _ROOT.joinpath("cdk_gtm_connector", "version.py").read_text(encoding="utf-8")
+    changelog = _ROOT.joinpath("CHANGELOG.md").read_text(encoding="utf-8")
+    try:
+        sys.stdout.write(notes(tag, version, changelog))
+    except NotReadyError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

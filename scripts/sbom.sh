@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# Writes the bill of materials of the wheel in dist, in CycloneDX's format, to build: the wheel and what
+# it depends on, in the versions that it is tested with (requirements.txt).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=.venv/bin/python
+work=build/sbom
+
+rm -rf "$work"
+mkdir -p "$work"
+"$python" -m venv --without-pip "$work/environment"
+# A file with hashes would ask for the wheel's own as well.
+grep -o '^[a-z0-9.-]*==[^ ;]*' requirements.txt >"$work/constraints.txt"
+"$python" -m pip --python "$work/environment/bin/python" --disable-pip-version-check \
+    install --quiet --constraint "$work/constraints.txt" dist/*.whl
+version=$("$work/environment/bin/python" -c \
+    'from importlib.metadata import version; print(version("cdk-gtm-connector"))')
+# The tool reads the project's own version from here, and knows nothing of one that is dynamic.
+sed "s/^dynamic = .*/version = \"$version\"/" pyproject.toml >"$work/pyproject.toml"
+"$python" -m cyclonedx_py environment --pyproject "$work/pyproject.toml" --mc-type library \
+    --output-reproducible --output-format JSON \
+    --output-file "build/cdk-gtm-connector-$version.cdx.json" "$work/environment/bin/python"
