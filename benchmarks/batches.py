@@ -57,6 +57,7 @@ def template(content: Literal["query", "form", "json"] = "query") -> str:
             token_parameter="token",  # noqa: S106 - a parameter's name
             honor_privacy_signals=False,
             max_body_characters=300_000,
+            max_events=mapping.MaxEvents(anonymous=20, authenticated=100),
         ),
     )
 

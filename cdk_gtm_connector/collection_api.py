@@ -21,7 +21,7 @@ from cdk_gtm_connector.checks import (
 )
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.keys import check_key, let_logs_in
-from cdk_gtm_connector.max_events import MaxEvents, checked_max_events
+from cdk_gtm_connector.max_events import DEFAULT_MAX_EVENTS, checked_max_events
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
 from cdk_gtm_connector.redeployment import redeploy_on_change
@@ -483,7 +483,7 @@ def rules(
     unset_values: Sequence[str] | None = None,
     *,
     honor_privacy_signals: bool = False,
-    max_events: MaxEvents | None = None,
+    max_events: mapping.MaxEvents | None = None,
 ) -> mapping.Rules:
     """Return the rules by which a :class:`CollectionApi` queues requests.
 
@@ -498,7 +498,7 @@ def rules(
         token_parameter=TOKEN_PARAMETER,
         honor_privacy_signals=honor_privacy_signals,
         max_body_characters=MAX_BODY_CHARACTERS,
-        max_events=max_events or MaxEvents(),
+        max_events=max_events or DEFAULT_MAX_EVENTS,
     )
 
 

@@ -126,10 +126,10 @@ class GtmConnector(Construct):
             as the whole value of any other parameter it is ignored and counted. Default:
             ``undefined``, ``null``, ``NaN`` and ``[object Object]``, JavaScript's own; ``[]`` for
             none. White space alone is never an ``event`` or ``endpoint_id``.
-        max_events_per_request: Events that one request may have, 1 to 100, for a list in JSON is one
-            request: more get 400, and nothing of the list is queued. 1 switches lists off. Rate
-            limits count requests, so times this is what they let in. Default: 20 on ``/events``,
-            100 on ``/events/authenticated``.
+        max_events_per_request: Events that one request may have, 1 to 100. A list in JSON is one
+            request. A longer one gets 400, and nothing of it is queued; 1 switches lists off. Rate
+            limits count requests: times this they are events. Default: 20 on ``/events``, 100 on
+            ``/events/authenticated``.
         authenticated_max_events_per_request: The same for ``/events/authenticated`` alone, so it
             needs an ``authorizer``. Default: ``max_events_per_request`` if that is given, else 100.
         throttling_rate_limit: Requests a second that the endpoint takes, all callers together; more

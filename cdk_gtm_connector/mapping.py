@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from cdk_gtm_connector.access import Authorizer
-    from cdk_gtm_connector.max_events import MaxEvents
 
 Content = Literal["query", "form", "json"]
 
@@ -34,6 +33,19 @@ _TOO_LARGE: Final = 9000
 _BLANK: Final = (
     "([+]|%(0[9A-D]|1[C-F]|C2%(85|A0)|E1%9A%80|E2%8(0%(8[0-9A]|A[89F])|1%9F)|E3%80%80))*"
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MaxEvents:
+    """Events that one request may have, by its route.
+
+    Attributes:
+        anonymous: On ``/events``.
+        authenticated: On ``/events/authenticated``.
+    """
+
+    anonymous: int
+    authenticated: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,29 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
 
 from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.mapping import MaxEvents
 from cdk_gtm_connector.validation import KNOWN, check_number, is_token
 
 MAX_EVENTS: Final = 100
 """Events that a request can ever have: in an event's id, its number in the list has two digits."""
 
-_ANONYMOUS: Final = 20
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MaxEvents:
-    """Events that one request may have, by its route.
-
-    Attributes:
-        anonymous: On ``/events``. Default: 20.
-        authenticated: On ``/events/authenticated``. Default: 100.
-    """
-
-    anonymous: int = _ANONYMOUS
-    authenticated: int = MAX_EVENTS
+DEFAULT_MAX_EVENTS: Final = MaxEvents(anonymous=20, authenticated=MAX_EVENTS)
+"""Events that a request may have if nobody says otherwise."""
 
 
 def checked_max_events(
@@ -40,7 +28,8 @@ def checked_max_events(
         "authenticated_max_events_per_request", authenticated_max_events_per_request
     )
     return MaxEvents(
-        anonymous=both or _ANONYMOUS, authenticated=authenticated or both or MAX_EVENTS
+        anonymous=both or DEFAULT_MAX_EVENTS.anonymous,
+        authenticated=authenticated or both or DEFAULT_MAX_EVENTS.authenticated,
     )
 
 

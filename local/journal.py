@@ -163,20 +163,41 @@ class SentEvent:
         }
 
 
+class Letter(NamedTuple):
+    """A message in a queue of rejected ones.
+
+    Attributes:
+        reason: Why it is there, in short.
+        detail: The same in the destination's own words, or empty.
+        body: Its body.
+    """
+
+    reason: str
+    detail: str
+    body: str
+
+    @property
+    def words(self) -> str:
+        """Why it is there, in one line."""
+        return ": ".join(part for part in (self.reason, self.detail) if part)
+
+
 @dataclass(slots=True)
 class Delivery:
     """What became of a hit at one destination."""
 
     events: dict[str, SentEvent] = field(default_factory=dict)
     """By event ID; more than one only if a list was posted."""
-    dead_lettered: bool = False
-    reason: str = ""
-    """Why it is in the dead-letter queue, and in what words."""
-    detail: str = ""
-    body: str = ""
+    dead_letter: Letter | None = None
     """The message in the dead-letter queue."""
+    invalid_message: Letter | None = None
+    """The message in the invalid-message queue. Of a list, a part may be in either."""
     losses: list[Losses] = field(default_factory=list)
     """What the function leaves out of each event that the tag sent."""
+
+    @property
+    def _letters(self) -> list[Letter]:
+        return [letter for letter in (self.dead_letter, self.invalid_message) if letter]
 
     @property
     def status(self) -> Status:
@@ -186,14 +207,14 @@ class Delivery:
         if Status.DROPPED in statuses:
             return Status.DROPPED
         # An event that is delivered after all counts as such. Of a list, the queue has the others.
-        if self.dead_lettered and (listed or Status.DELIVERED not in statuses):
+        if self._letters and (listed or Status.DELIVERED not in statuses):
             return Status.REJECTED
         return _worst(statuses)
 
     def reason_of(self, status: Status) -> str:
         """Return why the delivery has this status, in words."""
-        if status is Status.REJECTED and self.dead_lettered:
-            return ": ".join(part for part in (self.reason, self.detail) if part)
+        if status is Status.REJECTED and self._letters:
+            return "; ".join(letter.words for letter in self._letters)
         if status in {Status.REJECTED, Status.RETRYING, Status.DROPPED}:
             return next(
                 event.attempts[-1].message
@@ -226,9 +247,8 @@ class Delivery:
                     self.events.items(), key=lambda event: _index(event[0])
                 )
             ],
-            "dead_letter": {"reason": self.reason, "detail": self.detail, "body": self.body}
-            if self.dead_lettered
-            else None,
+            "dead_letter": self.dead_letter and self.dead_letter._asdict(),
+            "invalid_message": self.invalid_message and self.invalid_message._asdict(),
             "losses": self.losses,
         }
 
@@ -464,6 +484,7 @@ class Journal:
         self._statuses: Counter[Status] = Counter()
         self._statuses_at: Counter[tuple[str, Status]] = Counter()
         self._queues: dict[str, dict[str, int]] = {}
+        self._invalid_messages: int | None = None
         self._endpoint_url: str | None = None
         self._authenticated_endpoint_url: str | None = None
         self._subscribers: dict[object, Callable[[], None]] = {}
@@ -570,11 +591,43 @@ class Journal:
             name = destination or next(iter(self._destinations))
             hit, before = self._hit(event_id, int(self._clock() * 1000))
             delivery = hit.deliveries.setdefault(name, Delivery())
-            delivery.dead_lettered = True
-            delivery.reason = reason
-            delivery.detail = detail
-            delivery.body = body
+            delivery.dead_letter = Letter(reason, detail, body)
             self._changed(hit, before)
+        self._notify()
+
+    def found_invalid(
+        self,
+        *,
+        event_id: str | None,
+        reason: str,
+        detail: str,
+        body: str,
+        destination: str | None = None,
+    ) -> None:
+        """Take note of a message in the invalid-message queue.
+
+        Args:
+            event_id: As :meth:`dead_lettered` has it.
+            reason: As :meth:`dead_lettered` has it.
+            detail: As :meth:`dead_lettered` has it.
+            body: The message's body.
+            destination: Which destination rejects it. Default: every one does.
+        """
+        with self._lock:
+            hit, before = self._hit(event_id, int(self._clock() * 1000))
+            for name in self._destinations if destination is None else [destination]:
+                delivery = hit.deliveries.setdefault(name, Delivery())
+                delivery.invalid_message = Letter(reason, detail, body)
+            self._changed(hit, before)
+        self._notify()
+
+    def invalid_messages_counted(self, number: int) -> None:
+        """Take note of how many messages the invalid-message queue holds."""
+        with self._lock:
+            if number == self._invalid_messages:
+                return
+            self._invalid_messages = number
+            self._revision += 1
         self._notify()
 
     def queues_counted(
@@ -696,6 +749,7 @@ class Journal:
             "delivered": self._statuses[Status.DELIVERED],
             "rejected": self._statuses[Status.REJECTED],
             "dead_letters": sum(each["dead_letters"] for each in queues) if queues else None,
+            "invalid_messages": self._invalid_messages,
             "refused": self._statuses[Status.REFUSED],
             "dropped": self._statuses[Status.DROPPED],
             "opted_out": self._statuses[Status.OPTED_OUT],

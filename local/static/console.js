@@ -600,9 +600,8 @@
     if (hit.gateway_detail) {
       sheet.append(block("What the endpoint answered", element("pre", { text: hit.gateway_detail })));
     }
-    const letter = several ? null : deliveries[0]?.[1].dead_letter;
-    if (letter) {
-      const made = block("In the dead-letter queue", ...deadLetter(letter));
+    for (const [queue, letter] of several ? [] : letters(deliveries[0]?.[1])) {
+      const made = block(`In the ${queue}`, ...rejected(letter));
       made.className = "wide";
       sheet.append(made);
     }
@@ -624,11 +623,13 @@
     );
     made.dataset.kind = kind;
     made.addEventListener("toggle", () => opened.set(kind, made.open));
-    const why = delivery.dead_letter && REASONS[delivery.dead_letter.reason];
-    if (why) made.append(element("p", { className: "explanation", text: why }));
+    for (const [, { reason }] of letters(delivery)) {
+      if (REASONS[reason]) made.append(element("p", { className: "explanation", text: REASONS[reason] }));
+    }
     made.append(...gotByDestination({ status: delivery.status }, delivery));
-    if (delivery.dead_letter) {
-      made.append(element("h4", { text: "In its dead-letter queue" }), ...deadLetter(delivery.dead_letter));
+    for (const [queue, letter] of letters(delivery)) {
+      const whose = queue === DEAD_LETTER_QUEUE ? "its" : "the";
+      made.append(element("h4", { text: `In ${whose} ${queue}` }), ...rejected(letter));
     }
     return made;
   }
@@ -838,6 +839,7 @@
     malformed: "The message could not be read as an event.",
     unset:
       "The event's type or its endpoint ID is a word that Tag Manager writes for a variable without a value, or white space. Visitors without an ID must not become one customer.",
+    too_many_events: "The posted list has more events than max_events_per_request allows.",
     reserved_event_type: "The destination keeps this event type for its own events.",
     too_large: "The event alone is larger than the destination takes.",
     refused: "The destination refused the event for good.",
@@ -846,7 +848,7 @@
     too_many_receives: "It failed so often that the queue gave it up.",
   };
   const STATUSES = {
-    400: "event or endpoint_id is missing, blank or a word for no value, or the body is not what the endpoint takes.",
+    400: "event or endpoint_id is missing, blank or a word for no value, or the body is not what the endpoint takes, or has more events than max_events_per_request.",
     403: "The authorizer knows who sent it and does not let it in; nothing was queued.",
     413: "The body is larger than the endpoint takes.",
     415: "The endpoint takes forms, JSON and JSON as text only.",
@@ -859,8 +861,9 @@
     if (hit.status === "opted_out") {
       return "The browser asked not to be tracked (Sec-GPC: 1 or DNT: 1), and honor_privacy_signals is set. The tag got its image; the event is not kept.";
     }
-    if (hit.status === "rejected" && delivery?.dead_letter && !several) {
-      const { reason, detail, body } = delivery.dead_letter;
+    const [first] = several ? [] : letters(delivery);
+    if (hit.status === "rejected" && first) {
+      const { reason, detail, body } = first[1];
       // What this page sends comes from a site too.
       const own = reason === "origin" && body.includes(encodeURIComponent(location.origin));
       const part = /^(\d+) of (\d+) events\b/.exec(detail);
@@ -883,7 +886,17 @@
     return STATUSES[hit.gateway_status];
   }
 
-  function deadLetter({ reason, detail, body }) {
+  const DEAD_LETTER_QUEUE = "dead-letter queue";
+
+  /** Return the queues of rejected messages that hold something of a delivery, each with what it holds. */
+  function letters(delivery) {
+    return [
+      [DEAD_LETTER_QUEUE, delivery?.dead_letter],
+      ["invalid-message queue", delivery?.invalid_message],
+    ].filter(([, letter]) => letter);
+  }
+
+  function rejected({ reason, detail, body }) {
     return [
       element("p", { text: [reason, detail].filter(Boolean).join(": ") || "No reason is recorded." }),
       element("h4", { text: "Message" }),

@@ -11,6 +11,7 @@ import pytest
 
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.collection_api import rules
+from cdk_gtm_connector.mapping import MaxEvents
 from tests.infrastructure.synthesis import add_connector, answer, headers
 
 if TYPE_CHECKING:
@@ -279,7 +280,7 @@ class TestDeployment:
             ("collection_api._ERROR_HEADERS", {"Content-Type": "text/plain"}),
             ("collection_api.REQUIRED_PARAMETERS", ("event",)),
             ("collection_api.MAX_BODY_CHARACTERS", 1),
-            ("collection_api.MAX_EVENTS", 1),  # the model's
+            ("max_events.DEFAULT_MAX_EVENTS", MaxEvents(anonymous=1, authenticated=1)),
             ("unset_values.UNSET_VALUES", ("undefined",)),
             ("access._MAX_AGE", cdk.Duration.seconds(1)),
         ],

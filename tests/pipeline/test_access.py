@@ -14,7 +14,8 @@ from urllib.parse import parse_qsl, quote, urlencode
 import pytest
 
 from cdk_gtm_connector.access import TOKEN_PARAMETER
-from cdk_gtm_connector.collection_api import MAX_BODY_CHARACTERS, MAX_EVENTS
+from cdk_gtm_connector.collection_api import MAX_BODY_CHARACTERS
+from cdk_gtm_connector.max_events import DEFAULT_MAX_EVENTS
 from cdk_gtm_connector.tokens import mint as mint_token
 from local import emulator
 from local.pipeline import Pipeline, running
@@ -541,7 +542,7 @@ def test_a_json_object_becomes_an_event(send: Send, pipeline: Pipeline) -> None:
     assert event.event["Metrics"] == {"b": 1.0}
 
 
-@pytest.mark.parametrize("count", [1, 3, MAX_EVENTS])
+@pytest.mark.parametrize("count", [1, 3, DEFAULT_MAX_EVENTS.anonymous])
 def test_a_json_list_becomes_as_many_events(send: Send, pipeline: Pipeline, count: int) -> None:
     answer = _post_json(send, {"events": [_json_event(number) for number in range(count)]})
 
@@ -568,7 +569,6 @@ def test_a_json_list_becomes_as_many_events(send: Send, pipeline: Pipeline, coun
         pytest.param({"events": []}, id="no events"),
         pytest.param({"events": {}}, id="events are no list"),
         pytest.param({"events": [_json_event(), {"event": "a"}]}, id="one of two is no event"),
-        pytest.param({"events": [_json_event()] * (MAX_EVENTS + 1)}, id="too many"),
     ],
 )
 def test_json_that_is_no_event_is_refused(send: Send, document: object) -> None:
@@ -576,6 +576,16 @@ def test_json_that_is_no_event_is_refused(send: Send, document: object) -> None:
 
     assert (answer.status, answer.body) == (400, b'{"message": "Invalid request body"}')
     assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.event_id is None
+
+
+@pytest.mark.usefixtures("nothing_queued")
+@pytest.mark.parametrize("count", [DEFAULT_MAX_EVENTS.anonymous + 1, 100, 1_000])
+def test_a_longer_list_is_refused_in_a_sentence(send: Send, count: int) -> None:
+    answer = _post_json(send, {"events": [_json_event()] * count})
+
+    said = b'{"message": "Not queued: a request may have at most 20 events."}'
+    assert (answer.status, answer.body) == (400, said)
     assert answer.event_id is None
 
 

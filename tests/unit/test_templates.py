@@ -145,6 +145,7 @@ RULES: Final = mapping.Rules(
     token_parameter=TOKEN_PARAMETER,
     honor_privacy_signals=False,
     max_body_characters=MAX_BODY_CHARACTERS,
+    max_events=mapping.MaxEvents(anonymous=3, authenticated=5),
 )
 
 
@@ -595,6 +596,7 @@ def refusal(service: Service, *, rules: mapping.Rules = RULES, posts: bool = Tru
         call=CALLS[service],
         rules=rules,
         too_large='{"message": "too large"}' if posts else None,
+        too_many='{"message": "too many"}' if posts else None,
         failed='{"message": "failed"}',
     )
 
