@@ -16,6 +16,7 @@ connector = GtmConnector(
     firewall=Firewall(rate_limit=1_000),
     throttling_rate_limit=500,
     throttling_burst_limit=200,
+    max_events_per_request=5,
 )
 cdk.CfnOutput(stack, "GtmImageUrl", value=connector.gtm_image_url)
 app.synth()

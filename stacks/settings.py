@@ -222,6 +222,7 @@ _NEEDS: Final = (
     ("domain_name", "certificate_arn", "must be given"),
     ("certificate_arn", "domain_name", "must be given"),
     ("token_audience", "signed_token", "must be true"),
+    ("authenticated_max_events_per_request", "signed_token", "must be true"),
 )
 
 # By destination, the setting that it needs, and what that must be.

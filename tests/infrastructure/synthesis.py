@@ -146,7 +146,19 @@ class Template:
     @property
     def dead_letter_queue(self) -> Resource:
         """The queue that the other one drives into."""
-        (queue,) = (q for q in self.all("AWS::SQS::Queue") if "RedrivePolicy" not in q.properties)
+        arn = self.queue.properties["RedrivePolicy"]["deadLetterTargetArn"]
+        (queue,) = (q for q in self.all("AWS::SQS::Queue") if q.arn == arn)
+        return queue
+
+    @property
+    def invalid_message_queue(self) -> Resource:
+        """The queue of what callers got wrong."""
+        (url,) = {
+            function.properties["Environment"]["Variables"]["INVALID_MESSAGE_QUEUE_URL"]
+            for function in self.all("AWS::Lambda::Function")
+            if function.properties["Handler"] == "gtm_events.handler.handle"
+        }
+        (queue,) = (q for q in self.all("AWS::SQS::Queue") if q.ref == url)
         return queue
 
     @property
@@ -286,6 +298,10 @@ class Template:
         authenticated = self.routes.get("/events/authenticated", {})
         queued = self.get_method.properties["Integration"]["RequestTemplates"]["application/json"]
         return {
+            "max_events_per_request": int(environment["ANONYMOUS_MAX_EVENTS_PER_REQUEST"]),
+            "authenticated_max_events_per_request": int(
+                environment["AUTHENTICATED_MAX_EVENTS_PER_REQUEST"]
+            ),
             "destination": (
                 environment["DESTINATION"],
                 environment.get("PINPOINT_APPLICATION_ID"),

@@ -23,6 +23,7 @@ def test_its_outputs_are_what_the_owner_needs_next(template: Template) -> None:
         "QueueName": template.queue.attribute("QueueName"),
         "DeadLetterQueueName": template.dead_letter_queue.attribute("QueueName"),
         "FunctionName": template.function.ref,
+        "InvalidMessageQueueName": template.invalid_message_queue.attribute("QueueName"),
     }
 
 

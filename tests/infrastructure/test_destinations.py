@@ -126,6 +126,10 @@ class TestEach:
             "ALLOWED_ORIGINS",
             "ACCEPT_CLIENT_TIMESTAMP",
             "UNSET_VALUES",
+            "ANONYMOUS_MAX_EVENTS_PER_REQUEST",
+            "AUTHENTICATED_MAX_EVENTS_PER_REQUEST",
+            "INVALID_MESSAGE_QUEUE_URL",
+            "KEEP_INVALID_MESSAGES",
         }
         assert {n: v for n, v in environment.items() if n not in common} == TOLD[name]
 

@@ -158,7 +158,8 @@ class TestPublishing:
         condition, _, rest = failure["ResponseTemplates"]["application/json"].partition(
             "#set($context.responseOverride.status = 413)"
         )
-        too_large, _, failed = rest.partition("#elseif")
+        too_large, _, rest = rest.partition("#elseif")
+        too_many, _, failed = rest.partition("#elseif")
         assert '.contains("refused-9000-")' in condition
         assert '.contains("Message too long")' in condition
         assert failed.startswith(
@@ -166,6 +167,8 @@ class TestPublishing:
             "#set($context.responseOverride.status = 400)"
         )
         assert "300,000 characters" in too_large
+        assert '.contains("refused-8000-")' in too_many
+        assert "at most 20 events" in too_many
         assert "could not be queued" in failed
         assert headers(failure, "method.response")["Cache-Control"] == "no-store"
 

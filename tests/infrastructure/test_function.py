@@ -12,6 +12,7 @@ from aws_cdk import aws_lambda as lambda_
 
 from cdk_gtm_connector import IamAuthorizer, PinpointDestination
 from cdk_gtm_connector.unset_values import UNSET_VALUES
+from gtm_events.message import MaxEvents
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import Settings
 from tests.infrastructure.options import add_stream
@@ -82,6 +83,9 @@ class TestEnvironment:
             access_policy=AccessPolicy(anonymous=frozenset(), authenticated=None, origins=None),
             accept_client_timestamp=False,
             unset_values=frozenset(UNSET_VALUES),
+            max_events=MaxEvents(anonymous=20, authenticated=100),
+            invalid_message_queue_url=template.invalid_message_queue.ref,
+            keep_invalid_messages=True,
         )
         assert template.environment["PINPOINT_APPLICATION_ID"] == APPLICATION_ID
 
@@ -95,6 +99,10 @@ class TestEnvironment:
             "ALLOWED_ORIGINS",
             "ACCEPT_CLIENT_TIMESTAMP",
             "UNSET_VALUES",
+            "ANONYMOUS_MAX_EVENTS_PER_REQUEST",
+            "AUTHENTICATED_MAX_EVENTS_PER_REQUEST",
+            "INVALID_MESSAGE_QUEUE_URL",
+            "KEEP_INVALID_MESSAGES",
         }
 
     @pytest.mark.parametrize(

@@ -33,6 +33,7 @@ def test_the_function_may_do_its_work_and_nothing_else(template: Template) -> No
         ("sqs:GetQueueAttributes", template.queue.arn),
         ("sqs:GetQueueUrl", template.queue.arn),
         ("sqs:SendMessage", template.dead_letter_queue.arn),
+        ("sqs:SendMessage", template.invalid_message_queue.arn),
         ("logs:CreateLogStream", log),
         ("logs:PutLogEvents", log),
         # X-Ray knows no resource but *.

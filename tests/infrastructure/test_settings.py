@@ -88,6 +88,8 @@ TAKEN: list[tuple[str, str, Any, object]] = [
         ["undefined", "(not set)"],
     ),
     ("unset_values", "", [], []),
+    ("max_events_per_request", "5", 5, 5),
+    ("authenticated_max_events_per_request", "50", 50, 50),
     ("throttling_rate_limit", "500", 500, 500),
     ("throttling_burst_limit", "200", 200, 200),
     ("firewall_rate_limit", "1000", 1000, 1000),
@@ -180,6 +182,11 @@ MALFORMED: list[tuple[str, Any]] = [
     ("allowed_origins", 1),
     ("allow_http_origins", "yes"),
     ("honor_privacy_signals", "yes"),
+    ("max_events_per_request", "0"),
+    ("max_events_per_request", 101),
+    ("max_events_per_request", "many"),
+    ("authenticated_max_events_per_request", 0),
+    ("authenticated_max_events_per_request", "101"),
     ("unset_values", "undefined,,null"),
     ("unset_values", ["undefined", 1]),
     ("unset_values", True),
@@ -480,6 +487,7 @@ class TestDestinations:
             "QueueName": first.queue.attribute("QueueName"),
             "DeadLetterQueueName": first.dead_letter_queue.attribute("QueueName"),
             "FunctionName": first.function.ref,
+            "InvalidMessageQueueName": template.invalid_message_queue.attribute("QueueName"),
             "TopicArn": topic.ref,
         }
         for kind, name in {
@@ -691,6 +699,7 @@ class TestEveryValue:
                 "certificate_arn": {"domain_name": "events.shop.example"},
                 "domain_name": {"certificate_arn": ARN},
                 "token_audience": {"signed_token": "true"},
+                "authenticated_max_events_per_request": {"signed_token": "true"},
             }.get(setting, {})
             context[setting] = value
             refusal = None

@@ -276,11 +276,13 @@ def test_counters(journal: Journal) -> None:
         "delivered": 0,
         "rejected": 0,
         "dead_letters": None,
+        "invalid_messages": None,
         "refused": 0,
         "dropped": 0,
         "opted_out": 0,
     }
     journal.queues_counted(waiting=3, in_flight=2, dead_letters=1)
+    journal.invalid_messages_counted(7)
     for number in range(4):
         journal.gateway_answered(report(event_id=f"m-{number}"))
     answered(journal, 202, event_id="m-0")
@@ -293,6 +295,7 @@ def test_counters(journal: Journal) -> None:
         "delivered": 1,
         "rejected": 1,
         "dead_letters": 1,
+        "invalid_messages": 7,
         "refused": 0,
         "dropped": 1,
         "opted_out": 0,
@@ -373,6 +376,7 @@ def test_a_hit_is_where_it_is_at_each_destination(fanned: Journal) -> None:
         "title": "Amazon Pinpoint",
         "waiting": None,
         "dead_letters": None,
+        "invalid_messages": None,
         "delivered": 0,
         "retrying": 0,
         "rejected": 1,
