@@ -247,6 +247,8 @@ def add_chosen(stack: cdk.Stack, prop: str, value: Any) -> None:
 def with_others(prop: str, expected: object) -> dict[str, object]:
     """Return what all props become if one of them is chosen, with what that needs."""
     props = {**DEFAULTS, prop: expected}
+    if prop == "max_events_per_request":  # for both routes
+        props["authenticated_max_events_per_request"] = expected
     if prop in ALSO:
         other, _, becomes = ALSO[prop]
         props[other] = becomes

@@ -182,11 +182,11 @@ MALFORMED: list[tuple[str, Any]] = [
     ("allowed_origins", 1),
     ("allow_http_origins", "yes"),
     ("honor_privacy_signals", "yes"),
-    ("max_events_per_request", "0"),
+    ("max_events_per_request", 0),
     ("max_events_per_request", 101),
     ("max_events_per_request", "many"),
-    ("authenticated_max_events_per_request", 0),
-    ("authenticated_max_events_per_request", "101"),
+    ("authenticated_max_events_per_request", "all"),
+    ("authenticated_max_events_per_request", 2.5),
     ("unset_values", "undefined,,null"),
     ("unset_values", ["undefined", 1]),
     ("unset_values", True),
@@ -359,6 +359,8 @@ class TestTaken:
             "domain_name": "API Gateway's",
             "certificate_arn": "API Gateway's",
             "encryption_key_arn": "keys of AWS's",
+            "max_events_per_request": "20, or 100 if authenticated",
+            "authenticated_max_events_per_request": "that of all",
         }.items():
             assert told.pop(name) == words
         assert all(re.fullmatch(r"`.+`", default) for default in told.values()), told
@@ -771,6 +773,7 @@ class TestMalformed:
             ({"destination": "kinesis"}, "kinesis_stream_arn"),
             ({"destination": "pinpoint,firehose"}, "firehose_delivery_stream_name"),
             ({"destination": "customer-profiles"}, "customer_profiles_domain"),
+            ({"authenticated_max_events_per_request": "50"}, "signed_token"),
             ({"token_audience": "shop"}, "signed_token"),
             ({"token_audience": "shop", "signed_token": "false"}, "signed_token"),
         ],

@@ -376,7 +376,6 @@ def test_a_hit_is_where_it_is_at_each_destination(fanned: Journal) -> None:
         "title": "Amazon Pinpoint",
         "waiting": None,
         "dead_letters": None,
-        "invalid_messages": None,
         "delivered": 0,
         "retrying": 0,
         "rejected": 1,
