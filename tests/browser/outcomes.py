@@ -60,20 +60,20 @@ def delivered(pipeline: Pipeline, event: str) -> Delivered:
 
 
 def rejection(pipeline: Pipeline, event: str) -> str:
-    """Return the reason with which ``event`` is in the dead-letter queue."""
+    """Return the reason with which ``event`` is in the invalid-message queue."""
 
     def arrived() -> str | None:
-        for message in pipeline.peek("DeadLetterQueueName"):
+        for message in pipeline.peek("InvalidMessageQueueName"):
             if event in message["Body"]:
                 reason: str = message["MessageAttributes"]["Reason"]["StringValue"]
                 return reason
         return None
 
-    return wait_for(f"{event} in the dead-letter queue", arrived)
+    return wait_for(f"{event} in the invalid-message queue", arrived)
 
 
 def check_nothing_came_of(pipeline: Pipeline, event: str) -> None:
-    """Check that ``event``, already sent, is neither delivered nor in the dead-letter queue."""
+    """Check that ``event``, already sent, is neither delivered nor set aside."""
     marker = f"after_{event}"
     # Names no site, as a server's request does not, and is so taken from anywhere.
     httpx.get(pipeline.endpoint_url, params={"event": marker, "endpoint_id": "marker"})
@@ -81,4 +81,5 @@ def check_nothing_came_of(pipeline: Pipeline, event: str) -> None:
     wait_for("end of the queue", lambda: not pipeline.peek("QueueName") or None)
     came = [each.event["EventType"] for each in pipeline.putevents.delivered.values()]
     assert event not in came
-    assert not any(event in message["Body"] for message in pipeline.peek("DeadLetterQueueName"))
+    for output in ("DeadLetterQueueName", "InvalidMessageQueueName"):
+        assert not any(event in message["Body"] for message in pipeline.peek(output))

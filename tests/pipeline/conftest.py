@@ -177,7 +177,7 @@ def dead_letter(
     Args:
         pipeline: Where it was sent.
         event_id: Its event's id, or that of its list.
-        output: The stack's output that names the dead-letter queue.
+        output: The stack's output that names the queue.
     """
 
     def arrived() -> dict[str, Any] | None:
@@ -191,6 +191,11 @@ def dead_letter(
         return None
 
     return wait_for(f"dead letter of {event_id}", arrived)
+
+
+def invalid_message(pipeline: Pipeline, event_id: str | None) -> dict[str, Any]:
+    """Return what the invalid-message queue has of a message: see :func:`dead_letter`."""
+    return dead_letter(pipeline, event_id, output="InvalidMessageQueueName")
 
 
 def logged_batches(pipeline: Pipeline) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from tests.pipeline.conftest import (
     RecordingJournal,
     dead_letter,
     delivered,
+    invalid_message,
     logged_batches,
 )
 
@@ -200,7 +201,7 @@ def test_a_foreign_sites_event_is_answered_and_rejected(
     answer = send(EVENT, headers=headers)
 
     assert answer.status == 200
-    letter = dead_letter(pipeline, answer.event_id)
+    letter = invalid_message(pipeline, answer.event_id)
     assert letter["Reason"] == "origin"
     assert "names another site" in letter["Detail"]
     assert answer.event_id not in pipeline.putevents.delivered
@@ -284,7 +285,7 @@ def test_a_token_for_another_endpoint_writes_nothing(
     foreign = send_signed(f"event=page_view&endpoint_id=theirs&token={token}")
 
     assert delivered(pipeline, own).endpoint_id == "mine"
-    letter = dead_letter(pipeline, foreign.event_id)
+    letter = invalid_message(pipeline, foreign.event_id)
     assert letter["Reason"] == "foreign_endpoint"
     assert _envelope(letter["Body"]).keys() == {
         *("v", "time", "id", "access", "subject", "endpoint")
@@ -484,7 +485,7 @@ def test_an_anonymous_request_cannot_pass_for_another(
             body = json.dumps({"event": "page_view", "endpoint_id": "e1", **_CLAIMS})
             answer = send(claims, method="POST", headers=headers, body=body)
 
-    letter = dead_letter(pipeline, answer.event_id)
+    letter = invalid_message(pipeline, answer.event_id)
     assert letter["Reason"] == "origin"
     content = {"GET": "", "POST": "&content=form", "JSON": "&content=json"}[method]
     assert re.fullmatch(
@@ -594,7 +595,7 @@ def test_a_form_that_is_no_event_is_rejected(send: Send, pipeline: Pipeline, bod
     answer = send("", method="POST", headers={"Content-Type": FORM}, body=body)
 
     assert answer.status == 204
-    assert dead_letter(pipeline, answer.event_id)["Reason"] == "malformed"
+    assert invalid_message(pipeline, answer.event_id)["Reason"] == "malformed"
 
 
 @pytest.mark.usefixtures("nothing_queued")

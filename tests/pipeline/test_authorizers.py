@@ -109,6 +109,7 @@ class _Stack(cdk.Stack):
         self._output("AuthenticatedEndpointUrl", first.authenticated_endpoint_url)
         self._output("QueueName", first.queue.queue_name)
         self._output("DeadLetterQueueName", first.dead_letter_queue.queue_name)
+        self._output("InvalidMessageQueueName", first.invalid_message_queue.queue_name)
         self._output("UserPoolId", pool.user_pool_id)
         self._output("UserPoolClientId", client.user_pool_client_id)
 
@@ -228,11 +229,11 @@ def test_a_users_claim_binds_the_endpoint(send: Send, pipeline: Pipeline, user: 
 
     assert answer.status == 200
     wait_for(
-        "dead letter",
+        "invalid message",
         lambda: next(
             (
                 letter
-                for letter in pipeline.peek("DeadLetterQueueName")
+                for letter in pipeline.peek("InvalidMessageQueueName")
                 if letter["MessageAttributes"]["Reason"]["StringValue"] == "foreign_endpoint"
                 and dict(parse_qsl(letter["Body"].partition("\n")[0]))["endpoint"] == "e1"
             ),

@@ -12,6 +12,7 @@ from tests.pipeline.conftest import (
     dead_letter,
     delivered,
     event_of,
+    invalid_message,
     logged_batches,
     wait_for,
 )
@@ -96,19 +97,19 @@ def test_an_event_that_fails_for_too_long_ends_in_the_dead_letter_queue(
     assert letter["MessageAttributes"] == {}
 
 
-def test_a_rejected_event_goes_to_the_dead_letter_queue_with_its_reason(
+def test_what_the_caller_got_wrong_is_set_aside_with_its_reason(
     send: Send, pipeline: Pipeline, journal: RecordingJournal
 ) -> None:
     answer = send("event=_session.start&endpoint_id=e1&evat_a=caf%C3%A9")
 
-    letter = dead_letter(pipeline, answer.event_id)
+    letter = invalid_message(pipeline, answer.event_id)
     assert letter["Reason"] == "reserved_event_type"
     assert "begin with _" in letter["Detail"]
     assert letter["Body"].startswith("v=1&time=")
     assert letter["Body"].endswith("evat_a=caf%C3%A9")
     assert answer.event_id not in pipeline.putevents.delivered
     wait_for(
-        "dead letter in the journal",
+        "invalid message in the journal",
         lambda: next(
             (
                 hit
@@ -132,7 +133,7 @@ def test_a_message_that_is_not_ours_is_rejected_and_stops_nobody(
     answer = send("event=neighbour&endpoint_id=e1")
 
     assert delivered(pipeline, answer).event["EventType"] == "neighbour"
-    letter = dead_letter(pipeline, sent["MessageId"])
+    letter = invalid_message(pipeline, sent["MessageId"])
     assert (letter["Reason"], letter["Body"]) == ("malformed", body)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from local.pipeline import Pipeline, running
 from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
-from tests.pipeline.conftest import RecordingJournal, dead_letter, wait_for
+from tests.pipeline.conftest import RecordingJournal, invalid_message, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,7 +46,7 @@ def test_what_becomes_of_it(case: FieldCase, send: Send, pipeline: Pipeline) -> 
         return
     assert answer.event_id is not None
     if not case.events:
-        assert dead_letter(pipeline, answer.event_id)["Reason"]
+        assert invalid_message(pipeline, answer.event_id)["Reason"]
         return
     is_list = len(case.events) > 1
     for index, expected in enumerate(case.events):
