@@ -22,7 +22,6 @@ from local.pipeline import Pipeline, running
 from local.putevents import PutEventsServer
 from tests.pipeline.conftest import (
     RecordingJournal,
-    dead_letter,
     delivered,
     invalid_message,
     logged_batches,
@@ -372,7 +371,7 @@ def test_a_token_is_kept_nowhere(
     ]
     assert send_signed(f"token={expired}&{EVENT}").status == 401
 
-    bodies = [dead_letter(pipeline, answer.event_id)["Body"] for answer in queued]
+    bodies = [invalid_message(pipeline, answer.event_id)["Body"] for answer in queued]
     hits = journal.snapshot()["hits"]
     kept = {
         "queue": bodies,
@@ -673,7 +672,7 @@ def test_nothing_is_stored_of_who_asks_not_to_be_tracked(
     ]
 
     for answer in answers:
-        body = dead_letter(pipeline, answer.event_id)["Body"]
+        body = invalid_message(pipeline, answer.event_id)["Body"]
         assert _envelope(body)["privacy"] == "1"
         assert body.endswith("\n")
 

@@ -401,6 +401,38 @@ def test_destinations_may_be_faster_than_the_gateways_report(fanned: Journal, fi
     assert (at(fanned, "kinesis")["delivered"], at(fanned, "pinpoint")["delivered"]) == (1, 1)
 
 
+@pytest.mark.parametrize(
+    ("named", "rejecting"), [(None, {"kinesis", "pinpoint"}), ("kinesis", {"kinesis"})]
+)
+def test_what_callers_got_wrong_is_rejected_by_all_or_by_the_one_that_is_named(
+    fanned: Journal, named: str | None, rejecting: set[str]
+) -> None:
+    fanned.gateway_answered(report(event_id="e-1"))
+    fanned.found_invalid(
+        event_id="e-1", reason="origin", detail="words", body="v=1", destination=named
+    )
+    assert (hit(fanned)["status"], hit(fanned)["reason"]) == ("rejected", "origin: words")
+    assert {kind for kind, status in statuses(fanned).items() if status == "rejected"} == rejecting
+    details = fanned.details(1)
+    assert details
+    letter = {"reason": "origin", "detail": "words", "body": "v=1"}
+    assert {kind: each["invalid_message"] for kind, each in details["deliveries"].items()} == {
+        kind: letter if kind in rejecting else None for kind in ("kinesis", "pinpoint")
+    }
+
+
+def test_a_list_may_be_in_both_queues_of_rejected_messages(journal: Journal) -> None:
+    journal.gateway_answered(report(event_id="e-1"))
+    dead_lettered(journal, event_id="e-1")
+    journal.found_invalid(event_id="e-1", reason="unset", detail="1 of 3", body="v=1&numbers=0")
+    assert hit(journal)["reason"] == "REFUSED: its words; unset: 1 of 3"
+    details = journal.details(1)
+    assert details
+    delivery = details["deliveries"]["pinpoint"]
+    assert delivery["dead_letter"]["reason"] == "REFUSED"
+    assert delivery["invalid_message"]["body"] == "v=1&numbers=0"
+
+
 def test_queues_are_counted_for_each_destination_and_together(fanned: Journal) -> None:
     fanned.queues_counted(destination="kinesis", waiting=1, in_flight=2, dead_letters=4)
     fanned.queues_counted(destination="pinpoint", waiting=8, in_flight=0, dead_letters=16)

@@ -717,6 +717,31 @@ def test_what_the_model_would_have_refused_is_not_queued_either(
 
 
 @pytest.mark.parametrize("service", CALLS)
+@pytest.mark.parametrize(("caller", "most"), [("anonymous", 3), ("token", 5), ("iam", 5)])
+def test_a_list_of_more_events_than_its_route_takes_is_not_queued(
+    reference: ReferenceEngine,
+    callers: Mapping[str, Caller],
+    service: Service,
+    caller: str,
+    most: int,
+) -> None:
+    variant = Variant("json", callers[caller], honors_privacy=True, service=service)
+    empty = variant.request({})
+    fitting = [json.dumps({"events": [REQUIRED] * count}) for count in range(1, most + 1)]
+    # 1,000 is as far as #foreach goes.
+    larger = [
+        json.dumps({"events": [event] * count})
+        for count in (most + 1, 100, 999, 1_000, 1_001, 5_000)
+        for event in (REQUIRED, without("event"))
+    ]
+    bodies = [replace(empty, body=body) for body in (*fitting, *larger)]
+    outputs = rendered(reference, bodies, variant.template)
+    for output, body in zip(outputs, fitting, strict=False):
+        assert parsed(message_body(output).split("\n")[1]) == [("body", body)]
+    assert {refused(output) for output in outputs[len(fitting) :]} == {8000}
+
+
+@pytest.mark.parametrize("service", CALLS)
 @pytest.mark.parametrize("posts", [False, True])
 def test_a_refusal_names_the_parameter_and_the_word(
     reference: ReferenceEngine, service: Service, *, posts: bool
@@ -748,6 +773,9 @@ def test_a_refusal_names_the_parameter_and_the_word(
             413,
             "too large",
         ),
+        ("sqs", answers_of("sqs", 8000)[0], 400, "too many"),
+        ("sns", answers_of("sns", 8000)[0], 400, "too many"),
+        ("sns", answers_of("sns", 8000)[1], 400, "too many"),
         ("sqs", '{"message":"DelaySeconds is out of range."}', 400, "Not queued"),
         ("sqs", '{"__type":"com.amazonaws.sqs#QueueDoesNotExist","message":"No"}', None, "failed"),
         ("sqs", "{}", None, "failed"),
