@@ -12,12 +12,13 @@ import re
 from typing import TYPE_CHECKING, Final, Protocol
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_secretsmanager as secretsmanager
-from constructs import Construct
+from constructs import Construct, IValidation
 
 from cdk_gtm_connector import mapping
 from cdk_gtm_connector.authorizer_checks import (
@@ -37,6 +38,7 @@ from cdk_gtm_connector.validation import (
     check_boolean,
     check_duration,
     check_log_retention,
+    check_number,
     check_scope,
     check_sequence,
     check_text,
@@ -59,6 +61,7 @@ _ORIGIN: Final = re.compile(
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # No page has an origin of these: a file's is null.
 _NO_ORIGINS: Final = {"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
+_CUSTOM_ATTRIBUTE: Final = "custom:"
 _MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
 
 
@@ -267,8 +270,13 @@ class CognitoAuthorizer(Construct):
         construct_id: Id within ``scope``.
         user_pools: The pools whose ID tokens are accepted.
         endpoint_claim: Claim that names the one endpoint that the visitor may write, for example
-            ``custom:endpoint_id``; the events of a visitor without it are rejected. Default: none,
-            any endpoint.
+            ``custom:endpoint_id``; the events of a visitor without it are rejected. **A claim is
+            only as safe as who may write it**: a user can change each attribute of their own that
+            an app client may write, and so name somebody else's endpoint. Leave the attribute out
+            of every app client's ``write_attributes``, and let a server set it
+            (``AdminUpdateUserAttributes``), or add the claim in a pre-token-generation trigger. A
+            client of these pools in the same app that may write it gets the warning
+            ``cdk-gtm-connector:writableEndpointClaim``. Default: none, any endpoint.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -290,6 +298,9 @@ class CognitoAuthorizer(Construct):
         self.authorizer = apigateway.CognitoUserPoolsAuthorizer(
             self, "Authorizer", cognito_user_pools=list(user_pools)
         )
+        if endpoint_claim is not None and endpoint_claim.startswith(_CUSTOM_ATTRIBUTE):
+            # Clients may be added to a pool later: they are looked at when the app is complete.
+            self.node.add_validation(_WritableClaim(self, list(user_pools), endpoint_claim))
         self.authorization_type = apigateway.AuthorizationType.COGNITO
         self.subject: Sequence[str] = ("$!context.authorizer.claims.sub",)
         self.endpoint_id = (
@@ -299,6 +310,39 @@ class CognitoAuthorizer(Construct):
         )
         self.endpoint_required = endpoint_claim is not None
         self.headers: Sequence[str] = ("Authorization",)
+
+
+@jsii.implements(IValidation)
+class _WritableClaim:
+    """Warns of the app clients whose users may write the claim that binds them."""
+
+    def __init__(
+        self, scope: Construct, user_pools: Sequence[cognito.IUserPool], claim: str
+    ) -> None:
+        self._scope = scope
+        self._user_pools = user_pools
+        self._claim = claim
+
+    def validate(self) -> list[str]:
+        """Add the warnings; there are no errors."""
+        from aws_cdk import aws_cognito  # noqa: PLC0415 - others need not wait for its import
+
+        resolve = cdk.Stack.of(self._scope).resolve
+        pools = [resolve(pool.user_pool_id) for pool in self._user_pools]
+        for client in self._scope.node.root.node.find_all():
+            if (
+                isinstance(client, aws_cognito.CfnUserPoolClient)
+                and resolve(client.user_pool_id) in pools
+                # Whether that is all attributes, or all standard ones, AWS's pages disagree on.
+                and (client.write_attributes is None or self._claim in client.write_attributes)
+            ):
+                cdk.Annotations.of(client).add_warning_v2(
+                    "cdk-gtm-connector:writableEndpointClaim",
+                    f"endpoint_claim must not be an attribute that users may write, got "
+                    f"{self._claim!r}: a user of this client could name somebody else's endpoint; "
+                    "set write_attributes to the others",
+                )
+        return []
 
 
 @named_props
@@ -389,10 +433,21 @@ class SignedTokenAuthorizer(Construct):
         require_endpoint_id: Whether the events of a token without ``endpoint_id`` are rejected.
             Default: no, it may write any endpoint.
         secret: The key, as its plain text: at least 32 bytes. While it is rotated, the version
-            before (``AWSPREVIOUS``) verifies too. Default: a new secret of 64 characters.
+            before (``AWSPREVIOUS``) verifies too, so a leaked key is gone after two rotations.
+            Default: a new secret of 64 characters.
+        max_token_lifetime: How far ahead a token's ``exp`` may be, 1 minute to 365 days; a token
+            that would live longer is refused. A server that writes milliseconds would otherwise
+            mint tokens that never expire. Default: 24 hours.
         results_cache_ttl: How long an answer is good for the same token, 0 to 3,600 seconds (API
             Gateway's limit). A token may be used that much longer than it lives. Default: 60
             seconds.
+        reserved_concurrent_executions: Invocations at once that the authorizer's function may use
+            and that no other function takes from it, 1 to 1,000,000. Anybody can send junk
+            tokens, each of which is an invocation; without a limit they can use up the account's
+            concurrency, and then every function of the account waits, the one that delivers events
+            among them. Over the limit API Gateway answers 500. A share of the account's concurrency
+            has to be left unreserved (100, by Lambda's documentation), so an account whose limit is
+            10 cannot reserve any. Default: none.
         log_retention: How long the function's log is kept. Default: 3 months.
         encryption_key: Encrypts the function's log, and a new secret: a symmetric key of the
             stack's Region. Default: keys of AWS's.
@@ -409,7 +464,9 @@ class SignedTokenAuthorizer(Construct):
         audience: str | None = None,
         require_endpoint_id: bool = False,
         secret: secretsmanager.ISecret | None = None,
+        max_token_lifetime: cdk.Duration | None = None,
         results_cache_ttl: cdk.Duration | None = None,
+        reserved_concurrent_executions: int | None = None,
         log_retention: logs.RetentionDays = logs.RetentionDays.THREE_MONTHS,
         encryption_key: kms.IKey | None = None,
     ) -> None:
@@ -423,6 +480,18 @@ class SignedTokenAuthorizer(Construct):
         check_log_retention(log_retention)
         if encryption_key is not None:
             check_key("encryption_key", encryption_key)
+        lifetime = cdk.Duration.hours(24) if max_token_lifetime is None else max_token_lifetime
+        check_duration(
+            "max_token_lifetime",
+            lifetime,
+            cdk.Duration.minutes(1),
+            cdk.Duration.days(365),
+            known=True,
+        )
+        if reserved_concurrent_executions is not None:
+            check_number(
+                "reserved_concurrent_executions", reserved_concurrent_executions, 1, 1_000_000
+            )
         super().__init__(scope, construct_id)
         self._secret = secret or secretsmanager.Secret(
             self,
@@ -461,7 +530,12 @@ class SignedTokenAuthorizer(Construct):
             timeout=cdk.Duration.seconds(15),
             log_group=self._log,
             logging_format=lambda_.LoggingFormat.JSON,
-            environment={"SECRET_ARN": self._secret.secret_arn, "AUDIENCE": audience or ""},
+            reserved_concurrent_executions=reserved_concurrent_executions,
+            environment={
+                "SECRET_ARN": self._secret.secret_arn,
+                "AUDIENCE": audience or "",
+                "MAX_TOKEN_LIFETIME": str(lifetime.to_seconds()),
+            },
         )
         self._log.grant_write(self._function)
         self._grant_reading(mine=secret is None)

@@ -333,7 +333,7 @@ class GtmConnector(Construct):
                 # What is published before a queue is subscribed never reaches it.
                 self._collection.deploy_after(subscription)
         if firewall is not None:
-            firewall.bind(self, self._collection.api.deployment_stage)
+            firewall.bind(self, self._collection.api.deployment_stage, encryption_key)
         self._domain = domain
         self._domain_name = (
             None if domain is None else domain.bind(self, self._collection.api.deployment_stage)

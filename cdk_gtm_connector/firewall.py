@@ -6,17 +6,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 
+from cdk_gtm_connector.keys import let_logs_in
 from cdk_gtm_connector.named_props import named_props
-from cdk_gtm_connector.validation import check_number
+from cdk_gtm_connector.validation import check_log_retention, check_number
 
 if TYPE_CHECKING:
     from aws_cdk import aws_apigateway as apigateway
+    from aws_cdk import aws_kms as kms
     from constructs import Construct
 
 # Rules of AWS's common rule set that ordinary hits break. They only count: a hit's query is long,
-# it holds page URLs and what visitors search for, and nothing behind the endpoint interprets it.
+# it holds page URLs and what visitors search for, and nothing behind the endpoint interprets it. To
+# an endpoint on the site's own domain a browser sends all of the site's cookies, which can be over
+# the 10,240 bytes of a rule, and which no template reads.
 _COUNTED_RULES = (
     "SizeRestrictions_QUERYSTRING",
     "SizeRestrictions_BODY",
@@ -29,42 +34,67 @@ _COUNTED_RULES = (
     "GenericRFI_BODY",
     "CrossSiteScripting_QUERYARGUMENTS",
     "CrossSiteScripting_BODY",
+    "SizeRestrictions_Cookie_HEADER",
+    "EC2MetaDataSSRF_COOKIE",
+    "CrossSiteScripting_COOKIE",
 )
+
+# What a visitor typed, or who the visitor is. AWS WAF never logs bodies.
+_REDACTED_HEADERS = ("authorization", "cookie", "referer", "x-amz-security-token")
+_LOGGED_ACTIONS = ("BLOCK", "COUNT", "EXCLUDED_AS_COUNT")
 
 
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Firewall:
-    """A web ACL: a rate limit per IP address, and AWS's IP-reputation and common rule sets.
+    """A web ACL: a rate limit per IP address, and three of AWS's rule sets.
 
-    It writes no log; its metrics are on, without sampled requests, which would hold query strings.
+    The rule sets are IP reputation, the common rules and known bad inputs. The last one blocks
+    requests that exploit Log4j: nothing behind the endpoint logs by it, but what reads the events
+    may. Rules that ordinary hits break only count. The web ACL's metrics are on, without sampled
+    requests, which would hold query strings.
 
     Args:
         rate_limit: Requests in 5 minutes that one IP address may make, 10 to 2,000,000,000 (AWS
             WAF's limits). A whole office may share one. Times the connector's
             ``max_events_per_request`` it is events: with the defaults 2,000 requests with 20 events
             each, 40,000 in 5 minutes. Default: 2,000.
+        log_retention: How long to keep a log of the requests that a rule blocked or counted.
+            **It holds IP addresses and user agents**, which AWS WAF always logs; query strings,
+            and the headers ``Authorization``, ``Cookie`` and ``Referer`` are redacted, and bodies
+            are never logged. The log group has a physical name, because AWS WAF takes only names
+            that begin with ``aws-waf-logs-``. Default: no log.
 
     Raises:
-        PropError: ``rate_limit`` is out of its range.
+        PropError: A prop has a value that cannot work.
     """
 
     rate_limit: int = 2_000
+    log_retention: logs.RetentionDays | None = None
 
     def __post_init__(self) -> None:
         check_number("rate_limit", self.rate_limit, 10, 2_000_000_000)
+        if self.log_retention is not None:
+            check_log_retention(self.log_retention)
 
-    def bind(self, scope: Construct, stage: apigateway.Stage) -> wafv2.CfnWebACL:
-        """Create the web ACL in ``scope`` and put it before ``stage``."""
+    def bind(
+        self, scope: Construct, stage: apigateway.Stage, encryption_key: kms.IKey | None = None
+    ) -> wafv2.CfnWebACL:
+        """Create the web ACL in ``scope`` and put it before ``stage``.
+
+        Args:
+            scope: Parent construct.
+            stage: What it protects.
+            encryption_key: Encrypts the log, and lets CloudWatch Logs in. Default: a key of AWS's.
+        """
+        # The web ACL's metrics, and its log, go by this name: two connectors must not share it.
+        name = cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
         web_acl = wafv2.CfnWebACL(
             scope,
             "WebAcl",
             scope="REGIONAL",
             default_action=wafv2.CfnWebACL.DefaultActionProperty(allow={}),
-            # Its metrics go by this name: two connectors must not share it.
-            visibility_config=_visibility(
-                cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
-            ),
+            visibility_config=_visibility(name),
             rules=[
                 wafv2.CfnWebACL.RuleProperty(
                     name="RateLimit",
@@ -79,12 +109,61 @@ class Firewall:
                 ),
                 _managed_rules("AWSManagedRulesAmazonIpReputationList", priority=1),
                 _managed_rules("AWSManagedRulesCommonRuleSet", priority=2, count=_COUNTED_RULES),
+                _managed_rules("AWSManagedRulesKnownBadInputsRuleSet", priority=3),
             ],
         )
         wafv2.CfnWebACLAssociation(
             scope, "WebAclAssociation", resource_arn=stage.stage_arn, web_acl_arn=web_acl.attr_arn
         )
+        if self.log_retention is not None:
+            let_logs_in(scope, encryption_key)
+            log = logs.LogGroup(
+                scope,
+                "WebAclLog",
+                log_group_name=f"aws-waf-logs-{name}",
+                retention=self.log_retention,
+                encryption_key=encryption_key,
+                removal_policy=cdk.RemovalPolicy.DESTROY,
+            )
+            _add_logging(scope, web_acl, log, f"aws-waf-logs-{name}")
         return web_acl
+
+
+def _add_logging(scope: Construct, web_acl: wafv2.CfnWebACL, log: logs.LogGroup, name: str) -> None:
+    configuration = wafv2.CfnLoggingConfiguration(
+        scope,
+        "WebAclLogging",
+        resource_arn=web_acl.attr_arn,
+        # Not log_group_arn, which ends with ":*": AWS WAF wants the group itself.
+        log_destination_configs=[
+            cdk.Stack.of(scope).format_arn(
+                service="logs",
+                resource="log-group",
+                resource_name=name,
+                arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+            )
+        ],
+        redacted_fields=[
+            wafv2.CfnLoggingConfiguration.FieldToMatchProperty(query_string={}),
+            *(
+                wafv2.CfnLoggingConfiguration.FieldToMatchProperty(single_header={"Name": header})
+                for header in _REDACTED_HEADERS
+            ),
+        ],
+        logging_filter={
+            "DefaultBehavior": "DROP",
+            "Filters": [
+                {
+                    "Behavior": "KEEP",
+                    "Requirement": "MEETS_ANY",
+                    "Conditions": [
+                        {"ActionCondition": {"Action": action}} for action in _LOGGED_ACTIONS
+                    ],
+                }
+            ],
+        },
+    )
+    configuration.node.add_dependency(log)
 
 
 def _managed_rules(

@@ -39,6 +39,7 @@ def mint(
     endpoint_id: str | None = None,
     audience: str | None = None,
     expires_in: timedelta = timedelta(minutes=5),
+    max_lifetime: timedelta = timedelta(hours=24),
     now: datetime | None = None,
 ) -> str:
     """Return a signed token: characters that need no escaping in a URL.
@@ -50,6 +51,7 @@ def mint(
         audience: What the connector was told to expect, if it was.
         expires_in: How long the token is good for, from ``now``; whole seconds, rounded up. The
             authorizer allows another 60 seconds for clocks that differ.
+        max_lifetime: The authorizer's ``max_token_lifetime``: it refuses a token that lives longer.
         now: When the token is minted; needs a zone. The current time by default.
 
     Raises:
@@ -67,8 +69,7 @@ def mint(
         raise ValueError("secret must be Unicode, got half a character in it") from None
     if len(key) < MIN_SECRET_BYTES:
         raise ValueError(f"secret must be at least {MIN_SECRET_BYTES} bytes, got {len(key)}")
-    if expires_in <= timedelta(0):
-        raise ValueError(f"expires_in must be positive, got {expires_in}")
+    _check_lifetime(expires_in, max_lifetime)
     if now is None:
         now = datetime.now(UTC)
     elif now.tzinfo is None:
@@ -95,6 +96,16 @@ def mint(
             f"{MAX_TOKEN_LENGTH:,}; shorten endpoint_id or audience"
         )
     return token
+
+
+def _check_lifetime(expires_in: timedelta, max_lifetime: timedelta) -> None:
+    if expires_in <= timedelta(0):
+        raise ValueError(f"expires_in must be positive, got {expires_in}")
+    if expires_in > max_lifetime:
+        raise ValueError(
+            f"expires_in must be at most max_lifetime ({max_lifetime}), got {expires_in}: the "
+            "authorizer refuses a token that lives longer than its max_token_lifetime"
+        )
 
 
 def _check_text(name: str, value: str) -> None:
@@ -147,6 +158,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         default=timedelta(minutes=5),
         help="how long the token is good for (default: 300)",
     )
+    parser.add_argument(
+        "--max-lifetime",
+        metavar="SECONDS",
+        type=_duration,
+        default=timedelta(hours=24),
+        help="the authorizer's max_token_lifetime (default: 86400)",
+    )
     options = parser.parse_args(arguments)
     try:
         token = mint(
@@ -155,6 +173,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             endpoint_id=options.endpoint_id,
             audience=options.audience,
             expires_in=options.expires_in,
+            max_lifetime=options.max_lifetime,
         )
     except (_CommandError, ValueError) as error:
         parser.error(str(error))

@@ -39,7 +39,14 @@ _CUSTOMER_PROFILES_PROPS: Final = {
     "event_trigger": "customer_profiles_trigger_event",
     "requests_per_second": "customer_profiles_requests_per_second",
 }
-_TOKEN_PROPS: Final = {"audience": "token_audience"}
+_TOKEN_PROPS: Final = {
+    "audience": "token_audience",
+    "reserved_concurrent_executions": "authorizer_reserved_concurrent_executions",
+}
+_FIREWALL_PROPS: Final = {
+    "rate_limit": "firewall_rate_limit",
+    "log_retention": "firewall_log_retention",
+}
 _DOMAIN_PROPS: Final = {"name": "domain_name", "certificate": "certificate_arn"}
 _CONNECTOR_PROPS: Final = {"authorizer": "signed_token", "domain": "domain_name"}
 
@@ -189,6 +196,9 @@ class ConnectorStack(cdk.Stack):
     def _token(self, settings: Settings) -> gtm.SignedTokenAuthorizer:
         props: dict[str, Any] = {
             "audience": settings.token_audience,
+            "require_endpoint_id": settings.require_endpoint_id,
+            "max_token_lifetime": settings.max_token_lifetime,
+            "reserved_concurrent_executions": settings.authorizer_reserved_concurrent_executions,
             "encryption_key": self._key,
         }
         if settings.log_retention is not None:
@@ -204,8 +214,11 @@ class ConnectorStack(cdk.Stack):
     def _firewall(self, settings: Settings) -> gtm.Firewall | None:
         if settings.firewall_rate_limit is None:
             return None
-        with _in_settings({"rate_limit": "firewall_rate_limit"}):
-            return gtm.Firewall(rate_limit=settings.firewall_rate_limit)
+        with _in_settings(_FIREWALL_PROPS):
+            return gtm.Firewall(
+                rate_limit=settings.firewall_rate_limit,
+                log_retention=settings.firewall_log_retention,
+            )
 
     def _domain(self, settings: Settings) -> gtm.Domain | None:
         if settings.domain_name is None or settings.certificate_arn is None:

@@ -28,7 +28,11 @@ EXAMPLES: Final = {
     "customer_profiles_requests_per_second": "100",
     "signed_token": "true",
     "token_audience": "shop",
+    "max_token_lifetime": "3600",
+    "require_endpoint_id": "true",
+    "authorizer_reserved_concurrent_executions": "50",
     "firewall_rate_limit": "2000",
+    "firewall_log_retention": "30",
     "domain_name": "events.shop.example",
     "certificate_arn": (
         "arn:aws:acm:us-east-1:123456789012:certificate/01234567-89ab-cdef-0123-456789abcdef"

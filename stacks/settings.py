@@ -45,7 +45,12 @@ class Settings:
         customer_profiles_requests_per_second: The account's quota for Customer Profiles.
         signed_token: Whether there is an authenticated route, behind signed tokens.
         token_audience: What a token's ``aud`` must hold.
+        max_token_lifetime: How long a token may live.
+        require_endpoint_id: Whether a token has to name an endpoint.
+        authorizer_reserved_concurrent_executions: Invocations at once that are the token
+            authorizer's, at the most.
         firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
+        firewall_log_retention: How long its log is kept, which there is only then.
         domain_name: Domain name for the endpoint.
         certificate_arn: ACM certificate of ``domain_name``.
         encryption_key_arn: Key for the queues, the topic, the log groups and the token's secret.
@@ -70,7 +75,11 @@ class Settings:
     customer_profiles_requests_per_second: int | None = None
     signed_token: bool = False
     token_audience: str | None = None
+    max_token_lifetime: cdk.Duration | None = None
+    require_endpoint_id: bool = False
+    authorizer_reserved_concurrent_executions: int | None = None
     firewall_rate_limit: int | None = None
+    firewall_log_retention: logs.RetentionDays | None = None
     domain_name: str | None = None
     certificate_arn: str | None = None
     encryption_key_arn: str | None = None
@@ -161,7 +170,11 @@ _OWN = frozenset(
         "customer_profiles_requests_per_second",
         "signed_token",
         "token_audience",
+        "max_token_lifetime",
+        "require_endpoint_id",
+        "authorizer_reserved_concurrent_executions",
         "firewall_rate_limit",
+        "firewall_log_retention",
         "domain_name",
         "certificate_arn",
         "encryption_key_arn",
@@ -188,7 +201,11 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "customer_profiles_requests_per_second": values.whole_number,
     "signed_token": values.boolean,
     "token_audience": values.text,
+    "max_token_lifetime": values.seconds,
+    "require_endpoint_id": values.boolean,
+    "authorizer_reserved_concurrent_executions": values.whole_number,
     "firewall_rate_limit": values.whole_number,
+    "firewall_log_retention": values.retention,
     "domain_name": values.text,
     "certificate_arn": values.certificate_arn,
     "encryption_key_arn": values.key_arn,
@@ -222,6 +239,10 @@ _NEEDS: Final = (
     ("domain_name", "certificate_arn", "must be given"),
     ("certificate_arn", "domain_name", "must be given"),
     ("token_audience", "signed_token", "must be true"),
+    ("max_token_lifetime", "signed_token", "must be true"),
+    ("require_endpoint_id", "signed_token", "must be true"),
+    ("authorizer_reserved_concurrent_executions", "signed_token", "must be true"),
+    ("firewall_log_retention", "firewall_rate_limit", "must be given"),
     ("authenticated_max_events_per_request", "signed_token", "must be true"),
 )
 

@@ -31,6 +31,8 @@ class Reason(Enum):
     """A claim is missing or not of its type."""
     EXPIRED = "expired"
     """``exp`` is past."""
+    LIFETIME = "lifetime"
+    """``exp`` is further ahead than the owner allows: milliseconds taken for seconds, say."""
     NOT_YET_VALID = "not_yet_valid"
     """``nbf`` is ahead."""
     AUDIENCE = "audience"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import time
+from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,27 +22,72 @@ from gtm_token_authorizer.keys import Keys, create_client
 from gtm_token_authorizer.log import emit, keep_quiet
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 
+_A_DAY: Final = 86_400  # seconds
 _PATH_PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 
 
+@dataclass(frozen=True, slots=True)
+class _Verifier:
+    """Verifies tokens as the function's environment says. One serves every invocation."""
+
+    keys: Keys
+    audience: str | None
+    max_lifetime: int
+
+    def verify(self, token: str, now: float) -> Claims:
+        """Return what ``token`` vouches for.
+
+        Raises:
+            Unauthorized: The token is worth nothing.
+            SecretError: No token can be checked.
+        """
+        try:
+            return self._verify(token, self.keys.get(now), now)
+        except Unauthorized as refusal:
+            if refusal.reason is not Reason.SIGNATURE:
+                raise
+        # The secret may have been rotated since it was read.
+        return self._verify(token, self.keys.get_anew(now), now)
+
+    def _verify(self, token: str, keys: Sequence[bytes], now: float) -> Claims:
+        return verify(token, keys, now=now, audience=self.audience, max_lifetime=self.max_lifetime)
+
+
 @cache
-def _keys() -> Keys:
+def _verifier() -> _Verifier:
     """Return what serves every invocation of this process."""
     keep_quiet()
-    secret_arn = os.environ.get("SECRET_ARN")
-    if not secret_arn:
-        raise SettingsError("environment variable SECRET_ARN must be set")
-    return Keys(secret_arn, create_client())
+    return _Verifier(
+        keys=Keys(_required("SECRET_ARN"), create_client()),
+        audience=os.environ.get("AUDIENCE") or None,
+        max_lifetime=_seconds("MAX_TOKEN_LIFETIME", _A_DAY),
+    )
+
+
+def _required(variable: str) -> str:
+    value = os.environ.get(variable)
+    if not value:
+        raise SettingsError(f"environment variable {variable} must be set")
+    return value
+
+
+def _seconds(variable: str, default: int) -> int:
+    # While a deployment changes code and environment, the one may be new and the other not.
+    text = os.environ.get(variable) or str(default)
+    if not (text.isascii() and text.isdigit()):
+        raise SettingsError(f"environment variable {variable} must be whole seconds, got {text!r}")
+    return int(text)
 
 
 def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
     """Allow a request whose token verifies.
 
-    ``SECRET_ARN`` names the secret; with ``AUDIENCE`` set and not empty, ``aud`` has to name it.
+    ``SECRET_ARN`` names the secret. ``MAX_TOKEN_LIFETIME`` is how many seconds ahead ``exp`` may be
+    (default: 86,400). With ``AUDIENCE`` set and not empty, ``aud`` has to name it.
 
     Args:
         event: A request of API Gateway's ``REQUEST`` authorizer.
@@ -68,9 +114,7 @@ def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
 
 def _claims(event: Mapping[str, Any]) -> Claims:
     try:
-        return _verified(
-            _token(event), _keys(), now=time.time(), audience=os.environ.get("AUDIENCE") or None
-        )
+        return _verifier().verify(_token(event), time.time())
     except Unauthorized as refusal:
         emit("WARN", "token refused", reason=refusal.reason.value)
         raise
@@ -86,16 +130,6 @@ def _token(event: Mapping[str, Any]) -> str:
         raise Unauthorized(Reason.MISSING)
     token: str = tokens[0]
     return token
-
-
-def _verified(token: str, keys: Keys, *, now: float, audience: str | None) -> Claims:
-    try:
-        return verify(token, keys.get(now), now=now, audience=audience)
-    except Unauthorized as refusal:
-        if refusal.reason is not Reason.SIGNATURE:
-            raise
-    # The secret may have been rotated since it was read.
-    return verify(token, keys.get_anew(now), now=now, audience=audience)
 
 
 def _allowed(claims: Claims, event: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,7 +47,9 @@ class Claims:
     endpoint_id: str | None
 
 
-def verify(token: str, keys: Sequence[bytes], *, now: float, audience: str | None) -> Claims:
+def verify(
+    token: str, keys: Sequence[bytes], *, now: float, audience: str | None, max_lifetime: int
+) -> Claims:
     """Return what ``token`` vouches for.
 
     ``exp`` and ``sub`` are required; ``nbf`` and ``endpoint_id`` are read if they are there, every
@@ -58,6 +60,7 @@ def verify(token: str, keys: Sequence[bytes], *, now: float, audience: str | Non
         keys: HMAC keys; the token has to be signed with one of them.
         now: Seconds since the epoch.
         audience: What ``aud`` must be or list; ``None`` leaves it unchecked.
+        max_lifetime: Seconds that ``exp`` may be ahead of ``now``, :data:`LEEWAY` apart.
 
     Raises:
         Unauthorized: The token is worth nothing, for whatever reason.
@@ -70,7 +73,9 @@ def verify(token: str, keys: Sequence[bytes], *, now: float, audience: str | Non
     header, claims, signature = map(_decoded, parts)
     _check_header(_json_object(header))
     _check_signature(f"{parts[0]}.{parts[1]}".encode(), signature, keys)
-    return _checked_claims(_json_object(claims), now=now, audience=audience)
+    return _checked_claims(
+        _json_object(claims), now=now, audience=audience, max_lifetime=max_lifetime
+    )
 
 
 def _decoded(part: str) -> bytes:
@@ -124,7 +129,9 @@ def _check_signature(signed: bytes, signature: bytes, keys: Sequence[bytes]) -> 
         raise Unauthorized(Reason.SIGNATURE)
 
 
-def _checked_claims(claims: dict[str, Any], *, now: float, audience: str | None) -> Claims:
+def _checked_claims(
+    claims: dict[str, Any], *, now: float, audience: str | None, max_lifetime: int
+) -> Claims:
     if not (
         _is_text(subject := claims.get("sub"))
         and len(subject) <= MAX_SUBJECT_LENGTH
@@ -136,6 +143,9 @@ def _checked_claims(claims: dict[str, Any], *, now: float, audience: str | None)
         raise Unauthorized(Reason.CLAIMS)
     if expires <= now - LEEWAY:
         raise Unauthorized(Reason.EXPIRED)
+    # Not against ``iat``: whoever mints the token writes that claim too.
+    if expires > now + max_lifetime + LEEWAY:
+        raise Unauthorized(Reason.LIFETIME)
     if starts > now + LEEWAY:
         raise Unauthorized(Reason.NOT_YET_VALID)
     if audience is not None:

@@ -15,6 +15,7 @@ from aws_cdk import aws_kinesis as kinesis
 from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_sqs as sqs
 
@@ -73,7 +74,14 @@ def add_signed_token(
     stack: cdk.Stack, *, encryption_key: kms.IKey | None = None
 ) -> SignedTokenAuthorizer:
     """Add signed tokens."""
-    return SignedTokenAuthorizer(stack, "Token", audience="shop", encryption_key=encryption_key)
+    return SignedTokenAuthorizer(
+        stack,
+        "Token",
+        audience="shop",
+        max_token_lifetime=cdk.Duration.minutes(15),
+        reserved_concurrent_executions=20,
+        encryption_key=encryption_key,
+    )
 
 
 def add_key(stack: cdk.Stack) -> kms.Key:
@@ -197,7 +205,7 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
             disable_execute_api_endpoint=True,
             honor_privacy_signals=True,
             unset_values=["undefined", "(not set)"],
-            firewall=Firewall(),
+            firewall=Firewall(log_retention=logs.RetentionDays.ONE_MONTH),
             throttling_rate_limit=500,
             throttling_burst_limit=200,
             anonymous_user_attributes="*",
@@ -395,7 +403,13 @@ SETTINGS: dict[str, dict[str, str]] = {
     "no_unset_values": {"unset_values": ""},
     "untraced": {"tracing": "false"},
     "encryption_key": {"encryption_key_arn": KEY_ARN, "signed_token": "true"},
-    "firewall": {"firewall_rate_limit": "1000"},
+    "firewall": {"firewall_rate_limit": "1000", "firewall_log_retention": "30"},
+    "guarded_tokens": {
+        "signed_token": "true",
+        "max_token_lifetime": "3600",
+        "require_endpoint_id": "true",
+        "authorizer_reserved_concurrent_executions": "50",
+    },
     "throttling": {"throttling_rate_limit": "500", "throttling_burst_limit": "200"},
     "domain": {
         "domain_name": DOMAIN_NAME,

@@ -348,8 +348,10 @@ class Template:
 
     @property
     def log_groups(self) -> list[Resource]:
-        """The log groups."""
-        return self.all("AWS::Logs::LogGroup")
+        """The log groups, but for AWS WAF's, which needs a name."""
+        return [
+            log for log in self.all("AWS::Logs::LogGroup") if "LogGroupName" not in log.properties
+        ]
 
 
 @dataclass(frozen=True)

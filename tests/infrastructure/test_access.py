@@ -70,6 +70,7 @@ def test_the_function_is_complete_on_its_own(theirs: dict[str, Template]) -> Non
     assert template.token_function.properties["Environment"]["Variables"].keys() == {
         "SECRET_ARN",
         "AUDIENCE",
+        "MAX_TOKEN_LIFETIME",
     }
     permission = template.only("AWS::Lambda::Permission").properties
     assert permission["FunctionName"] == template.token_function.arn

@@ -7,6 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
+import jsii
 import pytest
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_secretsmanager as secretsmanager
@@ -304,6 +305,48 @@ class TestAuthorizers:
         assert add_lambda(cdk.Stack()).headers == ("X-Session",)
 
 
+@jsii.implements(cdk.INumberProducer)
+class TestEndpointClaim:
+    """A claim that binds a visitor to one endpoint, and who may write it."""
+
+    @pytest.mark.parametrize(
+        ("claim", "warned_of"),
+        [
+            ("custom:endpoint_id", {"Unset", "All", "Later"}),
+            ("custom:other", {"Unset", "Later"}),
+            ("sub", set()),  # Cognito's own
+            (None, set()),
+        ],
+    )
+    def test_an_app_client_whose_users_may_write_it_gets_a_warning(
+        self, claim: str | None, warned_of: set[str]
+    ) -> None:
+        app = cdk.App()
+        stack = cdk.Stack(app, "Shop")
+        pool = cognito.UserPool(
+            stack, "Own", custom_attributes={"endpoint_id": cognito.StringAttribute()}
+        )
+        standard = cognito.ClientAttributes().with_standard_attributes(email=True)
+        pool.add_client("Unset")
+        pool.add_client("All", write_attributes=standard.with_custom_attributes("endpoint_id"))
+        pool.add_client("Standard", write_attributes=standard)
+        authorizer = CognitoAuthorizer(stack, "Token", user_pools=[pool], endpoint_claim=claim)
+        add_connector(stack, authorizer=authorizer)
+        pool.add_client("Later")
+        cognito.UserPool(stack, "Other").add_client("Others")
+        messages = app.synth().get_stack_by_name("Shop").messages
+        found = {
+            message.id.split("/")[-2]: str(message.entry.data)
+            for message in messages
+            if "writableEndpointClaim" in str(message.entry.data)
+        }
+        assert found.keys() == warned_of
+        for text in found.values():
+            assert text.startswith(
+                f"endpoint_claim must not be an attribute that users may write, got {claim!r}: "
+            )
+
+
 class TestSignedToken:
     """The function that verifies, and its secret."""
 
@@ -343,7 +386,35 @@ class TestSignedToken:
         assert function["Environment"]["Variables"] == {
             "SECRET_ARN": signed.only("AWS::SecretsManager::Secret").ref,
             "AUDIENCE": "shop",
+            "MAX_TOKEN_LIFETIME": "900",
         }
+
+    def test_strangers_cannot_use_up_the_accounts_concurrency(self, signed: Template) -> None:
+        assert signed.token_function.properties["ReservedConcurrentExecutions"] == 20
+        assert "ReservedConcurrentExecutions" not in signed.function.properties
+
+    @pytest.mark.parametrize(
+        ("props", "words"),
+        [
+            ({"max_token_lifetime": cdk.Duration.seconds(59)}, "between 1 minute and 365 days"),
+            ({"max_token_lifetime": cdk.Duration.days(366)}, "between 1 minute and 365 days"),
+            ({"max_token_lifetime": 86_400}, "must be a Duration"),
+            (
+                {
+                    "max_token_lifetime": cdk.Duration.seconds(
+                        cdk.Token.as_number({"Ref": "Seconds"})
+                    )
+                },
+                "must be known when the app is synthesized",
+            ),
+            ({"reserved_concurrent_executions": 0}, "between 1 and 1,000,000, got 0"),
+            ({"reserved_concurrent_executions": "20"}, "must be a whole number"),
+        ],
+    )
+    def test_limits_are_within_bounds(self, props: dict[str, Any], words: str) -> None:
+        (prop,) = props
+        with pytest.raises((ValueError, TypeError), match=rf"^{prop} .*{words}"):
+            SignedTokenAuthorizer(cdk.Stack(), "Token", **props)
 
     def test_the_function_is_in_the_same_asset(self, signed: Template) -> None:
         function = signed.token_function.properties
@@ -371,6 +442,10 @@ class TestSignedToken:
         template = synthesized(build)
         assert not template.all("AWS::SecretsManager::Secret")
         environment: dict[str, Any] = template.token_function.properties["Environment"]
-        assert environment["Variables"] == {"SECRET_ARN": arn, "AUDIENCE": ""}
+        assert environment["Variables"] == {
+            "SECRET_ARN": arn,
+            "AUDIENCE": "",
+            "MAX_TOKEN_LIFETIME": "86400",
+        }
         grants = template.grants(template.role_of(template.token_function))
         assert {r for action, r in grants if action.startswith("secretsmanager:")} == {arn}

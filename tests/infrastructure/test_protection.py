@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_logs as logs
 
 from cdk_gtm_connector import Domain, Firewall, PropError
 from tests.infrastructure.options import CERTIFICATE_ARN, DOMAIN_NAME, OPTIONS, add_domain
@@ -18,6 +19,32 @@ if TYPE_CHECKING:
 
     from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Template
+
+# "AWS Managed Rules rule groups list" in the AWS WAF developer guide, core rule set.
+COMMON_RULES = (
+    "NoUserAgent_HEADER",
+    "UserAgent_BadBots_HEADER",
+    "SizeRestrictions_QUERYSTRING",
+    "SizeRestrictions_Cookie_HEADER",
+    "SizeRestrictions_BODY",
+    "SizeRestrictions_URIPATH",
+    "EC2MetaDataSSRF_BODY",
+    "EC2MetaDataSSRF_COOKIE",
+    "EC2MetaDataSSRF_URIPATH",
+    "EC2MetaDataSSRF_QUERYARGUMENTS",
+    "GenericLFI_QUERYARGUMENTS",
+    "GenericLFI_URIPATH",
+    "GenericLFI_BODY",
+    "RestrictedExtensions_URIPATH",
+    "RestrictedExtensions_QUERYARGUMENTS",
+    "GenericRFI_QUERYARGUMENTS",
+    "GenericRFI_BODY",
+    "GenericRFI_URIPATH",
+    "CrossSiteScripting_COOKIE",
+    "CrossSiteScripting_QUERYARGUMENTS",
+    "CrossSiteScripting_BODY",
+    "CrossSiteScripting_URIPATH",
+)
 
 URL = f"https://{DOMAIN_NAME}/Api-PinpointEvents/events"
 
@@ -67,8 +94,9 @@ class TestFirewall:
         assert [(group["VendorName"], group["Name"]) for group in groups] == [
             ("AWS", "AWSManagedRulesAmazonIpReputationList"),
             ("AWS", "AWSManagedRulesCommonRuleSet"),
+            ("AWS", "AWSManagedRulesKnownBadInputsRuleSet"),
         ]
-        assert [rule["OverrideAction"] for rule in rules[1:]] == [{"None": {}}, {"None": {}}]
+        assert [rule["OverrideAction"] for rule in rules[1:]] == [{"None": {}}] * 3
         assert "RuleActionOverrides" not in groups[0]
 
     def test_what_an_ordinary_hit_breaks_only_counts(self, rules: list[Mapping[str, Any]]) -> None:
@@ -81,11 +109,12 @@ class TestFirewall:
             "GenericRFI_QUERYARGUMENTS",  # a page's URL
             "CrossSiteScripting_QUERYARGUMENTS",  # what a visitor searched for
         } <= counted
-        # Nothing but the query and the body is the visitor's to write.
-        assert {name.rpartition("_")[2] for name in counted} == {
-            "QUERYSTRING",
-            "QUERYARGUMENTS",
-            "BODY",
+        # The visitor writes the query and the body, and no template reads cookies.
+        assert counted == {
+            rule
+            for rule in COMMON_RULES
+            if rule.endswith(("_QUERYSTRING", "_QUERYARGUMENTS", "_BODY", "_COOKIE"))
+            or rule == "SizeRestrictions_Cookie_HEADER"
         }
 
     def test_it_writes_nothing_down(self, walled: Template, rules: list[Mapping[str, Any]]) -> None:
@@ -94,6 +123,57 @@ class TestFirewall:
         for visibility in (acl["VisibilityConfig"], *(rule["VisibilityConfig"] for rule in rules)):
             assert visibility["SampledRequestsEnabled"] is False  # they hold query strings
             assert visibility["CloudWatchMetricsEnabled"] is True
+
+    def test_exploits_of_log4j_are_blocked(self, rules: list[Mapping[str, Any]]) -> None:
+        known_bad = rules[3]["Statement"]["ManagedRuleGroupStatement"]
+        assert known_bad["Name"] == "AWSManagedRulesKnownBadInputsRuleSet"
+        assert "RuleActionOverrides" not in known_bad
+
+    def test_a_log_holds_blocked_and_counted_requests_without_what_a_visitor_typed(
+        self, options: dict[str, Deployable]
+    ) -> None:
+        template = options["EverythingSignedToken"].template
+        configuration = template.only("AWS::WAFv2::LoggingConfiguration").properties
+        assert configuration["ResourceArn"] == template.only("AWS::WAFv2::WebACL").arn
+        (log,) = (
+            group
+            for group in template.all("AWS::Logs::LogGroup")
+            if str(group.properties.get("LogGroupName", "")).startswith("aws-waf-logs-")
+        )
+        assert log.properties["RetentionInDays"] == 30
+        (destination,) = configuration["LogDestinationConfigs"]
+        # AWS WAF takes the group's ARN without what CloudWatch Logs puts at the end of it.
+        assert destination.endswith(f":log-group:{log.properties['LogGroupName']}")
+        assert configuration["RedactedFields"] == [
+            {"QueryString": {}},
+            *(
+                {"SingleHeader": {"Name": name}}
+                for name in ("authorization", "cookie", "referer", "x-amz-security-token")
+            ),
+        ]
+        assert configuration["LoggingFilter"]["DefaultBehavior"] == "DROP"
+        (kept,) = configuration["LoggingFilter"]["Filters"]
+        assert (kept["Behavior"], kept["Requirement"]) == ("KEEP", "MEETS_ANY")
+        assert {each["ActionCondition"]["Action"] for each in kept["Conditions"]} == {
+            "BLOCK",
+            "COUNT",
+            "EXCLUDED_AS_COUNT",
+        }
+
+    def test_each_log_has_a_name_of_its_own(self, options: dict[str, Deployable]) -> None:
+        names = [
+            name
+            for deployable in options.values()
+            for group in deployable.template.all("AWS::Logs::LogGroup")
+            if (name := group.properties.get("LogGroupName")) is not None
+        ]
+        assert len(names) == len(set(names)) == 4
+        assert all(len(name) <= 512 for name in names)
+
+    @pytest.mark.parametrize("log_retention", [30, "30", logs.RetentionDays])
+    def test_a_retention_is_one_of_cloudwatchs(self, log_retention: Any) -> None:
+        with pytest.raises(PropError, match=r"^log_retention must be a RetentionDays, .*, got "):
+            Firewall(log_retention=log_retention)
 
     def test_each_web_acl_has_metrics_of_its_own(self, options: dict[str, Deployable]) -> None:
         names = [

@@ -73,6 +73,9 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("authenticated_user_attributes", "plan", ["plan"], ["plan"]),
     ("signed_token", "true", True, "CUSTOM"),
     ("token_audience", "shop", "shop", "shop"),
+    ("max_token_lifetime", "3600", 3600, "3600"),
+    ("require_endpoint_id", "true", True, True),
+    ("authorizer_reserved_concurrent_executions", "50", 50, 50),
     (
         "allowed_origins",
         "https://shop.example, http://localhost:8000",
@@ -93,6 +96,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("throttling_rate_limit", "500", 500, 500),
     ("throttling_burst_limit", "200", 200, 200),
     ("firewall_rate_limit", "1000", 1000, 1000),
+    ("firewall_log_retention", "30", 30, 30),
     ("domain_name", "events.shop.example", "events.shop.example", "events.shop.example"),
     ("certificate_arn", ARN, ARN, ARN),
     ("disable_execute_api_endpoint", "true", True, True),
@@ -174,6 +178,12 @@ MALFORMED: list[tuple[str, Any]] = [
     ("signed_token", "yes"),
     ("token_audience", ""),
     ("token_audience", ["shop"]),
+    ("max_token_lifetime", "a day"),
+    ("max_token_lifetime", 1.5),
+    ("require_endpoint_id", "yes"),
+    ("authorizer_reserved_concurrent_executions", "some"),
+    ("firewall_log_retention", "8"),
+    ("firewall_log_retention", "for ever"),
     ("allowed_origins", "https://shop.example,"),
     ("allowed_origins", "shop.example"),
     ("allowed_origins", "http://shop.example"),
@@ -322,6 +332,18 @@ class TestTaken:
         }.items():
             expected[prop] = expected.pop(setting)
         template = deploy(tmp_path, **context)
+        (web_acl_log,) = (
+            log for log in template.all("AWS::Logs::LogGroup") if "LogGroupName" in log.properties
+        )
+        assert web_acl_log.properties["RetentionInDays"] == expected.pop("firewall_log_retention")
+        token = template.token_function.properties
+        reserved = expected.pop("authorizer_reserved_concurrent_executions")
+        assert token["ReservedConcurrentExecutions"] == reserved
+        lifetime = token["Environment"]["Variables"]["MAX_TOKEN_LIFETIME"]
+        assert lifetime == expected.pop("max_token_lifetime")
+        queued = template.routes["/events/authenticated"]["GET"].properties["Integration"]
+        assert expected.pop("require_endpoint_id")
+        assert "&bound=1" in queued["RequestTemplates"]["application/json"]
         audience = template.token_function.properties["Environment"]["Variables"]["AUDIENCE"]
         assert audience == expected.pop("token_audience")
         (domain,) = template.all("AWS::ApiGateway::DomainName")
@@ -354,6 +376,9 @@ class TestTaken:
             "token_audience": "none",
             "allowed_origins": "every site",
             "firewall_rate_limit": "no web ACL",
+            "firewall_log_retention": "no log",
+            "max_token_lifetime": "24 hours",
+            "authorizer_reserved_concurrent_executions": "none",
             "throttling_rate_limit": "the account's",
             "throttling_burst_limit": "the account's",
             "domain_name": "API Gateway's",
@@ -701,6 +726,10 @@ class TestEveryValue:
                 "certificate_arn": {"domain_name": "events.shop.example"},
                 "domain_name": {"certificate_arn": ARN},
                 "token_audience": {"signed_token": "true"},
+                "max_token_lifetime": {"signed_token": "true"},
+                "require_endpoint_id": {"signed_token": "true"},
+                "authorizer_reserved_concurrent_executions": {"signed_token": "true"},
+                "firewall_log_retention": {"firewall_rate_limit": "2000"},
                 "authenticated_max_events_per_request": {"signed_token": "true"},
             }.get(setting, {})
             context[setting] = value
@@ -732,6 +761,8 @@ class TestEveryValue:
             context["customer_profiles_create_domain"] = "true"
         if setting == "customer_profiles_region":
             context["customer_profiles_create_object_type"] = "false"
+        if setting == "firewall_log_retention":
+            context["firewall_rate_limit"] = "2000"
         app = cdk.App(context=context)
         ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
 
@@ -775,6 +806,10 @@ class TestMalformed:
             ({"destination": "customer-profiles"}, "customer_profiles_domain"),
             ({"authenticated_max_events_per_request": "50"}, "signed_token"),
             ({"token_audience": "shop"}, "signed_token"),
+            ({"max_token_lifetime": "60"}, "signed_token"),
+            ({"require_endpoint_id": "true"}, "signed_token"),
+            ({"authorizer_reserved_concurrent_executions": "5"}, "signed_token"),
+            ({"firewall_log_retention": "30"}, "firewall_rate_limit"),
             ({"token_audience": "shop", "signed_token": "false"}, "signed_token"),
         ],
     )

@@ -243,7 +243,9 @@ class TestNames:
                 assert caught.value.prop == misspelt
 
     def test_one_that_is_like_none_is_told_all(self) -> None:
-        words = r"^colour is no prop of Firewall, got 'red': its props are rate_limit$"
+        words = (
+            r"^colour is no prop of Firewall, got 'red': its props are rate_limit, log_retention$"
+        )
         with pytest.raises(PropError, match=words):
             gtm.Firewall(colour="red")  # type: ignore[call-arg]
 
@@ -286,7 +288,9 @@ class TestNames:
         assert list(inspect.signature(gtm.GtmConnector.__init__).parameters)[:4] == [
             *("self", "scope", "construct_id", "destination")
         ]
-        assert list(inspect.signature(gtm.Firewall).parameters) == ["rate_limit"]
+        assert list(inspect.signature(gtm.Firewall).parameters) == [
+            *("rate_limit", "log_retention")
+        ]
 
     def test_a_subclass_may_have_props_of_its_own(self) -> None:
         class Mine(gtm.GtmConnector):

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 NOW = 1_795_000_000  # 2026-11-18T11:06:40Z
+DAY = 24 * 60 * 60
 KEY = b"the current key, 32 bytes long.."
 OLD_KEY = b"the previous key, 32 bytes long."
 OTHER_KEY = b"somebody else's key, 32 bytes..."
@@ -60,13 +61,13 @@ def token(claims: object = None, *, header: object = None, key: bytes = KEY) -> 
 
 def checked(text: str, *, keys: Sequence[bytes] = (KEY,), audience: str | None = None) -> Claims:
     """Return what a token vouches for at ``NOW``."""
-    return verify(text, keys, now=NOW, audience=audience)
+    return verify(text, keys, now=NOW, audience=audience, max_lifetime=DAY)
 
 
 def refusal(text: str, *, audience: str | None = None, now: float = NOW) -> Reason:
     """Return why a token is refused; a token that is not refused fails the test."""
     with pytest.raises(Unauthorized) as caught:
-        verify(text, [KEY], now=now, audience=audience)
+        verify(text, [KEY], now=now, audience=audience, max_lifetime=DAY)
     assert str(caught.value) == "Unauthorized"
     # What it would be reported with could quote the token.
     assert caught.value.__cause__ is caught.value.__context__ is None
@@ -101,7 +102,7 @@ class TestWhatVerifies:
             pytest.param({"sub": "名前-é-🙂"}, id="unicode subject"),
             pytest.param({"sub": "u" * MAX_SUBJECT_LENGTH}, id="longest subject"),
             pytest.param({"exp": NOW + 0.5}, id="fractional exp"),
-            pytest.param({"exp": 10**400}, id="integer beyond a float"),
+            pytest.param({"exp": NOW + DAY + LEEWAY}, id="exp as far ahead as it may be"),
             pytest.param({"nbf": NOW - 1.5}, id="fractional nbf"),
             pytest.param({"aud": "not asked about"}, id="aud without an audience"),
             pytest.param({"iat": "yesterday", "jti": None, "x": [{}]}, id="other claims"),
@@ -174,6 +175,18 @@ class TestWhatIsRefused:
             pytest.param({**CLAIMS, "exp": math.nan}, Reason.MALFORMED, id="exp NaN"),
             pytest.param({**CLAIMS, "exp": math.inf}, Reason.MALFORMED, id="exp Infinity"),
             pytest.param({**CLAIMS, "exp": -(10**400)}, Reason.EXPIRED, id="exp long ago"),
+            pytest.param(
+                {**CLAIMS, "exp": NOW + DAY + LEEWAY + 1}, Reason.LIFETIME, id="exp too far ahead"
+            ),
+            pytest.param(
+                {**CLAIMS, "exp": (NOW + 300) * 1_000}, Reason.LIFETIME, id="exp in milliseconds"
+            ),
+            pytest.param(
+                {**CLAIMS, "iat": NOW + 10**9, "exp": NOW + 10**9 + 300},
+                Reason.LIFETIME,
+                id="iat ahead as well",
+            ),
+            pytest.param({**CLAIMS, "exp": 10**400}, Reason.LIFETIME, id="exp beyond a float"),
             pytest.param({**CLAIMS, "nbf": "0"}, Reason.CLAIMS, id="nbf as a string"),
             pytest.param({**CLAIMS, "nbf": False}, Reason.CLAIMS, id="nbf as a boolean"),
             pytest.param({**CLAIMS, "nbf": None}, Reason.CLAIMS, id="nbf null"),
@@ -432,7 +445,7 @@ def test_what_verifies_here_verifies_with_pyjwt(
 ) -> None:
     text = token(claims, header=header, key=key)
     try:
-        ours = verify(text, [KEY], now=time.time(), audience=audience)
+        ours = verify(text, [KEY], now=time.time(), audience=audience, max_lifetime=DAY)
     except Unauthorized:
         return
     theirs = pyjwt.decode(
@@ -539,12 +552,13 @@ def authorize(monkeypatch: pytest.MonkeyPatch) -> Iterator[Authorizer]:
     """The authorizer at ``NOW``, its secret just created."""
     authorizer = Authorizer(FakeSecretsManager({"AWSCURRENT": KEY.decode()}), monkeypatch)
     monkeypatch.setenv("SECRET_ARN", ARN)
+    monkeypatch.setenv("MAX_TOKEN_LIFETIME", str(DAY))
     monkeypatch.delenv("AUDIENCE", raising=False)
     monkeypatch.setattr(handler, "create_client", lambda: authorizer.secrets)
     authorizer.at(NOW)
-    handler._keys.cache_clear()
+    handler._verifier.cache_clear()
     yield authorizer
-    handler._keys.cache_clear()
+    handler._verifier.cache_clear()
 
 
 class TestHandler:
@@ -604,6 +618,11 @@ class TestHandler:
         authorize.monkeypatch.setenv("AUDIENCE", "")
         assert authorize(GOOD)
 
+    def test_the_lifetime_of_the_environment(self, authorize: Authorizer) -> None:
+        authorize.monkeypatch.setenv("MAX_TOKEN_LIFETIME", "60")
+        assert authorize.refuses(token({**CLAIMS, "exp": NOW + 121})) is Reason.LIFETIME
+        assert authorize(token({**CLAIMS, "exp": NOW + 120}))
+
     def test_a_refusal_is_one_line_without_the_token(
         self, authorize: Authorizer, capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -612,6 +631,7 @@ class TestHandler:
         bad = [
             token(claims, key=OTHER_KEY),
             token({**claims, "exp": NOW - 3_600}),
+            token({**claims, "exp": NOW * 1_000}),
             token({**claims, "exp": secret}),
             token(claims, header={"alg": secret}),
             sign(json.dumps(HEADER), f'{{"sub":"{secret}\xff'.encode("latin-1")),
@@ -645,6 +665,23 @@ class TestHandler:
     ) -> None:
         authorize.monkeypatch.delenv("SECRET_ARN")
         with pytest.raises(SettingsError, match="SECRET_ARN must be set"):
+            authorize(GOOD)
+        assert json.loads(capsys.readouterr().out)["level"] == "ERROR"
+
+    def test_without_a_lifetime_it_is_a_day(self, authorize: Authorizer) -> None:
+        # An update may bring the code before the environment.
+        authorize.monkeypatch.delenv("MAX_TOKEN_LIFETIME")
+        assert authorize(GOOD)
+        assert authorize(token({**CLAIMS, "exp": NOW + DAY}))
+        with pytest.raises(Unauthorized):
+            authorize(token({**CLAIMS, "exp": NOW + DAY + 61}))
+
+    @pytest.mark.parametrize("seconds", ["1d", "-1", "1.5", "²"])
+    def test_a_lifetime_is_whole_seconds(
+        self, authorize: Authorizer, capsys: pytest.CaptureFixture[str], seconds: str
+    ) -> None:
+        authorize.monkeypatch.setenv("MAX_TOKEN_LIFETIME", seconds)
+        with pytest.raises(SettingsError, match="must be whole seconds"):
             authorize(GOOD)
         assert json.loads(capsys.readouterr().out)["level"] == "ERROR"
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 SECRET = "a secret of 32 bytes, or of more"  # noqa: S105 - a test's
 NOW = datetime(2026, 11, 18, 11, 6, 40, tzinfo=UTC)
+DAY = 24 * 60 * 60
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=255)
 
@@ -53,7 +54,9 @@ class TestMint:
         token = mint(secret, subject=subject, endpoint_id=endpoint_id, audience=audience)
         now = datetime.now(UTC).timestamp()
         key = secret.encode()
-        assert verify(token, [key], now=now, audience=audience) == Claims(subject, endpoint_id)
+        assert verify(token, [key], now=now, audience=audience, max_lifetime=DAY) == Claims(
+            subject, endpoint_id
+        )
         claims = pyjwt.decode(
             token, key, algorithms=["HS256"], audience=audience, options={"require": ["exp", "sub"]}
         )
@@ -72,16 +75,31 @@ class TestMint:
             (timedelta(seconds=10), 10),
             (timedelta(milliseconds=1), 1),
             (timedelta(seconds=1.5), 2),
-            (timedelta(days=365), 31_536_000),
+            (timedelta(hours=24), 86_400),
         ],
     )
     def test_it_expires_when_it_was_told_to(self, expires_in: timedelta, seconds: int) -> None:
         token = mint(SECRET, subject="u", expires_in=expires_in, now=NOW)
         end = NOW.timestamp() + seconds + jwt.LEEWAY
-        assert verify(token, [SECRET.encode()], now=end - 1, audience=None).subject == "u"
+        assert (
+            verify(
+                token, [SECRET.encode()], now=end - 1, audience=None, max_lifetime=seconds
+            ).subject
+            == "u"
+        )
         with pytest.raises(Unauthorized) as caught:
-            verify(token, [SECRET.encode()], now=end, audience=None)
+            verify(token, [SECRET.encode()], now=end, audience=None, max_lifetime=seconds)
         assert caught.value.reason is Reason.EXPIRED
+
+    def test_a_longer_life_needs_an_authorizer_that_allows_it(self) -> None:
+        year = timedelta(days=365)
+        token = mint(SECRET, subject="u", expires_in=year, max_lifetime=year, now=NOW)
+        now, keys = NOW.timestamp(), [SECRET.encode()]
+        allowed = int(year.total_seconds())
+        assert verify(token, keys, now=now, audience=None, max_lifetime=allowed).subject == "u"
+        with pytest.raises(Unauthorized) as caught:
+            verify(token, keys, now=now, audience=None, max_lifetime=DAY)
+        assert caught.value.reason is Reason.LIFETIME
 
     def test_a_zone_does_not_matter(self) -> None:
         there = NOW.astimezone(timezone(timedelta(hours=9)))
@@ -90,7 +108,9 @@ class TestMint:
     @pytest.mark.parametrize("subject", ["u" * 255, "🙂" * 255])
     def test_the_longest_subject(self, subject: str) -> None:
         token = mint(SECRET, subject=subject, now=NOW)
-        claims = verify(token, [SECRET.encode()], now=NOW.timestamp(), audience=None)
+        claims = verify(
+            token, [SECRET.encode()], now=NOW.timestamp(), audience=None, max_lifetime=DAY
+        )
         assert claims.subject == subject
 
     @pytest.mark.parametrize(
@@ -105,6 +125,11 @@ class TestMint:
             ({"audience": ""}, "audience must not be empty"),
             ({"expires_in": timedelta(0)}, "expires_in must be positive, got 0:00:00"),
             ({"expires_in": timedelta(seconds=-1)}, "expires_in must be positive"),
+            (
+                {"expires_in": timedelta(days=2)},
+                r"expires_in must be at most max_lifetime \(1 day, 0:00:00\), got 2 days, 0:00:00",
+            ),
+            ({"max_lifetime": timedelta(minutes=4)}, "expires_in must be at most max_lifetime"),
             ({"now": NOW.replace(tzinfo=None)}, "now must have a zone"),
         ],
     )
@@ -135,7 +160,9 @@ class TestMint:
         length = 2_800
         while len(token := of_length(length)) < jwt.MAX_TOKEN_LENGTH - 1:
             length += 1
-        claims = verify(token, [SECRET.encode()], now=NOW.timestamp(), audience=None)
+        claims = verify(
+            token, [SECRET.encode()], now=NOW.timestamp(), audience=None, max_lifetime=DAY
+        )
         assert claims.endpoint_id == "e" * length
         with pytest.raises(ValueError, match="the endpoint takes at most 4,096; shorten"):
             of_length(length + 2)
