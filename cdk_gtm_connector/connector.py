@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
@@ -17,6 +16,7 @@ from cdk_gtm_connector.checks import (
     check_user_attributes,
 )
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
+from cdk_gtm_connector.connector_warnings import add_warnings
 from cdk_gtm_connector.delivery import EventDelivery
 from cdk_gtm_connector.delivery_options import Delivering, DeliveryOptions, check_delivery
 from cdk_gtm_connector.destinations.given import checked_destinations
@@ -35,7 +35,6 @@ from cdk_gtm_connector.validation import (
     check_boolean,
     check_construct,
     check_scope,
-    is_token,
 )
 
 if TYPE_CHECKING:
@@ -376,45 +375,14 @@ class GtmConnector(Construct):
         # The function that is still the old destination's would take what is meant for the new one,
         # and a queue that nobody reads only fills.
         self._collection.deploy_after(*self._deliveries)
-        self._warn_of_expiry(destinations, delivering)
-        self._warn_of_unsettable(
+        add_warnings(
+            self,
             destinations,
+            delivering,
             anonymous_user_attributes,
             authenticated_user_attributes if authorizer is not None else (),
+            authorized=authorizer is not None,
         )
-
-    def _warn_of_expiry(
-        self, destinations: Sequence[Destination], delivering: Sequence[Delivering]
-    ) -> None:
-        """Warn where a message is deleted before it has been tried as often as it may be."""
-        for each, options in zip(destinations, delivering, strict=True):
-            retention, tries = options.message_retention, options.max_receive_count
-            if retention.is_unresolved() or is_token(tries):
-                continue
-            if tries * options.visibility_timeout.to_seconds() > retention.to_seconds():
-                cdk.Annotations.of(self).add_warning_v2(
-                    "cdk-gtm-connector:messageRetention",
-                    f"{each.construct_id}: {tries:,} tries of a message, one every "
-                    f"{options.visibility_timeout.to_human_string()}, take longer than its "
-                    f"message_retention, {retention.to_human_string()}: while the destination is "
-                    "down it is deleted, and never reaches the dead-letter queue. Lower "
-                    "max_receive_count or timeout, or raise message_retention.",
-                )
-
-    def _warn_of_unsettable(
-        self, destinations: Sequence[Destination], *settable: Sequence[str] | Literal["*"]
-    ) -> None:
-        if "*" in settable or any(map(is_token, chain(*settable))):
-            return
-        used = dict.fromkeys(chain(*(each.used_user_attributes for each in destinations)))
-        unsettable = [name for name in used if name not in {*chain(*settable)}]
-        if unsettable:
-            cdk.Annotations.of(self).add_warning_v2(
-                "cdk-gtm-connector:unsettableUserAttributes",
-                f"Nobody may set the user attributes {', '.join(unsettable)}, which a destination "
-                "is told to use: name them in anonymous_user_attributes, if anybody may set them, "
-                "or in authenticated_user_attributes with an authorizer; or leave them out there.",
-            )
 
     @property
     def api(self) -> apigateway.RestApi:

@@ -73,12 +73,11 @@ class Trigger:
     """An event trigger: starts what its owner attaches to it when an object of its kind comes."""
 
     name: str
-    field: str
-    values: frozenset[str]
+    fields: Mapping[str, frozenset[str]]
 
     def starts(self, values: Mapping[str, str]) -> bool:
         """Return whether an object with these values of the type's fields starts it."""
-        return values.get(self.field) in self.values
+        return all(values.get(field) in any_of for field, any_of in self.fields.items())
 
 
 @dataclass(frozen=True, slots=True)
@@ -417,14 +416,18 @@ def _trigger(properties: Mapping[str, Any]) -> Trigger:
     name = properties["EventTriggerName"]
     try:
         [condition] = properties["EventTriggerConditions"]
-        [dimension] = condition["EventTriggerDimensions"]
-        [attribute] = dimension["ObjectAttributes"]
-        if attribute["ComparisonOperator"] != "INCLUSIVE":
-            raise ValueError(attribute["ComparisonOperator"])  # noqa: TRY301 - as if malformed
-        return Trigger(name, attribute["FieldName"], frozenset(attribute["Values"]))
+        fields: dict[str, frozenset[str]] = {}
+        for dimension in condition["EventTriggerDimensions"]:
+            [attribute] = dimension["ObjectAttributes"]
+            if condition["LogicalOperator"] != "ALL":
+                raise ValueError(condition["LogicalOperator"])  # noqa: TRY301 - as if malformed
+            if attribute["ComparisonOperator"] != "INCLUSIVE":
+                raise ValueError(attribute["ComparisonOperator"])  # noqa: TRY301 - as if malformed
+            fields[attribute["FieldName"]] = frozenset(attribute["Values"])
+        return Trigger(name, fields)
     except (KeyError, ValueError) as error:
         raise ValueError(
-            f"event trigger {name}: one condition on one field, INCLUSIVE, is known here"
+            f"event trigger {name}: one condition is known here, ALL of fields that are INCLUSIVE"
         ) from error
 
 

@@ -28,7 +28,10 @@ _FIREHOSE_PROPS: Final = {
     "events_per_record": "firehose_events_per_record",
 }
 _EVENT_BRIDGE_PROPS: Final = {"event_bus": "event_bus_name", "source": "event_source"}
-_TRIGGER_PROPS: Final = dict.fromkeys(("event_type", "name"), "customer_profiles_trigger_event")
+_TRIGGER_PROPS: Final = {
+    **dict.fromkeys(("event_type", "name"), "customer_profiles_trigger_event"),
+    "authenticated_only": "customer_profiles_trigger_authenticated_only",
+}
 _CUSTOMER_PROFILES_PROPS: Final = {
     "domain_name": "customer_profiles_domain",
     "region": "customer_profiles_region",
@@ -163,7 +166,10 @@ class ConnectorStack(cdk.Stack):
         event_type = settings.customer_profiles_trigger_event
         if event_type is not None:
             with _in_settings(_TRIGGER_PROPS):
-                props["event_trigger"] = gtm.ProfileEventTrigger(event_type=event_type)
+                props["event_trigger"] = gtm.ProfileEventTrigger(
+                    event_type=event_type,
+                    authenticated_only=settings.customer_profiles_trigger_authenticated_only,
+                )
         with _in_settings(_CUSTOMER_PROFILES_PROPS):
             return gtm.CustomerProfilesDestination(
                 domain_name=settings.customer_profiles_domain,

@@ -25,6 +25,7 @@ EXAMPLES: Final = {
     "customer_profiles_create_object_type": "true",
     "customer_profiles_attributes": "plan,email=EmailAddress",
     "customer_profiles_trigger_event": "purchase",
+    "customer_profiles_trigger_authenticated_only": "true",
     "customer_profiles_requests_per_second": "100",
     "signed_token": "true",
     "token_audience": "shop",

@@ -42,6 +42,8 @@ class Settings:
         customer_profiles_attributes: User attributes that become the profile's: names, or the
             profile's fields by name.
         customer_profiles_trigger_event: Event type that a trigger is made for.
+        customer_profiles_trigger_authenticated_only: Whether only events that a token vouches for
+            start it.
         customer_profiles_requests_per_second: The account's quota for Customer Profiles.
         signed_token: Whether there is an authenticated route, behind signed tokens.
         token_audience: What a token's ``aud`` must hold.
@@ -72,6 +74,7 @@ class Settings:
     customer_profiles_create_object_type: bool = True
     customer_profiles_attributes: Sequence[str] | Mapping[str, str] | None = None
     customer_profiles_trigger_event: str | None = None
+    customer_profiles_trigger_authenticated_only: bool = False
     customer_profiles_requests_per_second: int | None = None
     signed_token: bool = False
     token_audience: str | None = None
@@ -167,6 +170,7 @@ _OWN = frozenset(
         "customer_profiles_create_object_type",
         "customer_profiles_attributes",
         "customer_profiles_trigger_event",
+        "customer_profiles_trigger_authenticated_only",
         "customer_profiles_requests_per_second",
         "signed_token",
         "token_audience",
@@ -198,6 +202,7 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "customer_profiles_create_object_type": values.boolean,
     "customer_profiles_attributes": values.targets,
     "customer_profiles_trigger_event": values.text,
+    "customer_profiles_trigger_authenticated_only": values.boolean,
     "customer_profiles_requests_per_second": values.whole_number,
     "signed_token": values.boolean,
     "token_audience": values.text,
@@ -242,6 +247,12 @@ _NEEDS: Final = (
     ("max_token_lifetime", "signed_token", "must be true"),
     ("require_endpoint_id", "signed_token", "must be true"),
     ("authorizer_reserved_concurrent_executions", "signed_token", "must be true"),
+    (
+        "customer_profiles_trigger_authenticated_only",
+        "customer_profiles_trigger_event",
+        "must be given",
+    ),
+    ("customer_profiles_trigger_authenticated_only", "signed_token", "must be true"),
     ("firewall_log_retention", "firewall_rate_limit", "must be given"),
     ("authenticated_max_events_per_request", "signed_token", "must be true"),
 )

@@ -81,6 +81,14 @@ class Destination(ABC):
         """
         return ()
 
+    @property
+    def authenticated_only(self) -> bool:
+        """Whether something here waits for events that an authorizer vouches for.
+
+        The connector warns if it has no authorizer. Default: no.
+        """
+        return False
+
     @final
     def claim(self, connector: Construct) -> None:
         """Make this destination ``connector``'s, before anything is added for it.

@@ -49,7 +49,7 @@ _SERVICE: Final = "profile.amazonaws.com"
 _OBJECT_TYPE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,254}", re.ASCII)
 
 # What the function puts into each object besides attributes, metrics and user attributes.
-_FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "user_id")
+_FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "access", "user_id")
 
 
 @named_props
@@ -196,6 +196,11 @@ class CustomerProfilesDestination(Destination):
     def used_user_attributes(self) -> Sequence[str]:
         """See :attr:`Destination.used_user_attributes`: those that become the profile's."""
         return tuple(self._user_attributes)
+
+    @property
+    def authenticated_only(self) -> bool:
+        """See :attr:`Destination.authenticated_only`: whether that is what starts the trigger."""
+        return self._event_trigger is not None and self._event_trigger.authenticated_only
 
     @property
     def domain(self) -> customer_profiles.CfnDomain | None:
@@ -436,15 +441,17 @@ class CustomerProfilesDestination(Destination):
                 customer_profiles.CfnEventTrigger.EventTriggerConditionProperty(
                     logical_operator="ALL",
                     event_trigger_dimensions=[
+                        # One field each: a condition is said to hold if all dimensions do.
                         customer_profiles.CfnEventTrigger.EventTriggerDimensionProperty(
                             object_attributes=[
                                 customer_profiles.CfnEventTrigger.ObjectAttributeProperty(
-                                    field_name="event_type",
+                                    field_name=field,
                                     comparison_operator="INCLUSIVE",
-                                    values=[trigger.event_type],
+                                    values=[value],
                                 )
                             ]
                         )
+                        for field, value in trigger.fields.items()
                     ],
                 )
             ],

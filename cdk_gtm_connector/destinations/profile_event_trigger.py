@@ -14,6 +14,7 @@ from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
     KNOWN,
+    check_boolean,
     check_duration,
     check_instance,
     check_number,
@@ -37,6 +38,10 @@ class ProfileEventTrigger:
         name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. It has to
             be known when the app is synthesized. Default: the event type, with ``_`` for every
             other character, cut to 64: ``gtm_click``.
+        authenticated_only: Whether events of anonymous visitors leave the trigger alone. Without it
+            **a stranger who knows a customer's endpoint id can start what hangs on the trigger**.
+            The object type needs the field ``access``; one that the connector makes has it.
+            Default: no, every event starts it.
         segment: Name of a segment definition: the trigger starts for its profiles only. Default:
             none, for every profile.
         max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
@@ -52,6 +57,7 @@ class ProfileEventTrigger:
 
     event_type: str
     name: str | None = None
+    authenticated_only: bool = False
     segment: str | None = None
     max_invocations: int | None = None
     period: cdk.Duration | None = None
@@ -70,6 +76,7 @@ class ProfileEventTrigger:
                 None,
                 others={"event_type": self.event_type},
             )
+        check_boolean("authenticated_only", self.authenticated_only)
         if self.segment is not None:
             check_name("segment", self.segment)
         if self.max_invocations is not None:
@@ -100,6 +107,12 @@ class ProfileEventTrigger:
         if self.name is not None:
             return self.name
         return re.sub(r"[^A-Za-z0-9_-]", "_", self.event_type, flags=re.ASCII)[:MAX_NAME]
+
+    @property
+    def fields(self) -> dict[str, str]:
+        """The fields of the object type that an event is compared by, each with its value."""
+        vouched_for = {"access": "authenticated"} if self.authenticated_only else {}
+        return {"event_type": self.event_type, **vouched_for}
 
     @property
     def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:

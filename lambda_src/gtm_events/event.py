@@ -69,6 +69,11 @@ class Event:
     user_attributes: dict[str, list[str]]
     user_id: str = ""
 
+    @property
+    def access(self) -> str:
+        """``authenticated`` if somebody vouches for who sent it, ``anonymous`` if nobody does."""
+        return "authenticated" if self.user_id else "anonymous"
+
 
 def interpret(
     parameters: Iterable[tuple[str, str]],

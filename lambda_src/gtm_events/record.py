@@ -1,7 +1,7 @@
 """The event record: an event as a JSON document, for services that store or route events.
 
 The schema is ``docs/event-record.schema.json``. A member may be added without a new
-``schema_version``; one that is removed or changes its meaning raises it.
+``schema_version``, and one that is removed or changes its meaning raises it.
 """
 
 from __future__ import annotations
@@ -60,6 +60,7 @@ def _members(event: Event, user_id: str) -> dict[str, Any]:
         "event_type": event.event_type,
         "endpoint_id": event.endpoint_id,
         "timestamp": iso8601(event.time),
+        "access": event.access,
     }
     if user_id:
         record["user_id"] = user_id

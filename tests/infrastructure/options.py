@@ -293,6 +293,7 @@ def add_new_profiles(stack: cdk.Stack) -> CustomerProfilesDestination:
         event_trigger=ProfileEventTrigger(
             event_type="add to cart",
             name="AddToCart",
+            authenticated_only=True,
             segment="regulars",
             max_invocations=3,
             period=cdk.Duration.days(7),

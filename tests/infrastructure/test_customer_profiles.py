@@ -225,7 +225,7 @@ class TestObjectType:
         ]
 
     def test_its_fields_are_what_the_function_puts(self, existing: Template) -> None:
-        names = ("endpoint_id", "event_id", "event_type", "timestamp", "user_id")
+        names = ("endpoint_id", "event_id", "event_type", "timestamp", "access", "user_id")
         assert fields(existing.only(OBJECT_TYPE)) == {
             name: {"Source": f"_source.{name}", "ContentType": "STRING"} for name in names
         }
@@ -283,7 +283,16 @@ class TestEventTrigger:
                                     "Values": ["add to cart"],
                                 }
                             ]
-                        }
+                        },
+                        {
+                            "ObjectAttributes": [
+                                {
+                                    "FieldName": "access",
+                                    "ComparisonOperator": "INCLUSIVE",
+                                    "Values": ["authenticated"],
+                                }
+                            ]
+                        },
                     ],
                 }
             ],
@@ -294,9 +303,22 @@ class TestEventTrigger:
             "SegmentFilter": "regulars",
         }
 
+    def test_it_compares_fields_that_the_object_type_has(self, new: Template) -> None:
+        (condition,) = new.only(EVENT_TRIGGER).properties["EventTriggerConditions"]
+        compared = {
+            attribute["FieldName"]
+            for dimension in condition["EventTriggerDimensions"]
+            for attribute in dimension["ObjectAttributes"]
+        }
+        object_type = new.only("AWS::CustomerProfiles::ObjectType").properties
+        assert compared == {"event_type", "access"}
+        assert compared <= {field["Name"] for field in object_type["Fields"]}
+
     def test_nothing_limits_it_unless_it_is_said(self, settings: dict[str, Deployable]) -> None:
         trigger = settings["customer_profiles"].template.only(EVENT_TRIGGER).properties
         assert not {"EventTriggerLimits", "SegmentFilter"} & trigger.keys()
+        (condition,) = trigger["EventTriggerConditions"]
+        assert len(condition["EventTriggerDimensions"]) == 1
 
     @pytest.mark.parametrize(
         ("period", "unit", "value"),

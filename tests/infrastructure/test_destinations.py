@@ -20,6 +20,7 @@ from cdk_gtm_connector import (
     IamAuthorizer,
     KinesisDestination,
     PinpointDestination,
+    ProfileEventTrigger,
     PropError,
 )
 from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, STREAM_ARN
@@ -368,6 +369,23 @@ class TestUnsettable:
         assert (WARNING in warnings(stack)) == (words is not None)
         cdk.Annotations.of(connector).acknowledge_warning(WARNING)
         assert warnings(stack) == {}
+
+    @pytest.mark.parametrize("authorized", [False, True])
+    @pytest.mark.parametrize("authenticated_only", [False, True])
+    def test_so_does_a_trigger_that_nobody_can_start(
+        self, *, authorized: bool, authenticated_only: bool
+    ) -> None:
+        stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))
+        trigger = ProfileEventTrigger(event_type="buy", authenticated_only=authenticated_only)
+        add_connector(
+            stack,
+            destination=profiles(event_trigger=trigger),
+            authorizer=IamAuthorizer() if authorized else None,
+        )
+        told = warnings(stack).get("cdk-gtm-connector:nobodyAuthenticated", "")
+        assert bool(told) is (authenticated_only and not authorized)
+        if told:
+            assert told.startswith("CustomerProfiles: authenticated_only is True, and there is no ")
 
     def test_in_a_fan_out_there_is_one(self) -> None:
         stack = cdk.Stack(env=cdk.Environment(region="us-east-1"))

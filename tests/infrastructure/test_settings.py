@@ -68,6 +68,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("customer_profiles_create_object_type", "true", True, None),
     ("customer_profiles_attributes", "plan, email=EmailAddress", {"plan": "Attributes.plan"}, None),
     ("customer_profiles_trigger_event", "purchase", "purchase", None),
+    ("customer_profiles_trigger_authenticated_only", "true", True, None),
     ("customer_profiles_requests_per_second", "50", 50, None),
     ("anonymous_user_attributes", "plan, city", ["plan", "city"], ["city", "plan"]),
     ("authenticated_user_attributes", "plan", ["plan"], ["plan"]),
@@ -460,6 +461,46 @@ class TestDestinations:
         trigger = template.only("AWS::CustomerProfiles::EventTrigger").properties
         assert trigger["EventTriggerName"] == "purchase"
 
+    @pytest.mark.parametrize("vouched_for", [False, True])
+    def test_a_trigger_may_be_for_authenticated_visitors(
+        self, tmp_path: Path, *, vouched_for: bool
+    ) -> None:
+        context = {
+            "destination": "customer-profiles",
+            "customer_profiles_domain": "shop",
+            "customer_profiles_trigger_event": "purchase",
+            "signed_token": "true",
+        }
+        if vouched_for:
+            context["customer_profiles_trigger_authenticated_only"] = "true"
+        template = deploy(tmp_path, **context)
+        trigger = template.only("AWS::CustomerProfiles::EventTrigger").properties
+        assert ("authenticated" in json.dumps(trigger)) is vouched_for
+
+    @pytest.mark.parametrize(
+        ("without", "words"),
+        [
+            ("signed_token", "signed_token must be true with customer_profiles_trigger_auth"),
+            (
+                "customer_profiles_trigger_event",
+                "customer_profiles_trigger_event must be given with customer_profiles_trigger_auth",
+            ),
+        ],
+    )
+    def test_a_trigger_that_nothing_would_start_is_refused(
+        self, tmp_path: Path, without: str, words: str
+    ) -> None:
+        context = {
+            "destination": "customer-profiles",
+            "customer_profiles_domain": "shop",
+            "customer_profiles_trigger_event": "purchase",
+            "customer_profiles_trigger_authenticated_only": "true",
+            "signed_token": "true",
+        }
+        del context[without]
+        with pytest.raises(SettingError, match=words):
+            deploy(tmp_path, **context)
+
     def test_an_object_type_that_was_left_behind_can_be_used_again(self, tmp_path: Path) -> None:
         context = {
             "destination": "customer-profiles",
@@ -729,6 +770,10 @@ class TestEveryValue:
                 "max_token_lifetime": {"signed_token": "true"},
                 "require_endpoint_id": {"signed_token": "true"},
                 "authorizer_reserved_concurrent_executions": {"signed_token": "true"},
+                "customer_profiles_trigger_authenticated_only": {
+                    "signed_token": "true",
+                    "customer_profiles_trigger_event": "buy",
+                },
                 "firewall_log_retention": {"firewall_rate_limit": "2000"},
                 "authenticated_max_events_per_request": {"signed_token": "true"},
             }.get(setting, {})
@@ -757,6 +802,9 @@ class TestEveryValue:
         }
         if setting == "destination":
             context |= {name: EXAMPLES[name] for names in NEEDED.values() for name in names}
+        if setting == "customer_profiles_trigger_authenticated_only":
+            name = "customer_profiles_trigger_event"
+            context[name] = EXAMPLES[name]
         if setting == "customer_profiles_create_object_type":
             context["customer_profiles_create_domain"] = "true"
         if setting == "customer_profiles_region":

@@ -224,7 +224,8 @@ def milliseconds(timestamp: str) -> int:
 def event_of(text: str | bytes) -> Event:
     """Return the event of an event record."""
     record = json.loads(text)
-    assert set(record) - {"user_id"} == {
+    assert record["access"] == ("authenticated" if "user_id" in record else "anonymous")
+    assert set(record) - {"access", "user_id"} == {
         "schema_version",
         "event_id",
         "event_type",

@@ -391,6 +391,33 @@ def test_only_what_failed_is_sent_again_and_with_the_same_id(
     assert sent == [{message_id(i) for i in range(9)}, {message_id(i) for i in again}]
 
 
+@pytest.mark.parametrize(
+    "kind_of_service", [FakeEventBridge, FakeFirehose, FakeKinesis, FakeCustomerProfiles]
+)
+def test_what_is_vouched_for_can_be_told_from_what_is_claimed(
+    kind_of_service: type[BatchFake],
+) -> None:
+    """One endpoint's two events, with all that a stranger can say of themselves."""
+    claims = {
+        "event": "claimed",
+        "endpoint_id": "ep",
+        "access": "authenticated",
+        "evat_access": "authenticated",
+        "usat_access": "authenticated",
+        "user_id": "customer-42",
+    }
+    service = kind_of_service()
+    deliver(
+        [
+            body(claims),
+            body({"event": "vouched", "endpoint_id": "ep", "usat_n": "1"}, subject="customer-42"),
+        ],
+        service=service,
+    )
+    told = {e.event_type: e.access for e in service.events.values()}
+    assert told == {"claimed": "anonymous", "vouched": "authenticated"}
+
+
 def test_a_retried_profile_object_does_not_bring_an_older_value_back() -> None:
     throttled: set[str] = set()
 
@@ -492,7 +519,8 @@ def test_firehose_gets_lines() -> None:
     assert document["DeliveryStreamName"] == DELIVERY_STREAM
     line = (
         '{"schema_version":"1","event_id":"%s","event_type":"two\\nlines","endpoint_id":"ep",'
-        '"timestamp":"2026-11-18T11:06:40.000Z","attributes":{},"metrics":{},"user_attributes":{}}\n'
+        '"timestamp":"2026-11-18T11:06:40.000Z","access":"anonymous","attributes":{},"metrics":{},'
+        '"user_attributes":{}}\n'
     )
     data = "".join(line % message_id(i) for i in range(2)).encode()
     assert document["Records"] == [{"Data": b64encode(data).decode()}]

@@ -309,6 +309,33 @@ def test_the_observer_is_shown_the_profile_and_what_it_starts(
     assert len(observations.told[1].event.got) == 2
 
 
+def test_a_trigger_is_started_when_all_its_fields_agree() -> None:
+    [condition] = TRIGGER["EventTriggerConditions"]
+    vouched_for = {
+        "ObjectAttributes": [
+            {
+                "FieldName": "access",
+                "ComparisonOperator": "INCLUSIVE",
+                "Values": ["authenticated"],
+            }
+        ]
+    }
+    both = condition | {
+        "EventTriggerDimensions": [*condition["EventTriggerDimensions"], vouched_for]
+    }
+    [object_type] = ObjectType.all_of(
+        template(
+            ("ObjectType", PROPERTIES),
+            ("EventTrigger", TRIGGER | {"EventTriggerConditions": [both]}),
+        )
+    )
+    [trigger] = object_type.triggers
+    assert trigger.starts({"event_type": "purchase", "access": "authenticated"})
+    assert not trigger.starts({"event_type": "purchase", "access": "anonymous"})
+    assert not trigger.starts({"event_type": "purchase"})
+    assert not trigger.starts({"event_type": "other", "access": "authenticated"})
+
+
 def test_reset_forgets_the_profiles(server: ProfilesServer) -> None:
     put(server, batch(record()))
     server.reset()
