@@ -209,6 +209,18 @@ def check_endpoint(*, authorizer: object, log_retention: object, **props: object
     check_log_retention(log_retention)
 
 
+def check_require_origin(value: object, allowed_origins: object) -> None:
+    """Refuse to require an origin where every site's is as good."""
+    check_boolean("require_origin", value)
+    if value and allowed_origins is None:
+        raise PropError(
+            "require_origin",
+            "must not be True without {allowed_origins}, for anybody can name some site",
+            value,
+            others={"allowed_origins": None},
+        )
+
+
 def check_authenticated_max_events(value: object, authorizer: object) -> None:
     """Refuse a limit for the authenticated route where there is none."""
     if value is not None and authorizer is None:

@@ -13,6 +13,7 @@ from cdk_gtm_connector.checks import (
     check_authenticated_max_events,
     check_endpoint,
     check_network,
+    check_require_origin,
     check_user_attributes,
 )
 from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
@@ -116,6 +117,12 @@ class GtmConnector(Construct):
             ``capacitor://localhost`` for an app with a scheme of its own.
             A request whose ``Origin`` or ``Referer`` names another site is answered, and its event
             rejected with the reason ``origin``. Default: every site, without credentials.
+        require_origin: Whether the ``Origin`` header has to name one of ``allowed_origins``, for
+            owners whose traffic is scripts only. **It switches image tags off**: a browser sends no
+            ``Origin`` with an image, nor with a ``fetch`` by GET in ``no-cors`` mode. A request
+            without it, or with ``Origin: null``, is answered, and its event rejected with the
+            reason ``origin``. What is no browser can still claim any site. Needs
+            ``allowed_origins``. Default: no.
         allow_http_origins: Whether ``allowed_origins`` may hold ``http://`` origins. Default: no.
         honor_privacy_signals: Whether nothing is kept of what a browser sends with ``Sec-GPC: 1``
             or ``DNT: 1``. Default: no.
@@ -195,6 +202,7 @@ class GtmConnector(Construct):
         authenticated_user_attributes: Sequence[str] | Literal["*"] = "*",
         authorizer: Authorizer | None = None,
         allowed_origins: Sequence[str] | None = None,
+        require_origin: bool = False,
         allow_http_origins: bool = False,
         honor_privacy_signals: bool = False,
         unset_values: Sequence[str] | None = None,
@@ -232,6 +240,7 @@ class GtmConnector(Construct):
             "authenticated_user_attributes", authenticated_user_attributes, longest
         )
         cors = Cors(allowed_origins, allow_http_origins=allow_http_origins)
+        check_require_origin(require_origin, allowed_origins)
         unset_values = checked_unset_values(unset_values)
         check_endpoint(
             authorizer=authorizer,
@@ -349,6 +358,7 @@ class GtmConnector(Construct):
                 anonymous_user_attributes=anonymous_user_attributes,
                 authenticated_user_attributes=authenticated_user_attributes,
                 allowed_origins=cors.origins,
+                require_origin=require_origin,
                 accept_client_timestamp=accept_client_timestamp,
                 unset_values=unset_values,
                 max_events_per_request=max_events_per_request,

@@ -17,6 +17,7 @@ from cdk_gtm_connector.checks import (
     check_dead_letter_queue,
     check_invalid_message_queue,
     check_network,
+    check_require_origin,
     check_user_attributes,
     check_visibility,
 )
@@ -71,6 +72,7 @@ class EventDelivery(Construct):
         anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
+        require_origin: See :class:`cdk_gtm_connector.GtmConnector`.
         accept_client_timestamp: See :class:`cdk_gtm_connector.GtmConnector`.
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -108,6 +110,7 @@ class EventDelivery(Construct):
         authenticated_user_attributes: Sequence[str] | Literal["*"],
         allowed_origins: Sequence[str] | None,
         accept_client_timestamp: bool,
+        require_origin: bool = False,
         unset_values: Sequence[str] | None = None,
         max_events_per_request: int | None = None,
         authenticated_max_events_per_request: int | None = None,
@@ -131,6 +134,7 @@ class EventDelivery(Construct):
             "authenticated_user_attributes", authenticated_user_attributes, longest
         )
         Cors(allowed_origins, allow_http_origins=True)
+        check_require_origin(require_origin, allowed_origins)
         check_boolean("accept_client_timestamp", accept_client_timestamp)
         check_delivery(
             {
@@ -207,6 +211,7 @@ class EventDelivery(Construct):
                 "ANONYMOUS_USER_ATTRIBUTES": _names(anonymous_user_attributes),
                 "AUTHENTICATED_USER_ATTRIBUTES": _names(authenticated_user_attributes),
                 "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
+                "REQUIRE_ORIGIN": "true" if require_origin else "false",
                 "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
                 "UNSET_VALUES": json.dumps(unset_values),
                 "ANONYMOUS_MAX_EVENTS_PER_REQUEST": str(max_events.anonymous),

@@ -45,6 +45,7 @@ EXAMPLES: Final = {
     "anonymous_user_attributes": "plan,city",
     "authenticated_user_attributes": "plan,city",
     "allowed_origins": "https://shop.example",
+    "require_origin": "true",
     "allow_http_origins": "true",
     "honor_privacy_signals": "true",
     "unset_values": "undefined,null",

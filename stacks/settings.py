@@ -90,6 +90,7 @@ class Settings:
     anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
     authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
     allowed_origins: Sequence[str] | None = None
+    require_origin: bool | None = None
     allow_http_origins: bool | None = None
     honor_privacy_signals: bool | None = None
     unset_values: Sequence[str] | None = None
@@ -218,6 +219,7 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "anonymous_user_attributes": values.names,
     "authenticated_user_attributes": values.names,
     "allowed_origins": values.origins,
+    "require_origin": values.boolean,
     "allow_http_origins": values.boolean,
     "honor_privacy_signals": values.boolean,
     "unset_values": values.words,
@@ -253,6 +255,7 @@ _NEEDS: Final = (
         "must be given",
     ),
     ("customer_profiles_trigger_authenticated_only", "signed_token", "must be true"),
+    ("require_origin", "allowed_origins", "must be given"),
     ("firewall_log_retention", "firewall_rate_limit", "must be given"),
     ("authenticated_max_events_per_request", "signed_token", "must be true"),
 )

@@ -84,20 +84,25 @@ class AccessPolicy:
         anonymous: Names of the user attributes that anybody may change; ``None`` for all.
         authenticated: Names of those that an authenticated visitor may change; ``None`` for all.
         origins: The sites whose visitors may record events; ``None`` for every site.
+        require_origin: Whether the ``Origin`` header has to name one of them.
     """
 
     anonymous: frozenset[str] | None = frozenset()
     authenticated: frozenset[str] | None = None
     origins: Origins | None = None
+    require_origin: bool = False
 
     def refusal(self, request: Request) -> Refusal | None:
         """Return why ``request`` may not record anything, ``None`` if it may.
 
-        A request that names no site at all may: a server's does not, and a browser that withholds
-        both headers cannot be told from one. ``Origin: null`` names none either.
+        A request that names no site at all may, unless ``require_origin`` says otherwise: a
+        server's does not, and a browser that withholds both headers cannot be told from one.
+        ``Origin: null`` names none either.
         """
         if self.origins is not None:
             origin = "" if request.origin == _NO_SITE else request.origin
+            if self.require_origin and not origin:
+                return Refusal(Reason.ORIGIN, "no Origin header names a site")
             for name, header in (("Origin", origin), ("Referer", request.referer)):
                 if header and not self.origins.allows(header):
                     return Refusal(Reason.ORIGIN, f"the {name} header names another site")

@@ -26,7 +26,7 @@ class Settings:
         dead_letter_queue_url: Where rejected messages go (``DEAD_LETTER_QUEUE_URL``).
         access_policy: Who may do what (``ANONYMOUS_USER_ATTRIBUTES``,
             ``AUTHENTICATED_USER_ATTRIBUTES`` and ``ALLOWED_ORIGINS``: each a JSON list, or
-            ``"*"``).
+            ``"*"``; ``REQUIRE_ORIGIN``: ``true`` or ``false``, the default).
         accept_client_timestamp: Whether ``timestamp`` is read (``ACCEPT_CLIENT_TIMESTAMP``:
             ``true`` or ``false``).
         unset_values: Words that tags write for a variable without a value, exactly as written
@@ -64,6 +64,7 @@ class Settings:
                 anonymous=_names(environment, "ANONYMOUS_USER_ATTRIBUTES"),
                 authenticated=_names(environment, "AUTHENTICATED_USER_ATTRIBUTES"),
                 origins=None if origins is None else Origins(sorted(origins)),
+                require_origin=_boolean(environment, "REQUIRE_ORIGIN", "false"),
             ),
             accept_client_timestamp=_boolean(environment, "ACCEPT_CLIENT_TIMESTAMP"),
             unset_values=_texts(environment, "UNSET_VALUES", "a JSON list of words"),

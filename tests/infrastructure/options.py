@@ -211,6 +211,7 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
             anonymous_user_attributes="*",
             authenticated_user_attributes="*",
             accept_client_timestamp=True,
+            require_origin=True,
             cloud_watch_role=True,
         )
         for kind, authorizer in AUTHORIZERS.items()
@@ -396,6 +397,7 @@ SETTINGS: dict[str, dict[str, str]] = {
     "signed_token": {"signed_token": "true"},
     "origins": {
         "allowed_origins": "https://shop.example,http://localhost:8000",
+        "require_origin": "true",
         "allow_http_origins": "true",
         "honor_privacy_signals": "true",
     },

@@ -314,6 +314,7 @@ class Template:
                 authenticated["GET"].properties["AuthorizationType"] if authenticated else None
             ),
             "allowed_origins": origins,
+            "require_origin": environment["REQUIRE_ORIGIN"],
             "allow_http_origins": any(origin.startswith("http:") for origin in origins),
             "honor_privacy_signals": "sec-gpc" in queued,
             "unset_values": json.loads(environment["UNSET_VALUES"]),

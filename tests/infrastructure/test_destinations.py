@@ -125,6 +125,7 @@ class TestEach:
             "ANONYMOUS_USER_ATTRIBUTES",
             "AUTHENTICATED_USER_ATTRIBUTES",
             "ALLOWED_ORIGINS",
+            "REQUIRE_ORIGIN",
             "ACCEPT_CLIENT_TIMESTAMP",
             "UNSET_VALUES",
             "ANONYMOUS_MAX_EVENTS_PER_REQUEST",

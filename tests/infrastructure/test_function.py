@@ -97,6 +97,7 @@ class TestEnvironment:
             "ANONYMOUS_USER_ATTRIBUTES",
             "AUTHENTICATED_USER_ATTRIBUTES",
             "ALLOWED_ORIGINS",
+            "REQUIRE_ORIGIN",
             "ACCEPT_CLIENT_TIMESTAMP",
             "UNSET_VALUES",
             "ANONYMOUS_MAX_EVENTS_PER_REQUEST",

@@ -29,6 +29,7 @@ DEFAULTS: dict[str, object] = {
     "authenticated_user_attributes": "*",
     "authorizer": None,
     "allowed_origins": "*",
+    "require_origin": "false",
     "allow_http_origins": False,
     "honor_privacy_signals": False,
     "unset_values": ["undefined", "null", "NaN", "[object Object]"],
@@ -69,6 +70,7 @@ CHOICES: list[tuple[str, Any, object]] = [
         ["https://shop.example", "https://*.shop.example"],
         ["https://*.shop.example", "https://shop.example"],
     ),
+    ("require_origin", True, "true"),
     ("allow_http_origins", True, True),
     ("honor_privacy_signals", True, True),
     ("unset_values", [], []),
@@ -112,6 +114,7 @@ CHOICES: list[tuple[str, Any, object]] = [
 ALSO: dict[str, tuple[str, Any, object]] = {
     "authenticated_user_attributes": ("authorizer", IamAuthorizer(), "AWS_IAM"),
     "authenticated_max_events_per_request": ("authorizer", IamAuthorizer(), "AWS_IAM"),
+    "require_origin": ("allowed_origins", ["https://shop.example"], ["https://shop.example"]),
     "allow_http_origins": ("allowed_origins", ["http://localhost:8000"], ["http://localhost:8000"]),
     "disable_execute_api_endpoint": ("domain", add_domain, "events.shop.example"),
 }

@@ -83,6 +83,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
         ["https://shop.example", "http://localhost:8000"],
         ["http://localhost:8000", "https://shop.example"],
     ),
+    ("require_origin", "true", True, "true"),
     ("allow_http_origins", "true", True, True),
     ("honor_privacy_signals", "true", True, True),
     (
@@ -164,6 +165,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("customer_profiles_attributes", "e.mail"),
     ("customer_profiles_trigger_event", "x" * 256),
     ("customer_profiles_trigger_event", ""),
+    ("customer_profiles_trigger_authenticated_only", "yes"),
     ("customer_profiles_requests_per_second", 0),
     ("anonymous_user_attributes", "plan,,city"),
     ("anonymous_user_attributes", ["plan", ""]),
@@ -191,6 +193,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("allowed_origins", "https://shop.example/"),
     ("allowed_origins", []),
     ("allowed_origins", 1),
+    ("require_origin", "yes"),
     ("allow_http_origins", "yes"),
     ("honor_privacy_signals", "yes"),
     ("max_events_per_request", 0),
@@ -774,6 +777,7 @@ class TestEveryValue:
                     "signed_token": "true",
                     "customer_profiles_trigger_event": "buy",
                 },
+                "require_origin": {"allowed_origins": "https://shop.example"},
                 "firewall_log_retention": {"firewall_rate_limit": "2000"},
                 "authenticated_max_events_per_request": {"signed_token": "true"},
             }.get(setting, {})
@@ -802,9 +806,12 @@ class TestEveryValue:
         }
         if setting == "destination":
             context |= {name: EXAMPLES[name] for names in NEEDED.values() for name in names}
-        if setting == "customer_profiles_trigger_authenticated_only":
-            name = "customer_profiles_trigger_event"
-            context[name] = EXAMPLES[name]
+        needed = {
+            "customer_profiles_trigger_authenticated_only": "customer_profiles_trigger_event",
+            "require_origin": "allowed_origins",
+        }.get(setting)
+        if needed is not None:
+            context[needed] = EXAMPLES[needed]
         if setting == "customer_profiles_create_object_type":
             context["customer_profiles_create_domain"] = "true"
         if setting == "customer_profiles_region":

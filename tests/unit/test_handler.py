@@ -227,6 +227,8 @@ def test_settings_are_read() -> None:
     assert everyone.access_policy.anonymous is None
     anywhere = Settings.from_environment(ENVIRONMENT | {"ALLOWED_ORIGINS": '"*"'})
     assert anywhere.access_policy.origins is None
+    scripts = Settings.from_environment(ENVIRONMENT | {"REQUIRE_ORIGIN": "true"})
+    assert scripts.access_policy.require_origin is True
     assert Settings.from_environment(ENVIRONMENT | {"UNSET_VALUES": "[]"}).unset_values == set()
 
 
@@ -262,6 +264,7 @@ def test_settings_that_older_deployments_do_not_have() -> None:
         ("AUTHENTICATED_USER_ATTRIBUTES", None),
         ("ALLOWED_ORIGINS", "https://shop.example"),
         ("ACCEPT_CLIENT_TIMESTAMP", "True"),
+        ("REQUIRE_ORIGIN", "1"),
         ("UNSET_VALUES", None),
         ("UNSET_VALUES", ""),
         ("UNSET_VALUES", "undefined"),

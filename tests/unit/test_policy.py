@@ -208,6 +208,31 @@ def test_an_event_of_another_site_is_rejected(
     assert len(pinpoint.requests) == (0 if rejected else 1)
 
 
+@pytest.mark.parametrize(
+    ("headers", "rejected"),
+    [
+        ({}, True),
+        ({"referer": "https://shop.example/a"}, True),
+        ({"origin": "null"}, True),
+        ({"origin": "null", "referer": "https://shop.example/a"}, True),
+        ({"origin": "https://evil.example"}, True),
+        ({"origin": "https://shop.example"}, False),
+        ({"origin": "https://shop.example", "referer": "https://evil.example/"}, True),
+    ],
+)
+def test_an_origin_may_be_required(headers: dict[str, str], *, rejected: bool) -> None:
+    pinpoint, letters = FakePinpoint(), FakeDeadLetters()
+    batch = deliver(
+        [body({"event": "e", "endpoint_id": "own"}, **headers)],
+        service=pinpoint,
+        dead_letters=letters,
+        policy=AccessPolicy(origins=SHOP, require_origin=True),
+    )
+    check_books(batch, letters)
+    assert letters.reasons() == ({message_id(0): "origin"} if rejected else {})
+    assert len(pinpoint.requests) == (0 if rejected else 1)
+
+
 def test_without_a_list_every_site_may() -> None:
     batch = deliver([body({"event": "e", "endpoint_id": "ep"}, origin="https://evil.example")])
     assert batch.delivered == 1
