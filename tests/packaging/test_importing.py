@@ -45,7 +45,7 @@ def test_the_installed_wheel_synthesizes_readmes_example(syntheses: dict[str, Sy
     types = [resource["Type"] for resource in template["Resources"].values()]
     assert types.count("AWS::ApiGateway::RestApi") == 1
     assert types.count("AWS::Lambda::Function") == 1
-    assert types.count("AWS::SQS::Queue") == 2
+    assert types.count("AWS::SQS::Queue") == 3
     assert types.count("AWS::CloudWatch::Alarm") == 2
 
 

@@ -127,8 +127,7 @@ def test_a_defect_tells_nothing_of_a_token(monkeypatch: pytest.MonkeyPatch) -> N
     def fail(*_: object, **__: object) -> None:
         raise ValueError(MARK)
 
-    monkeypatch.setattr(authorizer, "_verified", fail)
-    monkeypatch.setattr(authorizer, "_keys", lambda: None)
+    monkeypatch.setattr(authorizer, "_verifier", fail)
     event = {"multiValueQueryStringParameters": {"token": [MARK]}}
     with pytest.raises(AuthorizerDefect, match=r"^ValueError in fail, line \d+$"):
         authorizer.handle(event, None)
