@@ -56,6 +56,7 @@ def _undo_keep_quiet() -> Iterator[None]:
 
 # A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay
 # together on one of pytest-xdist's workers. The unit tests share nothing but a file's fixtures.
+@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests `make test` has to run on the same worker."""
     for item in items:

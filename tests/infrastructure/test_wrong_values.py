@@ -202,7 +202,6 @@ def outcomes() -> dict[tuple[str, str], Outcome]:
     return found
 
 
-@pytest.mark.xdist_group("every value of every prop")  # one worker makes all outcomes
 class TestEveryValue:
     """Each prop takes a value and it works, or refuses it in words."""
 

@@ -114,6 +114,7 @@ def test_the_same_requests_arrive_whole_at_every_destination(
                 "event_type": case["event_type"],
                 "endpoint_id": case["endpoint_id"],
                 "timestamp": "",
+                "access": "anonymous",
                 "attributes": uncut(case),
                 "metrics": case["metrics"],
                 "user_attributes": user_attributes,
