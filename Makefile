@@ -13,6 +13,9 @@ CONTEXT_ARGS := $(foreach setting,$(CONTEXT),-c $(setting))
 PIN := --quiet --universal --python-version 3.11 --generate-hashes --no-annotate
 # What `make run` delivers to: customer-profiles, firehose, kinesis, eventbridge, pinpoint, or several.
 DESTINATION ?=
+# Another app than app.py, and the server that stands in for its destination: docs/own-destination.md.
+APP ?=
+STAND_IN ?=
 ARGS ?=
 
 # jsii greets Node 20 with a banner in every process that synthesizes. The value is Node's major.
@@ -25,7 +28,8 @@ help: ## List the targets
 .PHONY: run
 run: ## Run the whole pipeline on this machine: make run DESTINATION=customer-profiles,firehose
 	@scripts/setup.sh run
-	@exec $(PY) -m local $(if $(DESTINATION),--destination "$(DESTINATION)") $(ARGS)
+	@exec $(PY) -m local $(if $(DESTINATION),--destination "$(DESTINATION)") \
+	    $(if $(APP),--app "$(APP)") $(if $(STAND_IN),--stand-in "$(STAND_IN)") $(ARGS)
 
 .PHONY: test
 test: ## Run all tests

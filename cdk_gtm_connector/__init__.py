@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.destinations import (
         CustomerProfilesDestination,
         Destination,
+        DestinationModule,
         EventBridgeDestination,
         FirehoseDestination,
         KinesisDestination,
@@ -47,6 +48,7 @@ else:
         "CustomerProfilesDestination": "destinations",
         "DeliveryOptions": "delivery_options",
         "Destination": "destinations",
+        "DestinationModule": "destinations",
         "Domain": "domain",
         "EventBridgeDestination": "destinations",
         "EventDelivery": "delivery",
@@ -81,6 +83,7 @@ __all__ = [
     "CustomerProfilesDestination",
     "DeliveryOptions",
     "Destination",
+    "DestinationModule",
     "Domain",
     "EventBridgeDestination",
     "EventDelivery",

@@ -23,6 +23,7 @@ from cdk_gtm_connector.checks import (
 )
 from cdk_gtm_connector.delivery_options import check_delivery
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.binding import bind, checked_module
 from cdk_gtm_connector.keys import check_key, let_logs_in, let_senders_in
 from cdk_gtm_connector.lambda_asset import function_code
 from cdk_gtm_connector.max_events import checked_max_events
@@ -128,6 +129,7 @@ class EventDelivery(Construct):
     ) -> None:
         check_scope(scope, construct_id)
         check_instance("destination", destination, Destination, "KinesisDestination(stream)")
+        module = checked_module(destination)
         longest = destination.max_attribute_name
         check_user_attributes("anonymous_user_attributes", anonymous_user_attributes, longest)
         check_user_attributes(
@@ -186,13 +188,28 @@ class EventDelivery(Construct):
             # EC2 knows no resource for most of these. Lambda looks for them when it makes the
             # function, which so has to come later.
             self._role.add_to_policy(iam.PolicyStatement(actions=list(_IN_A_VPC), resources=["*"]))
+        environment = {
+            "DEAD_LETTER_QUEUE_URL": dead_letter_queue.queue_url,
+            "ANONYMOUS_USER_ATTRIBUTES": _names(anonymous_user_attributes),
+            "AUTHENTICATED_USER_ATTRIBUTES": _names(authenticated_user_attributes),
+            "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
+            "REQUIRE_ORIGIN": "true" if require_origin else "false",
+            "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
+            "UNSET_VALUES": json.dumps(unset_values),
+            "ANONYMOUS_MAX_EVENTS_PER_REQUEST": str(max_events.anonymous),
+            "AUTHENTICATED_MAX_EVENTS_PER_REQUEST": str(max_events.authenticated),
+        }
+        if invalid_message_queue is not None:
+            environment["INVALID_MESSAGE_QUEUE_URL"] = invalid_message_queue.queue_url
+            environment["KEEP_INVALID_MESSAGES"] = "true" if keep_invalid_messages else "false"
         self._function = lambda_.Function(
             self,
             "Function",
             description="Sends queued Google Tag Manager events to their destination",
             runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
-            code=function_code(),
+            code=function_code(module.beside),
+            layers=module.layers,
             handler="gtm_events.handler.handle",
             # An own role: the default one carries a managed policy for every log group.
             role=self._role,
@@ -206,31 +223,14 @@ class EventDelivery(Construct):
             vpc=vpc,
             vpc_subnets=vpc_subnets,
             security_groups=None if security_groups is None else list(security_groups),
-            environment={
-                "DEAD_LETTER_QUEUE_URL": dead_letter_queue.queue_url,
-                "ANONYMOUS_USER_ATTRIBUTES": _names(anonymous_user_attributes),
-                "AUTHENTICATED_USER_ATTRIBUTES": _names(authenticated_user_attributes),
-                "ALLOWED_ORIGINS": _names("*" if allowed_origins is None else allowed_origins),
-                "REQUIRE_ORIGIN": "true" if require_origin else "false",
-                "ACCEPT_CLIENT_TIMESTAMP": "true" if accept_client_timestamp else "false",
-                "UNSET_VALUES": json.dumps(unset_values),
-                "ANONYMOUS_MAX_EVENTS_PER_REQUEST": str(max_events.anonymous),
-                "AUTHENTICATED_MAX_EVENTS_PER_REQUEST": str(max_events.authenticated),
-            },
+            environment=environment,
         )
         self._log.grant_write(self._function)
         for rejected in (dead_letter_queue, invalid_message_queue):
             if rejected is not None:
                 rejected.grant(self._function, "sqs:SendMessage")
                 let_senders_in(rejected.encryption_master_key, self._function)
-        if invalid_message_queue is not None:
-            self._function.add_environment(
-                "INVALID_MESSAGE_QUEUE_URL", invalid_message_queue.queue_url
-            )
-            self._function.add_environment(
-                "KEEP_INVALID_MESSAGES", "true" if keep_invalid_messages else "false"
-            )
-        destination.bind(self._function)
+        bind(destination, module, self._function, environment)
         self._function.add_event_source(
             event_sources.SqsEventSource(
                 queue,

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
+import jsii
 from aws_cdk import aws_lambda as lambda_
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from constructs import Construct
 
+EXCLUDED_NAMES: Final = frozenset({"__pycache__"})
+EXCLUDED_SUFFIXES: Final = frozenset({".pyc", ".pyo"})
 _PACKAGE = Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "_lambda_src"  # the wheel's copy
 _PACKAGES = ("gtm_events", "gtm_token_authorizer")
@@ -34,16 +40,54 @@ def source_root() -> Path:
     )
 
 
-def function_code() -> lambda_.AssetCode:
-    """Return the functions' code as plain files: no Docker, no bundling.
+def function_code(beside: Path | None = None) -> lambda_.AssetCode:
+    """Return the functions' code as plain files: no Docker.
 
     Compiled files are left out: they differ from install to install, and with them so would the
     asset's hash, which would redeploy the function for nothing.
+
+    Args:
+        beside: Directory of somebody's own whose files are put beside the functions' packages.
+            Hidden files are left out. Default: none.
     """
+    if beside is None:
+        return _ReadableCode(
+            str(source_root()),
+            exclude=["**/__pycache__", "**/*.pyc", "**/*.pyo", "**/.DS_Store"],
+        )
     return _ReadableCode(
         str(source_root()),
-        exclude=["**/__pycache__", "**/*.pyc", "**/*.pyo", "**/.DS_Store"],
+        asset_hash_type=cdk.AssetHashType.OUTPUT,
+        bundling=cdk.BundlingOptions(
+            image=cdk.DockerImage.from_registry("unused"), local=_Together(source_root(), beside)
+        ),
     )
+
+
+@jsii.implements(cdk.ILocalBundling)
+class _Together:
+    """Copies several directories' files into one.
+
+    Args:
+        directories: What is copied. They have no name in common.
+    """
+
+    def __init__(self, *directories: Path) -> None:
+        self._directories = directories
+
+    def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
+        """Copy the files; the CDK needs no container then."""
+        for directory in self._directories:
+            shutil.copytree(directory, output_dir, ignore=_left_out, dirs_exist_ok=True)
+        return True
+
+
+def _left_out(_directory: str, names: Collection[str]) -> set[str]:
+    return {
+        name
+        for name in names
+        if name.startswith(".") or name in EXCLUDED_NAMES or Path(name).suffix in EXCLUDED_SUFFIXES
+    }
 
 
 class _ReadableCode(lambda_.AssetCode):

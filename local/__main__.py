@@ -9,13 +9,15 @@ import socket
 import sys
 import time
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from local.deploy import AssemblyError, DeploymentError
+from local.destination import DestinationServer
 from local.destinations import KINDS
 from local.journal import Journal
-from local.pipeline import EmulatorError, Pipeline, SynthesisError, running
+from local.pipeline import APP, EmulatorError, Pipeline, SynthesisError, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -43,12 +45,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             )
         if options.assembly is not None:
             parser.error("--destination and --assembly exclude each other: it has destinations")
+    if options.app != APP and options.assembly is not None:
+        parser.error("--app and --assembly exclude each other: it is what an app became")
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     journal = Journal()
     try:
         with running(
             context=context,
+            app=options.app,
+            stand_ins=options.stand_ins,
             assembly_directory=options.assembly,
             port=_choose_port(options.port),
             journal=journal,
@@ -101,6 +107,23 @@ def _parser() -> argparse.ArgumentParser:
         help="setting of the app, as for cdk deploy; repeatable",
     )
     parser.add_argument(
+        "--app",
+        default=APP,
+        metavar="FILE",
+        help="run this CDK app instead of app.py; it needs the outputs EndpointUrl, QueueName, "
+        "DeadLetterQueueName and FunctionName",
+    )
+    parser.add_argument(
+        "--stand-in",
+        type=_stand_in,
+        action="append",
+        default=[],
+        dest="stand_ins",
+        metavar="MODULE:CLASS",
+        help="server that stands in for a destination of your own, a subclass of "
+        "local.destination.DestinationServer; repeatable",
+    )
+    parser.add_argument(
         "--assembly",
         type=Path,
         metavar="DIRECTORY",
@@ -117,6 +140,19 @@ def _destinations(text: str) -> str:
                 f"must be one of {', '.join(KINDS)}, or several, comma-separated, got {text!r}"
             )
     return ",".join(kinds)
+
+
+def _stand_in(text: str) -> type[DestinationServer]:
+    module, _, name = text.partition(":")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"must be MODULE:CLASS, got {text!r} ({error})") from error
+    if not (isinstance(found, type) and issubclass(found, DestinationServer)):
+        raise argparse.ArgumentTypeError(
+            f"must name a subclass of local.destination.DestinationServer, got {text!r}"
+        )
+    return found
 
 
 def _port(text: str) -> int:

@@ -40,6 +40,8 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+    from gtm_events.event import Limits
+
 __all__ = [
     "CONNECTION_DROPPED",
     "EVERY",
@@ -353,6 +355,8 @@ class DestinationServer(ABC):
     """How the service refuses an event for good, in words."""
     failing: ClassVar[str] = ""
     """How the service says that a single record failed for now, in words; empty if it cannot."""
+    limits: ClassVar[Limits | None] = None
+    """What the service takes of an event; ``None`` for a service that this project knows."""
     impossible: ClassVar[Mapping[str, str]] = {"refuse_endpoint_data": "Pinpoint alone can do that"}
     """Fields of a behaviour that this service has no way of showing, and why."""
 
@@ -436,6 +440,16 @@ class DestinationServer(ABC):
     @abstractmethod
     def _error(self, refusal: RequestRefused) -> Response:
         """Return the answer to a request that is refused whole."""
+
+    def stack_deployed(  # noqa: B027 - few have anything to learn
+        self, client: Callable[[str], Any], outputs: Mapping[str, str]
+    ) -> None:
+        """Take note of what the stack has made, before the first event comes.
+
+        Args:
+            client: Returns a boto3 client for the emulator, by the service's name.
+            outputs: The stack's outputs.
+        """
 
     def _too_large(self) -> RequestRefused:
         return RequestRefused(

@@ -23,17 +23,13 @@ from local.streams import EventBridgeServer, FirehoseServer, KinesisServer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
+    from gtm_events.event import Limits
     from local.destination import DestinationServer, Observer
 
-__all__ = ["ENDPOINT_VARIABLES", "KINDS", "Deployed", "context_for", "deployed_in", "serve"]
+__all__ = ["KINDS", "Deployed", "context_for", "deployed_in", "endpoint_variable", "serve"]
 
 KINDS: Final = ("pinpoint", "kinesis", "firehose", "eventbridge", "customer-profiles")
 """What the setting ``destination`` may name."""
-
-ENDPOINT_VARIABLES: Final = {
-    kind: f"AWS_ENDPOINT_URL_{kind.upper().replace('-', '_')}" for kind in KINDS
-}
-"""The environment variables that direct a function to a service on this machine."""
 
 SHARDS: Final = 2
 """Of the stream that is made here."""
@@ -56,6 +52,13 @@ _PROFILE_TYPES: Final = "AWS::CustomerProfiles::"
 _ACTIVE_SECONDS: Final = 10.0
 
 
+def endpoint_variable(kind: str) -> str:
+    """Return the environment variable that directs a function to a server on this machine."""
+    if kind not in KINDS:  # somebody's own, see gtm_events.https
+        return "DESTINATION_ENDPOINT_URL"
+    return f"AWS_ENDPOINT_URL_{kind.upper().replace('-', '_')}"
+
+
 def context_for(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app's context, completed by what its destinations need to be told."""
     chosen = context.get("destination", KINDS[0])
@@ -71,7 +74,7 @@ class Deployed:
     """One destination of a stack.
 
     Attributes:
-        kind: One of :data:`KINDS`.
+        kind: One of :data:`KINDS`, or the module of a destination of somebody's own.
         prefix: What the names of its outputs begin with; nothing for the first destination.
         variables: Its function's environment, as far as the template tells it.
     """
@@ -84,14 +87,17 @@ class Deployed:
         """Return the name of one of its outputs, such as ``QueueName``."""
         return f"{self.prefix}{name}"
 
-    def rules(self) -> Rules:
+    def rules(self, limits: Limits | None = None) -> Rules:
         """Return how its function reads events.
+
+        Args:
+            limits: Those of a destination of somebody's own.
 
         Raises:
             AssemblyError: The function would not start in its environment.
         """
         try:
-            return Rules.of(self.variables)
+            return Rules.of(self.variables, limits)
         except SettingsError as error:
             raise AssemblyError(f"the function of {self.kind} would not start: {error}") from error
 
@@ -150,7 +156,9 @@ class Deployed:
         return Arrivals(self.kind, BusReader(sqs, queue_url))
 
 
-def deployed_in(assembly: Assembly) -> list[Deployed]:
+def deployed_in(
+    assembly: Assembly, stand_ins: Iterable[type[DestinationServer]] = ()
+) -> list[Deployed]:
     """Return the destinations of a stack, the first first.
 
     They are told apart by the outputs ``FunctionName`` and ``{Kind}FunctionName``, as the
@@ -159,11 +167,12 @@ def deployed_in(assembly: Assembly) -> list[Deployed]:
     Raises:
         AssemblyError: No function of the stack says where it delivers to, or they do not agree.
     """
+    known = (*KINDS, *(each.kind for each in stand_ins))
     functions = {
         name: environment
         for name, resource in assembly.template["Resources"].items()
         if resource["Type"] == "AWS::Lambda::Function"
-        and (environment := _environment(resource, assembly)).get("DESTINATION") in KINDS
+        and _kind(environment := _environment(resource, assembly)) in known
     }
     found = []
     for name, output in assembly.template.get("Outputs", {}).items():
@@ -171,7 +180,7 @@ def deployed_in(assembly: Assembly) -> list[Deployed]:
         value = output["Value"]
         named = functions.get(value.get("Ref", "")) if isinstance(value, dict) else None
         if ends and named is not None:
-            found.append(Deployed(named["DESTINATION"], prefix, named))
+            found.append(Deployed(_kind(named), prefix, named))
     for each in found:
         _check_place(each, assembly)
     if len({each.kind for each in found}) < len(found):
@@ -181,17 +190,22 @@ def deployed_in(assembly: Assembly) -> list[Deployed]:
         )
     if found:
         return sorted(found, key=lambda each: each.prefix != "")  # a stable sort
-    kinds = {environment["DESTINATION"]: environment for environment in functions.values()}
+    kinds = {_kind(environment): environment for environment in functions.values()}
     if len(kinds) != 1:
         raise AssemblyError(
             "the stack must have one function whose variable DESTINATION is one of "
-            f"{', '.join(KINDS)}, or the outputs FunctionName and {{Kind}}FunctionName, got "
+            f"{', '.join(known)}, or the outputs FunctionName and {{Kind}}FunctionName, got "
             f"{', '.join(kinds) or 'none'}"
         )
     [(kind, environment)] = kinds.items()
     only = Deployed(kind, "", environment)
     _check_place(only, assembly)
     return [only]
+
+
+def _kind(variables: Mapping[str, str]) -> str:
+    """Return the kind of destination that a function's environment names, empty for none."""
+    return variables.get("DESTINATION", "").partition(":")[0]
 
 
 def _check_place(deployed: Deployed, assembly: Assembly) -> None:
@@ -222,6 +236,7 @@ def serve(
     observer: Observer,
     *,
     putevents: PutEventsServer | None = None,
+    stand_ins: Iterable[type[DestinationServer]] = (),
     keep: int | None = None,
 ) -> dict[str, DestinationServer]:
     """Return a server for each destination, by its kind.
@@ -231,11 +246,13 @@ def serve(
         assembly: Of the stack: its template describes profile objects.
         observer: Told of each event.
         putevents: Pinpoint's, if it is a destination. Default: a new one.
+        stand_ins: The servers of destinations of somebody's own.
         keep: How much each of them keeps, see :class:`~local.destination.DestinationServer`.
 
     Raises:
         AssemblyError: The template's object types hold something that is not known here.
     """
+    own = {each.kind: each for each in stand_ins}
 
     def server(each: Deployed) -> DestinationServer:
         match each.kind:
@@ -249,6 +266,8 @@ def serve(
                 return ProfilesServer(
                     _object_types(each, assembly.template), observer=observer, keep=keep
                 )
+            case kind if kind in own:
+                return own[kind](observer=observer, keep=keep)
             case _:
                 return putevents or PutEventsServer(observer=observer, keep=keep)
 

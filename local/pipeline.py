@@ -34,7 +34,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cdk_gtm_connector import tokens
 from local import deploy
 from local.console import MintRequest, create_app
-from local.destinations import ENDPOINT_VARIABLES, context_for, deployed_in, serve, simulated
+from local.destinations import context_for, deployed_in, endpoint_variable, serve, simulated
 from local.journal import Journal, event_id_of
 from local.putevents import PutEventsServer
 from local.serve import serving
@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     from local.destinations import Deployed
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+
+APP: Final = "app.py"
+"""The deployable app, from :data:`ROOT`."""
 
 _START_SECONDS: Final = 120.0  # ends what hangs: a busy machine takes many seconds
 _STOP_SECONDS: Final = 3.0
@@ -98,36 +101,42 @@ def completed(context: Mapping[str, Any]) -> dict[str, Any]:
     return context_for(chosen | dict(context))
 
 
-def synthesize(directory: Path, context: Mapping[str, Any]) -> None:
-    """Synthesize ``app.py`` into ``directory`` as ``cdk synth -c name=value …`` does.
+def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> None:
+    """Synthesize an app into ``directory`` as ``cdk synth -c name=value …`` does.
 
     Args:
         directory: Where the cloud assembly goes.
         context: Wins over the context of ``cdk.json``.
+        app: Its file, from the project's root.
 
     Raises:
         SynthesisError: The app refused a setting, or failed.
     """
     with tempfile.TemporaryDirectory(prefix="gtm-connector-synth-") as temporary:
         status, said = _run_app(
+            app,
             {
                 "CDK_OUTDIR": str(directory),
                 "CDK_DEFAULT_REGION": deploy.DEFAULT_REGION,
                 "CDK_CONTEXT_JSON": json.dumps({**_CLI_CONTEXT, **_cdk_json(), **context}),
                 "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
-            }
+                # The library of this checkout, wherever the app is.
+                "PYTHONPATH": os.pathsep.join(
+                    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+                ),
+            },
         )
     if status != 0:
         # jsii frames its remark about the Node release in such lines; it is not what failed.
         said = "\n".join(line for line in said.splitlines() if not line.startswith("b'!!"))
-        raise SynthesisError(said.strip() or f"app.py ended with status {status}")
+        raise SynthesisError(said.strip() or f"{app} ended with status {status}")
 
 
-def _run_app(environment: Mapping[str, str]) -> tuple[int, str]:
-    """Run ``app.py``; return its exit status and what it said on standard error."""
+def _run_app(app: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run an app; return its exit status and what it said on standard error."""
     # In a process group of its own, for node runs below it.
-    process = subprocess.Popen(
-        [sys.executable, "app.py"],
+    process = subprocess.Popen(  # noqa: S603 - no shell, and the user's own app
+        [sys.executable, app],
         cwd=ROOT,
         env={**os.environ, **environment},
         stdout=subprocess.DEVNULL,
@@ -140,7 +149,7 @@ def _run_app(environment: Mapping[str, str]) -> tuple[int, str]:
     except subprocess.TimeoutExpired:
         _end(process)
         raise SynthesisError(
-            f"app.py did not finish within {_SYNTHESIS_SECONDS:g} seconds"
+            f"{app} did not finish within {_SYNTHESIS_SECONDS:g} seconds"
         ) from None
     except BaseException:
         _end(process)
@@ -473,6 +482,8 @@ def _no_step(_: str) -> Iterator[None]:
 def running(
     *,
     context: Mapping[str, str] | None = None,
+    app: str = APP,
+    stand_ins: Sequence[type[DestinationServer]] = (),
     assembly_directory: Path | None = None,
     port: int = 0,
     journal: Journal | None = None,
@@ -485,6 +496,8 @@ def running(
 
     Args:
         context: CDK context, as ``-c name=value`` would give it.
+        app: The app to synthesize, from the project's root.
+        stand_ins: The servers of its destinations that are somebody's own.
         assembly_directory: A cloud assembly to deploy instead of synthesizing one.
         port: Of the console and the destinations; 0 takes a free one.
         journal: Is told what happens; a new one by default.
@@ -495,7 +508,7 @@ def running(
         say: Called with lines for the user: what is not simulated, what the emulator says.
 
     Raises:
-        SynthesisError: ``app.py`` failed.
+        SynthesisError: The app failed.
         EmulatorError: The emulator did not start, or ended.
         deploy.AssemblyError: The assembly cannot be deployed here.
         deploy.DeploymentError: A resource failed.
@@ -505,17 +518,19 @@ def running(
         stack.callback(shutil.rmtree, run_directory, ignore_errors=True)
         if assembly_directory is None:
             assembly_directory = run_directory / "cdk.out"
-            with step("Synthesizing app.py"):
-                synthesize(assembly_directory, completed(context or {}))
+            with step(f"Synthesizing {app}"):
+                synthesize(assembly_directory, completed(context or {}), app)
         assembly = deploy.Assembly.read(assembly_directory)
         for line in assembly.warnings:
             say(f"Warning: {line}")
-        deployed = deployed_in(assembly)
+        deployed = deployed_in(assembly, stand_ins)
         journal = journal or Journal()
-        servers = serve(deployed, assembly, journal, putevents=putevents, keep=keep)
+        servers = serve(
+            deployed, assembly, journal, putevents=putevents, stand_ins=stand_ins, keep=keep
+        )
         journal.destinations_known(
             {kind: server.title for kind, server in servers.items()},
-            {each.kind: each.rules() for each in deployed},
+            {each.kind: each.rules(servers[each.kind].limits) for each in deployed},
         )
         secret = new_secret()
         for server in servers.values():
@@ -523,14 +538,14 @@ def running(
         with step("Starting the console"):
             mint = _Minter()
             key = secrets.token_urlsafe(16)
-            app = create_app(journal, list(servers.values()), mint=mint, key=key)
-            console_origin = stack.enter_context(serving(app, port=port))
+            console = create_app(journal, list(servers.values()), mint=mint, key=key)
+            console_origin = stack.enter_context(serving(console, port=port))
         with step("Starting the emulator"):
             emulator = stack.enter_context(
                 Emulator(
                     run_directory,
                     sorted(set(assembly.resources().values())),
-                    {ENDPOINT_VARIABLES[kind]: console_origin for kind in servers},
+                    {endpoint_variable(kind): console_origin for kind in servers},
                     journal.gateway_answered,
                     lambda line: say(f"emulator: {line}"),
                     secret,
@@ -548,6 +563,16 @@ def running(
                 raise EmulatorError(f"{error}\n{emulator.log}") from error
         for line in not_simulated(assembly, emulator):
             say(line)
+        for server in servers.values():
+            server.stack_deployed(
+                partial(
+                    deploy.client,
+                    access=emulator.access,
+                    account=assembly.account,
+                    region=assembly.region,
+                ),
+                outputs,
+            )
         endpoint_url, authenticated_endpoint_url = (
             _local_output(outputs, name, emulator.access, assembly)
             for name in ("EndpointUrl", "AuthenticatedEndpointUrl")

@@ -54,8 +54,12 @@ class Rules:
     unset_values: frozenset[str]
 
     @classmethod
-    def of(cls, variables: Mapping[str, str]) -> Rules:
+    def of(cls, variables: Mapping[str, str], limits: Limits | None = None) -> Rules:
         """Return the rules of the function whose environment holds ``variables``.
+
+        Args:
+            variables: The environment.
+            limits: Those of a destination of somebody's own.
 
         Raises:
             gtm_events.errors.SettingsError: A variable is missing or malformed: the function would
@@ -64,7 +68,7 @@ class Rules:
         # Only AWS knows the queue's URL, and nothing here depends on it.
         settings = Settings.from_environment({"DEAD_LETTER_QUEUE_URL": "-"} | dict(variables))
         return cls(
-            _LIMITS[settings.destination],
+            _LIMITS[settings.destination] if limits is None else limits,
             settings.access_policy,
             settings.accept_client_timestamp,
             settings.unset_values,

@@ -77,11 +77,15 @@ def acknowledge(connector: GtmConnector) -> None:
 
 def acknowledge_token(token: SignedTokenAuthorizer) -> None:
     """Acknowledge what ``token`` does on purpose."""
+    acknowledge_key(token.secret)
+
+
+def acknowledge_key(secret: IConstruct) -> None:
+    """Acknowledge that the key in ``secret`` is not rotated by a schedule."""
     _acknowledge(
-        token.secret,
+        secret,
         "SMG4",
-        "Whoever mints tokens has to take up a new key, so its owner rotates it; the authorizer "
-        "accepts the version before as well.",
+        "Whoever signs with the key has to take up a new one, so its owner rotates it.",
     )
 
 

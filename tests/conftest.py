@@ -55,11 +55,24 @@ def _undo_keep_quiet() -> Iterator[None]:
 
 
 # A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay
-# together on one of pytest-xdist's workers. The unit tests share nothing but a file's fixtures.
+# together on one of pytest-xdist's workers. The unit tests share nothing but a file's fixtures, nor
+# do these of the folder that takes longest.
+_BY_FILE = {
+    "test_delivery_options",
+    "test_importing",
+    "test_own_destination",
+    "test_pairs",
+    "test_props",
+    "test_settings",
+    "test_wrong_values",
+}
+
+
 @pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Say which tests `make test` has to run on the same worker."""
     for item in items:
         folder = item.path.relative_to(_TESTS).parts[0]
-        group = item.path.stem if folder == "unit" else folder
+        file = item.path.stem
+        group = file if folder == "unit" or file in _BY_FILE else folder
         item.add_marker(pytest.mark.xdist_group(group))

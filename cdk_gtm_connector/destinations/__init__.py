@@ -10,12 +10,14 @@ from cdk_gtm_connector.destinations.customer_profiles import CustomerProfilesDes
 from cdk_gtm_connector.destinations.event_bridge import EventBridgeDestination
 from cdk_gtm_connector.destinations.firehose import FirehoseDestination
 from cdk_gtm_connector.destinations.kinesis import KinesisDestination
+from cdk_gtm_connector.destinations.module import DestinationModule
 from cdk_gtm_connector.destinations.pinpoint import PinpointDestination
 from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
 
 __all__ = [
     "CustomerProfilesDestination",
     "Destination",
+    "DestinationModule",
     "EventBridgeDestination",
     "FirehoseDestination",
     "KinesisDestination",

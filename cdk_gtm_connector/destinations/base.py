@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
+    from cdk_gtm_connector.destinations.module import BuiltInModule, DestinationModule
+
 _CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
 
 
@@ -25,6 +27,9 @@ class Destination(ABC):
     """Where events go. The collector does not know which destination is behind it.
 
     One object is one connector's: it may hold what it has added to that connector.
+
+    A destination of one's own is a subclass with :attr:`module` and :meth:`bind`:
+    ``docs/own-destination.md`` has a complete one.
 
     Args:
         construct_id: Names what belongs to this destination where there are several, such as its
@@ -64,6 +69,20 @@ class Destination(ABC):
     def delivery(self) -> DeliveryOptions | None:
         """How this destination's events are delivered; ``None`` as the connector says."""
         return self._delivery
+
+    @property
+    def module(self) -> DestinationModule | BuiltInModule:
+        """The code that delivers the events. A destination of one's own has to have it.
+
+        Raises:
+            PropError: This class has none.
+        """
+        raise PropError(
+            "destination",
+            "must be a Destination with the property module, the code that delivers its events",
+            self,
+            'add it, such as return DestinationModule(name="shop_webhook", directory="runtime")',
+        )
 
     @property
     def max_attribute_name(self) -> int | None:
@@ -122,5 +141,7 @@ class Destination(ABC):
     def bind(self, function: lambda_.Function) -> None:
         """Configure ``function`` for this destination and grant it what it needs, no more.
 
-        It must not refer to the endpoint's URL: the endpoint waits for it.
+        It must not refer to the endpoint's URL: the endpoint waits for it. The environment
+        variables that the connector gives the function, ``DESTINATION`` among them, are not its to
+        change.
         """

@@ -13,6 +13,7 @@ from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.checks import check_queue
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.module import BuiltInModule
 from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
 from cdk_gtm_connector.destinations.profile_fields import (
     CONTENT_TYPES,
@@ -188,6 +189,11 @@ class CustomerProfilesDestination(Destination):
         self._needs: cdk.CfnResource | None = None
 
     @property
+    def module(self) -> BuiltInModule:
+        """See :attr:`Destination.module`."""
+        return BuiltInModule("customer-profiles")
+
+    @property
     def max_attribute_name(self) -> int:
         """255: Customer Profiles' limit for a custom attribute's name."""
         return 255
@@ -252,7 +258,6 @@ class CustomerProfilesDestination(Destination):
 
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
-        function.add_environment("DESTINATION", "customer-profiles")
         function.add_environment("CUSTOMER_PROFILES_DOMAIN_NAME", self._domain_name)
         function.add_environment("CUSTOMER_PROFILES_OBJECT_TYPE_NAME", self._object_type_name)
         if self._requests_per_second is not None:

@@ -10,6 +10,7 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.module import BuiltInModule
 from cdk_gtm_connector.destinations.places import check_named, in_another_account
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct, check_text
@@ -76,6 +77,11 @@ class EventBridgeDestination(Destination):
         self._source = source
 
     @property
+    def module(self) -> BuiltInModule:
+        """See :attr:`Destination.module`."""
+        return BuiltInModule("eventbridge")
+
+    @property
     def event_bus(self) -> events.IEventBus:
         """The bus that receives the events."""
         return self._event_bus
@@ -89,7 +95,6 @@ class EventBridgeDestination(Destination):
         """See :meth:`Destination.bind`."""
         bus = self._event_bus
         check_named("event_bus", "event_bus_name", bus, bus.event_bus_arn, function)
-        function.add_environment("DESTINATION", "eventbridge")
         function.add_environment("EVENT_BUS_ARN", self._event_bus.event_bus_arn)
         function.add_environment("EVENT_SOURCE", self._source)
         # Not the bus's own grant, which knows no conditions: rules trust what an event says it is.

@@ -8,6 +8,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_kinesisfirehose as firehose
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.module import BuiltInModule
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct, check_number, is_token, number_text
@@ -82,6 +83,11 @@ class FirehoseDestination(Destination):
         self._events_per_record = events_per_record
 
     @property
+    def module(self) -> BuiltInModule:
+        """See :attr:`Destination.module`."""
+        return BuiltInModule("firehose")
+
+    @property
     def delivery_stream(self) -> firehose.IDeliveryStream:
         """The delivery stream that receives the events."""
         return self._delivery_stream
@@ -98,7 +104,6 @@ class FirehoseDestination(Destination):
         if resource is not None:
             self._check_source(resource)
             self._warn_of_packing(function, resource)
-        function.add_environment("DESTINATION", "firehose")
         function.add_environment(
             "FIREHOSE_DELIVERY_STREAM_NAME", self._delivery_stream.delivery_stream_name
         )

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 # What else is in the connector's scope.
 _OWN_IDS: Final = (
     *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
-    *("Queue", "Topic", "WebAcl", "WebAclAssociation"),
+    *("InvalidMessageQueue", "Queue", "Topic"),
+    *("WebAcl", "WebAclAssociation", "WebAclLog", "WebAclLogging"),
 )
 _MAX_DESTINATIONS: Final = 100  # subscriptions of a topic that takes as much as a queue
 _EXAMPLE: Final = 'CustomerProfilesDestination(domain_name="shop")'

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.module import BuiltInModule
 from cdk_gtm_connector.destinations.places import check_named
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct
@@ -52,6 +53,11 @@ class KinesisDestination(Destination):
         self._stream = stream
 
     @property
+    def module(self) -> BuiltInModule:
+        """See :attr:`Destination.module`."""
+        return BuiltInModule("kinesis")
+
+    @property
     def stream(self) -> kinesis.IStream:
         """The stream that receives the events."""
         return self._stream
@@ -59,7 +65,6 @@ class KinesisDestination(Destination):
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
         check_named("stream", "stream_name", self._stream, self._stream.stream_arn, function)
-        function.add_environment("DESTINATION", "kinesis")
         function.add_environment("KINESIS_STREAM_ARN", self._stream.stream_arn)
         # Not grant_write(): it would also allow PutRecord and ListShards, and, of the key, Encrypt
         # and ReEncrypt*. A producer needs GenerateDataKey alone.

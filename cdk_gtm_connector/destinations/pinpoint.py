@@ -9,6 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.module import BuiltInModule
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_number, check_text, number_text
 
@@ -58,6 +59,11 @@ class PinpointDestination(Destination):
         self._requests_per_second = requests_per_second
 
     @property
+    def module(self) -> BuiltInModule:
+        """See :attr:`Destination.module`."""
+        return BuiltInModule("pinpoint")
+
+    @property
     def application_id(self) -> str:
         """ID of the Pinpoint application that receives the events."""
         return self._application_id
@@ -69,7 +75,6 @@ class PinpointDestination(Destination):
 
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
-        function.add_environment("DESTINATION", "pinpoint")
         function.add_environment("PINPOINT_APPLICATION_ID", self._application_id)
         if self._requests_per_second is not None:
             function.add_environment(

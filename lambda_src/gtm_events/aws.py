@@ -34,7 +34,9 @@ if TYPE_CHECKING:
 
     from gtm_events.signing import SignedRequest
 
-_HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "cdk-gtm-connector"}
+HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "cdk-gtm-connector"}
+"""Headers of every request, unless its call has its own."""
+
 # GovCloud's endpoints of these are FIPS endpoints as they are, and have no others.
 _FIPS_IN_GOVCLOUD: Final = frozenset({"events", "kinesis", "sqs"})
 
@@ -107,6 +109,24 @@ class HttpSession(Protocol):
         ...
 
 
+class Target(Protocol):
+    """Where requests go, and how they are signed for it: :class:`Endpoint` is AWS's."""
+
+    @property
+    def url(self) -> str:
+        """Where it answers, without a trailing slash."""
+        ...
+
+    def signed(self, call: Call) -> SignedRequest:
+        """Return the request that ``call`` becomes.
+
+        Raises:
+            gtm_events.sending.CallFailed: It cannot be signed now.
+            botocore.exceptions.BotoCoreError: There are no credentials now.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """A service in a Region.
@@ -164,6 +184,18 @@ class Endpoint:
             url = f"https://{host}{'-fips' if fips else ''}.{region}.{_dns_suffix(region)}"
         return cls(signing_name or host, region, url.rstrip("/"))
 
+    def signed(self, call: Call) -> SignedRequest:
+        """Return ``call`` with AWS's signature by the function's credentials."""
+        return signed(
+            call.method,
+            self.url + call.path,
+            {**HEADERS, **_trace(), **call.headers},
+            call.body,
+            keys=_credentials(),
+            service=self.signing_name,
+            region=self.region,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Client:
@@ -174,11 +206,11 @@ class Client:
         session: Sends them over the network.
     """
 
-    endpoint: Endpoint
+    endpoint: Target
     session: HttpSession
 
     @classmethod
-    def to(cls, endpoint: Endpoint, *, connect_seconds: float, read_seconds: float) -> Client:
+    def to(cls, endpoint: Target, *, connect_seconds: float, read_seconds: float) -> Client:
         """Return a client that sends over the network.
 
         Args:
@@ -202,7 +234,7 @@ class Client:
         """
         # The texts of errors may quote an answer: none is kept.
         try:
-            response = self.session.send(self._signed(call))
+            response = self.session.send(self.endpoint.signed(call))
         except BotoCoreError:  # credentials on their way out
             raise TryAgain(RetryReason.UNAVAILABLE) from None
         except TimeoutError:
@@ -213,17 +245,6 @@ class Client:
         if 200 <= status < 300:  # noqa: PLR2004 - HTTP's success
             return Answer(status, response.content)
         raise failure(status, response.headers, response.content)
-
-    def _signed(self, call: Call) -> SignedRequest:
-        return signed(
-            call.method,
-            self.endpoint.url + call.path,
-            {**_HEADERS, **_trace(), **call.headers},
-            call.body,
-            keys=_credentials(),
-            service=self.endpoint.signing_name,
-            region=self.endpoint.region,
-        )
 
 
 def _trace() -> dict[str, str]:

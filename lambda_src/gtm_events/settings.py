@@ -22,7 +22,8 @@ class Settings:
     """What the construct told the function.
 
     Attributes:
-        destination: Name under which the destination is registered (``DESTINATION``).
+        destination: Name of the destination, or its entry point (``DESTINATION``); see
+            :mod:`gtm_events.destinations`.
         dead_letter_queue_url: Where rejected messages go (``DEAD_LETTER_QUEUE_URL``).
         access_policy: Who may do what (``ANONYMOUS_USER_ATTRIBUTES``,
             ``AUTHENTICATED_USER_ATTRIBUTES`` and ``ALLOWED_ORIGINS``: each a JSON list, or

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_secretsmanager as secretsmanager
 from cdk_nag import AwsSolutionsChecks
 
 import app
@@ -196,13 +197,18 @@ def run_example() -> RunExample:
             patch.setattr(cdk_gtm_connector, "SignedTokenAuthorizer", token)
             synthesized = []
             patch.setattr(prepared, "synth", lambda: synthesized.append(prepared), raising=True)
-            exec(compile(code, "example", "exec"), {"__name__": "__main__"})  # noqa: S102 - ours
+            # An example's file is where those that it reads are.
+            names = {"__name__": "__main__", "__file__": str(_CHECKOUT / "examples" / "app.py")}
+            exec(compile(code, "example", "exec"), names)  # noqa: S102 - ours
             assert synthesized == [prepared]
         assert connectors
         for made in connectors:
             nag.acknowledge(made)
         for made_token in tokens:
             nag.acknowledge_token(made_token)
+        for secret in prepared.node.find_all():
+            if isinstance(secret, secretsmanager.Secret):
+                nag.acknowledge_key(secret)
         cdk.Validations.of(prepared).add_plugins(AwsSolutionsChecks(prepared))
         return Deployable(outdir, _synth(prepared), "Shop")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
@@ -23,6 +24,7 @@ from cdk_gtm_connector import (
     Authorizer,
     CognitoAuthorizer,
     CustomerProfilesDestination,
+    DestinationModule,
     Domain,
     EventBridgeDestination,
     FirehoseDestination,
@@ -217,6 +219,10 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
         for kind, authorizer in AUTHORIZERS.items()
     },
 }
+
+RUNTIME = Path(__file__).parents[2] / "examples" / "webhook" / "runtime"
+OWN_MODULE = DestinationModule(name="shop_webhook", directory=RUNTIME)
+"""The code of a destination of somebody's own."""
 
 STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
 DELIVERY_STREAM_ARN = "arn:aws:firehose:us-east-1:123456789012:deliverystream/events"

@@ -14,12 +14,13 @@ import pytest
 from cdk_gtm_connector import (
     DeliveryOptions,
     Destination,
+    DestinationModule,
     GtmConnector,
     KinesisDestination,
     PinpointDestination,
     PropError,
 )
-from tests.infrastructure.options import SEVERAL, add_stream
+from tests.infrastructure.options import OWN_MODULE, SEVERAL, add_stream
 from tests.infrastructure.synthesis import add_connector, delivery_options, synthesize
 from tests.infrastructure.test_props import DEFAULTS, REFUSED, UNRESOLVED
 
@@ -141,8 +142,12 @@ class TestOwn:
     def test_a_destination_of_somebodys_own_need_not(self, synthesized: Synthesize) -> None:
         @dataclass(frozen=True)  # its __init__ passes nothing on
         class Nowhere(Destination):
+            @property
+            def module(self) -> DestinationModule:
+                return OWN_MODULE
+
             def bind(self, function: lambda_.Function) -> None:
-                function.add_environment("DESTINATION", "nowhere")
+                """Do nothing."""
 
         template = synthesized(lambda stack: add_connector(stack, destination=Nowhere()))
         assert template.props["batch_size"] == DEFAULTS["batch_size"]

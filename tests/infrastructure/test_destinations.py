@@ -23,7 +23,7 @@ from cdk_gtm_connector import (
     ProfileEventTrigger,
     PropError,
 )
-from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, STREAM_ARN
+from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, OWN_MODULE, STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, warnings
 
 if TYPE_CHECKING:
@@ -292,6 +292,8 @@ class TestRefusals:
 
 class Anything(Destination):
     """A destination of somebody's own, without any limit."""
+
+    module = OWN_MODULE
 
     def bind(self, function: lambda_.Function) -> None:
         """Do nothing."""

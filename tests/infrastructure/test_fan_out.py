@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
-from cdk_gtm_connector import CollectionApi, PinpointDestination, PropError, mapping
+from cdk_gtm_connector import CollectionApi, Firewall, PinpointDestination, PropError, mapping
 from cdk_gtm_connector.collection_api import rules
+from cdk_gtm_connector.destinations.given import _OWN_IDS
 from tests.infrastructure.options import (
     DESTINATIONS,
     SEVERAL,
+    add_domain,
     add_pinpoint,
     add_stream,
 )
@@ -357,8 +360,8 @@ class TestGiving:
                 {"destinations": [PinpointDestination("a", construct_id="Topic")]},
                 (
                     "construct_id must not be one of the connector's own, ARecord, AaaaRecord, "
-                    "Collection, DeadLetterQueue, Delivery, DomainName, Queue, Topic, WebAcl, "
-                    "WebAclAssociation, got 'Topic'"
+                    "Collection, DeadLetterQueue, Delivery, DomainName, InvalidMessageQueue, "
+                    "Queue, Topic, WebAcl, WebAclAssociation, WebAclLog, WebAclLogging, got 'Topic'"
                 ),
             ),
             ({"destinations": []}, "destinations must hold 1 to 100 of them, got 0"),
@@ -467,3 +470,17 @@ TOLD = {
 SUBSCRIPTION = "AWS::SNS::Subscription"
 EVENT_SOURCE = "AWS::Lambda::EventSourceMapping"
 OBJECT_TYPE = "AWS::CustomerProfiles::ObjectType"
+
+
+def test_every_id_of_the_connectors_own_is_refused_as_a_destinations() -> None:
+    stack = cdk.Stack(env=cdk.Environment(region="us-east-1", account="123456789012"))
+    destinations = [PinpointDestination("a"), PinpointDestination("b", construct_id="Second")]
+    connector = add_connector(
+        stack,
+        destination=None,
+        destinations=destinations,
+        domain=add_domain(stack),
+        firewall=Firewall(log_retention=logs.RetentionDays.ONE_WEEK),
+    )
+    ids = {child.node.id for child in connector.node.children} - {"Pinpoint", "Second"}
+    assert ids == set(_OWN_IDS)

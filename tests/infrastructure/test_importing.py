@@ -17,6 +17,7 @@ from aws_cdk import aws_sqs as sqs
 
 import cdk_gtm_connector
 from cdk_gtm_connector import CollectionApi, Destination, tokens
+from tests.infrastructure.options import OWN_MODULE
 from tests.infrastructure.synthesis import add_connector, synthesize
 
 if TYPE_CHECKING:
@@ -50,8 +51,11 @@ class TestStranger:
         assert not imported.all("AWS::ApiGateway::Account")
 
     def test_the_library_reads_no_context_and_no_environment(self) -> None:
-        forbidden_modules = {"os", "sys", "subprocess", "socket", "boto3", "botocore"}
-        forbidden_names = {"try_get_context", "get_context", "get_all_context", "cwd", "environ"}
+        forbidden_modules = {"os", "subprocess", "socket", "boto3", "botocore"}
+        forbidden_names = {
+            *("try_get_context", "get_context", "get_all_context", "cwd", "environ"),
+            *("argv", "executable", "modules"),
+        }
         package = Path(cdk_gtm_connector.__file__).parent
         constructs = {*package.glob("*.py"), *package.glob("destinations/*.py")}
         # A command-line program, which no construct imports.
@@ -131,6 +135,7 @@ class TestPublicAttributes:
             "CustomerProfilesDestination",
             "DeliveryOptions",
             "Destination",
+            "DestinationModule",
             "Domain",
             "EventBridgeDestination",
             "EventDelivery",
@@ -278,11 +283,14 @@ class TestOwnDestination:
 
     def test_it_decides_what_the_function_is_told_and_may_do(self, synthesized: Synthesize) -> None:
         class Nowhere(Destination):
+            module = OWN_MODULE
+
             def bind(self, function: lambda_.Function) -> None:
-                function.add_environment("DESTINATION", "nowhere")
+                function.add_environment("NOWHERE", "true")
 
         template = synthesized(lambda stack: add_connector(stack, destination=Nowhere()))
-        assert template.environment["DESTINATION"] == "nowhere"
+        assert template.environment["DESTINATION"] == "shop_webhook:create"
+        assert template.environment["NOWHERE"] == "true"
         assert "PINPOINT_APPLICATION_ID" not in template.environment
         assert "mobiletargeting" not in json.dumps(template.document)
 

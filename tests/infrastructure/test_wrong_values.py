@@ -20,6 +20,7 @@ from constructs import Construct
 import cdk_gtm_connector as gtm
 from cdk_gtm_connector import PropError
 from cdk_gtm_connector.errors import NOT_GIVEN
+from tests.infrastructure.options import OWN_MODULE, RUNTIME
 from tests.infrastructure.synthesis import add_connector
 from tests.infrastructure.wrong_values import LABELS, Values, may_take
 
@@ -35,8 +36,25 @@ HERE = cdk.Environment(account="123456789012", region="us-east-1")
 class Anything(gtm.Destination):
     """A destination of somebody's own."""
 
+    module = OWN_MODULE
+
     def bind(self, function: lambda_.Function) -> None:
-        function.add_environment("DESTINATION", "anything")
+        """Do nothing."""
+
+
+class Own(gtm.Destination):
+    """A destination of somebody's own, with a module that is given."""
+
+    def __init__(self, module: gtm.DestinationModule) -> None:
+        super().__init__()
+        self._module = module
+
+    @property
+    def module(self) -> gtm.DestinationModule:
+        return self._module
+
+    def bind(self, function: lambda_.Function) -> None:
+        """Do nothing."""
 
 
 def own_class(name: str) -> Any:
@@ -96,6 +114,7 @@ NEEDED: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
     "PinpointDestination": lambda _values, _stack: {"application_id": "a"},
     "CustomerProfilesDestination": lambda _values, _stack: {"domain_name": "shop"},
     "ProfileEventTrigger": lambda _values, _stack: {"event_type": "buy"},
+    "DestinationModule": lambda _values, _stack: {"name": "shop_webhook", "directory": RUNTIME},
 }
 
 # What a prop does nothing without.
@@ -105,6 +124,8 @@ BESIDE: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
     "default_expiration": lambda _values, _stack: {"create_domain": True},
     "encryption_key": lambda _values, _stack: {"create_domain": True},
     "region": lambda _values, _stack: {"create_object_type": False},
+    # Nobody looks into a layer: any name will do.
+    "name": lambda values, _stack: {"layer": values["layer"], "directory": None},
     "vpc_subnets": lambda values, _stack: {"vpc": values["VPC"]},
     "security_groups": lambda values, _stack: {"vpc": values["VPC"]},
     "event_type": lambda _values, _stack: {"name": "Chosen"},
@@ -113,7 +134,7 @@ BESIDE: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
 }
 
 # Props of which one has to be given.
-ALTERNATIVES = {"topic": "queue", "destinations": "destination"}
+ALTERNATIVES = {"topic": "queue", "destinations": "destination", "layer": "directory"}
 
 
 def others(name: str, prop: str, values: Values, stack: cdk.Stack) -> dict[str, Any]:
@@ -138,6 +159,7 @@ USES: dict[str, Callable[[cdk.Stack, Any], object]] = {
     "DeliveryOptions": lambda stack, delivery: add_connector(
         stack, destination=gtm.PinpointDestination("a", delivery=delivery)
     ),
+    "DestinationModule": lambda stack, module: add_connector(stack, destination=Own(module)),
     "ProfileEventTrigger": lambda stack, trigger: add_connector(
         stack,
         destination=gtm.CustomerProfilesDestination(domain_name="shop", event_trigger=trigger),

@@ -39,6 +39,7 @@ from tests.infrastructure.options import (
     DELIVERY_STREAM_ARN,
     FUNCTION_ARN,
     KEY_ARN,
+    RUNTIME,
     STREAM_ARN,
     USER_POOL_ARN,
     import_vpc,
@@ -117,6 +118,7 @@ _VALUES: Final[dict[str, Any]] = {
     "Firewall": Firewall(),
     "IamAuthorizer": IamAuthorizer(),
     "ProfileEventTrigger": ProfileEventTrigger(event_type="buy"),
+    "directory": RUNTIME,
     "subnets": ec2.SubnetSelection(one_per_az=True),
 }
 
@@ -146,6 +148,9 @@ _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
     ),
     "lambda function, ARN as name": lambda stack: lambda_.Function.from_function_name(
         stack, "NamedFunction", FUNCTION_ARN
+    ),
+    "layer": lambda stack: lambda_.LayerVersion.from_layer_version_arn(
+        stack, "Layer", "arn:aws:lambda:us-east-1:123456789012:layer:theirs:1"
     ),
     "secret": lambda stack: secretsmanager.Secret.from_secret_complete_arn(
         stack, "Secret", SECRET_ARN
@@ -223,6 +228,8 @@ _TAKEN: Final = {
     "sns.ITopic": "topic",
     "kms.IKey": "key",
     "lambda_.IFunction": "lambda function",
+    "lambda_.ILayerVersion": "layer",
+    "Path": "directory",
     "secretsmanager.ISecret": "secret",
     "kinesis.IStream": "stream",
     "firehose.IDeliveryStream": "delivery stream",

@@ -22,7 +22,8 @@ from botocore.awsrequest import AWSResponse, HeadersDict
 from botocore.exceptions import ClientError
 from botocore.validate import ParamValidator
 
-from gtm_events.aws import Client, Endpoint
+from examples.webhook.runtime.shop_webhook import Webhook, signature
+from gtm_events.aws import Call, Client, Endpoint
 from gtm_events.destinations.batching import BatchDestination, BatchService
 from gtm_events.destinations.customer_profiles import CustomerProfiles
 from gtm_events.destinations.eventbridge import EventBridge
@@ -30,12 +31,15 @@ from gtm_events.destinations.firehose import Firehose
 from gtm_events.destinations.kinesis import Kinesis
 from gtm_events.destinations.pinpoint import Pinpoint
 from gtm_events.event import Event
+from gtm_events.https import HttpsEndpoint
 from tests.unit.builders import Answered, FakeDestination, Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
+    from gtm_events.aws import Target
     from gtm_events.destinations import Destination
+    from gtm_events.signing import SignedRequest
 
 Verdict = Literal["ok", "refused", "throttled", "failed", "denied", "unmentioned"]
 
@@ -153,7 +157,7 @@ class BatchFake(FakeDestination):
     max_bytes: ClassVar[int]
     """Of a request, as the service counts them."""
 
-    endpoint: ClassVar[Endpoint]
+    endpoint: ClassVar[Target]
 
     def __init__(self, decide: Callable[[Event], Verdict] = lambda _: "ok") -> None:
         super().__init__()
@@ -177,10 +181,7 @@ class BatchFake(FakeDestination):
     def answer(self, body: bytes) -> Response:
         """Answer one batch call."""
         request = self.parsed(body)
-        shape = input_shape(*self.model)
-        report = ParamValidator().validate(request, shape)
-        assert not report.has_errors(), report.generate_report()
-        assert not list(violations(request, shape))
+        self.check(request)
         size = self.size(request, body)
         assert size <= self.max_bytes
         entries = [list(entry) for entry in self.read(request)]
@@ -194,6 +195,13 @@ class BatchFake(FakeDestination):
                     self.accepted.update(event.id for event in entry)
                     self.events.update((event.id, event) for event in entry)
         return Response(200, json.dumps(self.written(entries, verdicts)).encode())
+
+    def check(self, request: dict[str, Any]) -> None:
+        """Assert that a request is what the SDK's model of the operation says."""
+        shape = input_shape(*self.model)
+        report = ParamValidator().validate(request, shape)
+        assert not report.has_errors(), report.generate_report()
+        assert not list(violations(request, shape))
 
     def parsed(self, body: bytes) -> dict[str, Any]:
         """Return the operation's input, with its blobs decoded."""
@@ -507,10 +515,60 @@ class FakePinpointEvents(BatchFake):
         return {"Results": results}
 
 
-SERVICES: tuple[type[BatchFake], ...] = (
+def _sign(call: Call) -> dict[str, str]:
+    return signature("key", call.body, now=1_795_000_000)
+
+
+class FakeWebhook(BatchFake):
+    """The webhook of ``examples/``, in memory: a destination of somebody's own."""
+
+    name = "shop_webhook"
+    verdicts = frozenset({"ok", "refused", "throttled", "failed", "denied", "unmentioned"})
+    whole: ClassVar = {
+        "refused": Answered(400, "BadRequest"),
+        "throttled": Answered(429, ""),
+    }
+    max_bytes = 1_000_000
+    endpoint = HttpsEndpoint("https://hooks.shop.example/events", _sign)
+
+    def check_signature(self, request: SignedRequest) -> None:
+        assert "Authorization" not in request.headers
+        sent = {name: request.headers[name] for name in ("X-Shop-Time", "X-Shop-Signature")}
+        assert sent == signature("key", request.body, now=int(sent["X-Shop-Time"]))
+
+    def service(self) -> BatchService[Any]:
+        return Webhook()
+
+    def check(self, request: dict[str, Any]) -> None:
+        assert request.keys() == {"events"}
+
+    def size(self, request: dict[str, Any], body: bytes) -> int:
+        assert 1 <= len(request["events"]) <= 100
+        return len(body) - len('{"events":[]}') + 1
+
+    def read(self, request: dict[str, Any]) -> Iterator[Iterable[Event]]:
+        for record in request["events"]:
+            yield [event_of(json.dumps(record))]
+
+    def written(self, entries: list[list[Event]], verdicts: list[Verdict]) -> dict[str, Any]:
+        statuses: dict[Verdict, int] = {
+            "ok": 200, "refused": 400, "throttled": 429, "failed": 500, "denied": 403
+        }  # fmt: skip
+        return {
+            "events": [
+                {"id": event.id, "status": statuses[verdict], "message": f"it is {verdict}"}
+                for [event], verdict in zip(entries, verdicts, strict=True)
+                if verdict in statuses
+            ]
+        }
+
+
+AWS_SERVICES: tuple[type[BatchFake], ...] = (
     FakeCustomerProfiles,
     FakeEventBridge,
     FakeFirehose,
     FakeKinesis,
     FakePinpointEvents,
 )
+
+SERVICES: tuple[type[BatchFake], ...] = (*AWS_SERVICES, FakeWebhook)

@@ -36,6 +36,7 @@ from tests.unit.builders import (
     message_id,
 )
 from tests.unit.services import (
+    AWS_SERVICES,
     BUS_ARN,
     DELIVERY_STREAM,
     SERVICES,
@@ -46,6 +47,7 @@ from tests.unit.services import (
     FakeFirehose,
     FakeKinesis,
     FakePinpointEvents,
+    FakeWebhook,
     event_of,
     sdk_request,
 )
@@ -57,6 +59,9 @@ if TYPE_CHECKING:
 
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
+)
+every_aws_service = pytest.mark.parametrize(
+    "kind_of_service", AWS_SERVICES, ids=lambda service: service.name
 )
 # As the URL contract has it: what JavaScript's Number() takes of a decimal, and nothing else.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -168,6 +173,7 @@ FEWEST = {
     FakeEventBridge: 1_000,
     FakeKinesis: 20,
     FakePinpointEvents: 100,
+    FakeWebhook: 100,
 }
 
 
@@ -194,6 +200,7 @@ BY_BYTES: dict[type[BatchFake], tuple[int, list[int]]] = {
     FakeEventBridge: (10, [90_000, 600_000, 300_000] * 8),
     FakeFirehose: (500, [90_000, 600_000, 300_000] * 9),
     FakeKinesis: (500, [20_000] * 50 + [400_000] * 10 + [1_000_000] * 25),
+    FakeWebhook: (100, [9_000] * 200 + [40_000] * 30 + [90_000] * 25),
     FakePinpointEvents: (100, [2_000] * 100 + [900_000, 700_000, 300_000, 100_000] * 6),
 }
 
@@ -211,6 +218,7 @@ def test_where_bytes_are_the_limit_requests_are_the_fewest_too(
 
 
 TOO_LARGE = {
+    FakeWebhook: 100_000,
     FakeCustomerProfiles: 256_000,
     FakeEventBridge: 1_000_000,
     FakeFirehose: 1_000_000,
@@ -239,6 +247,7 @@ EXACTLY = {
     FakeEventBridge: 999_999,
     FakeFirehose: 1_000_000,
     FakeKinesis: 10 * 1024 * 1024,
+    FakeWebhook: 100_000,
 }
 
 
@@ -342,7 +351,7 @@ URLS = {
 }
 
 
-@every_service
+@every_aws_service
 def test_each_is_made_from_its_environment(
     kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -392,7 +401,8 @@ def test_only_what_failed_is_sent_again_and_with_the_same_id(
 
 
 @pytest.mark.parametrize(
-    "kind_of_service", [FakeEventBridge, FakeFirehose, FakeKinesis, FakeCustomerProfiles]
+    "kind_of_service",
+    [FakeEventBridge, FakeFirehose, FakeKinesis, FakeCustomerProfiles, FakeWebhook],
 )
 def test_what_is_vouched_for_can_be_told_from_what_is_claimed(
     kind_of_service: type[BatchFake],
@@ -469,7 +479,7 @@ SDK_CALLS: dict[type[BatchFake], tuple[str, str, str]] = {
 }
 
 
-@every_service
+@every_aws_service
 def test_a_request_is_what_the_sdk_would_send(kind_of_service: type[BatchFake]) -> None:
     """The operation, its path, its headers and its members are those of the SDK's own client."""
     service = kind_of_service()

@@ -305,6 +305,6 @@ def test_a_wrong_setting_of_the_destination_is_named(
 
 
 def test_an_unknown_destination_is_named() -> None:
-    known = "customer-profiles, eventbridge, firehose, kinesis, pinpoint"
-    with pytest.raises(SettingsError, match=f"DESTINATION must be one of {known}, got 'pinball'"):
+    words = r"^environment variable DESTINATION must name .* like kinesis, .*, got 'pinball'$"
+    with pytest.raises(SettingsError, match=words):
         create("pinball", ENVIRONMENT)

@@ -1,7 +1,13 @@
-"""Where events go. Adding a destination is one file here and one line in ``_MODULES``."""
+"""Where events go: a module for each destination, found by its name.
+
+``kinesis`` is :mod:`gtm_events.destinations.kinesis`, ``customer-profiles`` is
+:mod:`gtm_events.destinations.customer_profiles`. A destination of one's own is named by its entry
+point, ``shop_webhook:create``: a module of that name lies beside this package or in a layer.
+"""
 
 from __future__ import annotations
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Final, Protocol, cast
 
@@ -43,22 +49,54 @@ class Destination(Protocol):
         ...
 
 
-# By name, so that an invocation imports the one destination that it needs.
-_MODULES: Final = {
-    "customer-profiles": "gtm_events.destinations.customer_profiles",
-    "eventbridge": "gtm_events.destinations.eventbridge",
-    "firehose": "gtm_events.destinations.firehose",
-    "kinesis": "gtm_events.destinations.kinesis",
-    "pinpoint": "gtm_events.destinations.pinpoint",
-}
+_BUILT_IN: Final = re.compile(r"[a-z]+(?:-[a-z]+)*", re.ASCII)
+_ENTRY_POINT: Final = re.compile(r"([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):([A-Za-z_]\w*)", re.ASCII)
+_NAMES: Final = (
+    "must name a destination of gtm_events, like kinesis, or the entry point of another, like "
+    "shop_webhook:create"
+)
 
 
 def create(name: str, environment: Mapping[str, str]) -> Destination:
     """Return the destination called ``name``, configured from ``environment``.
 
+    Only its module is imported: an invocation waits for no other.
+
     Raises:
         SettingsError: There is no such destination, or its own settings are wrong.
     """
-    if name not in _MODULES:
-        raise SettingsError("DESTINATION", f"must be one of {', '.join(_MODULES)}", name)
-    return cast("Destination", import_module(_MODULES[name]).create(environment))
+    module, function = _entry_point(name)
+    try:
+        factory = getattr(import_module(module), function, None)
+    except Exception as error:
+        if isinstance(error, ModuleNotFoundError) and error.name in _parents(module):
+            words = f"{_NAMES}; there is no module {error.name}"
+        else:  # no event has come yet that the error's text could quote
+            words = f"must name a module that can be imported ({type(error).__name__}: {error})"
+        raise SettingsError("DESTINATION", words, name) from error
+    if not callable(factory):
+        raise SettingsError("DESTINATION", f"{_NAMES}; {module} has no function {function}", name)
+    destination = factory(environment)
+    missing = [part for part in ("limits", "deliver") if not hasattr(destination, part)]
+    if missing:
+        raise SettingsError(
+            "DESTINATION",
+            f"must name a function that returns a destination; what {function} of {module} returns "
+            f"has no {' and no '.join(missing)}",
+            name,
+        )
+    return cast("Destination", destination)
+
+
+def _entry_point(name: str) -> tuple[str, str]:
+    if found := _ENTRY_POINT.fullmatch(name):
+        return found[1], found[2]
+    if not _BUILT_IN.fullmatch(name):
+        raise SettingsError("DESTINATION", _NAMES, name)
+    return f"{__name__}.{name.replace('-', '_')}", "create"
+
+
+def _parents(module: str) -> set[str]:
+    """Return a module's name and those of the packages that it is in."""
+    names = module.split(".")
+    return {".".join(names[: number + 1]) for number in range(len(names))}

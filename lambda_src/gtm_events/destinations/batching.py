@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gtm_events.aws import Answer, Call, Endpoint
+    from gtm_events.aws import Answer, Call, Target
     from gtm_events.deadline import Deadline
     from gtm_events.event import Event, Limits
 
@@ -146,7 +146,7 @@ class BatchDestination(Generic[E]):
 
     @classmethod
     def at(
-        cls, service: BatchService[E], endpoint: Endpoint, *, requests_per_second: float
+        cls, service: BatchService[E], endpoint: Target, *, requests_per_second: float
     ) -> BatchDestination[E]:
         """Return the destination that sends to ``endpoint`` over the network."""
         client = Client.to(

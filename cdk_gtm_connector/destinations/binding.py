@@ -1,0 +1,94 @@
+"""Binding a destination to the function that delivers to it."""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import aws_cdk as cdk
+from aws_cdk import aws_lambda as lambda_
+
+from cdk_gtm_connector.destinations.module import (
+    RUNTIME_VERSION,
+    BuiltInModule,
+    DestinationModule,
+)
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.validation import check_instance
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from cdk_gtm_connector.destinations.base import Destination
+
+_VARIABLE: Final = re.compile(r"[A-Za-z]\w+", re.ASCII)  # Lambda's pattern for a name
+
+
+def checked_module(destination: Destination) -> DestinationModule | BuiltInModule:
+    """Return a destination's module.
+
+    Raises:
+        PropError: It has none, or what it has is none.
+    """
+    module = destination.module
+    if not isinstance(module, BuiltInModule):
+        example = 'DestinationModule(name="shop_webhook", directory="runtime")'
+        check_instance("module", module, DestinationModule, example)
+    return module
+
+
+def bind(
+    destination: Destination,
+    module: DestinationModule | BuiltInModule,
+    function: lambda_.Function,
+    own_variables: Collection[str],
+) -> None:
+    """Let ``function`` deliver to ``destination``.
+
+    Args:
+        destination: Where to.
+        module: Its module.
+        function: Its environment gets ``DESTINATION``, and what the destination adds.
+        own_variables: The variables that it has already, which are not the destination's to change.
+
+    Raises:
+        PropError: The destination gives the function a variable that is not its to give.
+    """
+    function.add_environment("DESTINATION", module.entry_point)
+    with _guarded(destination, function, {*own_variables, "DESTINATION"}):
+        destination.bind(function)
+    if module.doubt is not None:
+        version = ".".join(map(str, RUNTIME_VERSION))
+        cdk.Annotations.of(function).add_warning_v2(
+            "cdk-gtm-connector:destinationModule",
+            f"The destination's module {module.entry_point} is no Python for the version that runs "
+            f"here ({module.doubt}). The function runs Python {version}: if that does not read it "
+            "either, the function fails at every start.",
+        )
+
+
+@contextmanager
+def _guarded(
+    destination: Destination, function: lambda_.Function, own: Collection[str]
+) -> Iterator[None]:
+    """Refuse variables that a destination gives ``function`` and that are not its to give."""
+    add = function.add_environment
+
+    def checked(key: str, value: str, **options: Any) -> lambda_.Function:
+        if key in own or not _VARIABLE.fullmatch(key):
+            whose = "the connector's" if key in own else "no name of one: letters, digits and _"
+            raise PropError(
+                "destination",
+                f"must not give the function the variable {key}, which is {whose}",
+                destination,
+                "rename it in bind()",
+            )
+        return add(key, value, **options)
+
+    # Of this object alone: what a function has already, aws-cdk-lib tells nobody.
+    vars(function)["add_environment"] = checked
+    try:
+        yield
+    finally:
+        del vars(function)["add_environment"]
