@@ -15,14 +15,19 @@ from examples.webhook.runtime import shop_webhook
 from gtm_events import destination_api
 from gtm_events.aws import Call, Client, Endpoint
 from gtm_events.destinations import create
+from gtm_events.destinations.batching import BatchDestination
 from gtm_events.errors import SettingsError
 from gtm_events.https import HttpsEndpoint, Secret
 from gtm_events.outcome import Delivered, Rejected, Retry, RetryReason
 from gtm_events.sending import Denied, TryAgain
-from tests.unit.builders import Answered, FakeService, Response
+from tests.unit.builders import Answered, FakeService, Response, body, deliver, message_id
+from tests.unit.services import FakeWebhook
 
 if TYPE_CHECKING:
+    from collections import Counter
     from collections.abc import Iterator
+
+    from gtm_events.event import Event
 
 DOCS = Path(__file__).parents[2] / "docs"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
@@ -151,7 +156,6 @@ class TestHttpsEndpoint:
             "X-Own": "1",
             "X-Of": "3",
         }
-
 
     @pytest.mark.parametrize(
         ("url", "path", "expected"),
@@ -294,6 +298,42 @@ class TestWebhook:
         assert [request.headers["X-Shop-Signature"] for request in sent] == [
             shop_webhook.signature("key", b"{}", now=now)["X-Shop-Signature"] for now in (10, 20)
         ]
+
+
+class _Clumsy(shop_webhook.Webhook):
+    """Fails for one event."""
+
+    def encode(self, event: Event, counts: Counter[str]) -> shop_webhook.Entry:
+        if event.event_type == "odd":
+            raise ValueError("a secret of the event's")
+        return super().encode(event, counts)
+
+
+def test_a_defect_in_encode_holds_up_its_own_event_alone() -> None:
+    class Fake(FakeWebhook):
+        def service(self) -> shop_webhook.Webhook:
+            return _Clumsy()
+
+    service = Fake()
+    batch = deliver(
+        [body({"event": name, "endpoint_id": "ep"}) for name in ("a", "odd", "b")], service=service
+    )
+    assert {event.event_type for event in service.events.values()} == {"a", "b"}
+    assert batch.retried == {"internal_error": 1}
+    assert batch.failures == [message_id(1)]
+    assert batch.problems == ["defect while delivering: ValueError"]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [{"max_entries": 0}, {"max_entry_bytes": 0}, {"max_entry_bytes": 11, "max_bytes": 10}],
+)
+def test_limits_that_leave_no_room_are_named(limits: dict[str, int]) -> None:
+    impossible = type("Impossible", (shop_webhook.Webhook,), limits)
+    with pytest.raises(ValueError, match="the shop's webhook must take at least 1 entry"):
+        BatchDestination(
+            impossible(), Client(FakeWebhook.endpoint, FakeWebhook()), requests_per_second=1
+        )
 
 
 def test_the_page_names_what_may_be_used() -> None:

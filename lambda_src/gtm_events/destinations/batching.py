@@ -129,11 +129,20 @@ class BatchDestination(Generic[E]):
         service: What is the service's own.
         client: Sends its requests.
         requests_per_second: The account's quota for them; its burst is as large.
+
+    Raises:
+        ValueError: The service's limits leave no room for an event.
     """
 
     def __init__(
         self, service: BatchService[E], client: Client, *, requests_per_second: float
     ) -> None:
+        if not (service.max_entries >= 1 and 1 <= service.max_entry_bytes <= service.max_bytes):
+            raise ValueError(
+                f"{service.name} must take at least 1 entry, of at least 1 byte and no more than "
+                f"a request, got max_entries={service.max_entries}, "
+                f"max_entry_bytes={service.max_entry_bytes}, max_bytes={service.max_bytes}"
+            )
         self._service = service
         self._client = client
         self._unexplained = 0  # entries refused so, each alone, since something was taken
@@ -167,10 +176,16 @@ class BatchDestination(Generic[E]):
         """See :meth:`gtm_events.destinations.Destination.deliver`."""
         service = self._service
         encoded: list[list[E]] = []
+        defect: Exception | None = None
         for events in messages:
             entries: list[E] = []
             for event in events:
-                entry = service.encode(event, counts)
+                try:
+                    entry = service.encode(event, counts)
+                except Exception as error:  # noqa: BLE001 - it must not stop the other events
+                    defect = error
+                    yield Retry(event.id, RetryReason.INTERNAL_ERROR)
+                    continue
                 if isinstance(entry, Rejected):
                     yield entry
                 else:
@@ -186,6 +201,8 @@ class BatchDestination(Generic[E]):
         size = _WINDOW_REQUESTS * service.max_entries
         requests = service.requests(list(windows(encoded, size)))
         yield from self._sender.send(requests, deadline, counts)
+        if defect is not None:
+            raise defect
 
     def _too_large(self, entry: E) -> Rejected:
         service = self._service
