@@ -71,3 +71,12 @@ def test_the_changelog_lists_as_fixed_only_what_was_released() -> None:
     assert "\n### Added\n" in first
     for heading in ("Fixed", "Security", "Changed", "Removed", "Deprecated"):
         assert f"\n### {heading}\n" not in first, f"{name} is the first release"
+
+
+def test_the_architecture_names_files_that_are_there() -> None:
+    text = ROOT.joinpath("docs", "architecture.md").read_text("utf-8")
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", text))
+    places = [ROOT, ROOT / "lambda_src" / "gtm_events"]
+    missing = {name for name in named if not any(place.joinpath(name).exists() for place in places)}
+    assert missing == set()
+    assert len(named) > 30
