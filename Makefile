@@ -34,12 +34,12 @@ run: ## Run the whole pipeline on this machine: make run DESTINATION=customer-pr
 .PHONY: test
 test: ## Run all tests
 	@scripts/setup.sh test
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope $(ARGS)
 
 .PHONY: coverage
 coverage: ## Run the unit and infrastructure tests, and hold the product's coverage to its floor
 	@scripts/setup.sh test
-	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadgroup --cov= $(ARGS) \
+	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --cov= $(ARGS) \
 	    tests/unit tests/infrastructure
 
 .PHONY: bench

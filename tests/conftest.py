@@ -6,16 +6,15 @@ import logging
 import os
 import sys
 import threading
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_TESTS = Path(__file__).parent
 
 # jsii prints a banner on Node 20 into the output of every process that synthesizes.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
@@ -58,21 +57,31 @@ def _undo_keep_quiet() -> Iterator[None]:
 # together on one of pytest-xdist's workers. The unit tests share nothing but a file's fixtures, nor
 # do these of the folder that takes longest.
 _BY_FILE = {
-    "test_delivery_options",
-    "test_importing",
-    "test_own_destination",
-    "test_pairs",
-    "test_props",
-    "test_settings",
-    "test_wrong_values",
+    "test_delivery_options.py",
+    "test_importing.py",
+    "test_own_destination.py",
+    "test_pairs.py",
+    "test_props.py",
+    "test_settings.py",
+    "test_wrong_values.py",
 }
 
 
-@pytest.hookimpl(tryfirst=True)  # pytest-xdist reads the groups in the same hook
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests `make test` has to run on the same worker."""
-    for item in items:
-        folder = item.path.relative_to(_TESTS).parts[0]
-        file = item.path.stem
-        group = file if folder == "unit" or file in _BY_FILE else folder
-        item.add_marker(pytest.mark.xdist_group(group))
+class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
+    """Keeps tests on one worker that share something.
+
+    Not ``--dist loadgroup``: pytest-xdist 3.8 writes its groups into what pytest 9.2 does not read.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        path = nodeid.partition("::")[0]
+        _tests, folder, *_rest = path.split("/")
+        by_file = folder == "unit" or (
+            folder == "infrastructure" and path.rpartition("/")[2] in _BY_FILE
+        )
+        return path if by_file else folder
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFolder:
+    """Return what says which tests `make test` has to run on the same worker."""
+    return _ByFolder(config, log)

@@ -479,7 +479,7 @@ def test_every_id_of_the_connectors_own_is_refused_as_a_destinations() -> None:
         stack,
         destination=None,
         destinations=destinations,
-        domain=add_domain(stack),
+        domain=add_domain(stack, with_zone=True),
         firewall=Firewall(log_retention=logs.RetentionDays.ONE_WEEK),
     )
     ids = {child.node.id for child in connector.node.children} - {"Pinpoint", "Second"}

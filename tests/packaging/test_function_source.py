@@ -66,9 +66,6 @@ sys.path += [{str(SOURCE_ROOT)!r}, {str(tmp_path)!r}]
 import importlib, json
 for name in {names!r}:
     importlib.import_module(name)
-from gtm_events import destinations
-for name in destinations._MODULES.values():
-    importlib.import_module(name)
 json.dump(sorted({{name.partition(".")[0] for name in sys.modules}}), sys.stdout)
 """
     # -I -S: no site-packages, no environment.
