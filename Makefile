@@ -40,7 +40,7 @@ test: ## Run all tests
 coverage: ## Run the unit and infrastructure tests, and hold the product's coverage to its floor
 	@scripts/setup.sh test
 	$(PY) -m pytest --numprocesses auto --maxprocesses 4 --dist loadscope --cov= $(ARGS) \
-	    tests/unit tests/infrastructure
+	    tests/unit tests/destinations tests/infrastructure
 
 .PHONY: bench
 bench: ## Measure the function, the endpoint and the app: make bench ARGS=--quick

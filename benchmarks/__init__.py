@@ -1,1 +1,1 @@
-"""How fast the function, the endpoint and the app are: measurements."""
+"""Measures the function, the endpoint and the app."""

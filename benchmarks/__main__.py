@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measure, print the table, and with ``--write`` keep it."""
+"""``python -m benchmarks``: measures and prints a table; ``--write`` saves it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _END: Final = "<!-- end of figures -->"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measure; return 1 if a figure does not reach what it must."""
+    """Measure, and return 1 if a figure misses its goal."""
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks",
         description="Measure the function, the endpoint and the app on this machine. "
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def write(path: Path, table: Sequence[str]) -> None:
-    """Put the table in place of the one in ``path``."""
+    """Replace the table in ``path``."""
     text = path.read_text(encoding="utf-8")
     begin, end = text.index(_BEGIN) + len(_BEGIN), text.index(_END)
     path.write_text(
@@ -91,7 +91,7 @@ def _row(*cells: str) -> list[str]:
 
 
 def _machine() -> str:
-    """Say what the figures were measured on, and when."""
+    """Return a description of the machine, with the date."""
     model = re.search(r"model name\s*: (.+)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
     processor = model[1] if model else platform.machine()
     return (

@@ -1,4 +1,4 @@
-"""Synthetic SQS batches of ordinary events, as Lambda's event source hands them over."""
+"""Synthetic SQS batches of ordinary events, in the format of Lambda's event source."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAYLOAD_BYTES: Final = 6 * 1024 * 1024
-"""What an invocation's event may have at the most: Lambda's limit."""
+"""Maximum bytes of an invocation's event: Lambda's limit."""
 
 _TIME: Final = 1_795_000_000_000  # 2026-11-18T11:06:40Z
 _ACCOUNT: Final = "123456789012"
 
 
 def parameters(number: int) -> dict[str, str]:
-    """Return the reference request: ten parameters, some with text that has to be escaped."""
+    """Return the reference request: ten parameters, some with text that needs escaping."""
     return {
         "event": "add_to_cart",
         "endpoint_id": f"visitor-{number:08d}",
@@ -45,12 +45,12 @@ def query(number: int) -> str:
 
 
 def template(content: Literal["query", "form", "json"] = "query") -> str:
-    """Return the endpoint's own request template for what a tag sends in this way."""
+    """Return the endpoint's own request template for this kind of content."""
     return mapping.message(
         call=mapping.send_message("https://sqs.us-east-1.amazonaws.com/123456789012/queue"),
         content=content,
         authorizer=None,
-        # As a connector's own. Its module would load aws-cdk-lib, and start Node.
+        # A connector's default. Its module would load aws-cdk-lib and start Node.
         rules=mapping.Rules(
             required=("event", "endpoint_id"),
             unset_values=processes.UNSET_VALUES,
@@ -63,20 +63,20 @@ def template(content: Literal["query", "form", "json"] = "query") -> str:
 
 
 def body(number: int) -> str:
-    """Return the message that the endpoint makes of a reference request."""
+    """Return the endpoint's message for a reference request."""
     return _message(template(), number, query=parameters(number))
 
 
 def envelope(
     content: Literal["query", "form", "json"] = "query", *, headers: Mapping[str, str] | None = None
 ) -> Callable[[int], str]:
-    """Return what returns a request's envelope, the message's first line, by its number.
+    """Return a function that returns the envelope of a request by its number.
 
     Args:
-        content: What the tag sends.
-        headers: The request's. Default: those of a tag on another site's page.
+        content: Kind of content that the tag sends.
+        headers: Headers of the request. Default: those of a tag on another site's page.
     """
-    # Only one is rendered: the others differ in their numbers.
+    # Render only one envelope: the others differ in their numbers.
     pattern = _message(template(content), 0, body='{"event":"e"}', headers=headers)
     before, _, after = pattern.partition("\n")[0].partition(_quoted(_request_id(0)))
     time = str(_TIME)
@@ -86,7 +86,7 @@ def envelope(
 
 
 def records(count: int) -> list[dict[str, Any]]:
-    """Return that many records of reference requests."""
+    """Return a number of records of reference requests."""
     first_line = envelope()
     return [record(number, f"{first_line(number)}\n{query(number)}") for number in range(count)]
 
@@ -101,7 +101,7 @@ def _message(
 ) -> str:
     request = Request(
         querystring=query or {},
-        # An image's request names no origin, and of another site's page its origin alone.
+        # An image request has no Origin header, and its cross-site Referer is an origin only.
         headers=headers or {"referer": "https://shop.example/", "user-agent": "benchmark"},
         path={},
         body=body,
@@ -116,7 +116,7 @@ def _quoted(text: str) -> str:
 
 
 def _request_id(number: int) -> str:
-    """Return an id of the shape of API Gateway's."""
+    """Return an id in the format of API Gateway's request ids."""
     return base64.b64encode(hashlib.sha512(str(number).encode()).digest()[:11]).decode()
 
 
@@ -146,7 +146,7 @@ def write(path: Path, batch: list[dict[str, Any]]) -> None:
 
 
 def fitting(batch: Iterable[dict[str, Any]], size: int = PAYLOAD_BYTES) -> Iterator[dict[str, Any]]:
-    """Yield the records, from the first on, that fit into an event of ``size`` bytes."""
+    """Yield leading records as long as they fit into an event of ``size`` bytes."""
     room = size - len('{"Records":[]}')
     for each in batch:
         room -= len(json.dumps(each, separators=(",", ":"))) + 1

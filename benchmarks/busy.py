@@ -1,4 +1,4 @@
-"""Tells whether anything else used this machine while something was measured."""
+"""Detects other load on this machine during a measurement."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ from pathlib import Path
 from typing import Final
 
 MOST_FOR_OTHERS: Final = 0.1
-"""Share of the machine's processors above which a figure of time says little about the project."""
+"""Share of the processors used by others above which measured times are unreliable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Processor time since the machine started, in seconds.
+    """Processor times since the machine started, in seconds.
 
     Attributes:
-        total: All their time together.
-        used: The part of it in which they were at work, or another guest of the same host was.
-        own: The part of that for this process and the children that it has waited for.
+        total: Total time of all processors.
+        used: Time in which they were busy, or in use by another guest of the same host.
+        own: Busy time of this process and of its children that have ended.
     """
 
     total: float
@@ -27,16 +27,16 @@ class Usage:
 
     @classmethod
     def now(cls) -> Usage:
-        """Return the usage up to now."""
+        """Return the current usage."""
         first = Path("/proc/stat").read_text(encoding="ascii").partition("\n")[0]
         user, nice, system, idle, waiting, *rest = (
             int(number) / os.sysconf("SC_CLK_TCK") for number in first.split()[1:9]
         )
-        used = user + nice + system + sum(rest)  # rest: interrupts, and what the host took
+        used = user + nice + system + sum(rest)  # rest: interrupts, and time taken by the host
         return cls(used + idle + waiting, used, sum(os.times()[:4]))
 
     def others_until(self, later: Usage) -> float:
-        """Return the share of the processors' time that others used between this and ``later``."""
+        """Return the share of processor time that others used from this usage to ``later``."""
         total = later.total - self.total
         others = (later.used - self.used) - (later.own - self.own)
         return max(0.0, others / total) if total else 0.0

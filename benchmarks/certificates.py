@@ -1,4 +1,4 @@
-"""A certificate authority that is made for one run of measurements or tests, and then forgotten."""
+"""A temporary certificate authority for one run of measurements or tests."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ class Authority:
     """A certificate authority.
 
     Args:
-        directory: Holds its files.
+        directory: Directory for its files.
 
     Attributes:
-        bundle: Its certificate in a PEM file, for ``AWS_CA_BUNDLE``.
+        bundle: PEM file with its certificate, for ``AWS_CA_BUNDLE``.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -44,10 +44,10 @@ class Authority:
         self.bundle.write_bytes(self._signed(root))
 
     def certificate(self, name: str) -> Path:
-        """Return a file with the certificate and the key of a server.
+        """Create a server's certificate and key, and return their file.
 
         Args:
-            name: The server's host name or IP address.
+            name: Host name or IP address of the server.
         """
         key = ec.generate_private_key(ec.SECP256R1())
         named: x509.GeneralName = x509.DNSName(name)
@@ -88,11 +88,11 @@ class Authority:
 
 @dataclass(frozen=True, slots=True)
 class Certificates:
-    """Files in PEM.
+    """PEM files of certificates.
 
     Attributes:
-        bundle: The SDK's own CA certificates and an authority's, for ``AWS_CA_BUNDLE``: a client
-            that reads it has as much to read as on AWS.
+        bundle: The SDK's CA certificates and one more, for ``AWS_CA_BUNDLE``, so that reading it
+            takes as long as on AWS.
         server: Certificate and key of a server at 127.0.0.1.
     """
 
@@ -101,7 +101,7 @@ class Certificates:
 
     @classmethod
     def make(cls, directory: Path) -> Certificates:
-        """Make an authority and a server's certificate in ``directory``."""
+        """Create an authority and a server's certificate in ``directory``."""
         authority = Authority(directory)
         own = Path(botocore.__file__).with_name("cacert.pem").read_bytes()
         bundle = directory / "bundle.pem"
@@ -110,7 +110,7 @@ class Certificates:
 
 
 def server_context(certificate: Path) -> ssl.SSLContext:
-    """Return what a server presents the certificate in the file ``certificate`` with."""
+    """Return a TLS context for a server with the certificate in ``certificate``."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
     return context

@@ -1,7 +1,7 @@
-"""A share of a processor, as Lambda gives it: the quota of a control group of Linux.
+"""Limits processes to a share of a processor, as Lambda does: with a Linux control group's quota.
 
-To pause a process for a part of the time is not the same: a quota counts the processor's time of
-all threads together, and throttles only who has used it up.
+Pausing a process periodically is not the same. A quota counts the processor time of all threads
+together, and throttles only when that is used up.
 """
 
 from __future__ import annotations
@@ -21,28 +21,28 @@ class Group:
     """A control group with a quota.
 
     Args:
-        directory: Where the kernel shows it.
+        directory: The group's directory in the kernel's file system.
     """
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
 
     def add(self, pid: int) -> None:
-        """Put a process into the group, with all its threads and whatever it starts."""
+        """Move a process into the group, with its threads and future children."""
         (self._directory / "cgroup.procs").write_text(str(pid), encoding="ascii")
 
 
 @contextmanager
 def quota(share: float, parents: list[Path] | None = None) -> Iterator[Group | None]:
-    """Make a group that may use ``share`` of a processor, while the block lasts.
+    """Create a group with a share of a processor for the duration of the block.
 
     Args:
-        share: 0.1 is a tenth of one processor.
-        parents: Directories to try to make it in. Default: this process's own groups, and those
-            above them.
+        share: Share of one processor, such as 0.1.
+        parents: Directories in which to try to create it. Default: this process's own groups and
+            their parents.
 
     Yields:
-        The group; ``None`` where this process may not make one.
+        The group; ``None`` if this process may not create one.
     """
     for parent in _parents() if parents is None else parents:
         directory = parent / f"gtm-connector-bench-{os.getpid()}"
@@ -60,7 +60,7 @@ def quota(share: float, parents: list[Path] | None = None) -> Iterator[Group | N
 
 
 def _limited(directory: Path, microseconds: int) -> bool:
-    """Set the group's quota for each period; return whether it has one."""
+    """Set the group's quota per period. Return whether it supports quotas."""
     try:
         if (directory / "cpu.max").exists():
             (directory / "cpu.max").write_text(
@@ -69,7 +69,7 @@ def _limited(directory: Path, microseconds: int) -> bool:
         else:
             for name, value in (("period", _PERIOD_MICROSECONDS), ("quota", microseconds)):
                 file = directory / f"cpu.cfs_{name}_us"
-                if not file.exists():  # a file that is made anew would limit nothing
+                if not file.exists():  # a newly created file would limit nothing
                     return False
                 file.write_text(str(value), encoding="ascii")
     except OSError:
@@ -78,7 +78,7 @@ def _limited(directory: Path, microseconds: int) -> bool:
 
 
 def _parents() -> Iterator[Path]:
-    """Yield the directories of this process's groups that know of processors, upwards."""
+    """Yield the directories of this process's CPU groups, from the innermost outward."""
     mounts = {
         controller: Path(place)
         for _, place, kind, options, *_ in map(str.split, _lines("/proc/mounts"))

@@ -1,7 +1,7 @@
-"""Batches that are crafted to take memory: each shape makes much of few bytes.
+"""Batches crafted to use memory: each shape turns few bytes into many.
 
-Anybody can send them. A shape is an endless row of messages; a batch holds as many of them as fit
-into 6 MB. Posts are as long as the endpoint lets through, and of at most 100 events.
+Anybody can send them. A shape is an endless sequence of messages, and a batch holds as many as fit
+into 6 MB. Posts are as long as the endpoint allows and have at most 100 events.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     Body = tuple[int, str]
-    """A request's number, which its time and its id follow, and its message's body."""
+    """Number of a request, which determines its time and id, and the message's body."""
 
 _EVENTS: Final = 100
 _QUERY_CHARACTERS: Final = 9_500  # of a URL's 10,240
@@ -26,9 +26,9 @@ _NEWEST: Final = 1_000_000
 
 
 def one_endpoint() -> Iterator[Body]:
-    """Yield an endpoint's largest user attributes once, and tiny events that set the same ones.
+    """Yield an endpoint's largest user attributes once, then tiny events that set the same ones.
 
-    Each of these is to be sent at the newest values: 15 KB, all that Pinpoint takes of an endpoint.
+    Each event is sent with the newest values: 15 KB, Pinpoint's maximum for an endpoint.
     """
     newest = {f"usat_{name}": [f"{each:0100}" for each in range(47)] for name in "abc"}
     own = {"event": "e", "endpoint_id": "i"}
@@ -40,9 +40,9 @@ def one_endpoint() -> Iterator[Body]:
 
 
 def one_profile() -> Iterator[Body]:
-    """Yield the same with as many user attributes as a URL holds, at most 255 characters each.
+    """Yield the same with as many user attributes as fit into a URL, of up to 255 characters.
 
-    That is what Customer Profiles takes, and one character of each value takes four bytes.
+    That is Customer Profiles' maximum. One character of each value takes four bytes.
     """
     newest = {f"usat_{number:x}": "\U0001f600" + "v" * 254 for number in range(900)}
     post = batches.envelope("json")
@@ -51,7 +51,7 @@ def one_profile() -> Iterator[Body]:
 
 
 def many_endpoints() -> Iterator[Body]:
-    """Yield events that each set twenty tiny user attributes of an endpoint of its own."""
+    """Yield events that each set twenty tiny user attributes of a different endpoint."""
     envelope = batches.envelope("json")
     attributes = {f"usat_{number:x}": "1" for number in range(20)}
     for number in count():
@@ -63,7 +63,7 @@ def many_endpoints() -> Iterator[Body]:
 
 
 def tiny_events() -> Iterator[Body]:
-    """Yield lists of as many events as a list may have, none larger than it must be."""
+    """Yield lists with the maximum number of events, each of minimum size."""
     envelope = batches.envelope("json")
     for number in count():
         events = [{"event": "e", "endpoint_id": f"{each:x}"} for each in range(_EVENTS)]
@@ -71,12 +71,12 @@ def tiny_events() -> Iterator[Body]:
 
 
 def ignored_parameters() -> Iterator[Body]:
-    """Yield queries of thousands of parameters that mean nothing."""
+    """Yield queries of thousands of unknown parameters."""
     yield from _long_queries("&a=" for _ in count())
 
 
 def attributes() -> Iterator[Body]:
-    """Yield queries of as many attributes as fit, with names and values of few characters."""
+    """Yield queries of as many attributes as fit, with short names and values."""
     yield from _long_queries(f"&evat_{number:x}=1" for number in count())
 
 
@@ -86,7 +86,7 @@ def metrics() -> Iterator[Body]:
 
 
 def long_headers() -> Iterator[Body]:
-    """Yield events whose ``Referer`` is 8 KB and never the same: what a cache would keep."""
+    """Yield events with 8 KB ``Referer`` headers that all differ, which a cache might keep."""
     headers = {"referer": "https://shop.example/?PAGE"}
     envelope = batches.envelope(headers=headers)
     for number in count():
@@ -95,22 +95,22 @@ def long_headers() -> Iterator[Body]:
 
 
 def wide_characters() -> Iterator[Body]:
-    """Yield long values of which one character takes four bytes: Python then gives all as many."""
+    """Yield long values with one character that makes Python use four bytes for each."""
     yield from _long_values("a" * 49_000 + "\U0001f600", 5)
 
 
 def encoded_characters() -> Iterator[Body]:
-    """Yield values of nothing but characters that are twelve bytes in a message."""
+    """Yield values of characters that take twelve bytes each in a message."""
     yield from _long_values("\U0001f600" * 4_000, 5)
 
 
 def escaped_characters() -> Iterator[Body]:
-    """Yield queries of control characters: three bytes in a message, seven as JSON in JSON."""
+    """Yield queries of control characters: three bytes in a message, seven in nested JSON."""
     yield from _long_queries(["&evat_a=", *["%01"] * _QUERY_CHARACTERS])
 
 
 def no_events() -> Iterator[Body]:
-    """Yield long posts that are no JSON: each goes to the dead-letter queue as it is."""
+    """Yield long posts that are not JSON, which go to the dead-letter queue unchanged."""
     envelope = batches.envelope("json")
     sent = f"body={'a' * _POST_CHARACTERS}"
     for number in count():
@@ -118,7 +118,7 @@ def no_events() -> Iterator[Body]:
 
 
 def half_rejected() -> Iterator[Body]:
-    """Yield lists of which one event is good: what is left of each is written anew."""
+    """Yield lists with one good event, the rest of which is written anew."""
     envelope = batches.envelope("json")
     bad = {"event": "e", "evat_a": "é" * 300}
     for number in count():
@@ -148,14 +148,14 @@ def batch(shape: Callable[[], Iterator[Body]], messages: int | None = None) -> l
 
     Args:
         shape: One of :data:`SHAPES`.
-        messages: How many. Default: as many as 6 MB hold.
+        messages: Number of messages. Default: as many as fit into 6 MB.
     """
     made = (batches.record(number, body) for number, body in islice(shape(), messages))
     return list(batches.fitting(made))
 
 
 def _long_queries(parameters: Iterable[str]) -> Iterator[Body]:
-    """Yield queries that are as long as a URL may be, of what fits of ``parameters``."""
+    """Yield queries of maximum length, filled with ``parameters``."""
     envelope = batches.envelope()
     sent = "event=e&endpoint_id=i"
     for parameter in parameters:
@@ -174,6 +174,6 @@ def _long_values(value: str, number: int) -> Iterator[Body]:
 
 
 def _posted(envelope: str, document: object) -> str:
-    """Return the message of a post of ``document`` as JSON, with nothing in it that need not be."""
+    """Return the message of a post of ``document`` as compact JSON."""
     posted = json.dumps(document, ensure_ascii=False, separators=(",", ":"))
     return f"{envelope}\nbody={quote(posted, safe='')}"

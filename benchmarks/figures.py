@@ -1,4 +1,4 @@
-"""The measurements: each yields figures, with what they must reach."""
+"""The measurements. Each yields figures with their goals."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 QUOTA: Final = 15.0
-"""Requests a second and account that Amazon Pinpoint takes by default."""
+"""Amazon Pinpoint's default quota of requests per second. The goals are stated for this number."""
 
 LATENCIES_MS: Final = (0, 20, 50)
 BATCH_SIZES: Final = (10, 100, 1_000, 10_000)
@@ -45,12 +45,12 @@ _BASELINES: Final = {
     "one-by-one": "one-by-one",
 }
 
-# Every measurement ends what it started before it yields, so that all time is accounted for.
+# Each measurement ends its processes before it yields, so that all time is accounted for.
 Measurement = "Callable[[Payloads, Effort], Iterator[Figure]]"
 
 
 def requests(given: Payloads, _effort: Effort) -> Iterator[Figure]:
-    """Yield how many requests 10,000 events make."""
+    """Yield the number of requests for 10,000 events."""
     with processes.putevents() as server:
         handled("shipped", given.events, url=server.url, records=EVENTS, runs=1, warm_up=0)
     made = server.totals["requests"]
@@ -63,7 +63,7 @@ def requests(given: Payloads, _effort: Effort) -> Iterator[Figure]:
 
 
 def throughput(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield how many events a second go through without a quota, beside the other handlers."""
+    """Yield the throughput without a quota, compared with the other handlers."""
     for latency in LATENCIES_MS:
         rates: dict[str, float] = {}
         with processes.putevents(latency_ms=latency) as server:
@@ -94,7 +94,7 @@ def throughput(given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def quota(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield the same inside Pinpoint's default quota, which the server enforces for both."""
+    """Yield the throughput within Pinpoint's default quota, which the server enforces."""
     sample = effort.quota_events // 20
     with processes.putevents(latency_ms=20, requests_per_second=QUOTA) as server:
         ours = handled(
@@ -125,7 +125,7 @@ def quota(given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def processor_time(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield the processor's time for an event beside the baselines', and as the batch grows."""
+    """Yield the CPU time per event, compared with the baselines and by batch size."""
     rounds: list[dict[str, float]] = []
     with processes.putevents() as server:
         for _ in range(effort.runs):
@@ -141,13 +141,14 @@ def processor_time(given: Payloads, effort: Effort) -> Iterator[Figure]:
             rounds.append(times)
         by_size = []
         for size in BATCH_SIZES:
-            # As many events of each size, or nearly: a small batch is over before the noise is.
+            # Nearly the same number of events for each size, because small batches are noisy.
             runs = max(effort.runs, min(500, EVENTS * effort.runs // size))
             result = handled("shipped", given.events, url=server.url, records=size, runs=runs)
             by_size.append(median(result, "cpu_seconds") / size * 1e6)
     ours = statistics.median(times["shipped"] for times in rounds)
-    # On a calm machine the function took 5.3 to 5.8 times as long as this floor, 0.40 times as an
-    # afternoon's handler and 0.04 times as one-by-one: a fifth more is what they move by.
+    # On an idle machine the function took 5.3 to 5.8 times as long as the floor, 0.40 times as long
+    # as the afternoon's handler, and 0.04 times as long as one-by-one. The goals add a fifth for
+    # variation.
     for handler, most in (("floor", 7.0), ("afternoon", 0.6), ("one-by-one", 0.05)):
         theirs = statistics.median(times[handler] for times in rounds)
         yield at_most(
@@ -162,7 +163,7 @@ def processor_time(given: Payloads, effort: Effort) -> Iterator[Figure]:
             f"{size:,}: {spent:.0f} µs" for size, spent in zip(BATCH_SIZES, by_size, strict=True)
         ),
         "flat or falling",
-        # A tenth is what these figures move by from one run to the next.
+        # These figures vary by a tenth between runs.
         all(later <= 1.1 * earlier for earlier, later in pairwise(by_size))
         and by_size[-1] <= 1.1 * by_size[1],
         timed=True,
@@ -170,7 +171,7 @@ def processor_time(given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def tls(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield what a batch costs over HTTPS beside the same over HTTP."""
+    """Yield the cost of a batch over HTTPS, compared with HTTP."""
     made = Certificates.make(given.directory)
     settings = {"AWS_CA_BUNDLE": str(made.bundle)}
     firsts: list[tuple[dict[str, Any], dict[str, Any]]] = []
@@ -211,7 +212,7 @@ def tls(given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def _small_function(given: Payloads, made: Certificates, settings: dict[str, str]) -> Figure:
-    """Return how long 6 MB take a function of the default size, over HTTPS and over HTTP."""
+    """Return the seconds for 6 MB with the default memory size, over HTTPS and over HTTP."""
     name = f"6 MB with {DEFAULT_MEMORY_SIZE} MB over HTTPS against HTTP"
     seconds = []
     for certificate in (made.server, None):
@@ -236,7 +237,7 @@ def _small_function(given: Payloads, made: Certificates, settings: dict[str, str
 
 
 def cold_start(_given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield what import and first client cost beside boto3's, compiled and not."""
+    """Yield the cost of import and first client, compared with boto3, compiled and not."""
     with tempfile.TemporaryDirectory(prefix="gtm-connector-bench-") as temporary:
         source = Path(temporary, "lambda_src")
         shutil.copytree(
@@ -267,7 +268,7 @@ def cold_start(_given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def memory(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield the peak of memory for the largest ordinary batch, above a bare client's."""
+    """Yield the peak memory for the largest ordinary batch, compared with a bare client."""
     with processes.putevents() as server:
         peaks = [
             processes.worker("memory", url=server.url, payload=str(given.largest))
@@ -287,7 +288,7 @@ def memory(given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def worst_memory(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield the most memory that a crafted batch of 6 MB takes at each destination."""
+    """Yield the peak memory for crafted batches of 6 MB at each destination."""
     payload = given.directory / "crafted.json"
     peaks: dict[str, dict[str, int]] = {destination: {} for destination in DESTINATIONS}
     for shape in crafted.SHAPES[: effort.shapes]:
@@ -308,10 +309,10 @@ def worst_memory(given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def _peak(payload: Path, url: str, destination: str) -> int:
-    """Return the most bytes of memory that the function took for a batch.
+    """Return the function's peak memory for a batch, in bytes.
 
     Raises:
-        RuntimeError: It had a problem with the batch: nothing was measured.
+        RuntimeError: The function reported a problem, so the measurement is invalid.
     """
     result = processes.worker(
         "memory",
@@ -322,7 +323,7 @@ def _peak(payload: Path, url: str, destination: str) -> int:
             "ALLOWED_ORIGINS": '["https://shop.example"]',
         },
         payload=str(payload),
-        seconds=60,  # the default time-out
+        seconds=60,  # the default timeout
     )
     if problems := result["log"]["problems"]:
         raise RuntimeError(f"{destination}: {problems}")
@@ -330,7 +331,7 @@ def _peak(payload: Path, url: str, destination: str) -> int:
 
 
 def queued_bytes(_given: Payloads, _effort: Effort) -> Iterator[Figure]:
-    """Yield what the reference request takes in the queue."""
+    """Yield the size of the reference request in the queue."""
     query, message = batches.query(1), batches.body(1)
     ratio = len(message.encode()) / len(query.encode())
     yield at_most(
@@ -343,7 +344,7 @@ def queued_bytes(_given: Payloads, _effort: Effort) -> Iterator[Figure]:
 
 
 def pipeline(_given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield what the whole pipeline takes on this machine."""
+    """Yield the throughput of the local pipeline."""
     result = load.run(effort.requests)
     lost = result.sent - result.delivered
     yield Figure(
@@ -357,7 +358,7 @@ def pipeline(_given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def synthesis(_given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield how long the app takes to synthesize beside an empty CDK app, both warm."""
+    """Yield the app's synthesis time, compared with an empty CDK app, both warm."""
     with tempfile.TemporaryDirectory(prefix="gtm-connector-bench-") as temporary:
         empty = Path(temporary, "empty.py")
         empty.write_text(
@@ -379,7 +380,7 @@ def synthesis(_given: Payloads, effort: Effort) -> Iterator[Figure]:
 
 
 def memory_sizes(given: Payloads, effort: Effort) -> Iterator[Figure]:
-    """Yield how long a batch of 10,000 takes with a small function's share of a processor."""
+    """Yield the time of a batch of 10,000 with a small function's share of a processor."""
     for size in effort.memory_sizes:
         with processes.putevents(latency_ms=20) as server:
             try:
@@ -419,19 +420,19 @@ ALL: Final[tuple[Callable[[Payloads, Effort], Iterator[Figure]], ...]] = (
 
 
 def _short(number: float) -> str:
-    """Return a number with a decimal where that says anything."""
+    """Return a number, with a decimal place if it is small."""
     return f"{number:,.0f}" if number >= 100 else f"{number:.1f}"  # noqa: PLR2004
 
 
 def _synthesized(app: str, output: Path) -> float:
-    """Synthesize an app into ``output``; return the seconds."""
+    """Synthesize an app into ``output`` and return the seconds."""
     context = '{"pinpoint_app_id": "benchmark"}'
-    # Warm is with compiled modules, even where whoever runs this does not keep them.
+    # A warm run uses compiled modules, even if the environment disables caching them.
     environment = {
         name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"
     }
     began = time.perf_counter()
-    subprocess.run(  # noqa: S603 - our own program
+    subprocess.run(  # noqa: S603 - the project's own program
         [sys.executable, app],
         cwd=processes.ROOT,
         env={**environment, "CDK_OUTDIR": str(output), "CDK_CONTEXT_JSON": context},

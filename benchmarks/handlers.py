@@ -1,4 +1,4 @@
-"""The handlers that are measured: the shipped one, and three baselines."""
+"""The handlers to measure: the shipped one and three baselines."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Handler = "Callable[[dict[str, Any]], object]"
 
 EVENTS_PER_REQUEST: Final = 100
-"""Events that Pinpoint takes in a request."""
+"""Maximum events in a Pinpoint request. The baselines are independent of the function's code."""
 
 _APPLICATION_ID: Final = "benchmark"
 _REGION: Final = "us-east-1"
@@ -32,7 +32,7 @@ class Context:
     """Lambda's context of an invocation.
 
     Args:
-        seconds: Time that the invocation has left. Default: a quarter of an hour, Lambda's longest.
+        seconds: Remaining time of the invocation. Default: 15 minutes, Lambda's maximum.
     """
 
     aws_request_id = "benchmark"
@@ -41,7 +41,7 @@ class Context:
         self._ends = time.monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:
-        """Return the milliseconds that are left."""
+        """Return the remaining milliseconds."""
         return max(0, int((self._ends - time.monotonic()) * 1000))
 
 
@@ -64,7 +64,7 @@ def _shipped() -> Callable[[dict[str, Any]], object]:
 
 
 def _one_by_one() -> Callable[[dict[str, Any]], object]:
-    """Return what one would write first: a request for each record, with the SDK."""
+    """Return the naive handler: one SDK request per record."""
     client = _boto3_client()
 
     def handle(event: dict[str, Any]) -> None:
@@ -77,10 +77,10 @@ def _one_by_one() -> Callable[[dict[str, Any]], object]:
 
 
 def _afternoon() -> Callable[[dict[str, Any]], object]:
-    """Return what a good engineer writes in an afternoon.
+    """Return a handler that a good engineer writes in an afternoon.
 
-    With the SDK, as many events a request as Pinpoint takes, threads, and a batch response that
-    names the records that Pinpoint did not accept.
+    It uses the SDK, full requests, threads, and a batch response that names the records that
+    Pinpoint did not accept.
     """
     from botocore.exceptions import BotoCoreError, ClientError  # noqa: PLC0415 - as in _shipped
 
@@ -88,7 +88,7 @@ def _afternoon() -> Callable[[dict[str, Any]], object]:
     pool = ThreadPoolExecutor(_THREADS)
 
     def send(records: Sequence[dict[str, Any]]) -> list[str]:
-        """Send one request; return the ids of the messages that have to come back."""
+        """Send one request. Return the ids of the messages that must come back."""
         items = _items(records)
         try:
             answer = client.put_events(
@@ -126,7 +126,7 @@ def _chunks(event: dict[str, Any]) -> Iterator[list[dict[str, Any]]]:
 
 
 def _items(records: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Return the ``BatchItem`` that holds the records' events."""
+    """Return a ``BatchItem`` with the records' events."""
     items: dict[str, Any] = {}
     for record in records:
         parameters = dict(parse_qsl(record["body"].partition("\n")[2]))
@@ -148,18 +148,18 @@ def _named(prefix: str, parameters: dict[str, str]) -> dict[str, str]:
     }
 
 
-# The floor decodes with two control characters that no encoder leaves as they are.
+# The floor decodes by two control characters that every encoder escapes.
 _QUOTED_PRINTABLE: Final = bytes.maketrans(b"%+&=", b"= \x1e\x1f")
 _BETWEEN_PARAMETERS: Final = "\\u001e"
 _BETWEEN_NAME_AND_VALUE: Final = "\\u001f"
 
 
 def _floor() -> Callable[[dict[str, Any]], object]:
-    """Return the least work that delivers: for 100 events one decoding, one encoding, one request.
+    """Return the handler with the least work: one decoding, encoding and request per 100 events.
 
-    C does nearly all of it. One call decodes the 100 queries, one ``json.dumps`` encodes them, two
-    replacements make attributes of their parameters. Nothing is checked but the answer's status: no
-    event has its own type, endpoint or time, and none of the URL contract holds.
+    Nearly all of it runs in C. One call decodes 100 queries, one ``json.dumps`` encodes them, and
+    two replacements turn their parameters into attributes. Only the answer's status is checked.
+    Events have no type, endpoint or time of their own, and nothing of the URL contract is kept.
     """
     url = f"{os.environ['AWS_ENDPOINT_URL']}/v1/apps/{_APPLICATION_ID}/events"
     host, path = urlsplit(url).netloc, urlsplit(url).path
@@ -178,7 +178,7 @@ def _floor() -> Callable[[dict[str, Any]], object]:
 
 
 def _least_body(records: Sequence[dict[str, Any]]) -> bytes:
-    """Return a request that Pinpoint accepts, with the parameters of each record as attributes."""
+    """Return a valid Pinpoint request with the parameters of each record as attributes."""
     raw = "\n".join([record["body"].partition("\n")[2] for record in records]).encode("ascii")
     encoded = json.dumps(a2b_qp(raw.translate(_QUOTED_PRINTABLE)).decode())[1:-1]
     queries = encoded.replace(_BETWEEN_PARAMETERS, '","').replace(_BETWEEN_NAME_AND_VALUE, '":"')

@@ -1,4 +1,4 @@
-"""Requests to the whole pipeline on this machine, as fast as it takes them."""
+"""Sends requests to the local pipeline as fast as it accepts them."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _DELIVERY_SECONDS: Final = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What became of the requests.
+    """The result of a load test.
 
     Attributes:
-        sent: Requests.
-        refused: Of them, those that were not answered with 200.
-        delivered: Distinct events that the destination got.
-        seconds: From the first request until the last event has been delivered.
+        sent: Number of requests.
+        refused: Number of requests with another answer than 200.
+        delivered: Number of distinct events at the destination.
+        seconds: Time from the first request to the delivery of the last event.
     """
 
     sent: int
@@ -36,13 +36,13 @@ class Result:
 
     @property
     def requests_per_second(self) -> float:
-        """Requests a second that were answered, and their events delivered."""
+        """Answered requests per second whose events were delivered."""
         return self.sent / self.seconds
 
 
 def run(requests: int) -> Result:
-    """Send that many requests over a few connections, and wait until each has been delivered."""
-    # Without Pinpoint's quotas: the endpoint is what is measured. Nothing but totals is kept.
+    """Send requests over a few connections, and wait until each event is delivered."""
+    # Measure the endpoint, so ignore Pinpoint's quotas and keep only totals.
     putevents = PutEventsServer(requests_per_second=None, keep=0)
     context = {"max_batching_window": "1"}
     with running(context=context, putevents=putevents, say=lambda _: None) as pipeline:

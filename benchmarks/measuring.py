@@ -1,4 +1,4 @@
-"""Figures, and what measurements have in common."""
+"""Figures, and helpers for measurements."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 EVENTS: Final = 10_000
 
-# What Lambda's documentation says is worth one processor, in MB.
+# Memory in MB at which a function has one full processor (AWS Lambda developer guide).
 _ONE_PROCESSOR_MB: Final = 1_769
 
 
@@ -25,11 +25,11 @@ class Figure:
     """One line of the table.
 
     Attributes:
-        name: What was measured.
-        value: What it is, in words.
-        must: What it must reach, in words; empty if it is only reported.
-        holds: Whether it does; ``None`` if it is only reported.
-        timed: Whether it depends on time, so that a busy machine can spoil it.
+        name: Name of the figure.
+        value: Measured value, as text.
+        must: Goal, as text; empty if there is none.
+        holds: Whether the goal is reached; ``None`` if there is none.
+        timed: Whether other load on the machine can distort the value.
     """
 
     name: str
@@ -39,10 +39,10 @@ class Figure:
     timed: bool = False
 
     def verdict(self, others: float) -> str:
-        """Return what the table says of it.
+        """Return the table's verdict on the figure.
 
         Args:
-            others: Share of the machine's processors that others used meanwhile.
+            others: Share of the processors that others used during the measurement.
         """
         if self.holds is None:
             return ""
@@ -58,7 +58,7 @@ FAILED: Final = "**no**"
 
 
 def at_most(most: float, name: str, ratio: float, words: str, *, timed: bool = True) -> Figure:
-    """Return a ratio that must not be above ``most``; ``words`` follow its value."""
+    """Return a figure for a ratio of at most ``most``; ``words`` follow its value."""
     return Figure(name, f"{ratio:.2f}× {words}", f"≤ {most:g}×", ratio <= most, timed)
 
 
@@ -68,13 +68,13 @@ class Effort:
 
     Attributes:
         runs: Counted runs of a measurement.
-        sample: Records that the one-by-one handler is given; its time is extrapolated.
-        quota_events: Events that are delivered inside the quota; one-by-one gets a twentieth.
+        sample: Records for the one-by-one handler, whose time is extrapolated.
+        quota_events: Events to deliver within the quota; one-by-one gets a twentieth.
         starts: Starts of each kind.
         synths: Syntheses of each kind.
-        requests: Requests to the whole pipeline on this machine.
-        shapes: Of the crafted batches, how many are tried at each destination.
-        memory_sizes: Sizes of the function in MB.
+        requests: Requests to the local pipeline.
+        shapes: Number of crafted batches to try at each destination.
+        memory_sizes: Memory sizes of the function, in MB.
     """
 
     runs: int = 5
@@ -89,13 +89,13 @@ class Effort:
 
 @dataclass(frozen=True, slots=True)
 class Payloads:
-    """Events in files, as Lambda hands them to the runtime.
+    """Files with invocation events, in Lambda's format.
 
     Attributes:
-        directory: Where files may be put.
-        events: 10,000 records.
-        largest: As many as 6 MB hold.
-        largest_records: How many those are.
+        directory: Directory for further files.
+        events: File with 10,000 records.
+        largest: File with as many records as fit into 6 MB.
+        largest_records: Number of records in that file.
     """
 
     directory: Path
@@ -118,7 +118,7 @@ def payloads() -> Iterator[Payloads]:
 
 
 def share_of(memory_size: int) -> float:
-    """Return the share of a processor that a function with so many MB has, at most one."""
+    """Return a function's share of a processor by its memory size in MB, at most one."""
     return min(1.0, memory_size / _ONE_PROCESSOR_MB)
 
 
@@ -134,24 +134,24 @@ def handled(
     share: float = 1.0,
     settings: Mapping[str, str] | None = None,
 ) -> list[dict[str, Any]]:
-    """Let a handler handle the first records of an event, again and again.
+    """Measure a handler repeatedly on the first records of an event.
 
     Args:
-        handler: Its name, see :mod:`benchmarks.handlers`.
-        payload: The event's file.
-        url: Of the server.
-        records: How many.
-        runs: How often that is measured.
-        warm_up: How often it is done before.
-        quota: Requests a second that the shipped handler is told.
-        share: Of a processor.
+        handler: Name of the handler; see :mod:`benchmarks.handlers`.
+        payload: File with the event.
+        url: URL of the server.
+        records: Number of records.
+        runs: Number of measured runs.
+        warm_up: Number of runs before these.
+        quota: Quota of requests per second for the shipped handler.
+        share: Share of a processor.
         settings: See :func:`benchmarks.processes.worker`.
 
     Returns:
-        Each run's ``seconds`` and ``cpu_seconds``.
+        ``seconds`` and ``cpu_seconds`` of each run.
 
     Raises:
-        RuntimeError: Records came back: nothing was measured.
+        RuntimeError: Records came back, so the measurement is invalid.
     """
     result = processes.worker(
         "batches",
@@ -172,5 +172,5 @@ def handled(
 
 
 def median(runs: list[dict[str, Any]], name: str) -> float:
-    """Return the median of one of the runs' numbers."""
+    """Return the median of one number over all runs."""
     return float(statistics.median(run[name] for run in runs))

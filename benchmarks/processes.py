@@ -1,4 +1,4 @@
-"""The processes that measurements run in: servers, and workers."""
+"""Processes of measurements: servers and workers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parent.parent
 
 UNSET_VALUES: Final = ("undefined", "null", "NaN", "[object Object]")
-"""As a connector's own."""
+"""The default of a connector."""
 
-# None of these decides anything: they end what hangs.
+# Time limits that only end hanging processes.
 _SERVER_SECONDS: Final = 1_800
 _WORKER_SECONDS: Final = 900
 _END_SECONDS: Final = 120
@@ -52,7 +52,7 @@ _ENVIRONMENT: Final = {
 
 
 class NoQuotaError(RuntimeError):
-    """This machine lets nobody here limit a process's share of a processor."""
+    """This machine does not let the user limit a process's share of a processor."""
 
 
 @dataclass
@@ -60,8 +60,8 @@ class Server:
     """A destination's server.
 
     Attributes:
-        url: Where it listens.
-        totals: What it counted, once it has stopped.
+        url: URL of the server.
+        totals: Its counts, once it has stopped.
     """
 
     url: str
@@ -70,11 +70,11 @@ class Server:
 
 @contextmanager
 def putevents(*, latency_ms: float = 0, requests_per_second: float = 0) -> Iterator[Server]:
-    """Run the local PutEvents server, which checks every request, while the block lasts.
+    """Run the local PutEvents server, which checks every request, for the duration of the block.
 
     Args:
-        latency_ms: Each answer takes this much longer.
-        requests_per_second: Its quota, with a burst as large; 0 is none.
+        latency_ms: Delay of each answer.
+        requests_per_second: Quota, with a burst as large; 0 for none.
     """
     options = ["--latency-ms", str(latency_ms), "--rate", str(requests_per_second)]
     options += ["--duration", str(_SERVER_SECONDS)]
@@ -86,11 +86,11 @@ def putevents(*, latency_ms: float = 0, requests_per_second: float = 0) -> Itera
 
 @contextmanager
 def accepting(*, latency_ms: float = 0, certificate: Path | None = None) -> Iterator[Server]:
-    """Run :mod:`benchmarks.server`, which takes everything, while the block lasts.
+    """Run :mod:`benchmarks.server`, which accepts everything, for the duration of the block.
 
     Args:
-        latency_ms: Each answer takes this much longer.
-        certificate: With its key; the server speaks TLS then.
+        latency_ms: Delay of each answer.
+        certificate: File with certificate and key for TLS. Default: plain HTTP.
     """
     options = ["--latency-ms", str(latency_ms)]
     if certificate:
@@ -101,7 +101,7 @@ def accepting(*, latency_ms: float = 0, certificate: Path | None = None) -> Iter
 
 @contextmanager
 def _server(module: str, *options: str) -> Iterator[Server]:
-    process = subprocess.Popen(  # noqa: S603 - our own program
+    process = subprocess.Popen(  # noqa: S603 - the project's own program
         [sys.executable, "-m", module, *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
     try:
@@ -128,21 +128,20 @@ def worker(
     settings: Mapping[str, str] | None = None,
     **arguments: Any,
 ) -> dict[str, Any]:
-    """Run one measurement in a fresh process and return what it found.
+    """Run one measurement in a new process and return its result.
 
     Args:
-        measure: See :mod:`benchmarks.worker`.
-        url: Of the server that all services are at.
-        requests_per_second: The quota that the shipped handler is told.
-        source: The function's source.
-        compiled: Whether Python may keep the modules' compiled form.
-        share: Of a processor: what a small Lambda function gets.
-        settings: Environment variables of the function, beside or instead of those that it has
-            for Pinpoint.
-        arguments: Of the measurement.
+        measure: Name of the measurement; see :mod:`benchmarks.worker`.
+        url: URL of the server that stands in for all services.
+        requests_per_second: Quota for the shipped handler.
+        source: Directory of the function's source.
+        compiled: Whether Python may cache compiled modules.
+        share: Share of a processor, as a small Lambda function has.
+        settings: Environment variables of the function that replace or extend those for Pinpoint.
+        arguments: Arguments of the measurement.
 
     Raises:
-        NoQuotaError: ``share`` is below 1, and this machine has no way to grant it.
+        NoQuotaError: ``share`` is below 1, and this machine cannot enforce it.
     """
     environment = {
         **{name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ},
@@ -169,7 +168,7 @@ def worker(
         try:
             if group is not None:
                 group.add(process.pid)
-            # The worker waits for what it has to do: all of it happens within the quota.
+            # The worker waits for its input, so all of its work happens within the quota.
             specification = json.dumps({"measure": measure, **arguments})
             said, _ = process.communicate(specification, timeout=_WORKER_SECONDS)
         except BaseException:

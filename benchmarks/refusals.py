@@ -1,9 +1,9 @@
-"""Cost of finding the events that Pinpoint refuses with their whole request.
+"""Cost of finding events for which Pinpoint refuses whole requests.
 
-``PYTHONPATH=lambda_src python -m benchmarks.refusals`` prints a table: requests for a backlog of
-10,000 events, and how often the queue has to hand it out until everything is settled, at 15
-requests a second and with 60 seconds an invocation. The function's own code decides what to send;
-the clock does not run.
+``PYTHONPATH=lambda_src python -m benchmarks.refusals`` prints a table for a backlog of 10,000
+events at 15 requests per second and 60 seconds per invocation: the number of requests, and the
+number of receives until everything is settled. The function's own code decides the requests, and
+the clock stands still.
 """
 
 from __future__ import annotations
@@ -13,14 +13,15 @@ from collections import Counter
 from random import Random
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from gtm_events.aws import Answer, Call
+from gtm_events.aws import Answer, ServiceRequest
 from gtm_events.deadline import Deadline
-from gtm_events.destinations.pinpoint import Pinpoint
+from gtm_events.destinations.pinpoint import REQUESTS_PER_SECOND, Pinpoint
+from gtm_events.errors import RefusedWhole
 from gtm_events.event import Event
 from gtm_events.outcome import Outcome, Reason, Rejected, Retry
 from gtm_events.pacing import Pacer
 from gtm_events.packing import windows
-from gtm_events.sending import RefusedWhole, Sender
+from gtm_events.sending import Sender
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,11 +31,10 @@ if TYPE_CHECKING:
 EVENTS: Final = 10_000
 SHARES: Final = (0.0, 0.001, 0.01, 0.05, 0.1, 0.5)
 
-_REQUESTS_PER_SECOND: Final = 15.0
-# Of 60 seconds, 7 are for the dead-letter queue, and no call begins in the 7 before those.
+# Of 60 seconds, the last 7 are for the dead-letter queue, and no call begins in the 7 before.
 _SENDING_SECONDS: Final = 60 - 7 - 7
-BUDGET: Final = int(_REQUESTS_PER_SECOND * _SENDING_SECONDS + _REQUESTS_PER_SECOND - 1)
-"""Requests of an invocation: those of the time it has for them, and the burst."""
+BUDGET: Final = int(REQUESTS_PER_SECOND * _SENDING_SECONDS + REQUESTS_PER_SECOND - 1)
+"""Requests per invocation: those within its sending time, and the burst."""
 
 _SEED: Final = 20261126
 _TIME: Final = 1_795_000_000_000
@@ -44,8 +44,8 @@ class Cost(NamedTuple):
     """Requests and receives that a backlog takes.
 
     Attributes:
-        requests: Requests until everything is settled, if an invocation had the time.
-        receives: How often it is received until everything is settled.
+        requests: Requests until everything is settled, without a time limit.
+        receives: Receives until everything is settled.
     """
 
     requests: int
@@ -53,10 +53,10 @@ class Cost(NamedTuple):
 
 
 class _Budget(Pacer):
-    """Pinpoint's quota on a clock that does not run: so many requests, and the time is up."""
+    """Pinpoint's quota with a still clock: time is up after a number of requests."""
 
     def __init__(self, requests: int) -> None:
-        super().__init__(_REQUESTS_PER_SECOND)
+        super().__init__(REQUESTS_PER_SECOND)
         self._left = requests
 
     def acquire(self, deadline: Deadline) -> bool:
@@ -67,7 +67,7 @@ class _Budget(Pacer):
 
 
 class _Service:
-    """Pinpoint, which refuses a request that holds a bad event."""
+    """A Pinpoint that refuses any request with a bad event."""
 
     def __init__(self, bad: frozenset[str]) -> None:
         self._bad = bad
@@ -75,12 +75,12 @@ class _Service:
 
     def __call__(self, entries: Sequence[Entry]) -> Iterator[Outcome]:
         """Answer one request."""
-        call: Call = self._pinpoint.call(entries)
+        request: ServiceRequest = self._pinpoint.request(entries)
         if any(entry.event_id in self._bad for entry in entries):
             raise RefusedWhole(Reason.REFUSED, "400 BadRequestException", "no message")
         taken: dict[str, Any] = {
             endpoint_id: {"EventsItemResponse": {i: {"StatusCode": 202} for i in item["Events"]}}
-            for endpoint_id, item in json.loads(call.body)["BatchItem"].items()
+            for endpoint_id, item in json.loads(request.body)["BatchItem"].items()
         }
         return self._pinpoint.outcomes(
             entries, Answer(202, json.dumps({"Results": taken}).encode())
@@ -88,7 +88,7 @@ class _Service:
 
 
 def cost(share: float) -> Cost:
-    """Return what a backlog takes of which ``share`` is refused."""
+    """Return the cost of a backlog of which ``share`` is refused."""
     random = Random(_SEED)  # noqa: S311 - not for cryptography
     ids = [f"e-{number}" for number in range(EVENTS)]
     bad = frozenset(random.sample(ids, round(share * EVENTS)))
@@ -101,13 +101,13 @@ def cost(share: float) -> Cost:
 
 
 def _received(ids: Sequence[str], bad: frozenset[str], budget: int) -> tuple[int, list[str]]:
-    """Deliver a batch in a new process; return its requests, and the ids that come back."""
+    """Deliver a batch in a new process. Return its requests and the ids that come back."""
     service, counts = Pinpoint("app"), Counter[str]()
     encoded = (service.encode(Event(i, i, "e", _TIME, {}, {}, {}), counts) for i in ids)
     entries = [entry for entry in encoded if not isinstance(entry, Rejected)]
     sender = Sender(_Service(bad), _Budget(budget), call_seconds=7, max_workers=service.max_calls)
     batch = list(windows([[entry] for entry in entries], 16 * service.max_entries))
-    outcomes = list(sender.send(service.requests(batch), Deadline.after(3_600), counts))
+    outcomes = list(sender.send(service.plan(batch), Deadline.after(3_600), counts))
     return counts["requests"], [each.event_id for each in outcomes if isinstance(each, Retry)]
 
 

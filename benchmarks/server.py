@@ -1,8 +1,8 @@
-"""A server that takes everything: ``python -m benchmarks.server``.
+"""A server that accepts everything: ``python -m benchmarks.server``.
 
-It answers the batch operations of all five destinations and of the dead-letter queue as AWS does
-when every entry is taken, over HTTP or TLS, and counts. It checks nothing but that an entry can be
-read, so that it is fast and says yes to what a stand-in of ``local/`` has no emulator for.
+It answers the batch operations of all destinations and of the dead-letter queue as AWS does when
+every entry is accepted, over HTTP or TLS, and counts them. To be fast, it only checks that entries
+can be read.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 _HANDSHAKE_SECONDS: Final = 60.0
 
-Answer = tuple[int, dict[str, Any], int]
-"""An answer's status and body, and the number of entries that it takes."""
+Reply = tuple[int, dict[str, Any], int]
+"""An answer's status and body, and the number of accepted entries."""
 
 
-def _pinpoint(request: dict[str, Any]) -> Answer:
+def _pinpoint(request: dict[str, Any]) -> Reply:
     accepted = {"StatusCode": 202, "Message": "Accepted"}
     items = request["BatchItem"]
     results = {
@@ -44,57 +44,57 @@ def _pinpoint(request: dict[str, Any]) -> Answer:
     return 202, {"Results": results}, sum(len(item["Events"]) for item in items.values())
 
 
-def _customer_profiles(request: dict[str, Any]) -> Answer:
+def _customer_profiles(request: dict[str, Any]) -> Reply:
     ids = [item["Id"] for item in request["Items"]]
     taken = [{"Id": each, "ProfileObjectUniqueKey": each} for each in ids]
     return 200, {"Successful": taken, "Failed": []}, len(ids)
 
 
-def _kinesis(request: dict[str, Any]) -> Answer:
+def _kinesis(request: dict[str, Any]) -> Reply:
     count = len(request["Records"])
     record = {"SequenceNumber": "49" * 28, "ShardId": "shardId-000000000000"}
     return 200, {"FailedRecordCount": 0, "Records": [record] * count}, count
 
 
-def _firehose(request: dict[str, Any]) -> Answer:
+def _firehose(request: dict[str, Any]) -> Reply:
     count = len(request["Records"])
     response = {"RecordId": "r" * 220}
     return 200, {"FailedPutCount": 0, "RequestResponses": [response] * count}, count
 
 
-def _eventbridge(request: dict[str, Any]) -> Answer:
+def _eventbridge(request: dict[str, Any]) -> Reply:
     count = len(request["Entries"])
     entry = {"EventId": "11710aed-b79e-4468-a20b-bb3c0c3b4860"}
     return 200, {"FailedEntryCount": 0, "Entries": [entry] * count}, count
 
 
-def _dead_letters(request: dict[str, Any]) -> Answer:
+def _dead_letters(request: dict[str, Any]) -> Reply:
     ids = [entry["Id"] for entry in request["Entries"]]
     taken = [{"Id": each, "MessageId": each, "MD5OfMessageBody": "0" * 32} for each in ids]
     return 200, {"Successful": taken, "Failed": []}, len(ids)
 
 
-_BY_TARGET: Final[dict[str, tuple[str, Callable[[dict[str, Any]], Answer]]]] = {
+_BY_TARGET: Final[dict[str, tuple[str, Callable[[dict[str, Any]], Reply]]]] = {
     "Kinesis_20131202.PutRecords": ("kinesis", _kinesis),
     "Firehose_20150804.PutRecordBatch": ("firehose", _firehose),
     "AWSEvents.PutEvents": ("eventbridge", _eventbridge),
     "AmazonSQS.SendMessageBatch": ("dead letters", _dead_letters),
 }
-_BY_PATH: Final[dict[str, tuple[str, Callable[[dict[str, Any]], Answer]]]] = {
+_BY_PATH: Final[dict[str, tuple[str, Callable[[dict[str, Any]], Reply]]]] = {
     "events": ("pinpoint", _pinpoint),
     "batch-put-profile-object": ("customer-profiles", _customer_profiles),
 }
 
 
 class AcceptingServer(ThreadingHTTPServer):
-    """The server.
+    """A server that accepts everything.
 
     Args:
-        latency_seconds: Each answer takes this much longer.
-        tls: What to present a certificate with; ``None`` is plain HTTP.
+        latency_seconds: Delay of each answer.
+        tls: TLS context with a certificate; ``None`` for plain HTTP.
 
     Attributes:
-        totals: ``connections`` and ``requests``, and the entries taken by service.
+        totals: ``connections``, ``requests``, and accepted entries by service.
     """
 
     daemon_threads = True
@@ -109,7 +109,7 @@ class AcceptingServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """URL at which the server listens."""
+        """URL of the server."""
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.server_port}"
 
     def count(self, **numbers: int) -> None:
@@ -120,7 +120,7 @@ class AcceptingServer(ThreadingHTTPServer):
     def finish_request(
         self, request: socket.socket | tuple[bytes, socket.socket], client_address: Any
     ) -> None:
-        """Serve one connection, in a thread of its own: there a handshake holds nobody up."""
+        """Serve one connection in its own thread, so that a handshake delays no other."""
         self.count(connections=1)
         if self._tls and not isinstance(request, tuple):
             request.settimeout(_HANDSHAKE_SECONDS)
@@ -129,13 +129,13 @@ class AcceptingServer(ThreadingHTTPServer):
         super().finish_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing of a client that ended."""
+        """Ignore clients that disconnect."""
         if not isinstance(sys.exception(), OSError):
             super().handle_error(request, client_address)
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """Answers one connection's requests."""
+    """Answers the requests of one connection."""
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
@@ -169,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGTERM; then print the totals as JSON."""
+    """Serve until SIGTERM, then print the totals as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.server")
     parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer")
     parser.add_argument("--certificate", type=Path, help="certificate and key: serve TLS")

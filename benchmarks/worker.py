@@ -1,7 +1,7 @@
-"""One measurement in a process of its own: ``python -m benchmarks.worker``.
+"""Runs one measurement in its own process: ``python -m benchmarks.worker``.
 
-Reads what to measure from standard input, as a JSON object: ``measure`` and its arguments. Prints
-what it measured as JSON on the last line.
+It reads a JSON object from standard input, ``measure`` and its arguments, and prints the result as
+JSON on the last line.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def main(specification: str) -> None:
-    """Measure what the JSON object ``specification`` asks for: ``measure`` and its arguments."""
+    """Run the measurement in a JSON object: ``measure`` and its arguments."""
     arguments: dict[str, Any] = json.loads(specification)
     measures: dict[str, Callable[..., dict[str, Any]]] = {
         "batches": batches,
@@ -35,8 +35,8 @@ def batches(handler: str, payload: str, records: int, warm_up: int, runs: int) -
     """Handle the first ``records`` of the event in the file ``payload``, several times.
 
     Returns:
-        For each counted run ``seconds``, ``cpu_seconds`` of this process with all its threads, and
-        how many records came back.
+        For each measured run ``seconds``, ``cpu_seconds`` of all threads of this process, and the
+        number of records that came back.
     """
     from benchmarks import handlers  # noqa: PLC0415 - a start is measured without it
 
@@ -48,10 +48,10 @@ def batches(handler: str, payload: str, records: int, warm_up: int, runs: int) -
 
 
 def first_batch(payload: str, records: int) -> dict[str, Any]:
-    """Start as Lambda does, then handle the first ``records`` of the event in ``payload``, once.
+    """Start as Lambda does, then handle the first ``records`` of an event once.
 
     Returns:
-        ``start_cpu_seconds`` until the handler is ready, and of the batch what :func:`batches` has.
+        ``start_cpu_seconds`` until the handler is ready, and the numbers of :func:`batches`.
     """
     event = json.loads(Path(payload).read_bytes())
     event["Records"] = event["Records"][:records]
@@ -64,7 +64,7 @@ def first_batch(payload: str, records: int) -> dict[str, Any]:
 
 
 def start() -> dict[str, Any]:
-    """Import the shipped handler and make its client."""
+    """Import the shipped handler and create its client."""
     wall, cpu = time.perf_counter(), time.process_time()
     from gtm_events import handler  # noqa: PLC0415 - it is what is measured
 
@@ -73,7 +73,7 @@ def start() -> dict[str, Any]:
 
 
 def client() -> dict[str, Any]:
-    """Import boto3 and make Pinpoint's client, nothing else."""
+    """Import boto3 and create a Pinpoint client."""
     wall, cpu = time.perf_counter(), time.process_time()
     import boto3  # noqa: PLC0415 - it is what is measured
 
@@ -82,11 +82,11 @@ def client() -> dict[str, Any]:
 
 
 def memory(payload: str, seconds: float = 900) -> dict[str, Any]:
-    """Read the event in the file ``payload`` as Lambda's runtime does, and handle it.
+    """Read an event as Lambda's runtime does, and handle it.
 
     Args:
-        payload: The file.
-        seconds: Time that the invocation has.
+        payload: File with the event.
+        seconds: Time for the invocation.
     """
     from benchmarks import handlers  # noqa: PLC0415 - see above
     from gtm_events import handler  # noqa: PLC0415 - see above
@@ -108,7 +108,7 @@ def memory(payload: str, seconds: float = 900) -> dict[str, Any]:
 
 
 def _timed(handle: Callable[[dict[str, Any]], object], event: dict[str, Any]) -> dict[str, Any]:
-    """Handle ``event``; return the seconds, those of the processor, and what came back."""
+    """Handle ``event``. Return its seconds, CPU seconds, and the number of returned records."""
     wall, cpu = time.perf_counter(), time.process_time()
     with contextlib.redirect_stdout(io.StringIO()):  # the batch's log line
         answer = handle(event)
@@ -116,7 +116,7 @@ def _timed(handle: Callable[[dict[str, Any]], object], event: dict[str, Any]) ->
 
 
 def _since(wall: float, cpu: float) -> dict[str, float]:
-    """Return the seconds since then, and those of this process with all its threads."""
+    """Return elapsed seconds, and CPU seconds of all threads of this process."""
     return {
         "seconds": time.perf_counter() - wall,
         "cpu_seconds": time.process_time() - cpu,
@@ -128,9 +128,9 @@ def _failures(answer: object) -> int:
 
 
 def _peak_bytes() -> int:
-    """Return the most memory that this process has had.
+    """Return the peak memory of this process.
 
-    Not getrusage()'s: that begins with what the parent had when it started this process.
+    The value of getrusage() would include the parent's memory at the start of this process.
     """
     status = Path("/proc/self/status").read_text(encoding="ascii")
     [line] = [line for line in status.splitlines() if line.startswith("VmHWM:")]

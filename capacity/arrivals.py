@@ -1,4 +1,4 @@
-"""Arrivals: traffic that is steady, comes in bursts, or as a crowd."""
+"""Arrivals of messages: steady, in bursts, or as a crowd."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ _BIN_EVENTS = 10
 
 
 class Cohort(NamedTuple):
-    """Messages that arrived together.
+    """A group of messages that arrived together.
 
     Attributes:
-        arrived: When, in seconds.
-        receives: How often they were received.
-        size: How many they are.
+        arrived: Time of arrival, in seconds.
+        receives: Number of times that the messages were received.
+        size: Number of messages.
     """
 
     arrived: float
@@ -28,7 +28,7 @@ class Cohort(NamedTuple):
 
 
 class Phase(NamedTuple):
-    """A time of even traffic: ``seconds`` at ``rate`` events a second."""
+    """A period of even traffic: ``seconds`` at ``rate`` events per second."""
 
     seconds: float
     rate: float
@@ -50,8 +50,8 @@ def bursty(
 ) -> list[Phase]:
     """Return traffic that is quiet for about ``quiet`` seconds, then bursts for ``burst``.
 
-    While it bursts, ``factor`` times as many events arrive. Over the whole time it is ``rate``
-    events a second, exactly.
+    A burst has ``factor`` times the events of a quiet period. The overall average is exactly
+    ``rate`` events per second.
     """
     phases: list[Phase] = []
     left = seconds
@@ -66,7 +66,7 @@ def bursty(
 
 
 def flash_crowd(rate: float, crowd: float, *, before: float, during: float) -> list[Phase]:
-    """Return steady traffic into which a crowd comes once, and then nothing more."""
+    """Return steady traffic followed by one crowd."""
     return [Phase(before, rate), Phase(during, crowd)]
 
 
@@ -84,7 +84,7 @@ def poisson(mean: float, random: Random) -> int:
 
 
 def binomial(count: int, share: float, random: Random) -> int:
-    """Draw how many of ``count`` fall into a ``share``."""
+    """Draw from a binomial distribution of ``count`` trials with probability ``share``."""
     if share >= 1:
         return count
     if count * share * (1 - share) > 9:  # noqa: PLR2004 - from here on the normal distribution will do
@@ -94,7 +94,7 @@ def binomial(count: int, share: float, random: Random) -> int:
 
 
 def arrivals(phases: Iterable[Phase], random: Random) -> Iterator[Cohort]:
-    """Yield what arrives, in order."""
+    """Yield the arriving cohorts, in order."""
     start = 0.0
     for seconds, rate in phases:
         end = start + seconds

@@ -1,11 +1,11 @@
-"""What a month of events costs, by AWS's list prices in us-east-1.
+"""Monthly costs of events, by AWS's list prices in us-east-1.
 
-Three designs are compared: this project's; *one by one*, which has the same queue in front but
-takes 10 messages an invocation and sends each event in a request of its own; and *Lambda behind API
-Gateway*, in which every hit invokes a function that sends one event before it answers. With several
-destinations this project's has an SNS topic, and behind it a queue and a function for each.
+Three designs are compared. This project's design batches. *One by one* has the same queue, but
+takes 10 messages per invocation and sends each event in its own request. *Lambda behind API
+Gateway* invokes a function for every hit, which sends one event before it answers. With several
+destinations, this project's design has an SNS topic, and a queue and a function for each.
 
-No allowance is deducted except Amazon Pinpoint's 100 million events: the others (1 million SQS
+The only free allowance deducted is Amazon Pinpoint's 100 million events. The others (1 million SQS
 requests, 1 million invocations, 400,000 GB-seconds, 100,000 traces, 5 GB of logs, 100 GB out)
 belong to the whole account, which may have used them up.
 """
@@ -27,7 +27,7 @@ from capacity.model import (
     SECONDS_A_MONTH,
     TIMING,
     TRACED,
-    Settings,
+    ConnectorSettings,
     Timing,
     Traffic,
     billed_seconds,
@@ -58,6 +58,7 @@ from capacity.prices import (
     Price,
 )
 from capacity.tables import dollars, markdown, volume
+from gtm_events.destinations import firehose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -68,8 +69,8 @@ class Item:
     """One line of a bill.
 
     Attributes:
-        price: What is charged.
-        units: How much of it, in a month.
+        price: The price.
+        units: Units per month.
     """
 
     price: Price
@@ -77,19 +78,19 @@ class Item:
 
     @property
     def dollars(self) -> float:
-        """US dollars a month."""
+        """US dollars per month."""
         return self.price.cost(self.units)
 
 
 @dataclass(frozen=True, slots=True)
 class Bill:
-    """A design's month.
+    """The monthly bill of a design.
 
     Attributes:
-        design: Its name.
-        events: Events in the month.
-        items: What is charged.
-        requests: Requests to the destination; to each, if there are several.
+        design: Name of the design.
+        events: Events per month.
+        items: The lines of the bill.
+        requests: Requests to the destination, or to each of them.
     """
 
     design: str
@@ -99,26 +100,26 @@ class Bill:
 
     @property
     def dollars(self) -> float:
-        """US dollars a month."""
+        """US dollars per month."""
         return sum(item.dollars for item in self.items)
 
     @property
     def dollars_per_million(self) -> float:
-        """US dollars for a million events."""
+        """US dollars per million events."""
         return self.dollars / self.events * MILLION
 
     @property
     def requests_per_second(self) -> float:
-        """Requests a second to the destination, on average."""
+        """Average requests per second to the destination."""
         return self.requests / SECONDS_A_MONTH
 
     def of(self, *prices: Price) -> float:
-        """Return the US dollars of some of its lines."""
+        """Return the US dollars of the lines with certain prices."""
         return sum(item.dollars for item in self.items if item.price in prices)
 
 
-def _door(events: float, traffic: Traffic, settings: Settings) -> list[Item]:
-    """Return what every design pays for the endpoint."""
+def _door(events: float, traffic: Traffic, settings: ConnectorSettings) -> list[Item]:
+    """Return the endpoint's lines, which are the same for every design."""
     logged = events * traffic.access_log_line / GB
     return [
         Item(API_GATEWAY, events),
@@ -129,9 +130,9 @@ def _door(events: float, traffic: Traffic, settings: Settings) -> list[Item]:
 
 
 def _function(
-    invocations: float, seconds: float, traffic: Traffic, settings: Settings
+    invocations: float, seconds: float, traffic: Traffic, settings: ConnectorSettings
 ) -> list[Item]:
-    """Return what ``invocations`` a month of ``seconds`` each cost, with log and traces."""
+    """Return the lines for ``invocations`` of ``seconds`` each, with logs and traces."""
     logged = invocations * traffic.function_log_line / GB
     rate = invocations / SECONDS_A_MONTH
     traced = min(rate, 1.0) + max(0.0, rate - 1.0) * TRACED
@@ -145,19 +146,19 @@ def _function(
 
 
 def _taken(events: float, invocations: float) -> float:
-    """Return the requests that take ``events`` out of a queue: received and deleted by tens."""
+    """Return the requests that receive and delete ``events`` in tens."""
     batch = events / invocations
     taken = invocations * math.ceil(batch / RECEIVED)
-    # A poll that finds nothing is charged too; a busy queue answers at once.
+    # Empty polls are charged too; a busy queue answers at once.
     idle = POLLERS * SECONDS_A_MONTH / POLL_SECONDS
     return max(taken, idle) + taken
 
 
 def _messages(events: float, taken: float, destinations: int) -> list[Item]:
-    """Return what it costs to bring ``events`` to each destination's function.
+    """Return the lines for bringing ``events`` to each destination's function.
 
-    With one destination API Gateway writes into its queue; with several it publishes to a topic,
-    which writes into each one's queue for nothing (docs/decisions/0008-fan-out.md).
+    With one destination, API Gateway writes into its queue. With several, it publishes to a topic,
+    which writes into each queue free of charge (docs/decisions/0008-fan-out.md).
     """
     if destinations == 1:
         return [Item(SQS, events + taken)]
@@ -165,23 +166,23 @@ def _messages(events: float, taken: float, destinations: int) -> list[Item]:
 
 
 def messages_per_million(destinations: int) -> float:
-    """Return the US dollars of a million events' messages if every request to SQS is full."""
+    """Return the US dollars per million events for SQS if every request is full."""
     taken = 2 * MILLION / RECEIVED
     return sum(item.dollars for item in _messages(MILLION, taken, destinations))
 
 
 def batching(
     events: float,
-    settings: Settings | None = None,
+    settings: ConnectorSettings | None = None,
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
     destinations: int = 1,
 ) -> Bill:
-    """Return this project's bill for ``events`` a month that arrive evenly.
+    """Return this project's bill for ``events`` per month that arrive evenly.
 
-    Each destination's function is taken to work like the first's.
+    The functions of all destinations are assumed to work like the first one's.
     """
-    settings, traffic = settings or Settings(), traffic or Traffic()
+    settings, traffic = settings or ConnectorSettings(), traffic or Traffic()
     rate = events / SECONDS_A_MONTH
     each = invocations_per_second(rate, settings, traffic, timing)
     invocations = each * SECONDS_A_MONTH
@@ -202,16 +203,16 @@ def batching(
 
 def one_by_one(
     events: float,
-    settings: Settings | None = None,
+    settings: ConnectorSettings | None = None,
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
 ) -> Bill:
-    """Return the bill of the same queue, batches of up to 10 without a window, a request an event.
+    """Return the bill for the same queue with batches of up to 10 and a request per event.
 
-    A batch holds what came while its poller's last one was under way, which is to its favour:
-    Lambda adds pollers when messages wait.
+    There is no batching window. A batch holds the messages that arrived during its poller's
+    previous batch. That favors this design, because Lambda adds pollers when messages wait.
     """
-    settings, traffic = settings or Settings(), traffic or Traffic()
+    settings, traffic = settings or ConnectorSettings(), traffic or Traffic()
     share = cpu_share(settings.memory_size)
     start = timing.invocation_cpu / share
     each = (timing.event_cpu + timing.request_cpu) / share + timing.request_latency
@@ -235,12 +236,12 @@ def one_by_one(
 
 def behind_api_gateway(
     events: float,
-    settings: Settings | None = None,
+    settings: ConnectorSettings | None = None,
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
 ) -> Bill:
     """Return the bill of a function that sends each event before it answers."""
-    settings, traffic = settings or Settings(), traffic or Traffic()
+    settings, traffic = settings or ConnectorSettings(), traffic or Traffic()
     cpu = timing.invocation_cpu + timing.event_cpu + timing.request_cpu
     seconds = cpu / cpu_share(settings.memory_size) + timing.request_latency
     return Bill(
@@ -254,16 +255,14 @@ def behind_api_gateway(
 KIB: Final = 1_024
 _KINESIS_RECORD = KIB
 _FIREHOSE_RECORD = 5 * KIB
-FIREHOSE_MAX_RECORD: Final = 1_000_000
-FIREHOSE_MAX_LINES: Final = 500
 """How the function fills records: ``gtm_events.destinations.firehose``."""
 
 SHARD_RECORDS: Final = 1_000
 SHARD_BYTES: Final = 1e6
-"""What a Kinesis shard takes a second (Kinesis developer guide, *Quotas and limits*)."""
+"""Bytes per second of a Kinesis shard (Kinesis developer guide, *Quotas and limits*)."""
 
 SHARD_HEADROOM: Final = 2
-"""Shards for each that the average needs: for peaks, and because keys do not spread evenly."""
+"""Factor over the average number of shards, for peaks and unevenly spread keys."""
 
 
 def _rounded(size: float, step: int) -> float:
@@ -271,25 +270,25 @@ def _rounded(size: float, step: int) -> float:
 
 
 def firehose_bytes(events: float, event_size: int, events_per_record: int) -> float:
-    """Return the bytes that Firehose charges when a record holds so many lines."""
+    """Return the bytes that Firehose bills for records with a number of lines each."""
     record = _rounded(events_per_record * event_size, _FIREHOSE_RECORD)
     return events / events_per_record * record
 
 
 def firehose_lines(event_size: int) -> int:
-    """Return how many lines the function puts into one record."""
-    return min(FIREHOSE_MAX_LINES, FIREHOSE_MAX_RECORD // event_size)
+    """Return the number of lines that the function puts into a record."""
+    return min(firehose.MAX_EVENTS_PER_RECORD, firehose.MAX_RECORD_BYTES // event_size)
 
 
 def destinations(
-    events: float, settings: Settings | None = None, traffic: Traffic | None = None
+    events: float, settings: ConnectorSettings | None = None, traffic: Traffic | None = None
 ) -> dict[str, float | None]:
-    """Return what each destination charges for ``events`` a month; ``None``: no price found.
+    """Return each destination's charges for ``events`` per month; ``None`` if no price was found.
 
-    Reading from it, and what it delivers to, comes on top. Kinesis provisioned has
-    :data:`SHARD_HEADROOM` times the shards that the average needs.
+    Costs of reading from the destination and of its own targets are extra. Kinesis provisioned has
+    :data:`SHARD_HEADROOM` times the average number of shards.
     """
-    settings, traffic = settings or Settings(), traffic or Traffic()
+    settings, traffic = settings or ConnectorSettings(), traffic or Traffic()
     hours = SECONDS_A_MONTH / 3_600
     rate = events / SECONDS_A_MONTH
     kinesis = events * _rounded(traffic.event, _KINESIS_RECORD) / GB
@@ -318,9 +317,9 @@ class Memory:
     """One step of a sweep over memory sizes.
 
     Attributes:
-        size: In MB.
-        seconds: How long a full batch takes.
-        dollars_per_million: Invocations and GB-seconds of a million events.
+        size: Memory size in MB.
+        seconds: Duration of a full batch.
+        dollars_per_million: US dollars for invocations and GB-seconds per million events.
     """
 
     size: int
@@ -331,10 +330,10 @@ class Memory:
 def memory_sweep(
     events: int, timing: Timing = TIMING, sizes: Iterable[int] = MEMORY_SIZES
 ) -> list[Memory]:
-    """Return what batches of ``events`` cost at several memory sizes."""
+    """Return the costs of batches of ``events`` at several memory sizes."""
     steps = []
     for size in sizes:
-        seconds = billed_seconds(events, replace(Settings(), memory_size=size), timing)
+        seconds = billed_seconds(events, replace(ConnectorSettings(), memory_size=size), timing)
         batches = MILLION / events
         dollars = LAMBDA_INVOCATIONS.cost(batches) + LAMBDA_ARM64.cost(
             batches * seconds * size / 1_024
@@ -354,7 +353,7 @@ _PARTS: Final = (
 
 
 def designs_table() -> str:
-    """Return the comparison of the designs, without what the destinations charge."""
+    """Return the table that compares the designs, without the destinations' charges."""
     rows = [
         [
             f"{volume(events)}, {bill.design}",
@@ -382,7 +381,7 @@ def designs_table() -> str:
 
 
 def readme_table() -> str:
-    """Return what a million events cost, in short."""
+    """Return the short table of costs per million events."""
     rows = []
     for events in VOLUMES:
         bill = batching(events)
@@ -399,7 +398,7 @@ def readme_table() -> str:
 
 
 def fan_out_table() -> str:
-    """Return what several destinations cost, without what they charge."""
+    """Return the table of costs of several destinations, without their own charges."""
     rows = []
     for number in (1, 2, 3):
         bills = [batching(events, destinations=number) for events in VOLUMES]
@@ -421,15 +420,15 @@ def fan_out_table() -> str:
 
 
 def destinations_table() -> str:
-    """Return what the destinations charge."""
+    """Return the table of the destinations' charges."""
     columns = [destinations(events) for events in VOLUMES]
     rows = [[name, *(dollars(column[name]) for column in columns)] for name in columns[0]]
     return markdown(["destination", *(f"{volume(events)} events" for events in VOLUMES)], rows)
 
 
 def memory_table() -> str:
-    """Return the sweep over memory sizes."""
-    sizes = (100, messages_in_batch(Settings(), Traffic()))
+    """Return the table of costs by memory size."""
+    sizes = (100, messages_in_batch(ConnectorSettings(), Traffic()))
     sweeps = [memory_sweep(events) for events in sizes]
     rows = [
         [
@@ -464,7 +463,7 @@ def _limit(units: float) -> str:
 
 
 def prices_table() -> str:
-    """Return every price with its source."""
+    """Return the table of all prices and their sources."""
     rows = [
         [price.name, _tier(price), price.unit, price.source, price.evidence.value]
         for price in PRICES

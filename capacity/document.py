@@ -1,4 +1,4 @@
-"""Tables and plots of docs/capacity.md and README, brought up to date.
+"""Updates the tables and plots of docs/capacity.md and README.
 
 A table stands between ``<!-- table: name -->`` and ``<!-- end -->``.
 """
@@ -22,22 +22,22 @@ _TABLE = re.compile(r"(<!-- table: (?P<name>[a-z-]+) -->\n).*?(<!-- end -->)", r
 
 
 def names(text: str) -> list[str]:
-    """Return the names of the tables that ``text`` has."""
+    """Return the names of the tables in ``text``."""
     return [match["name"] for match in _TABLE.finditer(text)]
 
 
 def rewritten(text: str) -> str:
-    """Return ``text`` with its tables as the code prints them now.
+    """Return ``text`` with up-to-date tables.
 
     Raises:
-        KeyError: It asks for a table that the code does not have.
+        KeyError: The text names an unknown table.
     """
     return _TABLE.sub(lambda match: f"{match[1]}\n{TABLES[match['name']]()}\n\n{match[3]}", text)
 
 
 def write() -> None:
     """Rewrite the tables and draw the plots."""
-    # matplotlib takes a second to import, and whoever prints a table need not have it.
+    # matplotlib takes a second to import, and printing a table does not need it.
     from capacity import plots  # noqa: PLC0415 - see above
 
     for document in DOCUMENTS:

@@ -1,22 +1,25 @@
-"""A discrete-event model of the way from the queue to the destination.
+"""A discrete-event model of the pipeline from the queue to the destination.
 
 Arrivals -> queue -> Lambda's event source (batch size, window, 6 MB, concurrency) -> requests of as
 many events as the destination takes -> a pacer for each running function -> the destination's
 quota, which the whole account shares -> delivered, or back to the queue until the visibility
 timeout has passed. The destination is Amazon Pinpoint unless a :class:`Setup` says otherwise.
 
-What it takes from the code: the pacer's arithmetic (a test holds it against
-:class:`gtm_events.pacing.Pacer`), the sender's 32 calls at once, its 20 attempts with backoff at a
-request that is throttled, its deadlines, and the construct's defaults. What it takes from AWS's
-documentation: the next batching window begins as soon as the previous invocation ends, a batch is
-closed early when it is full or at 6 MB, and a message that is reported as failed comes back after
-the visibility timeout. What nobody outside AWS knows, and is assumed: as many batches are gathered
-at once as may run at once; messages are spread evenly over them; reading from the queue takes no
-time (``receive_rate`` sets a limit); throttling is a token bucket of the quota's size that what is
-refused does not drain; a Kinesis shard's bucket is of records, and a request's records are spread
-over the shards at random and refused one by one, as ``PutRecords`` does it. Every destination is
-given the same CPU and latency. Customer Profiles' second round, for the endpoints that are in a
-batch twice, is left out.
+From the code come the pacer's arithmetic (a test compares it with
+:class:`gtm_events.pacing.Pacer`), the sender's 32 concurrent calls, its 20 attempts with backoff
+for throttled requests, its deadlines, and the construct's defaults.
+
+From AWS's documentation come three rules: the next batching window begins when the previous
+invocation ends, a batch closes early when it is full or at 6 MB, and a failed message returns after
+the visibility timeout.
+
+The rest is assumed, because AWS does not document it. As many batches are gathered at once as may
+run at once, and messages spread evenly over them. Reading from the queue takes no time, unless
+``receive_rate`` sets a limit. Throttling is a token bucket of the quota's size, from which refused
+requests take nothing. A Kinesis shard's bucket counts records; a request's records are spread over
+the shards at random and refused one by one, as in ``PutRecords``. All destinations have the same
+CPU time and latency. The second round of Customer Profiles, for endpoints with several events in a
+batch, is left out.
 
 :mod:`capacity.simulation` runs it. Everything random comes from one seed.
 """
@@ -35,61 +38,59 @@ from capacity.arrivals import Cohort, Phase, arrivals
 from capacity.model import (
     TIMING,
     WORKERS,
-    Settings,
+    ConnectorSettings,
     Timing,
     Traffic,
     cpu_share,
     messages_in_batch,
 )
 from capacity.throttling import ModelPacer, Quota, Shards
+from gtm_events.delivery import SETTLING_SECONDS
+from gtm_events.destinations.pinpoint import REQUESTS_PER_SECOND, Pinpoint
+from gtm_events.send_task import BACKOFF_SECONDS, MAX_DOUBLINGS, MAX_THROTTLED_ATTEMPTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 SEED: Final = 20261125
 
-# gtm_events.sending; the tests hold these against the originals.
-MAX_ATTEMPTS: Final = 20  # of a request that is throttled: here nothing else goes wrong
-BACKOFF_SECONDS: Final = 0.2
-MAX_DOUBLINGS: Final = 2
-SETTLING_SECONDS: Final = 7.0  # gtm_events.delivery
-CALL_SECONDS: Final = 7.0  # connect and read timeout of gtm_events.destinations.pinpoint
+CALL_SECONDS: Final = Pinpoint.connect_seconds + Pinpoint.read_seconds
 
 _POLL_SECONDS = 0.05
-_LATENCY_SPREAD = 0.3  # sigma of the logarithm: one request in a hundred takes twice as long
-_RECEIVED = 10  # messages a ReceiveMessage returns at most
+_LATENCY_SPREAD = 0.3  # sigma of the logarithm: one in a hundred requests takes twice as long
+_RECEIVED = 10  # maximum messages of a ReceiveMessage
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What is simulated.
+    """The setup of a simulation.
 
     Attributes:
-        settings: The construct's. Its quota is what each function's pacer is told.
-        traffic: How large the messages are.
-        timing: How long the function takes.
-        quota: Requests a second that the account is let in; also at once.
-        shards: Of the Kinesis stream that is the destination, whose quota is of records; 0: the
-            destination is another.
-        timeout: Seconds of an invocation.
-        max_attempts: Of one request, before its events go back to the queue.
-        max_receive_count: Attempts before a message goes to the dead-letter queue.
-        receive_rate: Messages a second that one batch is gathered at.
+        settings: Settings of the construct. Their quota configures each function's pacer.
+        traffic: Sizes of messages.
+        timing: Times of the function's steps.
+        quota: The account's quota of requests per second; the burst is as large.
+        shards: Shards of the destination's Kinesis stream, whose quotas are in records; 0 for any
+            other destination.
+        timeout: Timeout of an invocation, in seconds.
+        max_attempts: Maximum attempts of a request before its events go back to the queue.
+        max_receive_count: Maximum receives of a message before it goes to the dead-letter queue.
+        receive_rate: Messages per second with which a batch is gathered.
     """
 
-    settings: Settings = field(default_factory=Settings)
+    settings: ConnectorSettings = field(default_factory=ConnectorSettings)
     traffic: Traffic = field(default_factory=Traffic)
     timing: Timing = TIMING
-    quota: float = 15.0
+    quota: float = REQUESTS_PER_SECOND
     shards: int = 0
     timeout: float = 60.0
-    max_attempts: int = MAX_ATTEMPTS
+    max_attempts: int = MAX_THROTTLED_ATTEMPTS
     max_receive_count: int = 10
     receive_rate: float = math.inf
 
     @property
     def visibility(self) -> float:
-        """Seconds until a message comes back: what the construct sets."""
+        """Visibility timeout in seconds, as the construct sets it."""
         return 6 * self.timeout + self.settings.batching_window
 
 
@@ -97,10 +98,10 @@ class Sample(NamedTuple):
     """The system at one second.
 
     Attributes:
-        time: In seconds.
-        undelivered: Messages that wait or are under way.
-        oldest: Age in seconds of the oldest of them.
-        delivered: Messages delivered in the second before.
+        time: Time in seconds.
+        undelivered: Messages waiting or under way.
+        oldest: Age of the oldest of these messages, in seconds.
+        delivered: Messages delivered during the previous second.
     """
 
     time: float
@@ -111,24 +112,24 @@ class Sample(NamedTuple):
 
 @dataclass(slots=True)
 class Result:
-    """What came of it.
+    """The result of a simulation.
 
     Attributes:
         arrived: Messages that arrived.
         delivered: Messages that were delivered.
-        dead_lettered: Messages that were tried too often.
-        waiting: Messages that were neither by the end.
-        invocations: Of the function.
-        requests: To the destination, each attempt.
-        throttled: Requests that were refused for the rate, wholly or in part.
-        refused: Those of them that were refused wholly.
-        returned: Messages that went back to the queue, each time.
-        most_in_flight: Messages received and not yet deleted, at the most.
-        busy_seconds: What invocations lasted, summed.
-        ended: When the last event was settled, in seconds.
-        waits: For each cohort, seconds until its invocation began, and its size.
-        latencies: For each cohort, seconds until it was delivered, and its size.
-        samples: The system second by second.
+        dead_lettered: Messages that exceeded the maximum receive count.
+        waiting: Messages left at the end.
+        invocations: Invocations of the function.
+        requests: Requests to the destination, counting every attempt.
+        throttled: Requests that were throttled, wholly or in part.
+        refused: Requests that were throttled wholly.
+        returned: Returns of messages to the queue.
+        most_in_flight: Maximum number of messages received and not yet deleted.
+        busy_seconds: Total duration of all invocations.
+        ended: Time when the last event was settled, in seconds.
+        waits: Seconds until each cohort's invocation began, with the cohort's size.
+        latencies: Seconds until each cohort was delivered, with the cohort's size.
+        samples: The system at each second.
     """
 
     arrived: int = 0
@@ -149,7 +150,7 @@ class Result:
 
 
 def percentiles(weighted: Sequence[tuple[float, int]], *shares: float) -> list[float]:
-    """Return the values that so large a share of the messages does not exceed."""
+    """Return the percentiles of weighted values, for shares from 0 to 1."""
     ordered = sorted(weighted)
     total = sum(count for _, count in ordered)
     found: list[float] = []
@@ -162,7 +163,7 @@ def percentiles(weighted: Sequence[tuple[float, int]], *shares: float) -> list[f
 
 
 class _Request:
-    """A request on its way through its attempts."""
+    """A request with the number of its current attempt."""
 
     __slots__ = ("attempt", "cohorts")
 
@@ -172,7 +173,7 @@ class _Request:
 
 
 def pack(cohorts: Iterable[Cohort], events_per_request: int) -> list[list[Cohort]]:
-    """Distribute a batch over as few requests as its number of events allows."""
+    """Split a batch into as few requests as its number of events allows."""
     requests: list[list[Cohort]] = []
     room = 0
     for cohort in cohorts:
@@ -189,9 +190,9 @@ def pack(cohorts: Iterable[Cohort], events_per_request: int) -> list[list[Cohort
 
 
 class _Function:
-    """One of the functions that the event source keeps busy: its batch is gathered, then invoked.
+    """A function instance that gathers a batch, then processes it.
 
-    A warm function keeps its pacer, so it lives here.
+    It holds the pacer, which a warm function keeps between invocations.
     """
 
     def __init__(self, number: int, pacer: ModelPacer) -> None:
@@ -211,7 +212,7 @@ class _Function:
 
 
 class Simulation:
-    """One run."""
+    """One run of the model."""
 
     def __init__(self, setup: Setup, phases: Sequence[Phase], seed: int = SEED) -> None:
         self.setup = setup
@@ -236,10 +237,10 @@ class Simulation:
         ]
 
     def run(self, until: float = math.inf) -> Result:
-        """Run until every message is settled, or until a time in seconds."""
+        """Run until every message is settled, or until the given time in seconds."""
         self._next_arrival()
         for function in self.functions:
-            # Not all windows begin together.
+            # Windows begin at different times.
             first = self.random.random() * self.setup.settings.batching_window
             self._at(first, partial(self._gather, function))
         self._at(1.0, self._sample)
@@ -287,7 +288,7 @@ class Simulation:
                 else:
                     self._gather(function)
 
-        # A window of 0 s still is a long poll, which ends with the first messages.
+        # Without a window there is still a long poll, which ends with the first messages.
         window = self.setup.settings.batching_window or 20.0
         self._at(self.now + window, close)
         self._receive()
@@ -300,7 +301,7 @@ class Simulation:
         return room
 
     def _receive(self) -> None:
-        """Move messages from the queue into the batches that are being gathered."""
+        """Move messages from the queue into open batches."""
         while self.queue:
             ready = [f for f in self.functions if f.gathering and self._room(f) > 0]
             if not ready:
@@ -371,7 +372,7 @@ class Simulation:
     def _send(self, function: _Function, request: _Request) -> None:
         timing = self.setup.timing
         self.result.requests += 1
-        # One thread at a time computes; waiting for the answer is free.
+        # Only one thread computes at a time; waiting for an answer takes no CPU.
         function.cpu_free = max(function.cpu_free, self.now) + timing.request_cpu / self._share
         latency = timing.request_latency * self.random.lognormvariate(0, _LATENCY_SPREAD)
         arrived = function.cpu_free + latency / 2
@@ -386,7 +387,7 @@ class Simulation:
     def _answered(
         self, function: _Function, request: _Request, let_in: list[Cohort], refused: list[Cohort]
     ) -> None:
-        # Of a stream one shard may be throttling: the pacer only hears of it if all were refused.
+        # If only some shards of a stream throttle, the pacer is not told.
         if let_in:
             function.pacer.answered(self.now)
         else:
@@ -419,7 +420,7 @@ class Simulation:
         function.unsettled -= 1
         if not function.unsettled:
             result.busy_seconds += self.now - function.begun
-            # The event source deletes them when the invocation has ended.
+            # The event source deletes messages after the invocation.
             self.in_flight -= function.delivered
             self._gather(function)
         elif function.pending:
@@ -434,7 +435,7 @@ class Simulation:
         function.delivered += count
 
     def _hide(self, function: _Function, cohorts: list[Cohort]) -> None:
-        """Keep messages from being received until their visibility timeout has passed."""
+        """Hide messages until their visibility timeout expires."""
         key = self._sequence
         self.hidden[key] = cohorts
 

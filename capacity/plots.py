@@ -1,7 +1,7 @@
-"""Plots of the experiments, as SVG that is the same byte for byte on every run.
+"""Plots of the experiments as SVG, identical byte for byte on every run.
 
-The background is transparent and every colour is readable on white and on black. Text stays text,
-in whatever sans-serif font the reader has.
+The background is transparent, and every color is readable on white and on black. Text remains text
+and uses the reader's sans-serif font.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def rates() -> Figure:
         ("time to deliver", lambda result: result.latencies),
     )
     for axes, (title, measure) in zip(panels, measures, strict=True):
-        for bursts, colour, traffic in ((False, _BLUE, "steady"), (True, _ORANGE, "with bursts")):
+        for bursts, color, traffic in ((False, _BLUE, "steady"), (True, _ORANGE, "with bursts")):
             found = [
                 percentiles(measure(simulation.at_rate(rate, bursts=bursts)), 0.5, 0.99)
                 for rate in simulation.RATES
@@ -89,7 +89,7 @@ def rates() -> Figure:
                     [values[index] for values in found],
                     line,
                     marker="o",
-                    color=colour,
+                    color=color,
                     label=f"{traffic}, {name}",
                 )
         axes.axvline(_QUOTA, color=_INK, linewidth=1, linestyle=":")
@@ -106,10 +106,10 @@ def rates() -> Figure:
 def destinations() -> Figure:
     """Draw several destinations at the same arrival rates."""
     figure, panels = _figure(4.4)
-    colours = (_BLUE, _GREEN, _ORANGE)
+    colors = (_BLUE, _GREEN, _ORANGE)
     measures = (("queue age when its batch is invoked, p99", 0), ("time to deliver, p99", 2))
     for axes, (title, index) in zip(panels, measures, strict=True):
-        for name, colour in zip(simulation.DESTINATIONS, colours, strict=True):
+        for name, color in zip(simulation.DESTINATIONS, colors, strict=True):
             for bursts, line in ((False, "-"), (True, "--")):
                 found = [
                     simulation.at_destination(name, rate, bursts=bursts)[index]
@@ -120,7 +120,7 @@ def destinations() -> Figure:
                     found,
                     line,
                     marker="o",
-                    color=colour,
+                    color=color,
                     label=f"{name}, {'with bursts' if bursts else 'steady'}",
                 )
         axes.axvline(_CUSTOMER_PROFILES, color=_INK, linewidth=1, linestyle=":")

@@ -1,4 +1,4 @@
-"""List prices in us-east-1, read from ``prices.toml``, where each has its source and its date."""
+"""List prices in us-east-1, from ``prices.toml``, which gives the source and date of each."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _FILE: Final = Path(__file__).with_name("prices.toml")
 
 
 class Evidence(Enum):
-    """How a number is known."""
+    """Evidence for a number."""
 
     AWS = "AWS's own page"
     INFERRED = "inferred from AWS's own page"
@@ -27,13 +27,13 @@ class Price:
     """A list price in us-east-1.
 
     Attributes:
-        name: What is charged.
-        unit: What one of it is.
-        tiers: For each tier, up to how many units a month it goes and US dollars a unit.
-        source: The page, with its date where it has one.
-        evidence: How the price is known.
-        looked_up: The day on which somebody read the source.
-        per: The number of units that a table quotes the price for.
+        name: Name of the charge.
+        unit: Unit of the charge.
+        tiers: Upper limit in units per month, and US dollars per unit, of each tier.
+        source: The page, with its date if it has one.
+        evidence: Evidence for the price.
+        looked_up: Date on which the source was read.
+        per: Number of units for which tables quote the price.
     """
 
     name: str

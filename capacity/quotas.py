@@ -1,4 +1,4 @@
-"""Quotas on the way from the endpoint to a destination, with the defaults of us-east-1."""
+"""Quotas between the endpoint and a destination, with the defaults of us-east-1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Final
 from capacity import costs
 from capacity.model import (
     TIMING,
-    Settings,
+    ConnectorSettings,
     Timing,
     Traffic,
     billed_seconds,
@@ -18,36 +18,41 @@ from capacity.model import (
 )
 from capacity.prices import Evidence
 from capacity.tables import count, markdown
+from gtm_events.destinations import customer_profiles, eventbridge, firehose, kinesis
+from gtm_events.destinations import pinpoint as pinpoint_runtime
+from gtm_events.destinations.customer_profiles import CustomerProfiles
+from gtm_events.destinations.eventbridge import EventBridge
+from gtm_events.destinations.firehose import Firehose
+from gtm_events.destinations.kinesis import Kinesis
+from gtm_events.destinations.pinpoint import Pinpoint
 
 API_GATEWAY_REQUESTS: Final = 10_000
 LAMBDA_CONCURRENCY: Final = 1_000
 IN_FLIGHT: Final = 120_000
-PUT_EVENTS: Final = 15
 KINESIS_NEW_STREAM_BYTES: Final = 4e6
 KINESIS_NEW_STREAM_RECORDS: Final = 4_000
 KINESIS_STREAM_BYTES: Final = 10e9
 FIREHOSE_BYTES: Final = 5 * 1_024**2
 FIREHOSE_REQUESTS: Final = 2_000
 EVENTBRIDGE_PUTS: Final = 10_000
-CUSTOMER_PROFILES_PUTS: Final = 100
 SNS_PUBLISHES: Final = 30_000
 
 CONCURRENCY_HEADROOM: Final = 1.5
-"""Of what would be busy on average: batches do not follow each other without a gap."""
+"""Factor over the average concurrency, because there are gaps between batches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Packing:
-    """How a destination's requests are filled and paced: the tests hold it against its code.
+    """The limits within which the function fills and paces a destination's requests.
 
     Attributes:
         name: The destination.
-        entries: Events in a request at most.
-        bytes: Bytes of a request at most, as the service counts them.
-        requests_per_second: What one function keeps to, unless it is told otherwise.
-        paced_by: Why.
-        charges: What it charges for, as :func:`capacity.costs.destinations` names it.
-        settable: Whether it can be told otherwise.
+        entries: Maximum events in a request.
+        bytes: Maximum bytes of a request, as the service counts them.
+        requests_per_second: Default rate limit of one function.
+        paced_by: Reason for this limit.
+        charges: The destination's charges, by their names in :func:`capacity.costs.destinations`.
+        settable: Whether a setting changes the rate limit.
     """
 
     name: str
@@ -59,13 +64,13 @@ class Packing:
     settable: bool = False
 
     def events(self, traffic: Traffic) -> int:
-        """Return how many ordinary events a request holds."""
+        """Return the number of ordinary events in a request."""
         return min(self.entries, self.bytes // traffic.event)
 
-    def settings(self, traffic: Traffic) -> Settings:
+    def settings(self, traffic: Traffic) -> ConnectorSettings:
         """Return the construct's defaults with this destination."""
         return replace(
-            Settings(),
+            ConnectorSettings(),
             events_per_request=self.events(traffic),
             requests_per_second=self.requests_per_second,
         )
@@ -73,37 +78,42 @@ class Packing:
 
 TO_PINPOINT: Final = Packing(
     "Pinpoint",
-    100,
-    4_000_000,
-    15,
+    Pinpoint.max_entries,
+    Pinpoint.max_bytes,
+    pinpoint_runtime.REQUESTS_PER_SECOND,
     "the default quota; a prop",
     ("Pinpoint",),
     settable=True,
 )
 TO_KINESIS: Final = Packing(
     "Kinesis",
-    500,
-    10_485_760,
-    1_000,
+    Kinesis.max_entries,
+    Kinesis.max_bytes,
+    kinesis.REQUESTS_PER_SECOND,
     "being throttled: the quota is a shard's",
     ("Kinesis provisioned", "Kinesis on-demand"),
 )
 TO_FIREHOSE: Final = Packing(
     "Firehose",
-    250_000,
-    2_994_225,
-    1_000,
+    Firehose.max_entries,
+    Firehose.max_bytes,
+    firehose.REQUESTS_PER_SECOND,
     "the lower of the default quotas",
     ("Firehose, lines packed",),
 )
 TO_EVENTBRIDGE: Final = Packing(
-    "EventBridge", 10, 999_999, 400, "the lowest of the default quotas", ("EventBridge",)
+    "EventBridge",
+    EventBridge.max_entries,
+    EventBridge.max_bytes,
+    eventbridge.REQUESTS_PER_SECOND,
+    "the lowest of the default quotas",
+    ("EventBridge",),
 )
 TO_CUSTOMER_PROFILES: Final = Packing(
     "Customer Profiles",
-    10,
-    2_560_000,
-    100,
+    CustomerProfiles.max_entries,
+    CustomerProfiles.max_bytes,
+    customer_profiles.REQUESTS_PER_SECOND,
     "`PutProfileObject`'s default quota; a prop",
     ("Customer Profiles",),
     settable=True,
@@ -113,19 +123,19 @@ PACKING: Final = (TO_PINPOINT, TO_KINESIS, TO_FIREHOSE, TO_EVENTBRIDGE, TO_CUSTO
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """A default that can bind.
+    """A quota that can bind.
 
     Attributes:
-        name: What is limited.
-        default: The limit in AWS's terms.
-        ceiling: Events a second that it lets through; infinite if it never binds here.
-        remedy: How it is raised, or avoided.
-        source: Where the default is written.
-        evidence: How it is known.
-        raised: How a stage says what it is raised to: ``{}`` is the number.
-        limit: The default as that number.
-        headroom: How many times what a steady rate needs it is raised to.
-        whole: Whether only whole numbers make sense.
+        name: Name of the quota.
+        default: The default in AWS's terms.
+        ceiling: Events per second that it admits; infinite if it never binds here.
+        remedy: How to raise or avoid it.
+        source: The page that states the default.
+        evidence: Evidence for the default.
+        raised: Text for a raised value; ``{}`` stands for the number.
+        limit: The default as a number.
+        headroom: Factor over the steady rate's need when it is raised.
+        whole: Whether the number must be whole.
     """
 
     name: str
@@ -140,39 +150,39 @@ class Quota:
     whole: bool = False
 
     def needed(self, rate: float) -> float:
-        """Return what it is raised to for ``rate`` events a second, at least its default."""
+        """Return the value needed for ``rate`` events per second, at least the default."""
         needed = self.headroom * self.limit * rate / self.ceiling
         return max(self.limit, math.ceil(needed - 1e-9) if self.whole else needed)
 
 
 def function_rate(
-    settings: Settings, traffic: Traffic, timing: Timing = TIMING, *, paced: bool = False
+    settings: ConnectorSettings, traffic: Traffic, timing: Timing = TIMING, *, paced: bool = False
 ) -> float:
-    """Return the events a second that one busy function delivers.
+    """Return the events per second that one busy function delivers.
 
     Args:
-        settings: The construct's.
-        traffic: How large things are.
-        timing: How long the function takes.
-        paced: Whether it keeps to its requests a second; if not, no quota stops it.
+        settings: Settings of the construct.
+        traffic: Sizes.
+        timing: Times of the function's steps.
+        paced: Whether the rate limit of requests applies.
     """
     events = messages_in_batch(settings, traffic)
     free = replace(settings, requests_per_second=math.inf)
     seconds = billed_seconds(events, free, timing)
-    if paced:  # a function that is always busy saves up no burst
+    if paced:  # a function that is always busy never saves up a burst
         seconds = max(seconds, requests_for(events, settings) / settings.requests_per_second)
     return events / seconds
 
 
-def in_flight_concurrency(settings: Settings, traffic: Traffic) -> int:
-    """Return how many full batches the in-flight quota has room for."""
+def in_flight_concurrency(settings: ConnectorSettings, traffic: Traffic) -> int:
+    """Return the number of full batches that fit into the in-flight quota."""
     return IN_FLIGHT // messages_in_batch(settings, traffic)
 
 
 def outage_rate(visibility: float) -> float:
     """Return the rate at which failed messages alone fill the in-flight quota.
 
-    A message that is reported as failed stays in flight until its visibility timeout has passed.
+    A failed message stays in flight until its visibility timeout expires.
     """
     return IN_FLIGHT / visibility
 
@@ -180,7 +190,7 @@ def outage_rate(visibility: float) -> float:
 def path(
     packing: Packing = TO_PINPOINT, traffic: Traffic | None = None, timing: Timing = TIMING
 ) -> list[Quota]:
-    """Return the quotas on the way from the endpoint to a destination, its own among them."""
+    """Return the quotas between the endpoint and a destination, including its own."""
     traffic = traffic or Traffic()
     settings = packing.settings(traffic)
     each = function_rate(settings, traffic, timing, paced=not packing.settable)
@@ -253,7 +263,7 @@ def path(
 
 
 def topic() -> Quota:
-    """Return the quota that only several destinations meet."""
+    """Return the quota that applies only with several destinations."""
     return Quota(
         "SNS `Publish`, with several destinations",
         "30,000 messages a second in us-east-1, 9,000 in us-west-2, 1,500 in us-east-2, 300 in the "
@@ -269,14 +279,14 @@ def pinpoint(traffic: Traffic | None = None) -> Quota:
     """Return Pinpoint's quota."""
     return Quota(
         "Pinpoint `PutEvents`",
-        f"{PUT_EVENTS} requests a second and at once, an account and Region",
-        PUT_EVENTS * TO_PINPOINT.events(traffic or Traffic()),
+        f"{TO_PINPOINT.requests_per_second:g} requests a second and at once, an account and Region",
+        TO_PINPOINT.requests_per_second * TO_PINPOINT.events(traffic or Traffic()),
         "AWS Support or Service Quotas; whether it is raised after the end of support is open. "
         "Then `PinpointDestination(requests_per_second=…)`",
         "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by others on 2026-08-13",
         Evidence.SECONDARY,
         "Pinpoint {} requests/s",
-        PUT_EVENTS,
+        TO_PINPOINT.requests_per_second,
     )
 
 
@@ -343,30 +353,30 @@ def destinations(traffic: Traffic | None = None) -> list[Quota]:
             "Customer Profiles `BatchPutProfileObject`",
             "100 requests a second is `PutProfileObject`'s; the page has no line for the batch "
             "operation, which is newer: taken to be the same, for up to 10 objects a request",
-            CUSTOMER_PROFILES_PUTS * TO_CUSTOMER_PROFILES.events(traffic),
+            TO_CUSTOMER_PROFILES.requests_per_second * TO_CUSTOMER_PROFILES.events(traffic),
             "Service Quotas, or AWS Support. Then "
             "`CustomerProfilesDestination(requests_per_second=…)`",
             "Amazon Connect administrator guide, *Customer Profiles API throttling quotas*",
             Evidence.INFERRED,
             "Customer Profiles {} requests/s",
-            CUSTOMER_PROFILES_PUTS,
+            TO_CUSTOMER_PROFILES.requests_per_second,
         ),
     ]
 
 
 def own(packing: Packing, traffic: Traffic) -> Quota:
-    """Return a destination's own quota; of Kinesis a provisioned stream's."""
+    """Return a destination's own quota; for Kinesis, that of a provisioned stream."""
     quotas = [pinpoint(traffic), *destinations(traffic)]
     return next(quota for quota in quotas if quota.name.startswith(packing.name))
 
 
 def quotas_table() -> str:
-    """Return the quotas of the path, the lowest first."""
+    """Return the table of quotas on the path, lowest first."""
     return _table(sorted([*path(), topic()], key=lambda quota: quota.ceiling))
 
 
 def destinations_table() -> str:
-    """Return the quotas of the other destinations."""
+    """Return the table of the other destinations' quotas."""
     return _table(destinations())
 
 

@@ -9,10 +9,11 @@ from random import Random
 from typing import Final, NamedTuple
 
 from capacity.arrivals import Phase, bursty, flash_crowd, steady
-from capacity.model import MILLION, Settings, Traffic
+from capacity.model import MILLION, ConnectorSettings, Traffic
 from capacity.pipeline import SEED, Result, Setup, percentiles, simulate
-from capacity.quotas import CUSTOMER_PROFILES_PUTS, TO_CUSTOMER_PROFILES, TO_KINESIS
+from capacity.quotas import TO_CUSTOMER_PROFILES, TO_KINESIS
 from capacity.tables import markdown
+from gtm_events.destinations.pinpoint import REQUESTS_PER_SECOND
 
 RATES: Final = (1, 10, 100, 500, 1_000, 1_400, 1_500, 1_600)
 SECONDS: Final = 600.0
@@ -35,21 +36,21 @@ CROWD_BEFORE: Final = 30.0
 
 @cache
 def at_rate(rate: float, *, bursts: bool) -> Result:
-    """Return what the construct's defaults make of ``rate`` events a second."""
+    """Simulate the construct's defaults at ``rate`` events per second."""
     phases = bursty(rate, SECONDS, Random(SEED)) if bursts else steady(rate, SECONDS)  # noqa: S311 - not for cryptography
     return simulate(Setup(), phases)
 
 
 @cache
 def at_settings(batch_size: int, window: float) -> Result:
-    """Return what a batch size and a window make of 100 events a second."""
-    settings = Settings(batch_size=batch_size, batching_window=window)
+    """Simulate a batch size and a window at 100 events per second."""
+    settings = ConnectorSettings(batch_size=batch_size, batching_window=window)
     return simulate(Setup(settings=settings), steady(SWEEP_RATE, SWEEP_SECONDS))
 
 
 @cache
 def crowd() -> Result:
-    """Return what the defaults make of a crowd of twice the quota that comes for a minute."""
+    """Simulate the defaults with a crowd of twice the quota for a minute."""
     phases = [
         *flash_crowd(CROWD_RATE, CROWD, before=CROWD_BEFORE, during=CROWD_SECONDS),
         Phase(120.0, CROWD_RATE),
@@ -67,7 +68,10 @@ def to_kinesis(shards: int) -> Setup:
 
 def to_customer_profiles() -> Setup:
     """Return the defaults with Customer Profiles as the destination."""
-    return Setup(settings=TO_CUSTOMER_PROFILES.settings(Traffic()), quota=CUSTOMER_PROFILES_PUTS)
+    return Setup(
+        settings=TO_CUSTOMER_PROFILES.settings(Traffic()),
+        quota=TO_CUSTOMER_PROFILES.requests_per_second,
+    )
 
 
 DESTINATIONS: Final = {
@@ -78,7 +82,7 @@ DESTINATIONS: Final = {
 
 
 class Times(NamedTuple):
-    """What comes of one destination at one rate, in seconds.
+    """Latencies of one destination at one rate, in seconds.
 
     Attributes:
         waited: Queue age when its batch is invoked, p99.
@@ -93,7 +97,7 @@ class Times(NamedTuple):
 
 @cache
 def at_destination(name: str, rate: float, *, bursts: bool) -> Times:
-    """Return what one of the destinations makes of ``rate`` events a second."""
+    """Simulate a destination at ``rate`` events per second."""
     seconds = DESTINATION_SECONDS
     phases = bursty(rate, seconds, Random(SEED)) if bursts else steady(rate, seconds)  # noqa: S311 - not for cryptography
     result = simulate(DESTINATIONS[name], phases)
@@ -103,12 +107,12 @@ def at_destination(name: str, rate: float, *, bursts: bool) -> Times:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A change of the defaults.
+    """A variation of the defaults.
 
     Attributes:
-        name: What is changed.
-        setup: The whole of it.
-        rate: Events a second, without bursts.
+        name: Description of the change.
+        setup: The complete setup.
+        rate: Events per second, without bursts.
     """
 
     name: str
@@ -117,8 +121,8 @@ class Case:
 
 
 def cases() -> list[Case]:
-    """Return the changes that are worth a look."""
-    two = Settings()
+    """Return the variations to compare."""
+    two = ConnectorSettings()
     each = replace(two, batch_size=10, batching_window=0.0, events_per_request=1)
     return [
         Case("defaults: two functions, each told the whole quota", DEFAULT, 1_600),
@@ -144,9 +148,11 @@ def cases() -> list[Case]:
     ]
 
 
-def _with(*, max_concurrency: int = 2, requests_per_second: float = 15.0) -> Setup:
+def _with(*, max_concurrency: int = 2, requests_per_second: float = REQUESTS_PER_SECOND) -> Setup:
     return Setup(
-        settings=Settings(max_concurrency=max_concurrency, requests_per_second=requests_per_second)
+        settings=ConnectorSettings(
+            max_concurrency=max_concurrency, requests_per_second=requests_per_second
+        )
     )
 
 
@@ -156,19 +162,19 @@ def _reading(rate: float) -> Setup:
 
 @cache
 def of_case(case: Case) -> Result:
-    """Return what comes of a case."""
+    """Simulate a case."""
     return simulate(case.setup, steady(case.rate, CASE_SECONDS))
 
 
 def seconds(value: float) -> str:
-    """Return a time as a table shows it."""
+    """Return a time formatted for a table."""
     if math.isnan(value):
         return ""
     return f"{value:,.0f} s" if value >= 100 else f"{value:.1f} s"  # noqa: PLR2004 - enough digits
 
 
 def share(part: float, whole: float) -> str:
-    """Return a share as a table shows it."""
+    """Return a share formatted for a table."""
     if not part:
         return "0"
     percent = 100 * part / whole
@@ -200,7 +206,7 @@ _HEADER = [
 
 
 def rates_table() -> str:
-    """Return queue age and time to deliver against the arrival rate."""
+    """Return the table of queue age and delivery time by arrival rate."""
     rows = [
         _row(f"{rate:,}/s{', bursts' if bursts else ''}", at_rate(rate, bursts=bursts))
         for bursts in (False, True)
@@ -210,7 +216,7 @@ def rates_table() -> str:
 
 
 def destination_rates_table() -> str:
-    """Return queue age and time to deliver of several destinations at the same rates."""
+    """Return the table of queue age and delivery time by destination."""
     rows = [
         [
             f"{rate:,}/s{', bursts' if bursts else ''}",
@@ -230,13 +236,13 @@ def destination_rates_table() -> str:
 
 
 def cases_table() -> str:
-    """Return what changes of the defaults do."""
+    """Return the table of variations."""
     rows = [_row(f"{case.rate:,}/s, {case.name}", of_case(case)) for case in cases()]
     return markdown(["arriving, with", *_HEADER], rows)
 
 
 def settings_table() -> str:
-    """Return latency, invocations and requests against batch size and window."""
+    """Return the table of latency, invocations and requests by batch size and window."""
     rows = []
     for batch_size, window in [
         *((10_000, window) for window in WINDOWS),

@@ -1,4 +1,4 @@
-"""Stages from 1 to 1,000,000 events a second: which quota binds first, and how it is raised."""
+"""Stages from 1 to 1,000,000 events per second: the first binding quota, and its remedy."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from capacity.model import (
     MILLION,
     SECONDS_A_MONTH,
     TIMING,
-    Settings,
+    ConnectorSettings,
     Timing,
     Traffic,
     billed_seconds,
@@ -42,19 +42,19 @@ STAGES: Final = (1, 10, 100, 1_000, 1_500, 10_000, 100_000, 1_000_000)
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """The system at one rate, with every quota raised as far as the rate needs it.
+    """The system at one rate, with every quota raised as far as needed.
 
     Attributes:
         rate: Events a second.
-        binding: The quotas that would stop it at their defaults, the lowest first.
-        raised: Those, and what else is raised to leave some room, in the same order.
+        binding: Quotas whose defaults are too low, the lowest first.
+        raised: These quotas, and others raised for headroom, in the same order.
         requests: Requests a second to the destination.
-        concurrency: What ``max_concurrency`` is set to.
+        concurrency: Value of ``max_concurrency``.
         functions: Invocations under way at once, on average.
-        in_flight: Messages received and not yet deleted, at most.
-        door: US dollars a month without the destination.
-        charges: US dollars a month for the destination, by what it charges for; ``None``: no price
-            found.
+        in_flight: Maximum messages received and not yet deleted.
+        door: US dollars per month without the destination.
+        charges: US dollars per month for each of the destination's charges; ``None`` if no price
+            was found.
     """
 
     rate: float
@@ -69,7 +69,7 @@ class Stage:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of what binds."""
+        """Names of the binding quotas."""
         return tuple(quota.name for quota in self.binding)
 
 
@@ -79,7 +79,7 @@ def stage(
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
 ) -> Stage:
-    """Return the system at ``rate`` events a second, all month long."""
+    """Return the system at a constant ``rate`` of events per second."""
     traffic = traffic or Traffic()
     defaults = packing.settings(traffic)
     quotas = sorted(path(packing, traffic, timing), key=lambda quota: quota.ceiling)
@@ -92,7 +92,7 @@ def stage(
     settings = replace(defaults, max_concurrency=concurrency, requests_per_second=pace)
     bill = batching(rate * SECONDS_A_MONTH, settings, traffic, timing)
     charged = costs.destinations(bill.events, settings, traffic)
-    # Each batch is gathered for a window at most, and then under way.
+    # A batch takes at most a window to gather, and is then under way.
     batch = messages_in_batch(settings, traffic)
     filling = min(rate * defaults.batching_window, concurrency * batch)
     computing = sum(item.units for item in bill.items if item.price is LAMBDA_ARM64)
@@ -110,7 +110,7 @@ def stage(
 
 
 def stages_table() -> str:
-    """Return which quota binds first at each stage, for each destination."""
+    """Return the table of the first binding quota at each stage, for each destination."""
     rows = [
         [
             f"{rate:,}",
@@ -131,7 +131,7 @@ def stages_table() -> str:
 
 
 def raised(at: Stage) -> str:
-    """Return what has to be raised at a stage, and to what, the first to bind first."""
+    """Return the quotas to raise at a stage with their new values, the first to bind first."""
     texts = []
     for quota in at.raised:
         needed = quota.needed(at.rate)
@@ -141,7 +141,7 @@ def raised(at: Stage) -> str:
 
 
 def stage_table(packing: Packing) -> str:
-    """Return what has to be raised at each stage with one destination, and what it costs."""
+    """Return the table of raised quotas and costs at each stage for one destination."""
     rows = []
     for rate in STAGES:
         at = stage(rate, packing)
@@ -169,7 +169,7 @@ def stage_table(packing: Packing) -> str:
 
 
 def packing_table() -> str:
-    """Return how many requests each destination needs, and what one function does with them."""
+    """Return the table of each destination's requests and one function's throughput."""
     rows = []
     traffic = Traffic()
     for packing in PACKING:
@@ -183,14 +183,14 @@ def packing_table() -> str:
                 packing.name,
                 f"{settings.events_per_request:,}",
                 f"{requests_for(10_000, settings):,}",
-                f"{packing.requests_per_second:,}",
+                f"{packing.requests_per_second:,g}",
                 packing.paced_by,
                 f"{seconds:.1f} s",
                 count(held / seconds),
                 f"${LAMBDA_INVOCATIONS.cost(invocations) + LAMBDA_ARM64.cost(gb_seconds):.4f}",
             ]
         )
-    held = messages_in_batch(Settings(), traffic)
+    held = messages_in_batch(ConnectorSettings(), traffic)
     header = [
         "destination",
         "events a request",
@@ -205,11 +205,11 @@ def packing_table() -> str:
 
 
 def in_flight_table() -> str:
-    """Return how many batches the in-flight quota has room for, by what limits a batch."""
+    """Return the table of batches that fit into the in-flight quota, by batch size."""
     rows = []
     traffic = Traffic()
     for batch_size in (10_000, 1_000, 100):
-        settings = Settings(batch_size=batch_size)
+        settings = ConnectorSettings(batch_size=batch_size)
         held = messages_in_batch(settings, traffic)
         rows.append(
             [

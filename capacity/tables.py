@@ -1,4 +1,4 @@
-"""Tables in Markdown, and numbers as they stand in them."""
+"""Formats tables in Markdown, and the numbers in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def markdown(
     header: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] | None = None
 ) -> str:
-    """Return a table; the columns of numbers, by default all but the first, are right-aligned."""
+    """Return a table with right-aligned ``numbers`` columns. Default: all but the first."""
     if numbers is None:
         numbers = range(1, len(header))
     rule = ["---:" if column in numbers else "---" for column in range(len(header))]
@@ -22,10 +22,10 @@ def markdown(
 
 
 def dollars(amount: float | None) -> str:
-    """Return ``amount`` as a table shows it."""
+    """Return an amount in US dollars, formatted for a table."""
     if amount is None:
         return "not found"
-    if amount == 0 or amount >= 100:  # noqa: PLR2004 - cents say nothing beyond
+    if amount == 0 or amount >= 100:  # noqa: PLR2004 - cents do not matter beyond
         return f"${amount:,.0f}"
     return f"${amount:,.2f}"
 
@@ -38,7 +38,7 @@ def volume(events: float) -> str:
 
 
 def count(value: float, digits: int = 2) -> str:
-    """Return a number as a table shows it: two digits of it are known."""
+    """Return a number formatted for a table. Two digits are significant."""
     if math.isnan(value):
         return "not known"
     if math.isinf(value):

@@ -1,23 +1,20 @@
-"""Throttling from both sides: the function's pacer, and the quotas that a destination keeps."""
+"""Models of the function's pacer and of a destination's quotas."""
 
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from capacity.arrivals import Cohort, binomial
 from capacity.costs import SHARD_RECORDS
+from gtm_events.pacing import RECOVERY_REQUESTS, SLOW_DOWN_SECONDS
 
 if TYPE_CHECKING:
     from random import Random
 
-# gtm_events.pacing; the tests hold these against the originals.
-RECOVERY_REQUESTS: Final = 20
-SLOW_DOWN_SECONDS: Final = 1.0
-
 
 class ModelPacer:
-    """:class:`gtm_events.pacing.Pacer` on a clock that is passed in."""
+    """:class:`gtm_events.pacing.Pacer` with a simulated clock."""
 
     def __init__(self, rate: float, now: float = 0.0) -> None:
         self.quota = rate
@@ -28,7 +25,7 @@ class ModelPacer:
         self.slowed_at = -math.inf
 
     def acquire(self, now: float, deadline: float) -> float | None:
-        """Return the seconds until the next request's turn; ``None`` if that is too late."""
+        """Return the seconds until the next request's turn, or ``None`` if that is too late."""
         self._refill(now)
         wait = max(0.0, (1 - self.tokens) / self.rate)
         if now + wait >= deadline:
@@ -56,7 +53,7 @@ class ModelPacer:
 
 
 class Bucket:
-    """A token bucket that holds what a second brings, and is full to begin with."""
+    """A token bucket, initially full, whose capacity is one second's worth of tokens."""
 
     def __init__(self, rate: float) -> None:
         self.rate = rate
@@ -73,7 +70,7 @@ class Bucket:
 
 
 class Quota:
-    """An account's quota of requests: each is let in or refused whole."""
+    """An account's quota of requests. Each request is accepted or refused as a whole."""
 
     def __init__(self, rate: float) -> None:
         self._bucket = Bucket(rate)
@@ -88,7 +85,7 @@ class Quota:
 
 
 class Shards:
-    """A provisioned Kinesis stream's: each shard lets in so many records, whatever the request."""
+    """The quotas of a provisioned Kinesis stream: records per shard, independent of requests."""
 
     def __init__(self, number: int, random: Random) -> None:
         self._shards = [Bucket(SHARD_RECORDS) for _ in range(number)]

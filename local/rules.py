@@ -14,7 +14,7 @@ from gtm_events.errors import MalformedMessage, UnsetParameter
 from gtm_events.event import Limits, interpret
 from gtm_events.losses import Loss
 from gtm_events.message import Request
-from gtm_events.settings import Settings
+from gtm_events.settings import FunctionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,7 +66,9 @@ class Rules:
                 not start.
         """
         # Only AWS knows the queue's URL, and nothing here depends on it.
-        settings = Settings.from_environment({"DEAD_LETTER_QUEUE_URL": "-"} | dict(variables))
+        settings = FunctionSettings.from_environment(
+            {"DEAD_LETTER_QUEUE_URL": "-"} | dict(variables)
+        )
         return cls(
             _LIMITS[settings.destination] if limits is None else limits,
             settings.access_policy,

@@ -54,8 +54,8 @@ def _undo_keep_quiet() -> Iterator[None]:
 
 
 # A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay
-# together on one of pytest-xdist's workers. The unit tests share nothing but a file's fixtures, nor
-# do these of the folder that takes longest.
+# together on one of pytest-xdist's workers. Tests of the functions share nothing but a file's
+# fixtures, nor do these of the folder that takes longest.
 _BY_FILE = {
     "test_delivery_options.py",
     "test_importing.py",
@@ -76,7 +76,7 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         _tests, folder, *_rest = path.split("/")
-        by_file = folder == "unit" or (
+        by_file = folder in {"unit", "destinations"} or (
             folder == "infrastructure" and path.rpartition("/")[2] in _BY_FILE
         )
         return path if by_file else folder

@@ -1,9 +1,9 @@
-"""Takes Google Tag Manager events from an SQS batch to their destination.
+"""Delivers Google Tag Manager events from SQS batches to a destination.
 
-Standard library and the AWS SDK that the Lambda runtime carries, nothing else: the asset is these
-files, as they are.
+The package uses only the standard library and the AWS SDK in the Lambda runtime, so the asset needs
+no build: it is these files.
 
-A record's life: decode (:mod:`~gtm_events.message`), interpret (:mod:`~gtm_events.event`),
+The steps of a record: decode (:mod:`~gtm_events.message`), interpret (:mod:`~gtm_events.event`),
 authorize (:mod:`~gtm_events.policy`), pack and send (:mod:`~gtm_events.destinations`), settle
 (:mod:`~gtm_events.delivery`).
 """

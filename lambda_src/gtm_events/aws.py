@@ -1,10 +1,10 @@
 """Signed requests to AWS over kept-alive connections, without the SDK's service clients.
 
-The function builds each request's bytes itself, because it has to know their number, and reads the
-few members of an answer that decide over an event. What a service client would add to that is time:
-loading its model when the function starts, and walking that model again for every request and every
-answer. Of the SDK its credentials are used, where they are not in the environment, and its list of
-partitions. It also makes the function independent of which operations the runtime's SDK knows. See
+The function builds each request body itself, because it must know the body's size, and reads only
+the members of an answer that decide an event's outcome. A service client would add time: it loads
+its model at start, and walks the model for each request and each answer. Without clients the
+function also does not depend on the operations that the runtime's SDK knows. It uses the SDK for
+credentials that are not in the environment and for the list of partitions. See
 docs/decisions/0007-signed-requests.md.
 """
 
@@ -23,10 +23,9 @@ import botocore
 from botocore.exceptions import BotoCoreError, NoCredentialsError
 
 from gtm_events.connections import Connections
-from gtm_events.errors import SettingsError
+from gtm_events.errors import SettingsError, TryAgain
 from gtm_events.failures import failure, json_object
 from gtm_events.outcome import RetryReason
-from gtm_events.sending import TryAgain
 from gtm_events.signing import Keys, signed
 
 if TYPE_CHECKING:
@@ -35,21 +34,21 @@ if TYPE_CHECKING:
     from gtm_events.signing import SignedRequest
 
 HEADERS: Final = {"Content-Type": "application/json", "User-Agent": "cdk-gtm-connector"}
-"""Headers of every request, unless its call has its own."""
+"""Default headers of every request."""
 
-# GovCloud's endpoints of these are FIPS endpoints as they are, and have no others.
+# The regular GovCloud endpoints of these services are their FIPS endpoints.
 _FIPS_IN_GOVCLOUD: Final = frozenset({"events", "kinesis", "sqs"})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """What is to be sent.
+class ServiceRequest:
+    """A request to a service, before it is signed.
 
     Attributes:
-        body: JSON.
-        path: Of the URL, percent-encoded.
-        method: HTTP's.
-        headers: Beside those of every request.
+        body: JSON body.
+        path: Path of the URL, percent-encoded.
+        method: HTTP method.
+        headers: Headers in addition to the default ones.
     """
 
     body: bytes
@@ -60,21 +59,21 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A success.
+    """A successful response.
 
     Attributes:
-        status: HTTP's.
-        body: JSON.
+        status: HTTP status.
+        body: JSON body.
     """
 
     status: int
     body: bytes
 
     def json(self) -> dict[str, Any]:
-        """Return the body's object.
+        """Return the JSON object in the body.
 
         Raises:
-            gtm_events.sending.TryAgain: It holds none: a proxy's page, or an answer that was cut.
+            gtm_events.errors.TryAgain: There is none: a proxy's page, or a truncated answer.
         """
         document = json_object(self.body)
         if document is None:
@@ -83,16 +82,16 @@ class Answer:
 
 
 class HttpResponse(Protocol):
-    """An HTTP response, as far as a client reads it."""
+    """The parts of an HTTP response that a client reads."""
 
     @property
     def status_code(self) -> int:
-        """HTTP's."""
+        """HTTP status."""
         ...
 
     @property
     def headers(self) -> Mapping[str, str]:
-        """By name, of any case."""
+        """Headers, by case-insensitive name."""
         ...
 
     @property
@@ -102,7 +101,7 @@ class HttpResponse(Protocol):
 
 
 class HttpSession(Protocol):
-    """Sends requests: :class:`gtm_events.connections.Connections`, which says what it raises."""
+    """Sends requests. :class:`gtm_events.connections.Connections` documents its exceptions."""
 
     def send(self, request: SignedRequest) -> HttpResponse:
         """Send one request, once, and return its response."""
@@ -110,31 +109,31 @@ class HttpSession(Protocol):
 
 
 class Target(Protocol):
-    """Where requests go, and how they are signed for it: :class:`Endpoint` is AWS's."""
+    """A service endpoint that signs the requests sent to it."""
 
     @property
     def url(self) -> str:
-        """Where it answers, without a trailing slash."""
+        """URL of the endpoint, without a trailing slash."""
         ...
 
-    def signed(self, call: Call) -> SignedRequest:
-        """Return the request that ``call`` becomes.
+    def signed(self, request: ServiceRequest) -> SignedRequest:
+        """Return ``request`` with its signature.
 
         Raises:
-            gtm_events.sending.CallFailed: It cannot be signed now.
-            botocore.exceptions.BotoCoreError: There are no credentials now.
+            gtm_events.errors.CallFailed: It cannot be signed now.
+            botocore.exceptions.BotoCoreError: There are no valid credentials now.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """A service in a Region.
+class ServiceEndpoint:
+    """The endpoint of an AWS service in a Region.
 
     Attributes:
         signing_name: The service's name in signatures and IAM.
-        region: Such as ``us-east-1``.
-        url: Where it answers, without a trailing slash.
+        region: The Region, such as ``us-east-1``.
+        url: URL of the endpoint, without a trailing slash.
     """
 
     signing_name: str
@@ -151,17 +150,17 @@ class Endpoint:
         signing_name: str | None = None,
         arn: str = "",
         region: str = "",
-    ) -> Endpoint:
+    ) -> ServiceEndpoint:
         """Return the endpoint of a service.
 
         Args:
-            service: The SDK's name of it: ``AWS_ENDPOINT_URL_{SERVICE}`` and ``AWS_ENDPOINT_URL``
-                win over AWS's own endpoint, as they do in the SDK.
-            environment: The function's. ``AWS_USE_FIPS_ENDPOINT`` is honoured too.
-            host: First label of the host's name.
-            signing_name: Default: ``host``.
-            arn: Of a resource whose Region it is to be. Default: the function's Region.
-            region: The Region, where there is no such ARN.
+            service: The SDK's name of the service. As in the SDK, ``AWS_ENDPOINT_URL_{SERVICE}``
+                and ``AWS_ENDPOINT_URL`` override the URL.
+            environment: The function's environment. ``AWS_USE_FIPS_ENDPOINT`` is honored too.
+            host: First label of the host name.
+            signing_name: The service's name in signatures. Default: ``host``.
+            arn: ARN of a resource that is in the Region. Default: the function's Region.
+            region: The Region, if no ARN names it.
 
         Raises:
             SettingsError: Neither ``AWS_REGION`` nor ``AWS_DEFAULT_REGION`` is set.
@@ -184,13 +183,13 @@ class Endpoint:
             url = f"https://{host}{'-fips' if fips else ''}.{region}.{_dns_suffix(region)}"
         return cls(signing_name or host, region, url.rstrip("/"))
 
-    def signed(self, call: Call) -> SignedRequest:
-        """Return ``call`` with AWS's signature by the function's credentials."""
+    def signed(self, request: ServiceRequest) -> SignedRequest:
+        """Return ``request`` signed with the function's credentials."""
         return signed(
-            call.method,
-            self.url + call.path,
-            {**HEADERS, **_trace(), **call.headers},
-            call.body,
+            request.method,
+            self.url + request.path,
+            {**HEADERS, **_trace(), **request.headers},
+            request.body,
             keys=_credentials(),
             service=self.signing_name,
             region=self.region,
@@ -202,8 +201,8 @@ class Client:
     """Sends signed requests to one endpoint. Safe to use from many threads.
 
     Attributes:
-        endpoint: Where to.
-        session: Sends them over the network.
+        endpoint: The endpoint.
+        session: Sends the requests over the network.
     """
 
     endpoint: Target
@@ -214,7 +213,7 @@ class Client:
         """Return a client that sends over the network.
 
         Args:
-            endpoint: Where to.
+            endpoint: The endpoint.
             connect_seconds: See :class:`~gtm_events.connections.Connections`.
             read_seconds: See :class:`~gtm_events.connections.Connections`.
 
@@ -226,16 +225,16 @@ class Client:
         )
         return cls(endpoint, connections)
 
-    def send(self, call: Call) -> Answer:
+    def send(self, request: ServiceRequest) -> Answer:
         """Send one request, once.
 
         Raises:
-            gtm_events.sending.CallFailed: It was not answered, or with anything but a success.
+            gtm_events.errors.CallFailed: There was no answer, or none with a 2xx status.
         """
-        # The texts of errors may quote an answer: none is kept.
+        # Drop the texts of these errors, which may quote an answer.
         try:
-            response = self.session.send(self.endpoint.signed(call))
-        except BotoCoreError:  # credentials on their way out
+            response = self.session.send(self.endpoint.signed(request))
+        except BotoCoreError:  # expired or missing credentials
             raise TryAgain(RetryReason.UNAVAILABLE) from None
         except TimeoutError:
             raise TryAgain(RetryReason.TIMED_OUT) from None
@@ -248,10 +247,9 @@ class Client:
 
 
 def _trace() -> dict[str, str]:
-    """Return the header that the SDK's clients send for Lambda and X-Ray.
+    """Return the tracing header that the SDK's clients send.
 
-    By it the one notices that a function calls itself again and again, and the other joins what
-    belongs together.
+    Lambda detects recursive invocations by it, and X-Ray joins the segments of a trace.
     """
     trace_id = os.environ.get("_X_AMZN_TRACE_ID")
     if trace_id is None or "AWS_LAMBDA_FUNCTION_NAME" not in os.environ:
@@ -259,10 +257,10 @@ def _trace() -> dict[str, str]:
     return {"X-Amzn-Trace-Id": trace_id}
 
 
-@cache  # the destination and the dead-letter queue are in one Region as a rule
+@cache  # destination and queue are usually in one Region
 def _dns_suffix(region: str) -> str:
-    """Return the domain of the Region's partition: ``amazonaws.com`` in most."""
-    # The SDK's loader of its data takes longer to import than the file takes to read.
+    """Return the DNS suffix of the Region's partition, such as ``amazonaws.com``."""
+    # Importing the SDK's data loader takes longer than reading the file.
     data = Path(botocore.__file__).with_name("data") / "partitions.json"
     for partition in json.loads(data.read_bytes())["partitions"]:
         if re.match(partition["regionRegex"], region):
@@ -271,13 +269,13 @@ def _dns_suffix(region: str) -> str:
 
 
 def _credentials() -> Keys:
-    """Return what signs: the environment's keys, as Lambda gives them, or what the SDK finds.
+    """Return credentials from the environment, where Lambda puts them, or from the SDK.
 
-    With SnapStart, and off Lambda, there are none in the environment; finding them takes the rest
-    of the SDK, which is not imported for nothing.
+    With SnapStart and outside Lambda the environment has none. Only then is the rest of the SDK
+    imported to find them.
 
     Raises:
-        botocore.exceptions.BotoCoreError: There are none.
+        botocore.exceptions.BotoCoreError: There are no credentials.
     """
     environment = os.environ
     access_key = environment.get("AWS_ACCESS_KEY_ID")

@@ -1,4 +1,4 @@
-"""Caches that stay small whatever they are asked."""
+"""Caches of bounded size."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _MAX_CHARACTERS: Final = 500
 def cached_if_short(function: Callable[[str], T]) -> Callable[[str], T]:
     """Return ``function`` with a cache of its latest results for short texts.
 
-    What is asked again and again is short. A cache of long texts that anybody may send, such as
-    headers, would fill the function's memory and keep it.
+    Repeated texts are short. Long ones stay out, because anybody can send long headers, and a cache
+    of them would fill the function's memory.
     """
     cached = lru_cache(maxsize=_ENTRIES)(function)
     return lambda text: cached(text) if len(text) <= _MAX_CHARACTERS else function(text)

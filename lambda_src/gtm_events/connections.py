@@ -1,9 +1,9 @@
 """Kept-alive HTTP/1.1 connections to one host, each for one request at a time.
 
-``http.client`` writes the requests and reads the answers. It logs nothing, unlike the SDK's
-connection pool, whose warnings quote an answer's headers. This module adds a pool, one TLS context
-for the process, proxies, and a rule: a connection with something to read on it is not used for a
-request, for that is not the request's answer. See docs/decisions/0015-connections.md.
+``http.client`` writes the requests and reads the answers. It logs nothing, whereas the SDK's
+connection pool quotes headers of answers in warnings. This module adds a pool, one TLS context for
+the process, proxies, and a rule: a connection with unread data is never reused, because that data
+would pass for the next answer. See docs/decisions/0015-connections.md.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ if TYPE_CHECKING:
     from gtm_events.signing import SignedRequest
 
 MAX_ANSWER_BYTES: Final = 10_000_000
-"""Bytes of an answer's body. An answer names what its request named, and the largest request has
-4 MB of names."""
+"""Maximum bytes of an answer's body. An answer repeats ids of its request, which may have 4 MB of
+them."""
 
 _PORTS: Final = {"http": 80, "https": 443}
 _FINAL_STATUS: Final = 200
@@ -43,8 +43,8 @@ class Response:
     """An HTTP response.
 
     Attributes:
-        status_code: HTTP's.
-        headers: By name, of any case.
+        status_code: HTTP status.
+        headers: Headers, by case-insensitive name.
         content: The body.
     """
 
@@ -54,15 +54,15 @@ class Response:
 
 
 class Connections:
-    """Connections to the host of one URL. Safe to use from many threads.
+    """A pool of connections to one host. Safe to use from many threads.
 
-    There are as many as there are requests under way at once. They go through the proxy that
-    ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY`` ask for.
+    Each concurrent request has its own connection. Connections go through the proxy named by
+    ``HTTPS_PROXY``, ``HTTP_PROXY`` and ``NO_PROXY``.
 
     Args:
-        url: Its scheme, host and port are those of each request.
-        connect_seconds: How long a connection may take, to each of the host's addresses.
-        read_seconds: How long nothing of an answer may come: one that trickles takes longer.
+        url: URL with the scheme, host and port of all requests.
+        connect_seconds: Timeout for connecting to each of the host's addresses.
+        read_seconds: Timeout for each read. An answer that trickles in may take longer.
 
     Raises:
         SettingsError: The CA bundle or the proxy cannot be used.
@@ -80,7 +80,7 @@ class Connections:
         Raises:
             TimeoutError: The connection or the answer took too long.
             OSError: There is no connection, or it broke.
-            HTTPException: What came is no HTTP answer, or not a whole one.
+            HTTPException: The answer is not HTTP, or is incomplete.
         """
         connection = self._take()
         try:
@@ -98,7 +98,7 @@ class Connections:
     def _take(self) -> _Connection:
         with self._lock:
             while self._idle:
-                # The one that was used last: the others may be closed for want of use.
+                # The most recently used connection is the least likely to have timed out.
                 connection = self._idle.pop()
                 if connection.is_quiet():
                     return connection
@@ -106,7 +106,7 @@ class Connections:
         return _Connection(self._route)
 
     def _forget_idle(self) -> None:
-        """Close what waits: what ended one connection may have ended them all."""
+        """Close idle connections: whatever ended one may have ended them all."""
         with self._lock:
             _close(self._idle)
 
@@ -118,15 +118,15 @@ def _close(connections: list[_Connection]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class _Route:
-    """The way to a host.
+    """The route to a host, directly or through a proxy.
 
     Attributes:
-        host: The host.
-        port: Its port.
-        context: For TLS with the host; ``None`` is plain HTTP.
+        host: Name of the host.
+        port: Port of the host.
+        context: TLS context for the host; ``None`` for plain HTTP.
         proxy: Host and port of the proxy, if there is one.
-        proxy_context: For TLS with the proxy; ``None`` is plain HTTP.
-        proxy_headers: For the proxy.
+        proxy_context: TLS context for the proxy; ``None`` for plain HTTP.
+        proxy_headers: Headers for the proxy.
         connect_seconds: See :class:`Connections`.
         read_seconds: See :class:`Connections`.
     """
@@ -157,7 +157,7 @@ class _Route:
 
     @property
     def forwards(self) -> bool:
-        """Whether a proxy reads the requests, which name the whole URL then."""
+        """True if a proxy reads the requests, which must then name the whole URL."""
         return self.proxy is not None and self.context is None
 
     def connect(self) -> socket.socket | NestedTls:
@@ -166,8 +166,8 @@ class _Route:
         address = self.proxy or (self.host, self.port)
         made = socket.create_connection(address, self.connect_seconds)
         try:
-            # A request's body follows its headers in a packet of its own, which would wait for an
-            # acknowledgement: 40 ms.
+            # The body follows the headers in a packet of its own. With Nagle's algorithm it would
+            # wait 40 ms for an acknowledgment.
             made.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if self.proxy_context:
                 made = self.proxy_context.wrap_socket(made, server_hostname=address[0])
@@ -182,10 +182,10 @@ class _Route:
         return made
 
     def _tunnel(self, made: socket.socket) -> None:
-        """Have the proxy connect to the host.
+        """Ask the proxy to connect to the host.
 
         Raises:
-            OSError: It does not.
+            OSError: It refuses.
             HTTPException: It does not speak HTTP.
         """
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -202,7 +202,7 @@ def _in_tls(made: socket.socket, context: ssl.SSLContext, host: str) -> ssl.SSLS
     """Return TLS with ``host`` over a connection, which may be TLS with a proxy itself."""
     if not isinstance(made, ssl.SSLSocket):
         return context.wrap_socket(made, server_hostname=host)
-    # Hardly anybody's function has such a proxy.
+    # Such proxies are rare.
     from gtm_events.nested_tls import NestedTls  # noqa: PLC0415
 
     return NestedTls(made, context, host)
@@ -212,7 +212,7 @@ def _proxies(url: str) -> Mapping[str, str]:
     """Return the proxies for a URL, by scheme, as the SDK reads them from the environment."""
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return {}
-    # Dear to import, and hardly anybody's function has a proxy.
+    # Slow to import, and proxies are rare.
     from botocore.utils import get_environ_proxies  # noqa: PLC0415
 
     proxies: Mapping[str, str] = get_environ_proxies(url)
@@ -224,7 +224,7 @@ def _proxy(url: str | None) -> SplitResult | None:
         return None
     proxy = urlsplit(url if "://" in url else f"http://{url.removeprefix('//')}")
     if proxy.scheme not in _PORTS or not proxy.hostname:
-        # The value may hold a password.
+        # Leave out the value, which may hold a password.
         raise SettingsError(
             "HTTPS_PROXY or HTTP_PROXY", "must be an http:// or https:// URL", proxy.scheme
         )
@@ -243,24 +243,24 @@ def _authorization(proxy: SplitResult) -> dict[str, str]:
 
 
 class _Connection(HTTPConnection):
-    """A connection that knows whether it may be used again."""
+    """A connection that knows whether it can be reused."""
 
     def __init__(self, route: _Route) -> None:
         super().__init__(route.host, route.port)
-        self.default_port = _PORTS["https" if route.context else "http"]  # not in a Host header
+        self.default_port = _PORTS["https" if route.context else "http"]  # for the Host header
         self._route = route
         self.response_class = _Response
 
     def connect(self) -> None:
-        """Connect: ``http.client`` does so when the first request is written."""
+        """Connect. ``http.client`` calls this for the first request."""
         self.sock = self._route.connect()
 
     def exchange(self, request: SignedRequest) -> Response:
-        """Send a request and read its answer; stay open only if nothing follows that.
+        """Send a request and read its answer. Close the connection if more data follows.
 
         Raises:
-            OSError: As :meth:`Connections.send` has it.
-            HTTPException: As :meth:`Connections.send` has it.
+            OSError: See :meth:`Connections.send`.
+            HTTPException: See :meth:`Connections.send`.
         """
         route = self._route
         url = urlsplit(request.url)
@@ -277,11 +277,11 @@ class _Connection(HTTPConnection):
         return Response(response.status, response.headers, content)
 
     def is_quiet(self) -> bool:
-        """Return whether there is nothing to read: no stray answer, nor the connection's end."""
+        """Return whether there is nothing to read: neither stray data nor the end of the stream."""
         connection: Any = self.sock
         if connection is None:
             return False
-        # The kernel knows nothing of what TLS has decrypted already.
+        # The kernel does not see data that TLS has already decrypted.
         if (self._route.context or self._route.proxy_context) and connection.pending():
             return False
         poll = select.poll()
@@ -290,10 +290,10 @@ class _Connection(HTTPConnection):
 
 
 class _Response(HTTPResponse):
-    """An answer that knows whether something came after it.
+    """An answer that knows whether more data followed it.
 
     Attributes:
-        surplus: Whether it did, once the answer is closed.
+        surplus: Whether more data followed. Known once the answer is closed.
     """
 
     def __init__(self, sock: socket.socket, *args: Any, **kwargs: Any) -> None:
@@ -308,20 +308,20 @@ class _Response(HTTPResponse):
         """Read and return the body.
 
         Raises:
-            HTTPException: It is too large or not whole, or the status is not this answer's last.
+            HTTPException: It is too large or incomplete, or the status is an interim one.
         """
         if self.status < _FINAL_STATUS:
             raise HTTPException("an interim status")
         content = self.read(MAX_ANSWER_BYTES + 1)
         if len(content) > MAX_ANSWER_BYTES:
             raise HTTPException("too large an answer")
-        if self.length:  # not reached: read() says nothing of it
+        if self.length:  # read() does not report a truncated body
             raise IncompleteRead(b"", self.length)
         return content
 
 
 class _Source(io.RawIOBase):
-    """A socket's bytes, until it is dried up."""
+    """A socket's bytes, until :meth:`dry_up` is called."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
@@ -334,7 +334,7 @@ class _Source(io.RawIOBase):
         return 0 if self._dry else self._raw.readinto(buffer)
 
     def dry_up(self) -> None:
-        """Give nothing more."""
+        """Return no further bytes."""
         self._dry = True
 
     def close(self) -> None:
@@ -343,9 +343,9 @@ class _Source(io.RawIOBase):
 
 
 class _Reader(io.BufferedReader):
-    """A buffer that remembers what nobody read when it is closed.
+    """A buffer that remembers whether it had unread data when it was closed.
 
-    ``http.client`` makes a new buffer for each answer and drops what is left in the old one.
+    ``http.client`` creates a buffer for each answer and drops the rest of the previous one.
     """
 
     surplus = False

@@ -1,7 +1,8 @@
-"""Where rejected messages go: out of the queue at once, and with the reason.
+"""Sends rejected messages to their queues, with the reason.
 
-What the owner can mend goes to the dead-letter queue. What the caller did wrong goes to the
-invalid-message queue, if there is one: a stranger's requests must not hide the other kind.
+Messages that the owner can fix go to the dead-letter queue. Messages that are wrong through the
+caller's fault go to the invalid-message queue, if there is one, so that strangers' requests cannot
+hide the other kind.
 """
 
 from __future__ import annotations
@@ -12,11 +13,11 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gtm_events.aws import Call, Client, Endpoint
+from gtm_events.aws import Client, ServiceEndpoint, ServiceRequest
+from gtm_events.errors import MAX_CODE, CallFailed
 from gtm_events.json_values import objects_of, text_of
 from gtm_events.outcome import RetryReason
 from gtm_events.record import to_json
-from gtm_events.sending import MAX_CODE, CallFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -38,22 +39,22 @@ _HEADERS: Final = {
 _EMPTY_BODY: Final = "(empty)"  # SQS takes no empty body
 _DATA_TYPE: Final = "String"
 
-# What SQS takes in a body or an attribute: the characters of XML 1.0.
+# SQS accepts the characters of XML 1.0 in bodies and attributes.
 _NOT_XML: Final = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class InvalidMessages(Enum):
-    """What becomes of rejected messages that the caller is to blame for."""
+    """Treatment of messages that are rejected through the caller's fault."""
 
     DEAD_LETTERS = auto()
-    """They go to the dead-letter queue, with the others."""
+    """Send them to the dead-letter queue, like all rejected messages."""
 
     APART = auto()
-    """They go to the invalid-message queue."""
+    """Send them to the invalid-message queue."""
 
     LEFT = auto()
-    """They go there if this destination alone rejects them. The others are left to the function of
-    another destination, which gets the same messages: they are kept once."""
+    """Send those that only this destination rejects to the invalid-message queue. Leave the others
+    to another destination's function, which gets the same messages, so that each is kept once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +62,10 @@ class DeadLetter:
     """A message that can never be delivered.
 
     Attributes:
-        message_id: The id that the message had in the queue.
-        body: The message as it was, or what is rejected of its list.
-        reason: Why.
-        detail: Why, in words.
+        message_id: The message's id in its original queue.
+        body: The original body, or the rejected events of its list.
+        reason: The reason for the rejection.
+        detail: The reason in words.
         invalid: Whether it goes to the invalid-message queue.
         destination: Name of the destination that refuses it; empty if every destination would.
     """
@@ -77,15 +78,15 @@ class DeadLetter:
     destination: str = ""
 
     def fits(self) -> bool:
-        """Return whether SQS takes the letter with everything that it has to say."""
+        """Return whether the body leaves room for the required attributes."""
         needed = self._needed_attributes()
         return _size(_sendable(self.body), needed) <= _MAX_BATCH_BYTES
 
     def entry(self) -> tuple[dict[str, Any], int]:
-        """Return the letter as SQS takes it, and its bytes.
+        """Return the letter as an SQS entry, and its size in bytes.
 
-        A body may be as large as a message can be. Then there is room for some attributes only, or
-        none, and less detail: it must not come back for that for ever.
+        If the body is nearly as large as a message may be, some attributes or part of the detail
+        are left out. Otherwise SQS would refuse the letter, and the message would return forever.
         """
         body = _sendable(self.body)
         attributes: dict[str, str] = {}
@@ -118,7 +119,7 @@ def _sendable(text: str) -> str:
 
 
 def _size(body: str, attributes: Mapping[str, str]) -> int:
-    """Return a message's bytes as SQS counts them: attributes' names, types and values too."""
+    """Return a message's size in bytes as SQS counts it, with names and types of attributes."""
     written = sum(
         len(name) + len(_DATA_TYPE) + len(value.encode()) for name, value in attributes.items()
     )
@@ -127,11 +128,11 @@ def _size(body: str, attributes: Mapping[str, str]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class NotTaken:
-    """A letter that its queue did not take.
+    """A letter that its queue did not accept.
 
     Attributes:
         letter: The letter.
-        why: A status and an error code, or what else kept it away, fit for a log.
+        why: Status and error code, or another cause, fit for a log.
     """
 
     letter: DeadLetter
@@ -139,23 +140,23 @@ class NotTaken:
 
 
 class DeadLetters(Protocol):
-    """Takes what can never be delivered."""
+    """Accepts messages that can never be delivered."""
 
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
-        """Send the letters; yield those that were not taken, none later than ``deadline``."""
+        """Send letters. Yield those not accepted, none later than ``deadline``."""
         ...
 
 
 class RejectionQueues:
     """The SQS queues of rejected messages.
 
-    The body is the original one; the message attributes ``Reason``, ``Detail`` and ``MessageId``
-    say why it is here and which message it was, and ``Destination`` which one refuses it, unless
-    every one would.
+    Message attributes describe each message: ``Reason`` and ``Detail`` say why it was rejected, and
+    ``MessageId`` identifies the original. ``Destination`` names the destination that refused it,
+    and is absent if every destination would.
 
     Args:
         dead_letter_queue_url: URL of the dead-letter queue.
-        client: Sends to both.
+        client: Client for both queues.
         invalid_message_queue_url: URL of the invalid-message queue. Default: the dead-letter
             queue's.
     """
@@ -179,7 +180,7 @@ class RejectionQueues:
     ) -> RejectionQueues:
         """Return the queues with a client that sends over the network."""
         client = Client.to(
-            Endpoint.of("sqs", environment, host="sqs"),
+            ServiceEndpoint.of("sqs", environment, host="sqs"),
             connect_seconds=_CONNECT_SECONDS,
             read_seconds=_READ_SECONDS,
         )
@@ -188,13 +189,13 @@ class RejectionQueues:
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
         """See :meth:`DeadLetters.send`."""
         last_start = deadline.earlier(_CALL_SECONDS)
-        # What the owner can mend goes first, should there be no time for all.
+        # Messages that the owner can fix go first, in case time runs out.
         calls = {
             self._pool.submit(self._send_batch, batch, last_start): batch
             for invalid in (False, True)
             for batch in _batches([letter for letter in letters if letter.invalid is invalid])
         }
-        # A call may outlast its time-outs, see Sender.
+        # A call may outlast its timeouts, see Sender.
         wait(calls, timeout=deadline.remaining())
         for call, batch in calls.items():
             if call.cancel():
@@ -205,18 +206,18 @@ class RejectionQueues:
                 yield from _not_taken(batch, RetryReason.TIMED_OUT)
 
     def _send_batch(self, batch: Sequence[DeadLetter], last_start: Deadline) -> list[NotTaken]:
-        """Send one batch to its queue, once; return the letters that SQS did not take.
+        """Send one batch to its queue, once. Return the letters that SQS did not accept.
 
-        What it does not take goes back to the queue and is tried again from there.
+        Their messages return to the source queue, and are rejected again later.
         """
         if last_start.remaining() <= 0:
             return _not_taken(batch, RetryReason.OUT_OF_TIME)
         entries = [{"Id": str(index), **letter.entry()[0]} for index, letter in enumerate(batch)]
-        # Not escaped: the request could be several times as large as what SQS counts.
+        # Escaping would make the request several times as large as SQS counts it.
         url = self._urls[batch[0].invalid]
         body = to_json({"QueueUrl": url, "Entries": entries}).encode()
         try:
-            answer = self._client.send(Call(body, headers=_HEADERS)).json()
+            answer = self._client.send(ServiceRequest(body, headers=_HEADERS)).json()
         except CallFailed as error:
             return _not_taken(batch, str(error))
         taken = {text_of(entry.get("Id")) for entry in objects_of(answer.get("Successful"))}

@@ -1,4 +1,4 @@
-"""How long an invocation may go on."""
+"""Deadlines on the monotonic clock."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ class Deadline:
     """A moment on the monotonic clock.
 
     Attributes:
-        at: In seconds, as :func:`time.monotonic` counts.
+        at: The moment, in seconds of :func:`time.monotonic`.
     """
 
     at: float

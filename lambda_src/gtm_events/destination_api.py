@@ -1,7 +1,7 @@
-"""Everything that a destination of one's own may use of this package.
+"""The public interface for custom destinations.
 
-What is named here stays as it is for as long as :data:`API_VERSION` does; anything else may change
-with every release. A destination is a module with one function::
+The names in this module are stable for as long as :data:`API_VERSION` does not change. Anything
+else in the package may change with every release. A destination is a module with one function::
 
     def create(environment: Mapping[str, str]) -> Destination:
         return BatchDestination.at(Webhook(), endpoint, requests_per_second=100)
@@ -13,38 +13,35 @@ from __future__ import annotations
 
 from typing import Final
 
-from gtm_events.aws import Answer, Call, Client, Endpoint, Target
+from gtm_events.aws import Answer, Client, ServiceEndpoint, ServiceRequest, Target
 from gtm_events.deadline import Deadline
 from gtm_events.destinations import Destination
 from gtm_events.destinations.answers import by_status, in_order
 from gtm_events.destinations.batching import (
     BatchDestination,
     BatchService,
-    Entry,
     requests_per_second,
 )
-from gtm_events.errors import SettingsError
+from gtm_events.environment import required
+from gtm_events.errors import CallFailed, Denied, RefusedWhole, SettingsError, TryAgain
 from gtm_events.event import Event, Limits
 from gtm_events.https import HttpsEndpoint, Secret, Sign
 from gtm_events.json_values import object_of, objects_of, status_of, text_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
 from gtm_events.record import encode as encode_record
-from gtm_events.sending import CallFailed, Denied, RefusedWhole, TryAgain
-from gtm_events.settings import required
+from gtm_events.send_task import Entry
 
 __all__ = [
     "API_VERSION",
     "Answer",
     "BatchDestination",
     "BatchService",
-    "Call",
     "CallFailed",
     "Client",
     "Deadline",
     "Delivered",
     "Denied",
     "Destination",
-    "Endpoint",
     "Entry",
     "Event",
     "HttpsEndpoint",
@@ -56,6 +53,8 @@ __all__ = [
     "Retry",
     "RetryReason",
     "Secret",
+    "ServiceEndpoint",
+    "ServiceRequest",
     "SettingsError",
     "Sign",
     "Target",
@@ -72,4 +71,4 @@ __all__ = [
 ]
 
 API_VERSION: Final = 1
-"""Raised when something that is named here is removed, or changes its meaning."""
+"""Version of the interface. It is raised when a name is removed or changes its meaning."""

@@ -1,24 +1,41 @@
-"""Everything that can be wrong with what the function is given.
+"""The package's exceptions.
 
 - :class:`GtmEventsError`
-    - :class:`SettingsError`: the function's environment
-    - :class:`MalformedMessage`: one message of the queue, or one of its events
-    - :class:`UnsetParameter`: a parameter that an event cannot do without
-    - :class:`TooManyEvents`: a posted list
-- :class:`Defect`: the function itself
+    - :class:`SettingsError`: an environment variable is wrong
+    - :class:`Defect`: the function has a bug
+    - :class:`MalformedMessage`: a message, or one of its events, cannot be read
+    - :class:`UnsetParameter`: a required parameter has no value
+    - :class:`TooManyEvents`: a posted list is too long
+    - :class:`CallFailed`: a request failed as a whole
+        - :class:`TryAgain`: it may succeed later
+        - :class:`RefusedWhole`: the destination refuses something in it for good
+            - :class:`Unexplained`: perhaps; the error code does not say so
+        - :class:`Denied`: no request can succeed until the owner fixes something
 """
 
 from __future__ import annotations
 
 from traceback import extract_tb
+from typing import TYPE_CHECKING, Final
+
+from gtm_events.outcome import Reason
+
+if TYPE_CHECKING:
+    from gtm_events.outcome import RetryReason
+
+# Error messages can be long, and ten thousand events can be refused with one each.
+MAX_WORDS: Final = 1_000
+"""Maximum length of an error message that is kept, in characters."""
+MAX_CODE: Final = 200
+"""Maximum length of an error code that is kept, in characters. Error codes are logged."""
 
 
 class GtmEventsError(Exception):
-    """Base of this package's errors."""
+    """Base class of the package's exceptions."""
 
 
 class SettingsError(GtmEventsError):
-    """An environment variable is missing or malformed: the function cannot start."""
+    """An environment variable is missing or malformed, so the function cannot start."""
 
     def __init__(self, variable: str, problem: str, value: str | None) -> None:
         got = "it is not set" if value is None else f"got {value!r}"
@@ -26,10 +43,10 @@ class SettingsError(GtmEventsError):
 
 
 class Defect(GtmEventsError):
-    """An invocation failed for a defect of this function: all of its messages come back.
+    """A bug made the invocation fail. All of its messages go back to the queue.
 
-    Lambda logs the text of what a handler raises. This one has the type of ``error`` and its place,
-    not its text, which may quote an event.
+    Lambda logs the message of an exception that a handler raises. This message holds the type and
+    the place of ``error`` and leaves out its text, which may quote an event.
     """
 
     def __init__(self, error: BaseException) -> None:
@@ -38,24 +55,24 @@ class Defect(GtmEventsError):
 
 
 class MalformedMessage(GtmEventsError):
-    """A message or an event is not one of ours, or is damaged. Reading it again would not help.
+    """A message or an event was not written by the endpoint, or is damaged.
 
-    The text goes with the rejected message as its detail. It never quotes the message: exception
-    texts can end in logs.
+    Reading it again cannot help. The exception's text becomes the detail of the rejected message.
+    It never quotes the message, because it may end up in a log.
     """
 
 
 class UnsetParameter(GtmEventsError):
-    """``event`` or ``endpoint_id`` stands for no value, as of a variable that is not set.
+    """The value of ``event`` or ``endpoint_id`` is a word that stands for no value.
 
-    The text goes where that of :class:`MalformedMessage` goes, and quotes the event no more.
+    As with :class:`MalformedMessage`, the text becomes a detail and never quotes the event.
     """
 
 
 class TooManyEvents(GtmEventsError):
     """A posted list has more events than a request may hold.
 
-    The text goes where that of :class:`MalformedMessage` goes.
+    As with :class:`MalformedMessage`, the text becomes a detail.
 
     Args:
         count: Events in the list.
@@ -65,3 +82,48 @@ class TooManyEvents(GtmEventsError):
     def __init__(self, count: int, most: int) -> None:
         events = "1 event" if most == 1 else f"{most} events"
         super().__init__(f"the posted list has {count} events, and a request may have {events}")
+
+
+class CallFailed(GtmEventsError):
+    """A request failed as a whole. The exception's text is fit for a log."""
+
+
+class TryAgain(CallFailed):
+    """The destination is throttling, failing, slow, or unreachable."""
+
+    def __init__(self, reason: RetryReason) -> None:
+        super().__init__(reason.value)
+        self.reason = reason
+
+
+class RefusedWhole(CallFailed):
+    """The destination refused a request without saying which entry is to blame.
+
+    Args:
+        reason: The reason by which operators filter.
+        code: HTTP status and error code.
+        words: The destination's error message. It may quote the request, so it is never logged.
+    """
+
+    def __init__(self, reason: Reason, code: str, words: str) -> None:
+        super().__init__(code[:MAX_CODE])
+        self.reason = reason
+        self.detail = f"{self}: {words[:MAX_WORDS]}"
+
+
+class Unexplained(RefusedWhole):
+    """The destination refused a request with an error code that does not say whose fault it is.
+
+    An entry that was sent alone is not rejected for it but goes back to the queue.
+    """
+
+    def __init__(self, code: str, words: str) -> None:
+        super().__init__(Reason.REFUSED, code, words)
+
+
+class Denied(CallFailed):
+    """The destination denies the function access, or does not exist.
+
+    The text holds a status and an error code and is fit for a log. It leaves out the destination's
+    error message, which could quote the request.
+    """

@@ -1,4 +1,4 @@
-"""From a request's parameters to an event: the URL contract, in one place."""
+"""The URL contract: turns the parameters of a request into an event."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gtm_events.losses import Lose
 
-# Epoch seconds or milliseconds; a longer run of digits is no time.
+# Epoch seconds or milliseconds. A longer run of digits is not a time.
 _EPOCH: Final = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
 # An unescaped "+" in a query is a space: 2026-11-23T10:00:00 01:00.
 _ZONE_AFTER_SPACE: Final = re.compile(r"([^ ]+[Tt ][^ ]+) (\d\d(?::?\d\d)?)", re.ASCII)
@@ -26,7 +26,7 @@ _ZONE_AFTER_SPACE: Final = re.compile(r"([^ ]+[Tt ][^ ]+) (\d\d(?::?\d\d)?)", re
 _MAX_AHEAD_MS: Final = 5 * 60 * 1000
 _MAX_AGE_MS: Final = 7 * 24 * 60 * 60 * 1000
 
-# GTM's cache buster says nothing about the event: ignored without being counted.
+# GTM's cache buster is no data of the event, so it is not counted as ignored.
 _CACHE_BUSTER: Final = "gtmcb"
 
 _WHY_UNKNOWN: Final = {"timestamp": Loss.TIMESTAMP_NOT_ACCEPTED}
@@ -34,7 +34,7 @@ _WHY_UNKNOWN: Final = {"timestamp": Loss.TIMESTAMP_NOT_ACCEPTED}
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What a destination takes of one event, by default everything; lengths are in characters."""
+    """A destination's limits for one event. Default: unlimited. Lengths are in characters."""
 
     name_length: int = sys.maxsize
     value_length: int = sys.maxsize
@@ -44,20 +44,20 @@ class Limits:
     user_attribute_values: int = sys.maxsize
 
 
-@dataclass(slots=True)  # not frozen: there is one for every message, and that costs
+@dataclass(slots=True)  # frozen would cost time for every message
 class Event:
     """One event, ready for any destination.
 
     Attributes:
-        id: Named after the request, so that it is the same at each destination and whenever it
-            comes again: a destination that knows it can tell a repetition from a second event.
-        endpoint_id: Endpoint the event belongs to.
-        event_type: What happened.
-        time: When, in epoch milliseconds.
+        id: Id made from the request's, so that it is the same at each destination and in each
+            redelivery. Destinations can recognize repetitions by it.
+        endpoint_id: Endpoint that the event belongs to: a customer or visitor.
+        event_type: Type of the event.
+        time: Time of the event, in epoch milliseconds.
         attributes: ``evat_…`` parameters.
-        metrics: ``evmt_…`` parameters, finite.
-        user_attributes: ``usat_…`` parameters, each a list of values.
-        user_id: Who sent it, vouched for; empty if nobody does.
+        metrics: ``evmt_…`` parameters; finite numbers.
+        user_attributes: ``usat_…`` parameters; each has a list of values.
+        user_id: Verified id of the sender; empty for an anonymous sender.
     """
 
     id: str
@@ -71,7 +71,7 @@ class Event:
 
     @property
     def access(self) -> str:
-        """``authenticated`` if somebody vouches for who sent it, ``anonymous`` if nobody does."""
+        """``authenticated`` if the sender's id is verified, else ``anonymous``."""
         return "authenticated" if self.user_id else "anonymous"
 
 
@@ -85,23 +85,23 @@ def interpret(
     unset_values: Collection[str],
     lose: Lose,
 ) -> Event:
-    """Turn what a tag sent into an event.
+    """Return the event that a tag's parameters describe.
 
-    What cannot be used is left out and ``lose`` is told; the event itself always goes through.
+    Unusable parameters are dropped and reported to ``lose``; they never stop the event.
 
     Args:
-        parameters: Names and values, decoded.
-        event_id: The event's id for the destination.
-        request_time: When API Gateway received them, in epoch milliseconds.
-        limits: What the destination takes.
+        parameters: Decoded names and values.
+        event_id: Id of the event.
+        request_time: When API Gateway received the request, in epoch milliseconds.
+        limits: The destination's limits.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
-        unset_values: Words that, as a whole value, stand for no value.
-        lose: Is told what is left out or cut, and why.
+        unset_values: Words that stand for no value when they are a whole value.
+        lose: Gets each loss with the name of its parameter.
 
     Raises:
         UnsetParameter: ``event`` or ``endpoint_id`` is one of ``unset_values``, or white space.
-        MalformedMessage: ``event`` or ``endpoint_id`` is missing or empty. API Gateway refuses both
-            at the door where it can see them.
+        MalformedMessage: ``event`` or ``endpoint_id`` is missing or empty. API Gateway itself
+            refuses such a request, unless the parameters are in its body.
     """
     event = Event(event_id, "", "", request_time, {}, {}, {})
     own: dict[str, str | None] = {"event": None, "endpoint_id": None}
@@ -130,7 +130,7 @@ def interpret(
 
 
 def _required(parameter: str, value: str | None, unset_values: Collection[str]) -> str:
-    """Return a value that the event cannot do without.
+    """Return the value of a required parameter.
 
     Raises:
         UnsetParameter: It is a word for no value, or white space.
@@ -139,7 +139,7 @@ def _required(parameter: str, value: str | None, unset_values: Collection[str]) 
     if not value:
         raise MalformedMessage(f"the parameter {parameter} is missing or empty")
     if value in unset_values:
-        # The word is the owner's, not the event's content.
+        # The word comes from the owner's list, so the text quotes no event data.
         raise UnsetParameter(f"the parameter {parameter} is the word {value}: it has no value")
     if value.isspace():
         raise UnsetParameter(f"the parameter {parameter} is white space: it has no value")
@@ -153,7 +153,7 @@ def _take_attribute(event: Event, limits: Limits, parameter: str, value: str, lo
         return
     attributes = event.attributes
     if name in attributes:
-        # API Gateway hands over the last of a repeated parameter; a form body works alike.
+        # In queries API Gateway keeps the last of a repeated parameter, so bodies do the same.
         lose(Loss.REPEATED, parameter)
     if len(value) > limits.value_length:
         value = value[: limits.value_length]
@@ -201,14 +201,14 @@ _TAKE: Final = {
 
 
 def _why_unusable(name: str, value: str) -> Loss:
-    """Return why a parameter is left out of which one or the other cannot be used."""
+    """Return why a parameter with this name and value cannot be used."""
     if not name:
         return Loss.EMPTY_NAME
     return Loss.NAME_TOO_LONG if value else Loss.EMPTY_VALUE
 
 
 def _keep_first(event: Event, limit: int, lose: Lose) -> None:
-    """Drop the attributes and metrics that are too many, the last by name first."""
+    """Drop attributes and metrics beyond the limit, starting with the last by name."""
     if len(event.attributes) + len(event.metrics) <= limit:
         return
     kinds: tuple[tuple[str, dict[str, Any]], ...] = (
@@ -223,20 +223,20 @@ def _keep_first(event: Event, limit: int, lose: Lose) -> None:
 
 
 def iso8601(time: int) -> str:
-    """Return epoch milliseconds as ISO 8601 in UTC, like ``2026-11-23T09:30:00.000Z``."""
+    """Return epoch milliseconds as ISO 8601 in UTC, such as ``2026-11-23T09:30:00.000Z``."""
     seconds, milliseconds = divmod(time, 1000)
     return f"{_iso8601_second(seconds)}.{milliseconds:03}Z"
 
 
-@lru_cache(maxsize=1024)  # the events of a batch are a few seconds' worth
+@lru_cache(maxsize=1024)  # a batch spans a few seconds
 def _iso8601_second(time: int) -> str:
     return datetime.fromtimestamp(time, UTC).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def _finite(value: str) -> float | None:
-    """Return a metric's number; white space around it is no part of it ("+5" in a query is " 5").
+    """Return a metric's value, ignoring white space around it: "+5" in a query becomes " 5".
 
-    float() alone would also take ``1_000``, ``infinity``, ``nan`` and digits of other scripts.
+    Unlike ``float()``, reject ``1_000``, ``infinity``, ``nan`` and digits of other scripts.
     """
     try:
         number = float(value)
@@ -250,7 +250,7 @@ def _finite(value: str) -> float | None:
 def _take_timestamp(
     event: Event, timestamp: str, unset_values: Collection[str], lose: Lose
 ) -> None:
-    """Make the tag's own time the event's if the event can have happened then."""
+    """Set the event's time to the tag's timestamp if that is plausible."""
     if not timestamp or timestamp in unset_values:
         lose(Loss.UNSET if timestamp else Loss.EMPTY_VALUE, "timestamp")
         return
@@ -264,7 +264,7 @@ def _take_timestamp(
 
 
 def _times(timestamp: str) -> Iterator[int]:
-    """Yield what ``timestamp`` may mean, in epoch milliseconds.
+    """Yield the possible meanings of ``timestamp``, in epoch milliseconds.
 
     A number may be milliseconds or seconds. No number is plausible as both.
     """
@@ -278,5 +278,5 @@ def _times(timestamp: str) -> Iterator[int]:
         moment = datetime.fromisoformat(timestamp)
     except ValueError:
         return
-    if moment.tzinfo is not None:  # else it is some clock's local time: nobody knows whose
+    if moment.tzinfo is not None:  # local time of an unknown zone is unusable
         yield round(moment.timestamp() * 1000)

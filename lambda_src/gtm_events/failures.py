@@ -1,7 +1,7 @@
-"""What an answer without success means: whose fault it is, and whether it passes.
+"""Interprets error responses: whose fault an error is, and whether it is temporary.
 
-AWS's protocols answer 400 to nearly everything that is not their own failure, so the error code has
-to say whose fault it is.
+AWS's protocols answer 400 to nearly every error that is not their own, so the error code decides
+whose fault it is.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ import json
 import re
 from typing import TYPE_CHECKING, Any, Final
 
+from gtm_events.errors import CallFailed, Denied, RefusedWhole, TryAgain, Unexplained
 from gtm_events.outcome import Reason, RetryReason
-from gtm_events.sending import CallFailed, Denied, RefusedWhole, TryAgain, Unexplained
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,17 +23,17 @@ _TOO_MANY_REQUESTS: Final = 429
 _SERVER_ERROR: Final = 500
 
 REFUSING: Final = frozenset({_BAD_REQUEST, _PAYLOAD_TOO_LARGE})
-"""HTTP statuses that can blame what was sent.
+"""HTTP statuses that can blame an event.
 
-Of all others, those that do not pass by themselves are the owner's to mend: a proxy's 407 says
-nothing of an event, nor does a 302.
+Any other status that is not temporary is for the owner to fix: a proxy's 407 has nothing to do with
+an event, nor has a 302.
 """
 
-# The codes are those in the services' models, in "common errors" of their API references, those of
-# AWS's older protocols, and those that the SDK retries (botocore.retries.standard). Each is written
-# without an "Exception" or "Error" at its end.
+# The codes come from the services' models, from "common errors" in their API references, from AWS's
+# older protocols, and from the SDK's list of retryable errors (botocore.retries.standard). They are
+# written without "Exception" or "Error" at the end.
 
-# It passes by itself.
+# Temporary errors.
 _PASSING: Final = {
     "BandwidthLimitExceeded": RetryReason.THROTTLED,
     "EC2Throttled": RetryReason.THROTTLED,
@@ -53,14 +53,14 @@ _PASSING: Final = {
     "RequestTimeout": RetryReason.TIMED_OUT,
     # "a request is aborted before a reply is sent back"
     "RequestAborted": RetryReason.UNREACHABLE,
-    # The models of the services whose protocol is AWS JSON give their own failures no status.
+    # The models of AWS JSON services do not give their own failures a status.
     "Internal": RetryReason.UNAVAILABLE,
     "InternalFailure": RetryReason.UNAVAILABLE,
     "InternalServer": RetryReason.UNAVAILABLE,
     "InternalService": RetryReason.UNAVAILABLE,
     "ServiceUnavailable": RetryReason.UNAVAILABLE,
 }
-# What an event holds can be the cause.
+# Errors that an event's content can cause.
 _BLAMING: Final = frozenset(
     {
         "BadRequest",
@@ -78,8 +78,8 @@ _BLAMING: Final = frozenset(
         "Validation",
     }
 )
-# No event can be the cause: the owner's account, keys, policies, resources or settings are, or the
-# function itself.
+# Errors that no event can cause: the owner's account, keys, policies, resources or settings are
+# wrong, or the function is.
 _DENYING: Final = frozenset(
     {
         "AccessDenied",
@@ -102,7 +102,7 @@ _DENYING: Final = frozenset(
         "InvalidKMSResource",
         "InvalidSecurity",
         "InvalidSignature",
-        "InvalidSource",  # a Firehose stream that takes CloudWatch Logs only
+        "InvalidSource",  # a Firehose stream for CloudWatch Logs only
         "InvalidToken",
         "KMSAccessDenied",
         "KMSDisabled",
@@ -128,7 +128,7 @@ _DENYING: Final = frozenset(
         "OptInRequired",
         "PendingVerification",
         "QueueDoesNotExist",
-        "RequestExpired",  # signed by a clock that is wrong
+        "RequestExpired",  # the signer's clock is wrong
         "RequestTimeTooSkewed",
         "ResourceNotFound",
         "SignatureDoesNotMatch",
@@ -143,18 +143,17 @@ _DENYING: Final = frozenset(
     }
 )
 
-# Anything else in a code's place is somebody's text, which may be of an event: it goes to the log.
+# Codes are logged, so anything that is not shaped like a code is dropped: it may quote an event.
 _CODE: Final = re.compile(r"[A-Z][A-Za-z0-9]{2,79}(?:\.[A-Z][A-Za-z0-9]{2,79}){0,2}")
 _XML_CODE: Final = re.compile(rb"<Code>\s*([^<\s]{1,240})\s*</Code>")
 
 
 def failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
-    """Return what an answer without success means.
+    """Return the exception for an error response.
 
-    With the statuses :data:`REFUSING` the error code decides, by the tables above. A code that is
-    in none of them, or no code at all, is :class:`~gtm_events.sending.Unexplained`: if an event is
-    the cause after all, it must not keep its neighbors from being delivered; if none is, none may
-    be rejected for it.
+    For the statuses in :data:`REFUSING` the error code decides, by the tables above. An unlisted
+    code, or none, gives :class:`~gtm_events.errors.Unexplained`. If an event is the cause, it must
+    not keep the others from being delivered; if none is, no event may be rejected.
     """
     document = json_object(body) or {}
     code = _code(headers, document, body)
@@ -175,7 +174,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
 
 
 def _code(headers: Mapping[str, str], document: Mapping[str, Any], body: bytes) -> str:
-    """Return an answer's error code, empty if it has none."""
+    """Return the error code of a response, or an empty string."""
     named = headers.get("x-amzn-ErrorType") or document.get("__type") or document.get("code")
     if not named and (found := _XML_CODE.search(body)):
         named = found[1].decode(errors="replace")
@@ -185,7 +184,7 @@ def _code(headers: Mapping[str, str], document: Mapping[str, Any], body: bytes) 
 
 
 def problem_of(status: int) -> RetryReason | None:
-    """Return why what was answered with ``status`` may be tried again; ``None`` if it may not."""
+    """Return why a request with this status may be retried; ``None`` if it may not."""
     if status == _TOO_MANY_REQUESTS:
         return RetryReason.THROTTLED
     if status == _REQUEST_TIMEOUT:
@@ -194,7 +193,7 @@ def problem_of(status: int) -> RetryReason | None:
 
 
 def json_object(body: bytes) -> dict[str, Any] | None:
-    """Return the JSON object in an answer's body, ``None`` if there is none."""
+    """Return the JSON object in a body, or ``None`` if there is none."""
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -13,14 +13,14 @@ from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.errors import Defect, SettingsError
 from gtm_events.log import emit, keep_quiet
-from gtm_events.settings import Settings
+from gtm_events.settings import FunctionSettings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
 class Context(Protocol):
-    """What the function uses of Lambda's context object."""
+    """The parts of Lambda's context object that the function uses."""
 
     @property
     def aws_request_id(self) -> str:
@@ -34,9 +34,9 @@ class Context(Protocol):
 
 @cache
 def _delivery() -> Delivery:
-    """Return what serves every invocation of this process."""
+    """Return the delivery that serves every invocation of this process."""
     keep_quiet()
-    settings = Settings.from_environment(os.environ)
+    settings = FunctionSettings.from_environment(os.environ)
     return Delivery(
         destination=destinations.create(settings.destination, os.environ),
         dead_letters=RejectionQueues.at(
@@ -52,14 +52,14 @@ def _delivery() -> Delivery:
 
 
 def handle(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[str, str]]]:
-    """Deliver an SQS batch; name the records that have to come back.
+    """Deliver an SQS batch and return the records that must come back.
 
     Args:
         event: An SQS event of Lambda's event source mapping.
         context: Lambda's context.
 
     Returns:
-        ``batchItemFailures``, which the event source needs ``ReportBatchItemFailures`` for.
+        ``batchItemFailures``, for an event source with ``ReportBatchItemFailures``.
 
     Raises:
         SettingsError: An environment variable is missing or malformed.
@@ -69,7 +69,7 @@ def handle(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[st
         return _handled(event, context)
     except SettingsError:
         raise
-    except Exception as error:  # noqa: BLE001 - Lambda logs its text
+    except Exception as error:  # noqa: BLE001 - Lambda would log its text
         raise Defect(error) from None
 
 
@@ -79,7 +79,7 @@ def _handled(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[
     batch = _delivery().deliver(event["Records"], deadline)
     if batch.problems:
         level = "ERROR"
-    elif batch.failures or batch.dead_letters:  # what callers do wrong is theirs to look at
+    elif batch.failures or batch.dead_letters:  # the owner need not act on callers' mistakes
         level = "WARN"
     else:
         level = "INFO"
@@ -94,6 +94,6 @@ def _handled(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # While Lambda starts a process, that has a whole processor, whatever its memory size. During
-    # the first invocation it has the share that it pays for.
+    # Whatever its memory size, a process has a full processor while it starts. From the first
+    # invocation on it has only its paid share.
     _delivery()

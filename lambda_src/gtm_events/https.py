@@ -1,4 +1,4 @@
-"""HTTPS endpoints that are not AWS's: requests that prove by their headers who sends them."""
+"""HTTPS endpoints other than AWS's, whose requests carry a signature in their headers."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, Protocol
 from urllib.parse import urlsplit
 
-from gtm_events.aws import HEADERS, Call, Client, Endpoint
-from gtm_events.errors import SettingsError
+from gtm_events.aws import HEADERS, Client, ServiceEndpoint, ServiceRequest
+from gtm_events.errors import CallFailed, Denied, RefusedWhole, SettingsError, TryAgain
 from gtm_events.json_values import text_of
-from gtm_events.sending import CallFailed, Denied, RefusedWhole, TryAgain
 from gtm_events.signing import SignedRequest
 
 if TYPE_CHECKING:
@@ -27,22 +26,24 @@ _OVERRIDE: Final = "DESTINATION_ENDPOINT_URL"
 class Sign(Protocol):
     """Signs requests."""
 
-    def __call__(self, call: Call) -> Mapping[str, str]:
-        """Return the headers by which the endpoint knows who sends ``call``.
+    def __call__(self, request: ServiceRequest) -> Mapping[str, str]:
+        """Return the headers that identify the sender of ``request``.
 
         Raises:
-            gtm_events.sending.CallFailed: It cannot be signed now.
+            gtm_events.errors.CallFailed: The request cannot be signed now.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class HttpsEndpoint:
-    """An HTTPS endpoint. The path of a :class:`~gtm_events.aws.Call`, if it has one, is added.
+    """An HTTPS service endpoint other than AWS's.
+
+    The path of each request is appended to the URL.
 
     Attributes:
-        url: Where it answers, without a trailing slash.
-        sign: Signs each request, again for each attempt.
+        url: URL of the endpoint, without a trailing slash.
+        sign: Signs each request, anew for each attempt.
     """
 
     url: str
@@ -54,13 +55,13 @@ class HttpsEndpoint:
 
         Args:
             variable: The variable that holds the URL.
-            environment: The function's. ``DESTINATION_ENDPOINT_URL`` replaces the URL's scheme,
-                host and port, as ``AWS_ENDPOINT_URL`` does for AWS: for a run on one's own
-                machine, which may be without TLS.
+            environment: The function's environment. ``DESTINATION_ENDPOINT_URL`` replaces the
+                scheme, host and port of the URL, as ``AWS_ENDPOINT_URL`` does for AWS. It is for
+                local runs, and may be without TLS.
             sign: Signs each request.
 
         Raises:
-            SettingsError: The variable is missing, or holds no URL that begins with ``https://``.
+            SettingsError: The variable is missing, or is not a URL that begins with ``https://``.
         """
         value = environment.get(variable)
         if not value:
@@ -72,12 +73,12 @@ class HttpsEndpoint:
             value = override.rstrip("/") + urlsplit(value).path
         return cls(value.rstrip("/"), sign)
 
-    def signed(self, call: Call) -> SignedRequest:
+    def signed(self, request: ServiceRequest) -> SignedRequest:
         """See :class:`gtm_events.aws.Target`."""
-        headers = {**HEADERS, **call.headers, **self.sign(call)}
-        # An endpoint's own path is whole: "/events" is not "/events/".
-        path = "" if call.path == "/" and urlsplit(self.url).path else call.path
-        return SignedRequest(call.method, self.url + path, headers, call.body)
+        headers = {**HEADERS, **request.headers, **self.sign(request)}
+        # A path of the endpoint's own stays as it is: "/events" is not "/events/".
+        path = "" if request.path == "/" and urlsplit(self.url).path else request.path
+        return SignedRequest(request.method, self.url + path, headers, request.body)
 
 
 def _check(variable: str, value: str, schemes: tuple[str, ...]) -> None:
@@ -88,7 +89,7 @@ def _check(variable: str, value: str, schemes: tuple[str, ...]) -> None:
     except ValueError:
         good = False
     else:
-        # A user's name and password would be in the environment for everybody to read.
+        # User name and password would be readable in the function's environment.
         good = (
             good and value.isascii() and not (parts.query or parts.fragment or "@" in parts.netloc)
         )
@@ -98,15 +99,15 @@ def _check(variable: str, value: str, schemes: tuple[str, ...]) -> None:
 
 @dataclass(slots=True)
 class Secret:
-    """A text in AWS Secrets Manager, read when it is needed and again after five minutes.
+    """A text in AWS Secrets Manager, read on demand and cached for five minutes.
 
-    A key that was replaced therefore lives on for five minutes. While Secrets Manager cannot be
-    read, the key that was read before goes on. Safe to use from many threads.
+    A replaced key therefore stays in use for up to five minutes. While Secrets Manager is
+    unavailable, the last known text stays in use. Safe to use from many threads.
 
     Args:
-        arn: The secret.
-        client: Secrets Manager.
-        clock: Seconds, which go on while Lambda freezes the process.
+        arn: ARN of the secret.
+        client: Client of Secrets Manager.
+        clock: Clock in seconds that also runs while Lambda freezes the process.
     """
 
     arn: str
@@ -122,23 +123,25 @@ class Secret:
 
         Args:
             variable: The variable that holds the ARN.
-            environment: The function's.
+            environment: The function's environment.
 
         Raises:
-            SettingsError: It is missing.
+            SettingsError: The variable is missing.
         """
         arn = environment.get(variable)
         if not arn:
             raise SettingsError(variable, "must be set", arn)
-        endpoint = Endpoint.of("secrets-manager", environment, host="secretsmanager", arn=arn)
+        endpoint = ServiceEndpoint.of(
+            "secrets-manager", environment, host="secretsmanager", arn=arn
+        )
         return cls(arn, Client.to(endpoint, connect_seconds=2, read_seconds=5))
 
     def get(self) -> str:
         """Return the text.
 
         Raises:
-            gtm_events.sending.TryAgain: Secrets Manager cannot be read now.
-            gtm_events.sending.Denied: The owner has something to mend: a permission, the secret.
+            gtm_events.errors.TryAgain: Secrets Manager is unavailable.
+            gtm_events.errors.Denied: The owner must fix a permission or the secret.
         """
         with self._lock:
             if not 0 <= (now := self.clock()) - self._read_at < _SECRET_SECONDS:
@@ -153,9 +156,9 @@ class Secret:
             return self._value
 
     def _read(self) -> str:
-        from gtm_events.record import to_json  # noqa: PLC0415 - events' business, elsewhere
+        from gtm_events.record import to_json  # noqa: PLC0415 - needed only here
 
-        call = Call(
+        request = ServiceRequest(
             b'{"SecretId":%b}' % to_json(self.arn).encode(),
             headers={
                 "Content-Type": "application/x-amz-json-1.1",
@@ -163,8 +166,8 @@ class Secret:
             },
         )
         try:
-            text = text_of(self.client.send(call).json().get("SecretString"))
-        except (Denied, RefusedWhole) as error:  # no event is to blame for what it refuses
+            text = text_of(self.client.send(request).json().get("SecretString"))
+        except (Denied, RefusedWhole) as error:  # no event is to blame
             raise Denied(f"Secrets Manager: {error}") from error
         if not text:
             raise Denied("Secrets Manager: the secret holds no text")

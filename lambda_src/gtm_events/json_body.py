@@ -1,7 +1,7 @@
-"""A posted JSON body: its events as a query would have them, each on its own.
+"""Reads posted JSON bodies: returns each event's parameters, as a query would hold them.
 
-One event's fault is that event's alone, whatever it is: its neighbors in a list are read. Numbers
-stay as they were written, and what is cut out of a list stays as it was posted.
+Events of a list are independent: a faulty one does not keep the others from being read. Numbers
+keep their spelling, and events cut out of a list keep their text.
 """
 
 from __future__ import annotations
@@ -19,45 +19,45 @@ if TYPE_CHECKING:
     from gtm_events.urlencoded import Parameters
 
 MAX_EVENTS: Final = 100
-"""Events that one JSON body may ever hold: an event's number in its list has two digits."""
+"""Maximum number of events in a JSON body: an event's number in its list has two digits."""
 
 _TOO_DEEP: Final = "the posted event is nested too deeply"
 
-# How a list begins, unless somebody writes it otherwise.
+# The usual beginning of a list.
 _LIST: Final = re.compile(r'\s*\{\s*"events"\s*:\s*\[')
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
-# Of a value that is too deep for the parser nothing else matters.
+# The tokens that matter for finding the end of a value too deep for the parser.
 _STRING_OR_BRACKETS: Final = re.compile(r'"(?:[^"\\]|\\.)*"|[\[{]+|[\]}]+', re.DOTALL)
-# Only an escape can stand for half a surrogate pair: the text itself was UTF-8.
+# The text was UTF-8, so half a surrogate pair can only come from an escape.
 _SURROGATE_ESCAPE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 
 class _Number(str):
-    """A number as it was written: ``1.10``, or one that has more digits than a float."""
+    """A number in its original spelling: ``1.10``, or one with more digits than a float has."""
 
     __slots__ = ()
 
 
-# Control characters in a string and NaN are no JSON, but no reason to blame a list's other events.
+# Accept control characters in strings, and NaN: they must not cost a list its other events.
 _DECODER: Final = json.JSONDecoder(
     strict=False, parse_float=_Number, parse_int=_Number, parse_constant=str
 )
 
 
 def events(posted: str, most: int = MAX_EVENTS) -> tuple[list[Parameters | MalformedMessage], bool]:
-    """Return the events in a body, and whether they were posted as a list.
+    """Return the events in a body, and whether the body is a list.
 
     Args:
-        posted: ``{…}``, an event, or ``{"events": […]}``, a list of them.
-        most: Events that a list may hold, up to :data:`MAX_EVENTS`.
+        posted: The body: an event, ``{…}``, or a list, ``{"events": […]}``.
+        most: Maximum number of events in a list, up to :data:`MAX_EVENTS`.
 
     Returns:
-        Of each event its names and values, or why it is none.
+        Each event's names and values, or the error that makes it unreadable.
 
     Raises:
-        MalformedMessage: The body is neither, or its only event is none.
-        TooManyEvents: The list has more than ``most``.
+        MalformedMessage: The body is neither, or its only event is unreadable.
+        TooManyEvents: The list has more than ``most`` events.
     """
     try:
         document = _DECODER.decode(posted)
@@ -78,12 +78,12 @@ def events(posted: str, most: int = MAX_EVENTS) -> tuple[list[Parameters | Malfo
 
 
 def is_list(posted: str) -> bool:
-    """Return whether :func:`events` reads a list, without reading its events.
+    """Return whether :func:`events` would find a list, without reading its events.
 
-    Of what it does not read at all the answer is ``False``. If a list's beginning is there and is
-    overruled later, it is ``True``.
+    Return ``False`` for an unreadable body, and ``True`` for one that begins like a list even if a
+    later member overrides that.
     """
-    if "events" not in posted and "\\" not in posted:  # an escape can stand for a letter
+    if "events" not in posted and "\\" not in posted:  # an escape may stand for a letter
         return False
     if _LIST.match(posted):
         return True
@@ -100,20 +100,20 @@ def listed(posted: str) -> list[str]:
     """Return the JSON of each event of a list, as it was posted.
 
     Args:
-        posted: A body that :func:`events` reads as a list. Of any other there are no events.
+        posted: A body. If :func:`events` does not read it as a list, there are no events.
 
     Raises:
         ValueError: The body is not JSON.
     """
     text = ""
     for name, member in _members(posted):
-        if name == "events":  # of several the last, as everywhere
+        if name == "events":  # the last one counts, as everywhere
             text = member
     return [member for _, member in _members(text)] if text.startswith("[") else []
 
 
 def _deep_events(posted: str, most: int) -> list[Parameters | MalformedMessage]:
-    """Return what :func:`events` does of a list in which something is too deep for the parser."""
+    """Return the events of a list that is too deep for the parser."""
     try:
         texts = listed(posted)
     except ValueError:
@@ -151,14 +151,14 @@ def _check_number(count: int, most: int) -> None:
 
 
 def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
-    """Return an object's members as a query would have them.
+    """Return an object's members as a query would hold them.
 
     Args:
         event: The object.
-        mend: Whether there may be half a surrogate pair in it, which no request could carry.
+        mend: Whether to replace half surrogate pairs, which no request to a destination can carry.
 
     Raises:
-        MalformedMessage: A member that has to be one text is something else, or too deep.
+        MalformedMessage: A member that must be text is something else, or is too deep.
     """
     parameters: Parameters = []
     try:
@@ -173,11 +173,11 @@ def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
 
 
 def _texts(name: str, value: object) -> Iterator[str]:
-    """Yield a member's values: a user attribute may have several, everything else has one."""
+    """Yield a member's values: a user attribute may have several, any other member has one."""
     if name in {"event", "endpoint_id"} and not isinstance(value, str | None):
         raise MalformedMessage(f"the parameter {name} is neither text nor a number")
     if isinstance(value, list | dict) and name.startswith("evmt_"):
-        yield _compact(value)  # no number: [5] is not 5
+        yield _compact(value)  # not a number: [5] is not 5
     elif isinstance(value, list) and name.startswith("usat_"):
         yield from map(_text, value or [None])
     else:
@@ -185,13 +185,13 @@ def _texts(name: str, value: object) -> Iterator[str]:
 
 
 def _text(value: object) -> str:
-    """Return a value as GTM writes it into a query, except for an object, of which it keeps none.
+    """Return a value as GTM would write it into a query, except that objects become JSON.
 
-    A list's members are joined with commas; ``null`` is as good as empty.
+    Members of a list are joined with commas; ``null`` becomes an empty text.
     """
     match value:
         case str():
-            return str(value)  # a number's own type has done its work, and takes more memory
+            return str(value)  # drop the subclass, which takes more memory
         case None:
             return ""
         case bool():
@@ -203,7 +203,7 @@ def _text(value: object) -> str:
 
 
 def _compact(value: object) -> str:
-    """Return a value as JSON without needless bytes, its numbers as they were written."""
+    """Return a value as compact JSON, with numbers in their original spelling."""
     match value:
         case _Number():
             return value
@@ -229,7 +229,7 @@ def _mended(text: str) -> str:
 
 
 def _members(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the members of a list or an object, with their names or an empty one."""
+    """Yield the members of a list or an object, each with its name; list members have none."""
     at = _space_end(text, 0)
     closing = {"[": "]", "{": "}"}.get(text[at : at + 1])
     if closing is None:
@@ -263,7 +263,7 @@ def _after(text: str, at: int, character: str) -> int:
 
 
 def _value_end(text: str, at: int) -> int:
-    """Return where the value ends that begins at ``at``, however deep it is."""
+    """Return the end of the value that begins at ``at``, however deep it is."""
     try:
         _, end = _DECODER.raw_decode(text, at)
     except RecursionError:

@@ -1,4 +1,4 @@
-"""One JSON object a line on standard output, which Lambda takes to CloudWatch Logs as it is."""
+"""Writes the log: one JSON object per line on standard output, which goes to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from typing import Any
 
 
 def keep_quiet() -> None:
-    """Keep everything but :func:`emit` from writing to the log, at any log level.
+    """Silence everything but :func:`emit`, at any log level.
 
-    The SDK logs requests and answers, which hold customer data. The texts of warnings, and of
-    exceptions that nobody catches, may quote them.
+    The SDK logs requests and answers, which hold customer data. Warnings and uncaught exceptions
+    may quote them.
     """
     for name in ("botocore", "boto3", "urllib3"):
         logger = logging.getLogger(name)
-        logger.propagate = False  # also what comes from below it, whatever level that has
+        logger.propagate = False  # also stops its children's records, whatever their level
         logger.handlers[:] = [logging.NullHandler()]
         logger.setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
@@ -39,7 +39,7 @@ def emit(level: str, message: str, **fields: Any) -> None:
     """Write one line. ``fields`` must never hold anything of an event.
 
     Args:
-        level: ``INFO``, ``WARN`` or ``ERROR``.
+        level: ``INFO``, ``WARN``, or ``ERROR``.
         message: Constant text to filter on.
         fields: Numbers and reasons.
     """

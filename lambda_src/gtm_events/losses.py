@@ -1,4 +1,4 @@
-"""Counters for data dropped from events, by the one reason of each drop."""
+"""Counters for data dropped from events."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 class Loss(StrEnum):
-    """Why a parameter is left out, or its value cut."""
+    """Reason for dropping a parameter, or for cutting its value."""
 
     UNKNOWN_PARAMETER = "unknown_parameter"
-    """The endpoint knows no parameter of this name."""
+    """There is no parameter of this name."""
 
     EMPTY_NAME = "empty_name"
     """Nothing follows ``evat_``, ``evmt_`` or ``usat_``."""
@@ -24,31 +24,31 @@ class Loss(StrEnum):
     """The value is empty, or JSON's ``null``."""
 
     UNSET = "unset"
-    """The value is a word that tags write for a variable without a value."""
+    """The value is a word that tags write for a variable that is not set."""
 
     NOT_A_NUMBER = "not_a_number"
-    """A metric is no finite number."""
+    """A metric is not a finite number."""
 
     NAME_TOO_LONG = "name_too_long"
-    """The name is longer than the destination takes."""
+    """The name is longer than the destination allows."""
 
     REPEATED = "repeated"
-    """The parameter comes again; the last one counts."""
+    """The parameter is repeated; the last value counts."""
 
     TOO_MANY_PARAMETERS = "too_many_parameters"
-    """The event has more attributes and metrics than the destination takes."""
+    """The event has more attributes and metrics than the destination allows."""
 
     TOO_MANY_VALUES = "too_many_values"
-    """The user attribute has more values than the destination takes."""
+    """The user attribute has more values than the destination allows."""
 
     NO_ROOM = "no_room"
-    """The endpoint's user attributes have more bytes than the destination takes."""
+    """The endpoint's user attributes have more bytes than the destination allows."""
 
     TIMESTAMP_NOT_ACCEPTED = "timestamp_not_accepted"
     """The owner does not accept the tag's own time."""
 
     VALUE_TOO_LONG = "value_too_long"
-    """The value is cut to what the destination takes."""
+    """The value is cut to the length that the destination allows."""
 
     NOT_FOR_ANONYMOUS = "not_for_anonymous"
     """The owner does not let anonymous visitors change this user attribute."""
@@ -60,7 +60,7 @@ class Loss(StrEnum):
     """The timestamp is neither ISO 8601 with a zone nor epoch seconds or milliseconds."""
 
     IMPLAUSIBLE_TIME = "implausible_time"
-    """The timestamp is too long ago, or in the future."""
+    """The timestamp is too old, or in the future."""
 
 
 TOTALS: Final[Mapping[str, Sequence[Loss]]] = {
@@ -81,16 +81,16 @@ TOTALS: Final[Mapping[str, Sequence[Loss]]] = {
     "denied_user_attributes": (Loss.NOT_FOR_ANONYMOUS, Loss.NOT_FOR_AUTHENTICATED),
     "ignored_timestamps": (Loss.NOT_A_TIME, Loss.IMPLAUSIBLE_TIME),
 }
-"""Totals of the log line, and the losses that each adds up: every loss is in one of them."""
+"""Totals in the log line, each with the losses it sums. Every loss belongs to exactly one total."""
 
 Lose = Callable[[Loss, str], object]
-"""Takes note of a loss and the parameter's name. Nothing is called for an event without losses."""
+"""Gets a loss and the parameter's name. It is not called for an event without losses."""
 
 
 class EventLosses:
-    """Counts one event's losses: the batch counts them only if the event is to be delivered.
+    """Counts one event's losses, which the batch adds only if the event is deliverable.
 
-    It keeps numbers, never a name or a value, so it stays small whatever is sent.
+    It holds numbers, no names or values, so its size does not depend on the input.
     """
 
     def __init__(self) -> None:
@@ -101,18 +101,18 @@ class EventLosses:
         self._counts[loss] = self._counts.get(loss, 0) + 1
 
     def forget(self) -> None:
-        """Begin with the next event."""
+        """Reset for the next event."""
         if self._counts:
             self._counts.clear()
 
     def add_to(self, counts: Counter[str]) -> None:
-        """Add what was counted to ``counts``."""
+        """Add the counts of this event to ``counts``."""
         for loss, count in self._counts.items():
             counts[loss] += count
 
 
 def by_reason(counts: Mapping[str, int]) -> dict[str, int]:
-    """Return the losses in ``counts`` that are not zero."""
+    """Return the nonzero losses in ``counts``."""
     return {loss.value: counts[loss] for loss in Loss if counts.get(loss)}
 
 

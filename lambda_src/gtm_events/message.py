@@ -1,7 +1,8 @@
-"""The queue message: what the endpoint's mapping template wrote, read back.
+"""Reads queue messages, which the endpoint's mapping template writes.
 
-A body is two lines, each ``application/x-www-form-urlencoded``: the envelope (what the endpoint
-itself observed) and what the tag sent: its query or, after a POST, the whole body as one value.
+A message body has two lines, each ``application/x-www-form-urlencoded``. The first is the envelope:
+what the endpoint itself observed. The second is the tag's data: its query or, for a POST, the whole
+body as one value.
 """
 
 from __future__ import annotations
@@ -21,57 +22,57 @@ if TYPE_CHECKING:
 
 VERSION: Final = "1"
 
-# How the endpoint's template begins an envelope.
+# The beginning of an envelope, as the template writes it.
 _BEGINNING: Final = re.compile(r"v=(\d+)&time=(\d+)(?:&id=([^&]*))?&(.+)", re.ASCII)
 
-# API Gateway's extendedRequestId is 11 bytes in base64, with its padding. (In its console's test it
-# is "test-invoke-extendedRequestId", always.) An event's id may have no other characters than these
-# (the event record says so, and Customer Profiles), and 64 of them with its number in a list.
+# API Gateway's extendedRequestId is 11 bytes in padded base64; tests in its console always use
+# "test-invoke-extendedRequestId". The event record and Customer Profiles limit an event's id to
+# these characters, and to 64 of them including the event's number in a list.
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9+/_-]{11,60}={1,2}", re.ASCII)
 _OWN_NUMBERS: Final = re.compile("&numbers=[^&]*")
 _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 _NUMBERS: Final = re.compile(r"[0-9]{1,2}(?:-[0-9]{1,2})*", re.ASCII)
 
-# datetime, and with it the event's timestamp, ends with the year 9999; 14 digits reach 5138.
+# datetime ends with the year 9999; 14 digits reach the year 5138.
 _MAX_TIME_DIGITS: Final = 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxEvents:
-    """Events that a posted list may hold, by who sends it.
+    """Maximum number of events in a posted list.
 
     Attributes:
-        anonymous: If nobody vouches for the sender. Default: as many as can be.
-        authenticated: If an authorizer does. Default: as many as can be.
+        anonymous: Maximum for anonymous senders. Default: 100.
+        authenticated: Maximum for senders that an authorizer verified. Default: 100.
     """
 
     anonymous: int = json_body.MAX_EVENTS
     authenticated: int = json_body.MAX_EVENTS
 
 
-_AS_MANY_AS_CAN_BE: Final = MaxEvents()
+_DEFAULT_MAX_EVENTS: Final = MaxEvents()
 
 
-@dataclass(slots=True, kw_only=True)  # not frozen: there is one for every message, and that costs
+@dataclass(slots=True, kw_only=True)  # frozen would cost time for every message
 class Request:
-    """One request as the endpoint saw it.
+    """One request, as the endpoint saw it.
 
     Attributes:
-        time: When API Gateway received it, in epoch milliseconds.
-        id: API Gateway's, in the characters that an event's id may have. It is the same in each
-            queue that the request was written to, and stays when a message is moved to another.
-            Empty if the envelope has none: the message's own id has to serve.
-        subject: Who sent it, vouched for by an authorizer; empty for an anonymous request.
-        endpoint: The one endpoint that the verified claims name, empty if they name none.
-        bound: Whether the sender may write that one endpoint only, or none if they name none.
-        origin: ``Origin`` header, empty if none was sent.
-        referer: ``Referer`` header, empty if none was sent.
-        opted_out: Whether the visitor's browser asks not to be tracked, and the owner honours it.
-            Nothing that the tag sent is in the message then.
-        events: Each event's names and values as the tag sent them, decoded, in order. Of a list's
-            event that is none, why.
+        time: When API Gateway received the request, in epoch milliseconds.
+        id: API Gateway's request id, in characters that an event's id may have. It is the same in
+            each queue that gets the request, and survives moving the message. Empty if the
+            envelope has none; then the message's own id takes its place.
+        subject: The sender's id, verified by an authorizer; empty for an anonymous request.
+        endpoint: The endpoint named by the verified claims; empty if they name none.
+        bound: Whether the sender may write to that endpoint only, or to none if it is empty.
+        origin: ``Origin`` header; empty if there is none.
+        referer: ``Referer`` header; empty if there is none.
+        opted_out: Whether the visitor's browser asks not to be tracked and the owner honors it. If
+            so, the message holds no data from the tag.
+        events: Decoded names and values of each event, in order. An unreadable event of a list is
+            represented by its error.
         is_list: Whether the events were posted as a list.
-        numbers: Of each event its number in that list.
+        numbers: Number of each event in its list.
     """
 
     time: int
@@ -88,21 +89,21 @@ class Request:
 
     @property
     def authenticated(self) -> bool:
-        """Whether an authorizer vouches for the sender."""
+        """True if an authorizer verified the sender."""
         return bool(self.subject)
 
 
-def decode(body: str, max_events: MaxEvents = _AS_MANY_AS_CAN_BE) -> Request:
-    """Read one message body.
+def decode(body: str, max_events: MaxEvents = _DEFAULT_MAX_EVENTS) -> Request:
+    """Return the request in a message body.
 
     Args:
-        body: The body.
-        max_events: How many events a list may hold.
+        body: The message body.
+        max_events: Maximum number of events in a list.
 
     Raises:
-        MalformedMessage: The body is not what the endpoint's template writes, or what was posted is
-            not what it claims to be.
-        TooManyEvents: A list was posted that holds more than it may.
+        MalformedMessage: The endpoint's template did not write the body, or the posted data does
+            not match its content type.
+        TooManyEvents: A posted list holds too many events.
     """
     if body.count("\n") != 1:
         raise MalformedMessage("the body is not two lines")
@@ -142,10 +143,10 @@ def decode(body: str, max_events: MaxEvents = _AS_MANY_AS_CAN_BE) -> Request:
 def is_list(body: str) -> bool:
     """Return whether a message's events were posted as a list, without reading them.
 
-    Of a message that :func:`decode` does not read the answer is of no meaning.
+    The result is meaningless for a message that :func:`decode` cannot read.
     """
     envelope, _, sent = body.partition("\n")
-    # The letters of "events" are what they are when percent-encoded, and a backslash is %5C.
+    # Percent-encoding keeps the letters of "events", and turns a backslash into %5C.
     if "&content=json" not in envelope or ("events" not in sent and "%5C" not in sent):
         return False
     try:
@@ -155,14 +156,14 @@ def is_list(body: str) -> bool:
 
 
 def with_events(body: str, indexes: Collection[int]) -> str:
-    """Return a message body, posted as a list of events, with some of them only.
+    """Return the body of a posted list with only some of its events.
 
-    They stay as they were posted, so the body does not grow. They keep their numbers: an event
-    that is sent again must not have the id of another.
+    The events keep their text, so the body does not grow. They keep their numbers too, so that
+    each keeps its id when it is sent again.
 
     Args:
-        body: A body that :func:`decode` read, with ``is_list``.
-        indexes: Which of its events to keep.
+        body: A body for which :func:`decode` returned ``is_list``.
+        indexes: Indexes of the events to keep.
     """
     envelope, _, sent = body.partition("\n")
     events = json_body.listed(_posted(sent))
@@ -170,14 +171,14 @@ def with_events(body: str, indexes: Collection[int]) -> str:
     kept = [index for index in range(len(events)) if index in indexes]
     numbered = "-".join(str(numbers[index]) for index in kept)
     posted = f'{{"events":[{",".join([events[index] for index in kept])}]}}'
-    # As $util.urlEncode does, which leaves the asterisk as it is.
+    # Like $util.urlEncode, which does not escape the asterisk.
     return (
         f"{_OWN_NUMBERS.sub('', envelope)}&numbers={numbered}\nbody={quote_plus(posted, safe='*')}"
     )
 
 
 def _envelope(line: str) -> Mapping[str, str]:
-    """Return the envelope's fields; of one given twice, the last."""
+    """Return the envelope's fields. The last one of a repeated field counts."""
     if match := _BEGINNING.fullmatch(line):
         version, time, request_id, others = match.groups()
         fields = {"v": version, "time": time, **_other_fields(others)}
@@ -188,7 +189,7 @@ def _envelope(line: str) -> Mapping[str, str]:
 
 
 def _numbers(envelope: Mapping[str, str], count: int) -> Sequence[int]:
-    """Return the numbers of a list's events: those of :func:`with_events`, or from 0."""
+    """Return the numbers of a list's events: those that :func:`with_events` wrote, or 0 and up."""
     text = envelope.get("numbers", "")
     numbers = [int(number) for number in text.split("-")] if _NUMBERS.fullmatch(text) else []
     return numbers if len(set(numbers)) == len(numbers) == count else range(count)
@@ -202,7 +203,7 @@ def _fields(line: str) -> Mapping[str, str]:
     return dict(_parse("envelope", line))
 
 
-# A site's visitors come from a few pages, and what else their envelopes say is the same.
+# Visitors come from a few pages of a site, so these fields are often the same.
 _other_fields = cached_if_short(_fields)
 
 
@@ -225,7 +226,7 @@ def _events(
         return [_parse("query", sent)], False
     posted = _posted(sent)
     if content == "form":
-        # Browsers write it well; what a server writes need not be strict to be understood.
+        # Browsers encode strictly. Be lenient with servers, which may not.
         return [_parse("body", posted, strict=False)], False
     if content == "json":
         return json_body.events(posted, most)
@@ -237,7 +238,7 @@ def _posted(sent: str) -> str:
 
 
 def _check_characters(text: str) -> None:
-    """Refuse a lone surrogate: it is half a character, and no JSON request could carry it."""
+    """Refuse lone surrogates, which no JSON request can carry."""
     try:
         text.encode()
     except UnicodeEncodeError:

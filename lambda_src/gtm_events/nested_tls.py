@@ -1,7 +1,7 @@
-"""TLS inside TLS: to a host, by way of a proxy that is spoken to in TLS itself.
+"""TLS inside TLS: a connection to a host through a proxy that itself uses TLS.
 
-``ssl`` wraps a socket of the system's only. This has ``ssl`` encrypt into memory, and sends that
-over the connection to the proxy. Hardly anybody's function needs it, so nobody else loads it.
+``ssl`` can only wrap sockets of the operating system. This module lets ``ssl`` encrypt into memory
+and sends the result through the proxy's connection. It is rarely needed, so it is loaded on demand.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ _PIECE: Final = 65_536  # bytes
 
 
 class NestedTls:
-    """A connection, with as much of a socket's methods as ``http.client`` calls.
+    """A connection with the socket methods that ``http.client`` calls.
 
     Args:
-        outer: The connection to the proxy, which passes on what it is sent. It is closed with this.
-        context: For TLS with the host.
-        host: The host, which its certificate has to name.
+        outer: The connection to the proxy, which forwards all data. It is closed with this one.
+        context: TLS context for the host.
+        host: Name of the host, for which its certificate must be valid.
 
     Raises:
-        OSError: There is no TLS with the host.
+        OSError: The TLS handshake with the host failed.
     """
 
     def __init__(self, outer: ssl.SSLSocket, context: ssl.SSLContext, host: str) -> None:
@@ -43,7 +43,7 @@ class NestedTls:
             left = left[self._do(self._tls.write, left[:_PIECE]) :]
 
     def recv_into(self, buffer: Any) -> int:
-        """Receive into ``buffer`` and return how many bytes that were; 0 at the end."""
+        """Receive into ``buffer`` and return the number of bytes, or 0 at the end."""
         try:
             count: int = self._do(self._tls.read, len(buffer), buffer)
         except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
@@ -51,12 +51,12 @@ class NestedTls:
         return count
 
     def makefile(self, _mode: str) -> io.BufferedReader:
-        """Return a reader. The connection stays open until it is closed, as a socket does."""
+        """Return a reader. As with a socket, the connection stays open while a reader is open."""
         self._readers += 1
         return io.BufferedReader(_Reader(self))
 
     def pending(self) -> int:
-        """Return how many bytes are here already that nobody has read."""
+        """Return the number of received bytes that are still unread."""
         return self._tls.pending() + self._received.pending + self._outer.pending()
 
     def fileno(self) -> int:
@@ -64,7 +64,7 @@ class NestedTls:
         return self._outer.fileno()
 
     def settimeout(self, seconds: float) -> None:
-        """Limit how long each wait for the proxy may take."""
+        """Set the timeout for each wait for the proxy."""
         self._outer.settimeout(seconds)
 
     def close(self) -> None:
@@ -82,7 +82,7 @@ class NestedTls:
             self._outer.close()
 
     def _do(self, operation: Callable[..., Any], *arguments: Any) -> Any:
-        """Return what an operation of TLS does, passing on what it wants sent and received."""
+        """Return the result of a TLS operation, sending and receiving data as it requires."""
         while True:
             try:
                 done = operation(*arguments)
@@ -102,7 +102,7 @@ class NestedTls:
 
 
 class _Reader(io.RawIOBase):
-    """Bytes of a connection."""
+    """A raw stream of a connection's bytes."""
 
     def __init__(self, connection: NestedTls) -> None:
         self._connection = connection

@@ -1,10 +1,10 @@
-"""The newest of what a batch says of each endpoint's user.
+"""The newest user attributes of each endpoint in a batch.
 
-Requests go out in parallel and entries may be retried, so an older value must not be sent at all:
-it could arrive last. Every event that sets an attribute goes out with its newest value.
+Requests go out in parallel and entries may be retried, so an older value could arrive last. It is
+therefore never sent: each event that sets an attribute brings the attribute's newest value.
 
-What a batch says is kept as small as it came: an event's attributes as one piece of JSON, and an
-attribute's newest value once for all events that set it.
+Memory stays in proportion to the input: an event's attributes are one piece of JSON, and all events
+that set an attribute share its newest value.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ _NOTHING: Final = b"{}"
 
 @dataclass(slots=True)
 class User:
-    """What one event says of its endpoint's user.
+    """Data about an endpoint's user, from one event.
 
     Attributes:
         endpoint_id: The endpoint.
-        time: The event's time, in epoch milliseconds.
-        id: Who the user is vouched to be; empty if nobody does. :func:`renew` makes it the newest.
-        attributes: The user attributes that the event sets, as a JSON object.
-        members: The members of that object at their newest values, each ``"name":value`` or several
-            of them, from :func:`renew`. The same bytes object serves all events.
+        time: Time of the event, in epoch milliseconds.
+        id: Verified id of the user; empty for an anonymous sender. :func:`renew` updates it.
+        attributes: User attributes that the event sets, as a JSON object.
+        members: Members of that object with their newest values, set by :func:`renew`. Each is
+            ``"name":value`` or several of these. Events share the bytes objects.
     """
 
     endpoint_id: str
@@ -42,32 +42,32 @@ class User:
 
     @classmethod
     def of(cls, endpoint_id: str, time: int, user_id: str, attributes: Mapping[str, Any]) -> User:
-        """Return what an event says of its user.
+        """Return the data about its user from an event.
 
         Args:
             endpoint_id: The event's endpoint.
-            time: Its time, in epoch milliseconds.
-            user_id: Who sent it, vouched for.
-            attributes: The user attributes that it sets, each with a value that JSON has.
+            time: Time of the event, in epoch milliseconds.
+            user_id: Verified id of the sender.
+            attributes: User attributes that the event sets, with values that JSON can represent.
         """
         by_name = dict(sorted(attributes.items()))
         return cls(endpoint_id, time, user_id, to_one_line(by_name).encode())
 
     def by_name(self) -> Iterator[tuple[str, bytes]]:
-        """Yield each attribute's name with its newest member, in the names' order."""
+        """Yield each attribute's name with its newest member, ordered by name."""
         own: dict[str, Any] = json.loads(self.attributes)
         if len(own) == len(self.members):
             yield from zip(own, self.members, strict=True)
-        else:  # the newest are its own, in one piece
+        else:  # its own values are the newest, in one piece
             for name, value in own.items():
                 yield name, _member(name, value)
 
 
 def renew(users: Iterable[User]) -> None:
-    """Give each of a batch's users the newest of what the batch says of it.
+    """Update the users of a batch to the newest values in the batch.
 
     Args:
-        users: In the batch's order: of one millisecond the later is the newer.
+        users: The users, in the batch's order. If times are equal, the later one is newer.
     """
     by_endpoint: dict[str, list[User]] = {}
     for user in users:

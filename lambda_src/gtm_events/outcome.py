@@ -1,4 +1,4 @@
-"""What becomes of an event: delivered, to be retried, or rejected."""
+"""Outcomes of events: delivered, retried, rejected, or opted out."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from typing import Final
 
 
 class Reason(StrEnum):
-    """Why an event is rejected: what an operator filters the queues of rejected messages on."""
+    """Reason for rejecting an event, by which operators filter the queues of rejected messages."""
 
     MALFORMED = "malformed"
-    """The message is not one that the endpoint wrote."""
+    """The endpoint did not write this message."""
 
     UNSET = "unset"
-    """``event`` or ``endpoint_id`` is a word for no value, or white space."""
+    """``event`` or ``endpoint_id`` is a word that stands for no value, or white space."""
 
     TOO_MANY_EVENTS = "too_many_events"
-    """The posted list has more events than the owner allows a request."""
+    """The posted list has more events than the owner allows."""
 
     ORIGIN = "origin"
     """The request names a site that is not in the owner's list."""
 
     FOREIGN_ENDPOINT = "foreign_endpoint"
-    """The verified claims name another endpoint than the event does."""
+    """The verified claims name a different endpoint than the event."""
 
     RESERVED_EVENT_TYPE = "reserved_event_type"
-    """The destination keeps this event type for its own events."""
+    """The destination reserves this event type."""
 
     TOO_LARGE = "too_large"
-    """The event alone is larger than the destination takes."""
+    """The event is larger than the destination allows."""
 
     REFUSED = "refused"
     """The destination refused the event for good."""
 
     USER_ATTRIBUTES_REFUSED = "user_attributes_refused"
-    """The destination took the event and refused to change the endpoint's user attributes."""
+    """The destination accepted the event but refused its user attributes."""
 
     @property
     def is_callers(self) -> bool:
-        """Whether the caller made the mistake, and nothing that the owner mends would help.
+        """True if the caller made the mistake, so that the owner cannot fix anything.
 
-        The others can be the owner's: a setting of the destination, or a permission.
+        The owner may be able to fix the others: a setting of the destination, or a permission.
         """
         return self in _CALLERS
 
@@ -60,54 +60,54 @@ _CALLERS: Final = frozenset(
 
 
 class RetryReason(StrEnum):
-    """Why an event goes back to the queue."""
+    """Reason for returning an event to the queue."""
 
     THROTTLED = "throttled"
     UNAVAILABLE = "unavailable"
     TIMED_OUT = "timed_out"
     UNREACHABLE = "unreachable"
     UNANSWERED = "unanswered"
-    """The destination's answer says nothing of the event."""
+    """The destination's answer does not mention the event."""
 
     DENIED = "denied"
-    """The destination does not let the function in: the owner has something to mend."""
+    """The destination denies the function access, which the owner must fix."""
 
     OUT_OF_TIME = "out_of_time"
-    """The invocation's deadline came first."""
+    """The invocation ran out of time."""
 
     DEAD_LETTER_QUEUE_FAILED = "dead_letter_queue_failed"
-    """The event is rejected, but the dead-letter queue did not take it."""
+    """The event is rejected, but the dead-letter queue did not accept it."""
 
     INVALID_MESSAGE_QUEUE_FAILED = "invalid_message_queue_failed"
-    """The event is rejected, but the invalid-message queue did not take it."""
+    """The event is rejected, but the invalid-message queue did not accept it."""
 
     INTERNAL_ERROR = "internal_error"
-    """A defect of this function."""
+    """The function has a bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of the event with this id."""
+    """The outcome of the event with this id."""
 
     event_id: str
 
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Outcome):
-    """The destination has the event."""
+    """The destination accepted the event."""
 
 
 @dataclass(frozen=True, slots=True)
 class OptedOut(Outcome):
-    """The visitor's browser asks not to be tracked, and the owner honours it."""
+    """The visitor's browser asks not to be tracked, and the owner honors that."""
 
 
 @dataclass(frozen=True, slots=True)
 class Retry(Outcome):
-    """The event may be delivered later; it goes back to the queue.
+    """The event may be delivered later, so it goes back to the queue.
 
     Attributes:
-        reason: Why.
+        reason: The reason.
         code: The destination's error code, fit for a log; empty if it names none.
     """
 
@@ -117,14 +117,14 @@ class Retry(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Rejected(Outcome):
-    """The event can never be delivered; retrying would only repeat the refusal.
+    """The event can never be delivered, so a retry would only repeat the refusal.
 
     Attributes:
-        reason: What an operator filters on.
-        detail: The destination's own words, or ours. It goes to a queue of rejected messages, never
-            to a log: it may quote the event.
-        code: The destination's error code, fit for a log; empty if it was not the destination.
-        everywhere: Whether every destination's function rejects the event, for the same reason.
+        reason: The reason by which operators filter.
+        detail: The destination's error message, or the function's. It goes to a queue of rejected
+            messages. It may quote the event, so it is never logged.
+        code: The destination's error code, fit for a log; empty if the destination was not asked.
+        everywhere: Whether every destination's function rejects the event for the same reason.
     """
 
     reason: Reason

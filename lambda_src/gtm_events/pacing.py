@@ -1,37 +1,39 @@
-"""Keeps a client inside a quota of requests a second, and lets the oldest go on first."""
+"""Keeps requests within a rate quota, and admits the oldest retries first."""
 
 from __future__ import annotations
 
 import math
 import threading
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from gtm_events.deadline import Deadline
 
-_RECOVERY_REQUESTS = 20
-# Requests that were under way when the rate was halved are refused for the old one.
-_SLOW_DOWN_SECONDS = 1.0
-# So long a call may take, and the quota is used all the same.
-_CALL_SECONDS = 0.25
-_LEAST_AT_ONCE = 2
+RECOVERY_REQUESTS: Final = 20
+"""Answered requests after which a halved rate is the full rate again."""
+SLOW_DOWN_SECONDS: Final = 1.0
+"""Shortest time between two halvings: requests under way may still be refused at the old rate."""
+
+# Calls of this length can still use the whole quota.
+_CALL_SECONDS: Final = 0.25
+_LEAST_AT_ONCE: Final = 2
 
 
 class Pacer:
-    """A token bucket that halves its rate when throttled and wins it back request by request.
+    """A token bucket that halves its rate when throttled and recovers it request by request.
 
-    The quota is known, so it is kept from the first request on. Somebody else may be using a part
-    of it (a second instance of the function, another application of the account): that is learnt
-    from being throttled. botocore's adaptive mode learns both, at the price of a burst of refused
-    requests on every cold start, and waits without regard to the invocation's deadline.
+    The quota is known, so the bucket enforces it from the first request on. Others may share it: a
+    second instance of the function, or another application of the account. Throttling reveals
+    them. botocore's adaptive mode has to learn the quota as well, through a burst of refused
+    requests after each cold start, and its waits ignore the invocation's deadline.
 
-    Thread-safe; one instance serves many invocations.
+    Thread-safe. One instance serves many invocations.
 
     Args:
-        rate: Requests a second; also the service's burst, as Amazon Pinpoint's quotas have it. One
-            request less goes out at once: some are a little longer on their way than others, and
-            those would make the next ones early.
+        rate: Requests per second. The burst is one less than the rate, although services such as
+            Amazon Pinpoint allow as many: requests vary in travel time, so a full burst could
+            arrive together with the request after it.
     """
 
     def __init__(self, rate: float) -> None:
@@ -45,11 +47,11 @@ class Pacer:
 
     @property
     def rate(self) -> float:
-        """Requests a second at the moment."""
+        """Current requests per second."""
         return self._rate
 
     def acquire(self, deadline: Deadline) -> bool:
-        """Wait for the next request's turn; ``False``, at once, if that is after ``deadline``."""
+        """Wait for the next request's turn. Return ``False`` at once if ``deadline`` is earlier."""
         with self._lock:
             now = time.monotonic()
             self._refill(now)
@@ -62,12 +64,12 @@ class Pacer:
         return True
 
     def throttled(self) -> None:
-        """Note that a request was refused for its rate."""
+        """Note that a request was throttled."""
         with self._lock:
             now = time.monotonic()
             self._refill(now)
             self._tokens = min(self._tokens, 0.0)
-            if now - self._slowed_at >= _SLOW_DOWN_SECONDS:
+            if now - self._slowed_at >= SLOW_DOWN_SECONDS:
                 self._slowed_at = now
                 self._rate = max(1.0, self._rate / 2)
 
@@ -76,41 +78,41 @@ class Pacer:
         with self._lock:
             if self._rate < self._quota:
                 self._refill(time.monotonic())
-                self._rate = min(self._quota, self._rate + self._quota / _RECOVERY_REQUESTS)
+                self._rate = min(self._quota, self._rate + self._quota / RECOVERY_REQUESTS)
 
     def _refill(self, now: float) -> None:
         self._tokens = min(self._burst, self._tokens + (now - self._counted_at) * self._rate)
         self._counted_at = now
 
 
-class Line:
-    """Lets those that need further requests go on, the oldest first and few at a time.
+class RetryLine:
+    """Admits tasks that need further requests, oldest first and few at a time.
 
-    A message is delivered when all of it is. If everything that was throttled, or has a refused
-    entry in it, went on at the same time, a quota could end before any of it is whole.
+    A message counts as delivered only when all of it is. If all tasks that were throttled, or that
+    hold a refused entry, went on at once, the quota could run out before any message is complete.
 
-    Thread-safe; one instance serves one invocation.
+    Thread-safe. One instance serves one invocation.
 
     Args:
-        pacer: As many go on as its rate can use; fewer while single entries are throttled, which
-            does not change its rate.
-        at_once: Calls under way at once.
+        pacer: Its rate limits the number of admitted tasks. Throttling of single entries lowers
+            that number without changing the rate.
+        at_once: Maximum number of calls under way.
     """
 
     def __init__(self, pacer: Pacer, at_once: int) -> None:
         self._pacer = pacer
         self._at_once = at_once
         self._width = at_once
-        # Answers to what was under way when fewer were let on say nothing of that.
+        # Answers to calls from before the last narrowing say nothing about the new width.
         self._stale = 0
         self._waiting: set[int] = set()
         self._moved = threading.Condition()
 
     def wait(self, number: int, deadline: Deadline) -> bool:
-        """Wait until ``number`` may go on; ``False`` if that is not before ``deadline``.
+        """Wait until a task may go on. Return ``False`` if ``deadline`` comes first.
 
         Args:
-            number: The lower, the older. It stays in the line until :meth:`leave`.
+            number: Number of the task: lower is older. It stays in line until :meth:`leave`.
             deadline: When to stop waiting.
         """
         with self._moved:
@@ -120,7 +122,7 @@ class Line:
             )
 
     def leave(self, number: int) -> None:
-        """Note that ``number`` needs no further request."""
+        """Note that a task needs no further request."""
         with self._moved:
             if number in self._waiting:
                 self._waiting.remove(number)
@@ -142,7 +144,7 @@ class Line:
             self._moved.notify_all()
 
     def is_full(self) -> bool:
-        """Return whether those in the line need all there is: nothing new should begin."""
+        """Return whether the waiting tasks use all capacity, so that no new one should begin."""
         with self._moved:
             return len(self._waiting) >= self._allowed()
 

@@ -1,4 +1,4 @@
-"""Distributes entries over as few requests as a service's limits allow."""
+"""Packs entries into as few requests as a service's limits allow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Sized(Protocol):
-    """Something that goes into a request."""
+    """An object with a size, to be packed into a request."""
 
     @property
     def size(self) -> int:
-        """Bytes that it takes there at the most."""
+        """Maximum bytes that it needs in a request."""
         ...
 
 
@@ -28,7 +28,7 @@ class Room(Generic[S]):
     """A request that is being filled.
 
     Args:
-        max_bytes: Bytes that the service takes in a request.
+        max_bytes: Maximum bytes of a request.
     """
 
     def __init__(self, max_bytes: int) -> None:
@@ -37,7 +37,7 @@ class Room(Generic[S]):
         self._size = 0
 
     def add(self, entry: S) -> bool:
-        """Add ``entry`` if there is room for it. There always is in an empty request."""
+        """Add ``entry`` if there is room. An empty request has room for any entry."""
         growth = self._growth(entry)
         if self.entries and self._size + growth > self._max_bytes:
             return False
@@ -52,11 +52,11 @@ class Room(Generic[S]):
 
 @dataclass(frozen=True, slots=True)
 class Window(Generic[S]):
-    """Entries whose order in requests is free; those of the window before go out before them.
+    """Entries that may be reordered among themselves, after those of the previous window.
 
     Attributes:
         entries: The entries, message by message.
-        oldest: How many of them, from the first on, are of the oldest message: they go first.
+        oldest: Number of leading entries that belong to the oldest message. They go first.
     """
 
     entries: Sequence[S]
@@ -66,12 +66,12 @@ class Window(Generic[S]):
 def windows(messages: Sequence[Sequence[S]], size: int) -> Iterator[Window[S]]:
     """Cut a batch into windows.
 
-    What puts entries in another order, to make fewer requests of them, is free to do so in a window
-    only. So a message is whole soon after it is begun, however many come after it.
+    Entries are reordered, to save requests, only within a window. So a message is complete soon
+    after it is begun, however many follow.
 
     Args:
-        messages: Each message's entries, the oldest first.
-        size: Entries of a window.
+        messages: Each message's entries, oldest first.
+        size: Number of entries in a window.
     """
     entries = list(chain.from_iterable(messages))
     ends = accumulate(map(len, messages))
@@ -92,15 +92,15 @@ def pack(
 ) -> list[list[S]]:
     """Return the entries of each request.
 
-    The order stays where that takes no more requests. Otherwise the largest go first, each into the
-    first request that has room for it: that leaves the fewest gaps.
+    The order is kept if that takes no more requests. Otherwise the largest entries go first, each
+    into the first request with room for it, which leaves the fewest gaps.
 
     Args:
-        entries: Each fits into a request of its own.
-        max_entries: Entries that the service takes in a request.
-        max_bytes: Bytes that it takes, of all entries together.
-        oldest: How many entries, from the first on, go before all others whatever their size.
-        room: Makes an empty request that has limits of its own besides. Default: there are none.
+        entries: The entries. Each fits into a request of its own.
+        max_entries: Maximum number of entries in a request.
+        max_bytes: Maximum bytes of all entries in a request.
+        oldest: Number of leading entries that go first, whatever their size.
+        room: Creates an empty request with further limits. Default: no further limits.
     """
     largest = nlargest(max_entries, entries, key=_size)
     size_matters = sum(map(_size, largest)) > max_bytes
@@ -133,12 +133,12 @@ def pack(
 
 
 def next_fit(entries: Sequence[S], *, max_entries: int, max_bytes: int) -> list[list[S]]:
-    """Return the entries of each request, in their order: the first without room begins the next.
+    """Return the entries of each request, in order. An entry without room begins the next one.
 
     Args:
-        entries: Each fits into a request of its own.
-        max_entries: Entries that fit into a request.
-        max_bytes: Bytes that fit into it, of all entries together.
+        entries: The entries. Each fits into a request of its own.
+        max_entries: Maximum number of entries in a request.
+        max_bytes: Maximum bytes of all entries in a request.
     """
     requests: list[list[S]] = []
     size = max_bytes

@@ -1,7 +1,7 @@
-"""Who may record events, and who may change which user attributes.
+"""Permissions: which callers may record events and change user attributes.
 
-Writing a customer's profile without authentication can ruin segments and messages, so it is off
-unless the owner switches it on.
+Unauthenticated changes to customer profiles can ruin segments and messages, so the owner must allow
+them explicitly.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ if TYPE_CHECKING:
     from gtm_events.message import Request
 
 
-# Sandboxed frames send it, files, and Firefox where a page's policy withholds the referrer.
+# Sent by sandboxed frames, by local files, and by Firefox if a page withholds the referrer.
 _NO_SITE: Final = "null"
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why a request may not record its event.
+    """A refusal to record an event.
 
     Attributes:
-        reason: What an operator filters on.
-        detail: Why, in words.
+        reason: The reason by which operators filter.
+        detail: The reason in words.
     """
 
     reason: Reason
@@ -41,12 +41,12 @@ class Refusal:
 
 
 class Origins:
-    """A list of origins: ``https://shop.example``, ``https://*.shop.example``.
+    """A list of origins, such as ``https://shop.example`` and ``https://*.shop.example``.
 
-    An app's own scheme, as in ``capacitor://localhost``, is an origin like any other.
+    Schemes of apps are valid too, as in ``capacitor://localhost``.
 
     Args:
-        patterns: The origins. A leading ``*`` label stands for one label or more.
+        patterns: The origins. A leading ``*`` label stands for one or more labels.
     """
 
     def __init__(self, patterns: Iterable[str]) -> None:
@@ -56,7 +56,7 @@ class Origins:
             for pattern in self._patterns
         )
         self._expression = re.compile("|".join(alternatives), re.ASCII)
-        # A shop's hits come from a few pages: the same header again and again.
+        # Requests come from a few pages, so the same headers repeat.
         self.allows = cached_if_short(self._allows)
 
     def __eq__(self, other: object) -> bool:
@@ -72,19 +72,19 @@ class Origins:
         except ValueError:
             return False
         origin = f"{parts.scheme}://{parts.netloc}"
-        # lower() would make an ASCII letter of some that are none.
+        # lower() would turn some non-ASCII letters into ASCII ones.
         return origin.isascii() and self._expression.fullmatch(origin.lower()) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class AccessPolicy:
-    """The owner's permission.
+    """The permissions that the owner grants.
 
     Attributes:
-        anonymous: Names of the user attributes that anybody may change; ``None`` for all.
-        authenticated: Names of those that an authenticated visitor may change; ``None`` for all.
-        origins: The sites whose visitors may record events; ``None`` for every site.
-        require_origin: Whether the ``Origin`` header has to name one of them.
+        anonymous: User attributes that anybody may change; ``None`` for all.
+        authenticated: User attributes that authenticated visitors may change; ``None`` for all.
+        origins: Sites whose visitors may record events; ``None`` for every site.
+        require_origin: Whether the ``Origin`` header must name one of these sites.
     """
 
     anonymous: frozenset[str] | None = frozenset()
@@ -93,11 +93,10 @@ class AccessPolicy:
     require_origin: bool = False
 
     def refusal(self, request: Request) -> Refusal | None:
-        """Return why ``request`` may not record anything, ``None`` if it may.
+        """Return why ``request`` may not record anything, or ``None`` if it may.
 
-        A request that names no site at all may, unless ``require_origin`` says otherwise: a
-        server's does not, and a browser that withholds both headers cannot be told from one.
-        ``Origin: null`` names none either.
+        A request that names no site is allowed unless ``require_origin`` is set: servers name none,
+        and a browser that withholds both headers looks the same. ``Origin: null`` names no site.
         """
         if self.origins is not None:
             origin = "" if request.origin == _NO_SITE else request.origin
@@ -109,9 +108,9 @@ class AccessPolicy:
         return None
 
     def authorize(self, event: Event, request: Request, lose: Lose) -> Refusal | None:
-        """Leave of ``event`` what ``request`` may change, or return why it may not be recorded.
+        """Remove forbidden user attributes from ``event``, or return why it may not be recorded.
 
-        The user attributes that may not be changed are left out, and ``lose`` is told.
+        Each removed attribute is reported to ``lose``.
         """
         if request.bound and request.endpoint != event.endpoint_id:
             # One customer must not write another's profile.

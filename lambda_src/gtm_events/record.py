@@ -1,7 +1,7 @@
 """The event record: an event as a JSON document, for services that store or route events.
 
-The schema is ``docs/event-record.schema.json``. A member may be added without a new
-``schema_version``, and one that is removed or changes its meaning raises it.
+The schema is ``docs/event-record.schema.json``. New members keep the ``schema_version``; a removed
+member, or one with a new meaning, raises it.
 """
 
 from __future__ import annotations
@@ -17,22 +17,22 @@ if TYPE_CHECKING:
 SCHEMA_VERSION: Final = "1"
 
 to_json = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
-"""Return a value as JSON, on one line and without needless bytes."""
+"""Return a value as compact JSON."""
 
 
-# What JSON leaves as it is and some readers of lines take for an end: Python's splitlines(), say.
+# JSON does not escape these, but some readers end a line at them, such as Python's splitlines().
 _LINE_ENDS: Final = ("\x85", "\u2028", "\u2029")
 
 
 def encode(event: Event) -> str:
-    """Return ``event``'s record as JSON, on one line, whatever a reader takes for a line's end."""
+    """Return the record of ``event`` as JSON on one line, for any reader's idea of a line."""
     record = _members(event, event.user_id)
     record["user_attributes"] = event.user_attributes
     return to_one_line(record)
 
 
 def to_one_line(value: object) -> str:
-    """Return a value as JSON on one line, whatever a reader takes for a line's end."""
+    """Return a value as JSON on one line, for any reader's idea of a line."""
     text = to_json(value)
     if not text.isascii():
         for character in _LINE_ENDS:
@@ -41,15 +41,15 @@ def to_one_line(value: object) -> str:
 
 
 def without_user(event: Event) -> str:
-    """Return ``event``'s record without its last brace and what it says of the user.
+    """Return the record of ``event`` without its closing brace and the user's members.
 
-    ``user_id``, if anybody vouches for it, and ``user_attributes`` have to be added.
+    The caller adds ``user_attributes`` and, if it is verified, ``user_id``.
     """
     return to_one_line(_members(event, ""))[:-1]
 
 
 def as_text(encoded: bytes) -> bytes:
-    """Return JSON as a string of JSON, for services that take a document as text."""
+    """Return JSON as a JSON string, for services that expect a document as text."""
     return to_json(encoded.decode()).encode()
 
 

@@ -1,4 +1,4 @@
-"""Credentials from wherever the SDK looks for them. A module of its own: its import is dear."""
+"""Credentials from the SDK. A module of its own, because its import is slow."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ def _session() -> Any:
 
 
 def find() -> Any:
-    """Return credentials that stay valid while they are used, ``None`` if there are none.
+    """Return valid credentials, or ``None`` if there are none.
 
     Raises:
-        botocore.exceptions.BotoCoreError: They could not be fetched or renewed.
+        botocore.exceptions.BotoCoreError: They could not be fetched or refreshed.
     """
-    credentials = _session().get_credentials()  # the session keeps them, and renews them
+    credentials = _session().get_credentials()  # the session caches and refreshes them
     return None if credentials is None else credentials.get_frozen_credentials()

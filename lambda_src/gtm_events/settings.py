@@ -1,4 +1,4 @@
-"""The function's environment, read once."""
+"""The function's settings, read from its environment."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from gtm_events.dead_letters import InvalidMessages
+from gtm_events.environment import required
 from gtm_events.errors import SettingsError
 from gtm_events.json_body import MAX_EVENTS
 from gtm_events.message import MaxEvents
@@ -18,27 +19,29 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
-    """What the construct told the function.
+class FunctionSettings:
+    """Settings that the construct passes to the function.
 
     Attributes:
         destination: Name of the destination, or its entry point (``DESTINATION``); see
             :mod:`gtm_events.destinations`.
-        dead_letter_queue_url: Where rejected messages go (``DEAD_LETTER_QUEUE_URL``).
-        access_policy: Who may do what (``ANONYMOUS_USER_ATTRIBUTES``,
-            ``AUTHENTICATED_USER_ATTRIBUTES`` and ``ALLOWED_ORIGINS``: each a JSON list, or
-            ``"*"``; ``REQUIRE_ORIGIN``: ``true`` or ``false``, the default).
+        dead_letter_queue_url: URL of the dead-letter queue (``DEAD_LETTER_QUEUE_URL``).
+        access_policy: Permissions of callers. ``ANONYMOUS_USER_ATTRIBUTES``,
+            ``AUTHENTICATED_USER_ATTRIBUTES`` and ``ALLOWED_ORIGINS`` are each a JSON list or
+            ``"*"``. ``REQUIRE_ORIGIN`` is ``true`` or ``false``. Default: ``false``.
         accept_client_timestamp: Whether ``timestamp`` is read (``ACCEPT_CLIENT_TIMESTAMP``:
             ``true`` or ``false``).
-        unset_values: Words that tags write for a variable without a value, exactly as written
-            (``UNSET_VALUES``: a JSON list).
-        max_events: How many events a posted list may hold
-            (``ANONYMOUS_MAX_EVENTS_PER_REQUEST`` and ``AUTHENTICATED_MAX_EVENTS_PER_REQUEST``, each
-            1 to 100; default: 100).
-        invalid_message_queue_url: Where rejected messages go that the caller is to blame for
-            (``INVALID_MESSAGE_QUEUE_URL``). Default: empty, for the dead-letter queue.
-        keep_invalid_messages: Whether this function keeps what every destination's function rejects
-            (``KEEP_INVALID_MESSAGES``: ``true``, the default, or ``false``, for another one does).
+        unset_values: Words that tags write for a variable that is not set (``UNSET_VALUES``: a JSON
+            list).
+        max_events: Maximum number of events in a posted list
+            (``ANONYMOUS_MAX_EVENTS_PER_REQUEST`` and ``AUTHENTICATED_MAX_EVENTS_PER_REQUEST``: 1 to
+            100). Default: 100.
+        invalid_message_queue_url: URL of the queue for messages that are rejected through the
+            caller's fault (``INVALID_MESSAGE_QUEUE_URL``). Default: empty, which stands for the
+            dead-letter queue.
+        keep_invalid_messages: Whether this function keeps messages that every destination's
+            function rejects (``KEEP_INVALID_MESSAGES``: ``true`` or ``false``, if another function
+            does). Default: ``true``.
     """
 
     destination: str
@@ -51,7 +54,7 @@ class Settings:
     keep_invalid_messages: bool = True
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str]) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str]) -> FunctionSettings:
         """Read the settings.
 
         Raises:
@@ -81,22 +84,10 @@ class Settings:
 
     @property
     def invalid_messages(self) -> InvalidMessages:
-        """What becomes of rejected messages that the caller is to blame for."""
+        """Treatment of messages that are rejected through the caller's fault."""
         if not self.invalid_message_queue_url:
             return InvalidMessages.DEAD_LETTERS
         return InvalidMessages.APART if self.keep_invalid_messages else InvalidMessages.LEFT
-
-
-def required(environment: Mapping[str, str], variable: str) -> str:
-    """Return a variable that must be set.
-
-    Raises:
-        SettingsError: It is missing or empty.
-    """
-    value = environment.get(variable)
-    if not value:
-        raise SettingsError(variable, "must be set", value)
-    return value
 
 
 def _boolean(environment: Mapping[str, str], variable: str, default: str | None = None) -> bool:
@@ -107,7 +98,7 @@ def _boolean(environment: Mapping[str, str], variable: str, default: str | None 
 
 
 def _number_of_events(environment: Mapping[str, str], variable: str) -> int:
-    # While a deployment changes code and environment, the one may be new and the other not.
+    # During a deployment, new code may run with the old environment.
     value = environment.get(variable) or str(MAX_EVENTS)
     if not (re.fullmatch("[0-9]{1,3}", value) and 1 <= int(value) <= MAX_EVENTS):
         raise SettingsError(variable, f"must be a whole number between 1 and {MAX_EVENTS}", value)

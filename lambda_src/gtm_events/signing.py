@@ -1,8 +1,8 @@
 """AWS Signature Version 4, as the SDK signs the same request.
 
-The algorithm is that of "Create a signed AWS API request" in the IAM user guide. It is written here
-because the SDK's module of it loads half of the SDK, which was most of a cold start. The tests hold
-it against the SDK's.
+The algorithm follows "Create a signed AWS API request" in the IAM user guide. The SDK's own module
+loads half of the SDK, which took most of a cold start. Tests compare the signatures with the
+SDK's.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 _ALGORITHM: Final = "AWS4-HMAC-SHA256"
-# Proxies may change these, and X-Ray does. The SDK leaves them out as well.
+# Proxies and X-Ray may change these headers. The SDK does not sign them either.
 _UNSIGNED: Final = frozenset({"user-agent", "x-amzn-trace-id"})
 
 
 class Keys(NamedTuple):
-    """Credentials. The SDK's own class takes a tenth of a cold start to import."""
+    """AWS credentials. Importing the SDK's class would take a tenth of a cold start."""
 
     access_key: str
     secret_key: str
@@ -33,13 +33,13 @@ class Keys(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """A request as it goes out.
+    """A request with its signature.
 
     Attributes:
-        method: HTTP's.
-        url: Where to, without a query.
-        headers: All but those that ``http.client`` adds.
-        body: What is sent.
+        method: HTTP method.
+        url: URL without a query.
+        headers: All headers, except those that ``http.client`` adds.
+        body: Body.
     """
 
     method: str
@@ -61,13 +61,13 @@ def signed(
     """Return a request with its date and its signature.
 
     Args:
-        method: HTTP's.
-        url: Where to: no query, and no ``.`` or ``..`` in its path.
-        headers: Names and values.
-        body: What is sent.
-        keys: Who signs.
+        method: HTTP method.
+        url: URL without a query, and without ``.`` or ``..`` in its path.
+        headers: Headers.
+        body: Body.
+        keys: Credentials to sign with.
         service: The service's name in signatures.
-        region: Such as ``us-east-1``.
+        region: The Region, such as ``us-east-1``.
     """
     parts = urlsplit(url)
     moment = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
@@ -94,12 +94,12 @@ def signed(
 
 
 def _host(scheme: str, netloc: str) -> str:
-    """Return the ``Host`` header: without a port that is the scheme's own."""
+    """Return the ``Host`` header, without the scheme's default port."""
     own = {"http": ":80", "https": ":443"}.get(scheme, "")
     return netloc.removesuffix(own) if own else netloc
 
 
-@lru_cache(maxsize=8)  # a day's, for each service that the function calls
+@lru_cache(maxsize=8)  # one per day and service
 def _signing_key(secret_key: str, date: str, region: str, service: str) -> bytes:
     key = f"AWS4{secret_key}".encode()
     for part in (date, region, service, "aws4_request"):

@@ -1,10 +1,10 @@
-"""Finds the entries that a destination refuses with the whole request, in few requests.
+"""Finds refused entries in few requests, for destinations that refuse whole requests.
 
-Some destinations refuse a request without a word about which of its entries is to blame. Each
-request that holds none of those is a delivery at the same time, so the search is a group test: a
-group that is refused is halved; if its first half is taken, the other must hold what was refused
-and is halved without being sent whole; if its first half is refused, nothing is known of the other,
-which goes back to those that were not tried. That is generalized binary splitting (Hwang, 1972).
+Some destinations refuse a request without saying which of its entries is to blame. A request
+without such entries is a delivery, so the search is a group test. A refused group is halved. If its
+first half is accepted, the second half must hold a refused entry, and is halved without being sent
+whole. If the first half is refused, nothing is known about the second half, which rejoins the
+untested entries. This is generalized binary splitting (Hwang, 1972).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ if TYPE_CHECKING:
 
 E = TypeVar("E")
 
-# The share of refused entries is taken from about so many, the latest.
+# The share of refused entries is estimated from about this many of the latest entries.
 _MEMORY: Final = 500
 
 
 class Refusals:
-    """Estimates how many entries of a group are likely to be taken whole.
+    """Estimates the size of a group of entries that is likely to be accepted.
 
-    Serves the process: what one batch holds, the next is likely to hold. Threads may share it: an
-    update that is lost makes no difference to an estimate.
+    It serves the whole process, because batches resemble each other. Threads share it without a
+    lock, because a lost update makes no difference to an estimate.
     """
 
     def __init__(self) -> None:
@@ -34,7 +34,7 @@ class Refusals:
         self._refused = 0.0
 
     def note(self, *, taken: int = 0, refused: int = 0) -> None:
-        """Take note of entries whose fate is known."""
+        """Count entries whose outcome is known."""
         self._taken += taken
         self._refused += refused
         total = self._taken + self._refused
@@ -43,23 +43,23 @@ class Refusals:
             self._refused *= _MEMORY / total
 
     def group_size(self, most: int) -> int:
-        """Return the size of a group that is as likely taken as refused: 1 to ``most``."""
+        """Return the size of a group that is as likely accepted as refused: 1 to ``most``."""
         share = self._refused / max(1.0, self._taken + self._refused)
-        if share * most < 0.5:  # noqa: PLR2004 - even the largest is likelier taken
+        if share * most < 0.5:  # noqa: PLR2004 - even the largest group is likely accepted
             return most
-        if share >= 0.5:  # noqa: PLR2004 - a group of one is likelier refused
+        if share >= 0.5:  # noqa: PLR2004 - even a group of one is likely refused
             return 1
         return max(1, min(most, round(math.log(0.5) / math.log(1 - share))))
 
 
 @dataclass(frozen=True, slots=True)
 class _Group(Generic[E]):
-    """Entries that have no outcome yet.
+    """A group of entries without an outcome.
 
     Attributes:
         entries: The entries, oldest first.
         attempt: Number of the next attempt to send them.
-        suspect: Whether one of them, at the least, is refused.
+        suspect: Whether at least one of them is refused.
     """
 
     entries: Sequence[E]
@@ -68,14 +68,14 @@ class _Group(Generic[E]):
 
 
 class Todo(Generic[E]):
-    """The entries of a batch that have no outcome yet, and in which requests they go out.
+    """The unsettled entries of a request, divided into the requests to send next.
 
-    Take the next request's entries, send them, and say what came of it: :meth:`refused`,
-    :meth:`failed` or :meth:`answered`.
+    Take the next request's entries, send them, and report the result: :meth:`refused`,
+    :meth:`failed`, or :meth:`answered`.
 
     Args:
-        entries: The batch, oldest first.
-        refusals: What is known of how many entries are refused.
+        entries: The entries, oldest first.
+        refusals: The estimate of refused entries.
     """
 
     def __init__(self, entries: Sequence[E], refusals: Refusals) -> None:
@@ -100,11 +100,11 @@ class Todo(Generic[E]):
         return self._taken, group.attempt
 
     def refused(self, *, blames_entry: bool) -> bool:
-        """Note that the request was refused whole; return whether its one entry is to blame.
+        """Note that the request was refused. Return whether a single entry is to blame.
 
         Args:
-            blames_entry: Whether one of the entries must be to blame, rather than all together, as
-                their size is.
+            blames_entry: Whether one of the entries must be to blame, rather than, for example,
+                their total size.
         """
         taken = self._taken
         if self._rest:
@@ -120,10 +120,10 @@ class Todo(Generic[E]):
         return False
 
     def failed(self, *, again: bool) -> Sequence[E]:
-        """Note that the request was not answered; return the entries that are given up.
+        """Note that the request was not answered. Return the entries that are given up.
 
         Args:
-            again: Whether they are sent once more.
+            again: Whether to send the entries again.
         """
         group = self._group
         if again and group.suspect:
@@ -137,7 +137,7 @@ class Todo(Generic[E]):
         return ()
 
     def answered(self, again: Sequence[E]) -> None:
-        """Note that the request was answered, and that the entries ``again`` are sent once more."""
+        """Note that the request was answered and that the entries ``again`` are to be resent."""
         self._refusals.note(taken=len(self._taken) - len(again))
         if self._rest:
             if self._group.suspect:
@@ -151,7 +151,7 @@ class Todo(Generic[E]):
             self._groups.append(_Group(entries, self._group.attempt + 1))
 
     def _put_back(self, entries: Sequence[E]) -> None:
-        """Put entries of which nothing is known before the others of that kind."""
+        """Return untested entries to the front of the untested ones."""
         if self._groups:
             other = self._groups[-1]
             if other.attempt == 1 and not other.suspect:

@@ -1,7 +1,7 @@
-"""The process's one TLS context.
+"""The process's only TLS context.
 
-Reading the CA bundle takes about 16 ms of CPU. The SDK's connection pool reads it again for each
-new connection (https://github.com/boto/botocore/issues/3171), so the function does not use it.
+Reading the CA bundle takes about 16 ms of CPU. The SDK's connection pool rereads it for each new
+connection (https://github.com/boto/botocore/issues/3171), so the function does not use that pool.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ from gtm_events.errors import SettingsError
 
 # In the SDK's order.
 _BUNDLE_VARIABLES: Final = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
-# The SDK's module that says where it is loads half of the SDK.
+# The SDK's module that knows this path would load half of the SDK.
 _SDKS_BUNDLE: Final = Path(botocore.__file__).with_name("cacert.pem")
 
 
 @cache
 def context() -> ssl.SSLContext:
-    """Return the context of every TLS connection of this process: TLS 1.2 or newer.
+    """Return the context of all TLS connections in this process, which requires TLS 1.2.
 
-    It trusts the certificate authorities in the file that ``AWS_CA_BUNDLE``, else
-    ``REQUESTS_CA_BUNDLE``, names, else those that the SDK trusts. Host names are verified.
+    The trusted certificate authorities come from the file named by ``AWS_CA_BUNDLE``, or else by
+    ``REQUESTS_CA_BUNDLE``, or else from the SDK. Host names are verified.
 
     Raises:
         SettingsError: The file cannot be read, or holds no certificates.

@@ -1,9 +1,8 @@
-"""Lets an image tag in whose URL carries a signed token.
+"""A Lambda authorizer that admits image tags with a signed token in their URL.
 
-An image tag cannot send a header, so the token (a JSON Web Token, HMAC with SHA-256) travels as
-``token`` in the query. API Gateway asks this function what a token is worth and remembers the
-answer.
+An image tag cannot send headers, so the token (a JSON Web Token signed with HMAC-SHA-256) is the
+query parameter ``token``. API Gateway calls this function to verify a token, and caches the result.
 
-Standard library and the AWS SDK that the Lambda runtime carries, nothing else: the asset is these
-files, as they are.
+The package uses only the standard library and the AWS SDK in the Lambda runtime, so the asset needs
+no build: it is these files.
 """

@@ -1,10 +1,10 @@
-"""Everything that can be wrong with a token or with what it is checked against.
+"""The package's exceptions, with API Gateway's answers to them.
 
 - :class:`TokenAuthorizerError`
-    - :class:`Unauthorized`: the token; the caller's business, so API Gateway answers 401
-    - :class:`SettingsError`: the function's environment; API Gateway answers 500
-    - :class:`SecretError`: the secret; API Gateway answers 500
-    - :class:`Defect`: the function itself; API Gateway answers 500
+    - :class:`Unauthorized`: the token is invalid (401)
+    - :class:`SettingsError`: an environment variable is missing or malformed (500)
+    - :class:`SecretError`: the secret is unusable (500)
+    - :class:`Defect`: the function has a bug (500)
 """
 
 from __future__ import annotations
@@ -15,42 +15,42 @@ from traceback import extract_tb
 
 @unique
 class Reason(Enum):
-    """Why a token was refused: what an operator filters the log on."""
+    """Reason for refusing a token, by which operators filter the log."""
 
     MISSING = "missing"
     """No ``token`` in the query, or more than one."""
     OVERSIZED = "oversized"
     """Longer than :data:`~gtm_token_authorizer.jwt.MAX_TOKEN_LENGTH`."""
     MALFORMED = "malformed"
-    """Not three parts of base64url, or not JSON objects with distinct names."""
+    """Not three parts in base64url, or not JSON objects with distinct names."""
     HEADER = "header"
     """Another algorithm than HS256, another type than JWT, or critical extensions."""
     SIGNATURE = "signature"
-    """Signed with none of the keys, or changed since."""
+    """Not signed with any of the keys, or modified."""
     CLAIMS = "claims"
-    """A claim is missing or not of its type."""
+    """A claim is missing or has the wrong type."""
     EXPIRED = "expired"
-    """``exp`` is past."""
+    """``exp`` is in the past."""
     LIFETIME = "lifetime"
-    """``exp`` is further ahead than the owner allows: milliseconds taken for seconds, say."""
+    """``exp`` is later than the owner allows, such as milliseconds given for seconds."""
     NOT_YET_VALID = "not_yet_valid"
-    """``nbf`` is ahead."""
+    """``nbf`` is in the future."""
     AUDIENCE = "audience"
-    """``aud`` names somebody else."""
+    """``aud`` names another audience."""
 
 
 class TokenAuthorizerError(Exception):
-    """Base of this package's errors."""
+    """Base class of the package's exceptions."""
 
 
 class Unauthorized(TokenAuthorizerError):
-    """The token is worth nothing.
+    """The token is invalid.
 
-    Its text is always ``Unauthorized``: the one text that API Gateway turns into a 401, and nothing
-    of the token can reach a log with it.
+    The text is always ``Unauthorized``, the only text that API Gateway turns into a 401. It keeps
+    the token out of the log.
 
     Attributes:
-        reason: Why.
+        reason: The reason.
     """
 
     def __init__(self, reason: Reason) -> None:
@@ -59,18 +59,18 @@ class Unauthorized(TokenAuthorizerError):
 
 
 class SettingsError(TokenAuthorizerError):
-    """An environment variable is missing: the function cannot start."""
+    """An environment variable is missing or malformed, so the function cannot start."""
 
 
 class SecretError(TokenAuthorizerError):
-    """The secret cannot be read or is no key, so no token can be checked. Never quotes it."""
+    """The secret cannot be read or is not a key. The text never quotes it."""
 
 
 class Defect(TokenAuthorizerError):
-    """No token can be checked for a defect of this function.
+    """A bug keeps the function from verifying tokens.
 
-    Lambda logs the text of what a handler raises. This one has the type of ``error`` and its place,
-    not its text, which may quote a token or the secret.
+    Lambda logs the message of an exception that a handler raises. This message holds the type and
+    the place of ``error`` and leaves out its text, which may quote a token or the secret.
     """
 
     def __init__(self, error: BaseException) -> None:

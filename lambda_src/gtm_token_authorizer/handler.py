@@ -32,25 +32,25 @@ _PATH_PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 
 @dataclass(frozen=True, slots=True)
 class _Verifier:
-    """Verifies tokens as the function's environment says. One serves every invocation."""
+    """Verifies tokens by the function's settings. One instance serves every invocation."""
 
     keys: Keys
     audience: str | None
     max_lifetime: int
 
     def verify(self, token: str, now: float) -> Claims:
-        """Return what ``token`` vouches for.
+        """Return the verified claims of ``token``.
 
         Raises:
-            Unauthorized: The token is worth nothing.
-            SecretError: No token can be checked.
+            Unauthorized: The token is invalid.
+            SecretError: The secret is unusable.
         """
         try:
             return self._verify(token, self.keys.get(now), now)
         except Unauthorized as refusal:
             if refusal.reason is not Reason.SIGNATURE:
                 raise
-        # The secret may have been rotated since it was read.
+        # The secret may have been rotated after it was read.
         return self._verify(token, self.keys.get_anew(now), now)
 
     def _verify(self, token: str, keys: Sequence[bytes], now: float) -> Claims:
@@ -59,7 +59,7 @@ class _Verifier:
 
 @cache
 def _verifier() -> _Verifier:
-    """Return what serves every invocation of this process."""
+    """Return the verifier that serves every invocation of this process."""
     keep_quiet()
     return _Verifier(
         keys=Keys(_required("SECRET_ARN"), create_client()),
@@ -76,7 +76,7 @@ def _required(variable: str) -> str:
 
 
 def _seconds(variable: str, default: int) -> int:
-    # While a deployment changes code and environment, the one may be new and the other not.
+    # During a deployment, new code may run with the old environment.
     text = os.environ.get(variable) or str(default)
     if not (text.isascii() and text.isdigit()):
         raise SettingsError(f"environment variable {variable} must be whole seconds, got {text!r}")
@@ -84,31 +84,31 @@ def _seconds(variable: str, default: int) -> int:
 
 
 def handle(event: Mapping[str, Any], _context: object) -> dict[str, Any]:
-    """Allow a request whose token verifies.
+    """Allow a request with a valid token.
 
-    ``SECRET_ARN`` names the secret. ``MAX_TOKEN_LIFETIME`` is how many seconds ahead ``exp`` may be
-    (default: 86,400). With ``AUDIENCE`` set and not empty, ``aud`` has to name it.
+    ``SECRET_ARN`` names the secret. ``exp`` may be at most ``MAX_TOKEN_LIFETIME`` seconds ahead
+    (default: 86,400). If ``AUDIENCE`` is not empty, ``aud`` must name it.
 
     Args:
-        event: A request of API Gateway's ``REQUEST`` authorizer.
+        event: The event of a ``REQUEST`` authorizer.
         _context: Lambda's context.
 
     Returns:
-        A policy for every method of the resource asked for, since API Gateway remembers it by
-        token alone; the subject as ``principalId`` and the endpoint, if the token names one, as
-        ``endpoint_id`` in the context.
+        A policy for all methods of the requested resource, because API Gateway caches it by token
+        alone. ``principalId`` is the subject. If the token names an endpoint, it is the context's
+        ``endpoint_id``.
 
     Raises:
-        Unauthorized: The token is worth nothing: API Gateway answers 401.
-        SecretError: No token can be checked: API Gateway answers 500.
-        SettingsError: As above.
-        Defect: Anything else: API Gateway answers 500.
+        Unauthorized: The token is invalid. API Gateway answers 401.
+        SecretError: The secret is unusable. API Gateway answers 500.
+        SettingsError: An environment variable is missing or malformed. API Gateway answers 500.
+        Defect: Anything else. API Gateway answers 500.
     """
     try:
         return _allowed(_claims(event), event)
     except TokenAuthorizerError:
         raise
-    except Exception as error:  # noqa: BLE001 - Lambda logs its text
+    except Exception as error:  # noqa: BLE001 - Lambda would log its text
         raise Defect(error) from None
 
 
@@ -125,7 +125,7 @@ def _claims(event: Mapping[str, Any]) -> Claims:
 
 def _token(event: Mapping[str, Any]) -> str:
     tokens = (event.get("multiValueQueryStringParameters") or {}).get(TOKEN_PARAMETER) or []
-    # Which of several API Gateway remembers the policy by is its secret.
+    # It is unknown by which of several tokens API Gateway would cache the policy.
     if len(tokens) != 1 or not tokens[0]:
         raise Unauthorized(Reason.MISSING)
     token: str = tokens[0]
@@ -134,7 +134,7 @@ def _token(event: Mapping[str, Any]) -> str:
 
 def _allowed(claims: Claims, event: Mapping[str, Any]) -> dict[str, Any]:
     api, stage, _ = event["methodArn"].split("/", 2)
-    # As it was deployed, not as it was asked for: a client's path must not shape a policy.
+    # The deployed path, not the requested one: a client's path must not shape a policy.
     path = _PATH_PARAMETER.sub("*", event["resource"])
     answer: dict[str, Any] = {
         "principalId": claims.subject,

@@ -1,7 +1,7 @@
-"""JSON Web Tokens signed with HMAC and SHA-256 (RFC 7519, RFC 7515), checked strictly.
+"""Verifies JSON Web Tokens signed with HMAC-SHA-256 (RFC 7519, RFC 7515), strictly.
 
-Written here because the function's asset is plain files: a library would need a build. The one
-algorithm is fixed, so a token cannot choose how it is checked; the tests hold it against PyJWT.
+A library would require a build, and the asset is plain files. The algorithm is fixed, so a token
+cannot choose how it is verified. Tests compare the results with PyJWT's.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 ALGORITHM: Final = "HS256"
 
 LEEWAY: Final = 60
-"""Seconds that the minting clock and ours may be apart."""
+"""Maximum difference between the issuer's clock and this one, in seconds."""
 
 MAX_TOKEN_LENGTH: Final = 4_096
-"""Characters. API Gateway takes a URL of 10,240, and the event has to fit in beside it."""
+"""Maximum characters of a token. API Gateway limits the URL, with the event, to 10,240."""
 
 MAX_SUBJECT_LENGTH: Final = 255
-"""Characters. OpenID Connect Core 1.0, section 2, allows ``sub`` no more."""
+"""Maximum characters of ``sub``, from OpenID Connect Core 1.0, section 2."""
 
 _BASE64URL: Final = re.compile("[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a token vouches for.
+    """The verified claims of a token.
 
     Attributes:
-        subject: Who sent the request (``sub``).
-        endpoint_id: The one endpoint that the request may write to (``endpoint_id``); ``None`` if
-            the token does not name one.
+        subject: The sender (``sub``).
+        endpoint_id: The only endpoint that the request may write to (``endpoint_id``); ``None`` if
+            the token names none.
     """
 
     subject: str
@@ -50,20 +50,20 @@ class Claims:
 def verify(
     token: str, keys: Sequence[bytes], *, now: float, audience: str | None, max_lifetime: int
 ) -> Claims:
-    """Return what ``token`` vouches for.
+    """Return the verified claims of ``token``.
 
-    ``exp`` and ``sub`` are required; ``nbf`` and ``endpoint_id`` are read if they are there, every
-    other claim is left alone.
+    ``exp`` and ``sub`` are required, ``nbf`` and ``endpoint_id`` are optional, and other claims are
+    ignored.
 
     Args:
-        token: The token in its compact form: ``header.claims.signature``.
-        keys: HMAC keys; the token has to be signed with one of them.
-        now: Seconds since the epoch.
-        audience: What ``aud`` must be or list; ``None`` leaves it unchecked.
-        max_lifetime: Seconds that ``exp`` may be ahead of ``now``, :data:`LEEWAY` apart.
+        token: The token in its compact form, ``header.claims.signature``.
+        keys: HMAC keys, one of which must have signed the token.
+        now: Current time, in seconds since the epoch.
+        audience: The audience that ``aud`` must be or contain; ``None`` skips the check.
+        max_lifetime: Maximum seconds from ``now`` to ``exp``, not counting :data:`LEEWAY`.
 
     Raises:
-        Unauthorized: The token is worth nothing, for whatever reason.
+        Unauthorized: The token is invalid.
     """
     if len(token) > MAX_TOKEN_LENGTH:
         raise Unauthorized(Reason.OVERSIZED)
@@ -82,8 +82,8 @@ def _decoded(part: str) -> bytes:
     if not _BASE64URL.fullmatch(part) or len(part) % 4 == 1:
         raise Unauthorized(Reason.MALFORMED)
     decoded = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
-    # The last character may have bits to spare. Only one way to write them is right: a token has
-    # one spelling, and so has its place in API Gateway's cache.
+    # Unused bits of the last character must be zero, so that a token has only one spelling, and so
+    # only one place in API Gateway's cache.
     if base64.urlsafe_b64encode(decoded).rstrip(b"=").decode() != part:
         raise Unauthorized(Reason.MALFORMED)
     return decoded
@@ -94,7 +94,7 @@ def _json_object(data: bytes) -> dict[str, Any]:
         document = json.loads(
             data.decode(), object_pairs_hook=_distinct, parse_constant=_refuse_constant
         )
-    # RecursionError: 4,096 characters hold more brackets than Python nests.
+    # RecursionError: 4,096 brackets exceed Python's limit of nesting.
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
@@ -118,7 +118,7 @@ def _check_header(header: dict[str, Any]) -> None:
     if (
         header.get("alg") != ALGORITHM
         or not (isinstance(type_, str) and type_.upper() == "JWT")
-        # Extensions that whoever does not know them must refuse: we know none.
+        # Critical extensions must be understood; this module knows none.
         or "crit" in header
     ):
         raise Unauthorized(Reason.HEADER)
@@ -137,13 +137,13 @@ def _checked_claims(
         and len(subject) <= MAX_SUBJECT_LENGTH
         and _is_number(expires := claims.get("exp"))
         and _is_number(starts := claims.get("nbf", 0))
-        # Empty would read as unbound further on, and a null is a mistake of whoever minted it.
+        # An empty id would mean "unbound" later, and null is an issuer's mistake.
         and ("endpoint_id" not in claims or _is_text(claims["endpoint_id"]))
     ):
         raise Unauthorized(Reason.CLAIMS)
     if expires <= now - LEEWAY:
         raise Unauthorized(Reason.EXPIRED)
-    # Not against ``iat``: whoever mints the token writes that claim too.
+    # Not compared with ``iat``, which the issuer writes too.
     if expires > now + max_lifetime + LEEWAY:
         raise Unauthorized(Reason.LIFETIME)
     if starts > now + LEEWAY:
@@ -157,17 +157,16 @@ def _checked_claims(
 
 
 def _is_number(value: object) -> TypeGuard[float]:
-    # A bool is an int to Python, and 1e999 in JSON is an infinity to it: no expiry at all.
+    # In Python a bool is an int, and JSON's 1e999 is infinity, which would never expire.
     return not isinstance(value, bool) and (
         isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
     )
 
 
 def _is_text(value: object) -> TypeGuard[str]:
-    """Return whether it is a string, not empty, of whole characters.
+    """Return whether a value is a non-empty string without half surrogate pairs.
 
-    JSON can hold half a surrogate pair; it would be replaced on the way to the destination, where
-    two subjects would become one.
+    These would be replaced on the way to the destination, so that two subjects could become one.
     """
     if not isinstance(value, str) or not value:
         return False

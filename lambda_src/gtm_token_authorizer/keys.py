@@ -1,4 +1,4 @@
-"""The HMAC keys: two versions of a secret in Secrets Manager, read seldom."""
+"""The HMAC keys: two versions of a secret in Secrets Manager, with a cache."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MIN_KEY_BYTES: Final = 32
-"""RFC 7518, section 3.2: an HS256 key is no shorter than SHA-256's output."""
+"""Minimum length of a key: that of a SHA-256 digest, from RFC 7518, section 3.2."""
 
 MAX_AGE: Final = 300
-"""Seconds after which the secret is read again: how long a key lives on that was taken away."""
+"""Maximum age of the cache, in seconds. A revoked key stays valid for up to this long."""
 
 MIN_INTERVAL: Final = 30
-"""Seconds between two readings for the sake of signatures that fail.
+"""Minimum seconds between two readings that failed signatures cause.
 
-Rotation makes a good one fail, so it is noticed within them; everybody can make a bad one, so they
-bound what that costs.
+After a rotation a valid signature fails, and this is the longest time until it is noticed. Anybody
+can send invalid signatures, so the interval also limits their cost.
 """
 
 _CURRENT: Final = "AWSCURRENT"
@@ -35,7 +35,7 @@ _CODE: Final = re.compile("[A-Z][A-Za-z0-9]{2,79}")
 
 
 class SecretsManager(Protocol):
-    """What is used of the SDK's client."""
+    """The operation of the SDK's client that is used."""
 
     def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Mapping[str, Any]:  # noqa: N803
         """Return one version of a secret."""
@@ -43,17 +43,17 @@ class SecretsManager(Protocol):
 
 
 class Keys:
-    """A secret's current and previous version, so that rotating it refuses nobody.
+    """The current and the previous version of a secret, so that rotation refuses nobody.
 
-    The secret's string is the key itself, as UTF-8; a version shorter than :data:`MIN_KEY_BYTES` is
-    never a key.
+    The secret's string, as UTF-8, is the key. A version shorter than :data:`MIN_KEY_BYTES` is not
+    a key.
 
-    Times are the wall clock's, in seconds: it goes on while Lambda freezes the process, which a
-    monotonic clock need not do.
+    Times are in seconds of the wall clock, which also runs while Lambda freezes the process. A
+    monotonic clock might not.
 
     Args:
         secret_arn: ARN of the secret.
-        client: Secrets Manager.
+        client: Client of Secrets Manager.
     """
 
     def __init__(self, secret_arn: str, client: SecretsManager) -> None:
@@ -66,17 +66,17 @@ class Keys:
         """Return the keys, at most :data:`MAX_AGE` seconds old.
 
         Raises:
-            SecretError: The secret cannot be read or is no key.
+            SecretError: The secret cannot be read or is not a key.
         """
         if not 0 <= now - self._read_at < MAX_AGE:
             self._read(now)
         return self._keys
 
     def get_anew(self, now: float) -> tuple[bytes, ...]:
-        """Return the keys, at most :data:`MIN_INTERVAL` seconds old, unless reading just failed.
+        """Return the keys, at most :data:`MIN_INTERVAL` seconds old unless a reading just failed.
 
         Raises:
-            SecretError: The secret cannot be read or is no key.
+            SecretError: The secret cannot be read or is not a key.
         """
         if not 0 <= now - self._tried_at < MIN_INTERVAL:
             self._read(now)
@@ -94,7 +94,7 @@ class Keys:
             try:
                 keys.append(self._key(_PREVIOUS, previous))
             except SecretError as error:
-                # Whoever mends a secret that was no key has to get past this.
+                # An owner who replaces an unusable secret must get past this.
                 emit("WARN", "previous secret version ignored", detail=str(error))
         self._keys = tuple(keys)
         self._read_at = now
@@ -107,14 +107,14 @@ class Keys:
             if code == "ResourceNotFoundException":
                 return None
             why = code if _CODE.fullmatch(code) else "an error without a code"
-        except Exception as error:  # noqa: BLE001 - what the SDK makes of an answer that is none
+        except Exception as error:  # noqa: BLE001 - the SDK's errors for malformed answers vary
             why = type(error).__name__
         else:
-            # A connection is kept: an answer that came too late would be taken for the next one.
+            # On a kept-alive connection a late answer could pass for the next one.
             if stage in version.get("VersionStages", (stage,)):
                 return version
             why = "another version was answered"
-        # Not the SDK's words, which may quote the answer.
+        # Leave out the SDK's text, which may quote the answer.
         raise SecretError(
             f"version {stage} of the secret {self._secret_arn} cannot be read: {why}"
         ) from None
@@ -135,7 +135,7 @@ class Keys:
 
 
 def create_client() -> Any:
-    """Return the SDK's client, which gives up well before API Gateway does (29 seconds)."""
+    """Return the SDK's client, with timeouts well below API Gateway's 29 seconds."""
     return get_session().create_client(
         "secretsmanager",
         config=Config(

@@ -1,4 +1,4 @@
-"""One JSON object a line on standard output, which Lambda takes to CloudWatch Logs as it is."""
+"""Writes the log: one JSON object per line on standard output, which goes to CloudWatch Logs."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from datetime import UTC, datetime
 
 
 def keep_quiet() -> None:
-    """Keep everything but :func:`emit` from writing to the log, at any log level.
+    """Silence everything but :func:`emit`, at any log level.
 
-    The SDK logs answers, which hold the secret. The texts of warnings, and of exceptions that
-    nobody catches, may quote them.
+    The SDK logs answers, which hold the secret. Warnings and uncaught exceptions may quote them.
     """
     for name in ("botocore", "urllib3"):
         logger = logging.getLogger(name)
-        logger.propagate = False  # also what comes from below it, whatever level that has
+        logger.propagate = False  # also stops its children's records, whatever their level
         logger.handlers[:] = [logging.NullHandler()]
         logger.setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")

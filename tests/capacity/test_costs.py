@@ -5,15 +5,17 @@ from __future__ import annotations
 import ast
 import math
 from dataclasses import replace
+from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 
 from capacity import costs, model, quotas, stages, tables
 from capacity.costs import Bill, batching, behind_api_gateway, one_by_one
-from capacity.model import MILLION, SECONDS_A_MONTH, Settings, Timing, Traffic
+from capacity.model import MILLION, SECONDS_A_MONTH, ConnectorSettings, Timing, Traffic
 from capacity.prices import (
     ACCESS_LOGS,
     API_GATEWAY,
@@ -28,7 +30,9 @@ from capacity.prices import (
     XRAY,
     Price,
 )
-from gtm_events.destinations import customer_profiles, eventbridge, firehose, kinesis, pinpoint
+from gtm_events import destinations
+from gtm_events.destinations import firehose
+from gtm_events.destinations.batching import BatchService
 
 DESIGNS = (batching, one_by_one, behind_api_gateway)
 
@@ -81,7 +85,7 @@ def test_the_later_tiers_of_lambda_are_a_tenth_and_a_fifth_cheaper() -> None:
 def test_the_bill_of_a_busy_month_by_hand() -> None:
     # 100 events a second: windows of 5 s in two batches, so 250 events and 3 requests each.
     events = 100 * SECONDS_A_MONTH
-    settings = Settings(batching_window=4.9)
+    settings = ConnectorSettings(batching_window=4.9)
     bill = batching(events, settings, Traffic(), PLAIN)
     invocations = units(bill, LAMBDA_INVOCATIONS)
     assert invocations == pytest.approx(2 * SECONDS_A_MONTH / (4.9 + 0.1))
@@ -140,37 +144,37 @@ def test_what_the_document_says_of_the_designs() -> None:
     assert month.dollars_per_million == pytest.approx(4.34, abs=0.05)
     assert batching(MILLION).dollars_per_million > 1.8 * month.dollars_per_million
     assert batching(MILLION).of(XRAY) > 0.8 * batching(MILLION).of(API_GATEWAY)
-    longer = batching(MILLION, Settings(batching_window=60))
+    longer = batching(MILLION, ConnectorSettings(batching_window=60))
     fewer = units(batching(MILLION), LAMBDA_INVOCATIONS) / units(longer, LAMBDA_INVOCATIONS)
     assert fewer == pytest.approx(7, abs=0.5)
     assert longer.dollars == pytest.approx(5.04, abs=0.05)
     both = batching(100 * MILLION, destinations=2)
     assert both.dollars_per_million - month.dollars_per_million == pytest.approx(0.24, abs=0.01)
-    assert batching(MILLION, Settings(batching_window=60), destinations=2).dollars < 6.05
+    assert batching(MILLION, ConnectorSettings(batching_window=60), destinations=2).dollars < 6.05
     # 15 events a second is where the others end.
     assert one_by_one(15 * SECONDS_A_MONTH).requests_per_second == pytest.approx(15)
 
 
 def test_requests_are_what_packing_makes() -> None:
-    assert model.requests_for(0, Settings()) == 0
-    assert model.requests_for(1, Settings()) == 1
-    assert model.requests_for(100, Settings()) == 1
-    assert model.requests_for(101, Settings()) == 2
-    assert model.requests_for(10_000, Settings()) == 100
+    assert model.requests_for(0, ConnectorSettings()) == 0
+    assert model.requests_for(1, ConnectorSettings()) == 1
+    assert model.requests_for(100, ConnectorSettings()) == 1
+    assert model.requests_for(101, ConnectorSettings()) == 2
+    assert model.requests_for(10_000, ConnectorSettings()) == 100
 
 
 def test_a_batch_ends_at_its_size_or_at_6_megabytes() -> None:
     traffic = Traffic(message=100, record_overhead=500)
-    assert model.messages_in_batch(Settings(), traffic) == 10_000
-    assert model.messages_in_batch(Settings(batch_size=100), traffic) == 100
-    assert model.messages_in_batch(Settings(), replace(traffic, message=101)) == 9_983
+    assert model.messages_in_batch(ConnectorSettings(), traffic) == 10_000
+    assert model.messages_in_batch(ConnectorSettings(batch_size=100), traffic) == 100
+    assert model.messages_in_batch(ConnectorSettings(), replace(traffic, message=101)) == 9_983
 
 
 def test_an_invocation_waits_for_its_turns() -> None:
     # 100 requests: 14 at once, the others a fifteenth of a second apart.
-    assert model.billed_seconds(10_000, Settings(), PLAIN) == pytest.approx(86 / 15 + 0.1)
+    assert model.billed_seconds(10_000, ConnectorSettings(), PLAIN) == pytest.approx(86 / 15 + 0.1)
     # With a quota that does not bind, four rounds of 32 calls.
-    free = Settings(requests_per_second=1_000)
+    free = ConnectorSettings(requests_per_second=1_000)
     assert model.billed_seconds(10_000, free, PLAIN) == pytest.approx(0.4)
 
 
@@ -189,7 +193,7 @@ def test_waiting_costs_memory_times_time() -> None:
 
 
 def test_what_the_document_says_of_memory() -> None:
-    for events in (100, model.messages_in_batch(Settings(), Traffic())):
+    for events in (100, model.messages_in_batch(ConnectorSettings(), Traffic())):
         small, default, large = costs.memory_sweep(events, sizes=(128, 256, 512))
         assert 0 < default.dollars_per_million - small.dollars_per_million < 0.002
         assert large.seconds > 0.85 * default.seconds
@@ -200,8 +204,7 @@ def test_firehose_rounds_each_record_and_packing_avoids_it() -> None:
     assert costs.firehose_bytes(1, 600, 1) == 5_120
     assert costs.firehose_lines(100_000) == 10
     lines = costs.firehose_lines(600)
-    assert lines == firehose.MAX_EVENTS_PER_RECORD == costs.FIREHOSE_MAX_LINES
-    assert firehose.MAX_RECORD_BYTES == costs.FIREHOSE_MAX_RECORD
+    assert lines == firehose.MAX_EVENTS_PER_RECORD
     assert costs.firehose_bytes(lines, 600, lines) == pytest.approx(lines * 600, rel=0.01)
 
 
@@ -239,20 +242,22 @@ def test_a_second_destination_by_hand() -> None:
 
 
 def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
-    code: dict[str, tuple[Any, Any]] = {
-        "Pinpoint": (pinpoint, pinpoint.Pinpoint),
-        "Kinesis": (kinesis, kinesis.Kinesis),
-        "Firehose": (firehose, firehose.Firehose),
-        "EventBridge": (eventbridge, eventbridge.EventBridge),
-        "Customer Profiles": (customer_profiles, customer_profiles.CustomerProfiles),
+    modules = [
+        import_module(f"{destinations.__name__}.{module.name}")
+        for module in iter_modules(destinations.__path__)
+    ]
+    described = {
+        (service.max_entries, service.max_bytes, module.REQUESTS_PER_SECOND)
+        for module in modules
+        if hasattr(module, "create")
+        for service in vars(module).values()
+        if isinstance(service, type) and issubclass(service, BatchService)
+        if service.__module__ == module.__name__
     }
-    assert [packing.name for packing in quotas.PACKING] == list(code)
-    for packing in quotas.PACKING:
-        module, service = code[packing.name]
-        assert packing.entries == service.max_entries
-        assert packing.bytes == service.max_bytes
-        assert packing.requests_per_second == module._REQUESTS_PER_SECOND
-        assert service.max_calls == model.WORKERS
+    assert described == {
+        (packing.entries, packing.bytes, packing.requests_per_second) for packing in quotas.PACKING
+    }
+    assert len(described) == len(quotas.PACKING)
     assert [packing.events(Traffic(event=600)) for packing in quotas.PACKING] == [
         100,
         500,
@@ -406,7 +411,7 @@ def test_what_the_document_says_of_the_stages() -> None:
 
 def test_messages_in_flight_by_hand() -> None:
     small = Traffic(message=100, record_overhead=500)
-    assert quotas.in_flight_concurrency(Settings(), small) == 12
+    assert quotas.in_flight_concurrency(ConnectorSettings(), small) == 12
     assert quotas.outage_rate(365) == pytest.approx(329, abs=0.5)
     for rate in stages.STAGES[:-2]:
         assert stages.stage(rate, timing=PLAIN).in_flight < quotas.IN_FLIGHT
@@ -440,7 +445,7 @@ def test_the_defaults_are_the_constructs() -> None:
         for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
         if isinstance(default, ast.Constant)
     }
-    settings = Settings()
+    settings = ConnectorSettings()
     for name in ("batch_size", "max_concurrency", "memory_size"):
         assert defaults[name] == getattr(settings, name)
     assert defaults["max_receive_count"] == 10

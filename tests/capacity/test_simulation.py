@@ -12,7 +12,7 @@ from statistics import fmean, variance
 
 import pytest
 
-from capacity import arrivals, model, pipeline, simulation, throttling
+from capacity import arrivals, simulation
 from capacity.arrivals import (
     Cohort,
     Phase,
@@ -22,22 +22,21 @@ from capacity.arrivals import (
     poisson,
     steady,
 )
-from capacity.model import Settings, Timing, Traffic, invocations_per_second
+from capacity.model import ConnectorSettings, Timing, Traffic, invocations_per_second
 from capacity.pipeline import Result, Setup, pack, percentiles, simulate
 from capacity.throttling import ModelPacer, Quota, Shards
-from gtm_events import delivery, pacing, sending
+from gtm_events import pacing
 from gtm_events.deadline import Deadline
-from gtm_events.destinations import pinpoint
 from gtm_events.pacing import Pacer
 
 # Not capacity.model.TIMING, which changes with every measurement.
 TIMING = Timing(invocation_cpu=0.0001, event_cpu=20e-6, request_cpu=0.0004, request_latency=0.1)
 DEFAULT = Setup(timing=TIMING)
 # Each of two functions is told half of the quota: nothing is refused, so sums come out even.
-EVEN = replace(DEFAULT, settings=Settings(requests_per_second=7.5))
+EVEN = replace(DEFAULT, settings=ConnectorSettings(requests_per_second=7.5))
 
 
-def check_books(result: Result) -> None:
+def check_totals(result: Result) -> None:
     assert result.arrived == result.delivered + result.dead_lettered + result.waiting
     assert sum(count for _, count in result.latencies) == result.delivered
 
@@ -81,21 +80,6 @@ def test_the_pacer_is_the_functions(monkeypatch: pytest.MonkeyPatch) -> None:
                 assert real.acquire(Deadline(deadline)) == (wait is not None)
                 assert clock.slept == pytest.approx(wait or 0.0)
         assert real.rate == pytest.approx(model.rate)
-
-
-def test_the_constants_are_the_functions() -> None:
-    assert pipeline.MAX_ATTEMPTS == sending._MAX_THROTTLED_ATTEMPTS
-    assert pipeline.MAX_DOUBLINGS == sending._MAX_DOUBLINGS
-    assert pipeline.BACKOFF_SECONDS == sending._BACKOFF_SECONDS
-    assert throttling.RECOVERY_REQUESTS == pacing._RECOVERY_REQUESTS
-    assert throttling.SLOW_DOWN_SECONDS == pacing._SLOW_DOWN_SECONDS
-    assert pipeline.SETTLING_SECONDS == delivery._SETTLING_SECONDS
-    service = pinpoint.Pinpoint
-    assert service.connect_seconds + service.read_seconds == pipeline.CALL_SECONDS
-    assert service.max_calls == model.WORKERS
-    settings = Settings()
-    assert settings.events_per_request == pinpoint.MAX_EVENTS
-    assert settings.requests_per_second == pinpoint._REQUESTS_PER_SECOND
 
 
 def test_the_quota_is_a_burst_and_a_rate() -> None:
@@ -196,7 +180,7 @@ def test_the_same_seed_gives_the_same_run_and_another_another() -> None:
 @pytest.mark.parametrize("until", [3.0, 17.5, math.inf])
 def test_nothing_is_lost(rate: float, until: float) -> None:
     result = simulate(DEFAULT, steady(rate, 30), until=until)
-    check_books(result)
+    check_totals(result)
     if until == math.inf:
         assert result.waiting == 0
     elif rate > 1:
@@ -216,14 +200,14 @@ def test_invocations_and_requests_are_what_the_cost_model_takes(rate: float) -> 
 
 def test_a_quiet_queue_waits_half_a_window() -> None:
     for window in (2.0, 10.0):
-        settings = Settings(batching_window=window)
+        settings = ConnectorSettings(batching_window=window)
         result = simulate(replace(DEFAULT, settings=settings), steady(5, 2_000))
         assert mean(result.waits) == pytest.approx(window / 2, rel=0.06)
         assert max(wait for wait, _ in result.waits) <= window + 1
 
 
 def test_full_batches_do_not_wait_for_their_window() -> None:
-    settings = Settings(batch_size=100, batching_window=60)
+    settings = ConnectorSettings(batch_size=100, batching_window=60)
     result = simulate(replace(DEFAULT, settings=settings), steady(200, 60))
     assert result.requests == pytest.approx(result.delivered / 100, abs=2)
     assert percentiles(result.waits, 0.5)[0] < 2
@@ -231,7 +215,7 @@ def test_full_batches_do_not_wait_for_their_window() -> None:
 
 def test_saturation_is_15_requests_of_100_events() -> None:
     result = simulate(EVEN, steady(3_000, 90), until=90)
-    check_books(result)
+    check_totals(result)
     settled = [sample.delivered for sample in result.samples if sample.time > 20]
     # A batch is cut at 6 MB: 4,444 messages are 44 full requests and one that is not.
     assert fmean(settled) == pytest.approx(15 * 4_444 / 45, rel=0.01)
@@ -242,7 +226,7 @@ def test_saturation_is_15_requests_of_100_events() -> None:
 def test_a_stream_saturates_at_1000_records_a_shard(shards: int) -> None:
     setup = replace(simulation.to_kinesis(shards), timing=TIMING)
     result = simulate(setup, steady(1_500 * shards, 60), until=60)
-    check_books(result)
+    check_totals(result)
     settled = [sample.delivered for sample in result.samples if sample.time > 10]
     assert fmean(settled) == pytest.approx(1_000 * shards, rel=0.03)
     # A part of most requests is refused, all of hardly any one that is not small.
@@ -252,7 +236,7 @@ def test_a_stream_saturates_at_1000_records_a_shard(shards: int) -> None:
 def test_below_its_quota_a_stream_gets_full_requests() -> None:
     setup = replace(simulation.to_kinesis(8), timing=TIMING)
     result = simulate(setup, steady(1_000, 120))
-    check_books(result)
+    check_totals(result)
     assert result.throttled == 0
     assert result.delivered / 500 <= result.requests
     assert result.requests <= result.delivered / 500 + result.invocations
@@ -261,7 +245,7 @@ def test_below_its_quota_a_stream_gets_full_requests() -> None:
 def test_customer_profiles_saturate_at_100_requests_of_10_events() -> None:
     setup = replace(simulation.to_customer_profiles(), timing=TIMING)
     result = simulate(setup, steady(2_000, 60), until=60)
-    check_books(result)
+    check_totals(result)
     settled = [sample.delivered for sample in result.samples if sample.time > 20]
     assert fmean(settled) == pytest.approx(1_000, rel=0.02)
     # Of a request all is taken or nothing.
@@ -294,7 +278,7 @@ def test_what_the_document_says_of_the_other_destinations() -> None:
 
 
 def test_one_by_one_saturates_at_15_events() -> None:
-    settings = Settings(batch_size=10, batching_window=0.0, events_per_request=1)
+    settings = ConnectorSettings(batch_size=10, batching_window=0.0, events_per_request=1)
     setup = replace(DEFAULT, settings=replace(settings, requests_per_second=7.5))
     result = simulate(setup, steady(60, 60), until=60)
     settled = [sample.delivered for sample in result.samples if sample.time > 20]
@@ -337,7 +321,7 @@ def test_a_destination_that_refuses_everything_fills_the_dead_letter_queue() -> 
 
 def test_an_invocation_ends_in_time() -> None:
     # One request a second: of 100 requests some 45 get their turn before 7 + 7 seconds are left.
-    settings = Settings(max_concurrency=2, requests_per_second=1.0, batch_size=4_000)
+    settings = ConnectorSettings(max_concurrency=2, requests_per_second=1.0, batch_size=4_000)
     setup = replace(DEFAULT, settings=settings, quota=1_000.0)
     result = simulate(setup, [Phase(1.0, 16_000.0)], until=100)
     assert result.returned == 0
@@ -345,7 +329,7 @@ def test_an_invocation_ends_in_time() -> None:
     small = Traffic(message=50, record_overhead=500)
     setup = replace(DEFAULT, settings=settings, traffic=small, quota=1_000.0)
     result = simulate(setup, [Phase(1.0, 20_000.0)], until=61)
-    check_books(result)
+    check_totals(result)
     assert result.returned == pytest.approx(2 * 100 * (100 - 45), abs=400)
 
 

@@ -14,7 +14,7 @@ from cdk_gtm_connector import IamAuthorizer, PinpointDestination
 from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events.message import MaxEvents
 from gtm_events.policy import AccessPolicy, Origins
-from gtm_events.settings import Settings
+from gtm_events.settings import FunctionSettings
 from tests.infrastructure.options import add_stream
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
 
@@ -77,7 +77,7 @@ class TestEnvironment:
     """What the construct tells the function, as the function reads it."""
 
     def test_the_defaults(self, template: Template) -> None:
-        assert Settings.from_environment(template.environment) == Settings(
+        assert FunctionSettings.from_environment(template.environment) == FunctionSettings(
             destination="pinpoint",
             dead_letter_queue_url=template.dead_letter_queue.ref,
             access_policy=AccessPolicy(anonymous=frozenset(), authenticated=None, origins=None),
@@ -129,7 +129,7 @@ class TestEnvironment:
         template = synthesized(lambda s: add_connector(s, **props))
         written = json.loads(template.environment[f"{who.upper()}_USER_ATTRIBUTES"])
         assert written == (variable if variable == "*" else sorted(variable))
-        settings = Settings.from_environment(template.environment)
+        settings = FunctionSettings.from_environment(template.environment)
         assert getattr(settings.access_policy, who) == read
 
     def test_allowed_origins(self, synthesized: Synthesize) -> None:
@@ -137,12 +137,14 @@ class TestEnvironment:
         template = synthesized(lambda s: add_connector(s, allowed_origins=origins))
         # The order in which they are written must not redeploy the function.
         assert json.loads(template.environment["ALLOWED_ORIGINS"]) == sorted(origins)
-        settings = Settings.from_environment(template.environment)
+        settings = FunctionSettings.from_environment(template.environment)
         assert settings.access_policy.origins == Origins(sorted(origins))
 
     def test_accept_client_timestamp(self, synthesized: Synthesize) -> None:
         template = synthesized(lambda s: add_connector(s, accept_client_timestamp=True))
-        assert Settings.from_environment(template.environment).accept_client_timestamp is True
+        assert (
+            FunctionSettings.from_environment(template.environment).accept_client_timestamp is True
+        )
 
 
 class TestEventSource:

@@ -13,7 +13,7 @@ import pytest
 
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger, PropError
 from cdk_gtm_connector.destinations.regions import CUSTOMER_PROFILES_REGIONS
-from gtm_events.aws import Endpoint
+from gtm_events.aws import ServiceEndpoint
 from gtm_events.destinations.customer_profiles import create
 from stacks.connector_stack import ConnectorStack
 from stacks.errors import SettingError
@@ -113,7 +113,7 @@ class TestElsewhere:
         environment = {"AWS_REGION": home or "eu-west-1", **template.environment}
         endpoint = create(environment)._client.endpoint
         assert endpoint.url == "https://profile.eu-west-2.amazonaws.com"
-        assert isinstance(endpoint, Endpoint)
+        assert isinstance(endpoint, ServiceEndpoint)
         assert endpoint.region == "eu-west-2"
         domain = "arn:${AWS::Partition}:profile:eu-west-2:${AWS::AccountId}:domains/shop"
         grants = template.grants(template.role("lambda.amazonaws.com"))

@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
-from gtm_events.aws import Client, Endpoint
+from gtm_events.aws import Client, ServiceEndpoint
 from gtm_events.dead_letters import NotTaken
 from gtm_events.deadline import Deadline
-from gtm_events.delivery import Batch, Delivery
+from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchDestination
 from gtm_events.destinations.pinpoint import Pinpoint
 from gtm_events.policy import AccessPolicy
@@ -22,6 +22,7 @@ from gtm_events.policy import AccessPolicy
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from gtm_events.batch_result import BatchResult
     from gtm_events.dead_letters import DeadLetter
     from gtm_events.destinations import Destination
     from gtm_events.signing import SignedRequest
@@ -173,7 +174,7 @@ class FakePinpoint(FakeDestination):
 
     def destination(self, *, requests_per_second: float = 1_000_000) -> Destination:
         """See :meth:`FakeDestination.destination`."""
-        endpoint = Endpoint("mobiletargeting", "us-east-1", "https://pinpoint")
+        endpoint = ServiceEndpoint("mobiletargeting", "us-east-1", "https://pinpoint")
         return BatchDestination(
             Pinpoint("app"), Client(endpoint, self), requests_per_second=requests_per_second
         )
@@ -252,7 +253,7 @@ def deliver(
     seconds: float = 60,
     requests_per_second: float = 1_000_000,
     **more: Any,
-) -> Batch:
+) -> BatchResult:
     """Deliver one batch of message bodies to a service in memory, which is Pinpoint by default.
 
     All user attributes may change unless ``policy`` says otherwise. ``more`` goes to the delivery.
@@ -270,7 +271,7 @@ def deliver(
     return delivery.deliver(records(bodies), Deadline.after(seconds))
 
 
-def check_books(batch: Batch, dead_letters: FakeDeadLetters) -> None:
+def check_totals(batch: BatchResult, dead_letters: FakeDeadLetters) -> None:
     """Assert that every record has exactly one place."""
     places = batch.delivered + batch.opted_out + batch.retried.total() + batch.rejected.total()
     assert batch.received == places, batch.summary()
@@ -279,6 +280,6 @@ def check_books(batch: Batch, dead_letters: FakeDeadLetters) -> None:
     assert not set(batch.failures) & set(dead_letters.reasons())
 
 
-def counted(batch: Batch) -> Counter[str]:
+def counted(batch: BatchResult) -> Counter[str]:
     """Return the batch's counts that are not zero, without requests."""
     return Counter({name: n for name, n in batch.counts.items() if n and name != "requests"})

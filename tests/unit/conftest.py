@@ -1,4 +1,4 @@
-"""What several unit tests need that takes long to make."""
+"""Fixtures of the unit tests that take long to make."""
 
 from __future__ import annotations
 

@@ -21,12 +21,11 @@ from botocore.exceptions import NoCredentialsError
 from botocore.handlers import add_recursion_detection_header
 
 from gtm_events import sdk_credentials
-from gtm_events.aws import Answer, Call, Client, Endpoint
-from gtm_events.errors import SettingsError
+from gtm_events.aws import Answer, Client, ServiceEndpoint, ServiceRequest
+from gtm_events.errors import SettingsError, TryAgain
 from gtm_events.outcome import RetryReason
-from gtm_events.sending import TryAgain
+from tests.destinations.sdk import sdk_request
 from tests.unit.builders import Response
-from tests.unit.services import sdk_request
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,9 +47,9 @@ SESSION = botocore.session.get_session()
 PARTITIONS = SESSION.get_component("data_loader").load_data("partitions")
 
 
-def endpoint_of(service: str, environment: dict[str, str], arn: str = "") -> Endpoint:
+def endpoint_of(service: str, environment: dict[str, str], arn: str = "") -> ServiceEndpoint:
     name, host, signing_name = SERVICES[service]
-    return Endpoint.of(name, environment, host=host, signing_name=signing_name, arn=arn)
+    return ServiceEndpoint.of(name, environment, host=host, signing_name=signing_name, arn=arn)
 
 
 class Session:
@@ -65,7 +64,7 @@ class Session:
         return self.answer()
 
 
-ENDPOINT = Endpoint("kinesis", "us-east-1", "https://kinesis.us-east-1.amazonaws.com")
+ENDPOINT = ServiceEndpoint("kinesis", "us-east-1", "https://kinesis.us-east-1.amazonaws.com")
 
 
 @every_service
@@ -112,7 +111,7 @@ def test_configured_endpoints_are_the_sdks_variables(
 def test_a_configured_endpoint_keeps_the_region_and_loses_its_last_slash() -> None:
     environment = {"AWS_REGION": "eu-west-1", "AWS_ENDPOINT_URL": "http://localhost:4566/"}
     endpoint = endpoint_of("sqs", environment)
-    assert endpoint == Endpoint("sqs", "eu-west-1", "http://localhost:4566")
+    assert endpoint == ServiceEndpoint("sqs", "eu-west-1", "http://localhost:4566")
 
 
 def test_a_resource_elsewhere_is_reached_where_it_is() -> None:
@@ -158,7 +157,7 @@ def test_the_signature_is_the_sdks(
     session = Session()
     path = expected.url.removeprefix(endpoint.url)
     body = expected.body.encode() if isinstance(expected.body, str) else expected.body
-    Client(endpoint, session).send(Call(body, path, expected.method, headers))
+    Client(endpoint, session).send(ServiceRequest(body, path, expected.method, headers))
     [got] = session.requests
     assert got.url == expected.url
     for header in ("Authorization", "X-Amz-Date", "X-Amz-Security-Token"):
@@ -191,8 +190,10 @@ OPERATIONS: dict[str, tuple[str, dict[str, Any]]] = {
 
 def test_a_request_says_what_its_body_is() -> None:
     session = Session()
-    Client(ENDPOINT, session).send(Call(b"{}"))
-    Client(ENDPOINT, session).send(Call(b"[]", "/p", "PUT", {"Content-Type": "x", "X-Y": "z"}))
+    Client(ENDPOINT, session).send(ServiceRequest(b"{}"))
+    Client(ENDPOINT, session).send(
+        ServiceRequest(b"[]", "/p", "PUT", {"Content-Type": "x", "X-Y": "z"})
+    )
     plain, other = session.requests
     assert (plain.method, plain.url, plain.body) == ("POST", f"{ENDPOINT.url}/", b"{}")
     assert plain.headers["Content-Type"] == "application/json"
@@ -203,9 +204,9 @@ def test_a_request_says_what_its_body_is() -> None:
 def test_lambda_and_x_ray_see_what_belongs_together(monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session()
     monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-5759e988-bd862e3fe1be46a994272793;Sampled=1")
-    Client(ENDPOINT, session).send(Call(b"{}"))
+    Client(ENDPOINT, session).send(ServiceRequest(b"{}"))
     monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "function")
-    Client(ENDPOINT, session).send(Call(b"{}"))
+    Client(ENDPOINT, session).send(ServiceRequest(b"{}"))
     elsewhere, on_lambda = session.requests
     assert "X-Amzn-Trace-Id" not in elsewhere.headers
     of_the_sdk: dict[str, str] = {}
@@ -229,7 +230,7 @@ def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[
 
 def signed_by() -> str:
     session = Session()
-    Client(ENDPOINT, session).send(Call(b"{}"))
+    Client(ENDPOINT, session).send(ServiceRequest(b"{}"))
     authorization = str(session.requests[0].headers["Authorization"])
     return authorization.partition("Credential=")[2].partition("/")[0]
 
@@ -278,7 +279,7 @@ def test_without_any_keys_nothing_is_sent_and_it_is_tried_again(no_environment: 
     assert not no_environment.exists()
     session = Session()
     with pytest.raises(TryAgain) as raised:
-        Client(ENDPOINT, session).send(Call(b"{}"))
+        Client(ENDPOINT, session).send(ServiceRequest(b"{}"))
     assert raised.value.reason is RetryReason.UNAVAILABLE
     assert session.requests == []
 
@@ -301,14 +302,14 @@ def test_what_was_not_answered_is_tried_again(error: Exception, reason: RetryRea
         raise error
 
     with pytest.raises(TryAgain) as raised:
-        Client(ENDPOINT, Session(raising)).send(Call(b"{}"))
+        Client(ENDPOINT, Session(raising)).send(ServiceRequest(b"{}"))
     assert raised.value.reason is reason
 
 
 @pytest.mark.parametrize("status", [200, 202, 204])
 def test_a_success_is_an_answer(status: int) -> None:
     client = Client(ENDPOINT, Session(lambda: Response(status, b'{"a": 1}')))
-    answer = client.send(Call(b"{}"))
+    answer = client.send(ServiceRequest(b"{}"))
     assert (answer.status, answer.json()) == (status, {"a": 1})
 
 
@@ -362,7 +363,7 @@ def listening(*answers: bytes) -> Iterator[tuple[str, list[int]]]:
 
 
 def over_the_network(url: str, read_seconds: float = 5) -> Client:
-    endpoint = Endpoint("kinesis", "us-east-1", url)
+    endpoint = ServiceEndpoint("kinesis", "us-east-1", url)
     return Client.to(endpoint, connect_seconds=1, read_seconds=read_seconds)
 
 
@@ -372,7 +373,7 @@ OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 def test_a_connection_is_kept() -> None:
     with listening(OK, OK, OK) as (url, connections):
         client = over_the_network(url)
-        assert [client.send(Call(b"{}")).body for _ in range(3)] == [b"{}"] * 3
+        assert [client.send(ServiceRequest(b"{}")).body for _ in range(3)] == [b"{}"] * 3
     assert connections == [3]
 
 
@@ -388,7 +389,7 @@ def test_a_body_does_not_wait_for_an_acknowledgement(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket, "create_connection", remember)
     with listening(OK) as (url, _):
         client = over_the_network(url)
-        client.send(Call(b"{}"))
+        client.send(ServiceRequest(b"{}"))
         [connection] = made
         assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
@@ -408,7 +409,7 @@ def test_an_answer_that_does_not_come_whole_is_tried_again(
 ) -> None:
     with listening(*answers[:1]) as (url, connections):
         with pytest.raises(TryAgain) as raised:
-            over_the_network(url, read_seconds=0.2).send(Call(b"{}"))
+            over_the_network(url, read_seconds=0.2).send(ServiceRequest(b"{}"))
         assert raised.value.reason is reason
     assert connections == [1]
 
@@ -417,5 +418,5 @@ def test_a_closed_port_is_tried_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     with pytest.raises(TryAgain) as raised:
-        over_the_network(f"http://127.0.0.1:{port}").send(Call(b"{}"))
+        over_the_network(f"http://127.0.0.1:{port}").send(ServiceRequest(b"{}"))
     assert raised.value.reason is RetryReason.UNREACHABLE

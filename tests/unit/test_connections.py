@@ -1,4 +1,4 @@
-"""What goes over the wire: to whom, once, and whose answer it is."""
+"""Connections: each request goes out once, to the right host, and gets its own answer."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ import pytest
 
 from benchmarks.certificates import Authority, server_context
 from gtm_events import connections, tls
-from gtm_events.aws import Call, Client, Endpoint
+from gtm_events.aws import Client, ServiceEndpoint, ServiceRequest
 from gtm_events.deadline import Deadline
 from gtm_events.destinations.batching import BatchDestination
 from gtm_events.destinations.kinesis import Kinesis
-from gtm_events.errors import SettingsError
+from gtm_events.errors import SettingsError, TryAgain
 from gtm_events.event import Event
 from gtm_events.outcome import Delivered, Retry, RetryReason
-from gtm_events.sending import TryAgain
 from tests.unit.network import Asked, answer, proxying, serving
 
 if TYPE_CHECKING:
@@ -52,7 +51,7 @@ def bundle(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
 
 def client(url: str, read_seconds: float = 30) -> Client:
     return Client.to(
-        Endpoint("kinesis", "us-east-1", url), connect_seconds=30, read_seconds=read_seconds
+        ServiceEndpoint("kinesis", "us-east-1", url), connect_seconds=30, read_seconds=read_seconds
     )
 
 
@@ -123,9 +122,9 @@ def test_what_follows_an_answer_is_not_the_next_ones(
 
     with serving(answers, context) as server:
         sending = client(f"{scheme}://127.0.0.1:{server.port}")
-        taken = sending.send(Call(b"{}"))
+        taken = sending.send(ServiceRequest(b"{}"))
         assert taken.status == 204 or taken.json() == {"to": 0}
-        assert sending.send(Call(b"{}")).json() == {"to": 1}
+        assert sending.send(ServiceRequest(b"{}")).json() == {"to": 1}
         assert [asked.connection for asked in server.requests] == [0, 1]
 
 
@@ -146,11 +145,11 @@ def test_what_comes_while_a_connection_waits_is_nobodys(
 
     with serving(answers, context) as server:
         sending = client(f"{scheme}://127.0.0.1:{server.port}")
-        assert sending.send(Call(b"{}")).json() == {"to": 0}
+        assert sending.send(ServiceRequest(b"{}")).json() == {"to": 0}
         [waiting] = pool(sending)
         answered.set()
         select.select([waiting.sock], [], [])
-        assert sending.send(Call(b"{}")).json() == {"to": 1}
+        assert sending.send(ServiceRequest(b"{}")).json() == {"to": 1}
         assert server.connections == 2
 
 
@@ -171,7 +170,7 @@ def test_no_event_is_settled_by_an_answer_that_is_not_its_own(
     with serving(answers, context) as server:
         destination = BatchDestination.at(
             Kinesis("arn:aws:kinesis:us-east-1:1:stream/s"),
-            Endpoint("kinesis", "us-east-1", f"{scheme}://127.0.0.1:{server.port}"),
+            ServiceEndpoint("kinesis", "us-east-1", f"{scheme}://127.0.0.1:{server.port}"),
             requests_per_second=1_000,
         )
         outcomes = [
@@ -202,15 +201,15 @@ def test_an_interim_answer_is_none(scheme: str, context: ssl.SSLContext | None) 
 
     with serving(answers, context) as server:
         sending = client(f"{scheme}://127.0.0.1:{server.port}")
-        assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
-        assert sending.send(Call(b"{}")).json() == {"to": 1}
+        assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
+        assert sending.send(ServiceRequest(b"{}")).json() == {"to": 1}
 
 
 def test_a_connection_is_kept(scheme: str, context: ssl.SSLContext | None) -> None:
     with serving(own, context) as server:
         sending = client(f"{scheme}://127.0.0.1:{server.port}")
         for number in range(3):
-            assert sending.send(Call(b"{}")).json() == {"to": number}
+            assert sending.send(ServiceRequest(b"{}")).json() == {"to": number}
         assert server.connections == 1
 
 
@@ -227,14 +226,16 @@ def test_what_ended_one_connection_may_have_ended_the_others() -> None:
 
     with serving(answers) as server:
         sending = client(f"http://127.0.0.1:{server.port}")
-        threads = [threading.Thread(target=sending.send, args=[Call(b"{}")]) for _ in range(3)]
+        threads = [
+            threading.Thread(target=sending.send, args=[ServiceRequest(b"{}")]) for _ in range(3)
+        ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         assert len(pool(sending)) == 3
-        assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
-        assert sending.send(Call(b"{}")).json() == {"to": 4}
+        assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
+        assert sending.send(ServiceRequest(b"{}")).json() == {"to": 4}
 
 
 @pytest.mark.parametrize(
@@ -259,7 +260,7 @@ def test_a_huge_answer_is_not_read_to_its_end(head: bytes, monkeypatch: pytest.M
 
     with serving(endless) as server:
         sending = client(f"http://127.0.0.1:{server.port}")
-        assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
+        assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
         assert pool(sending) == []
     assert sent < 50_000_000  # what the kernel's buffers hold; the server would not have stopped
 
@@ -268,7 +269,7 @@ def test_an_answer_up_to_the_limit_is_read(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(connections, "MAX_ANSWER_BYTES", 100_000)
     with serving(lambda _: [answer(b"x" * 100_000)]) as server:
         sending = client(f"http://127.0.0.1:{server.port}")
-        assert len(sending.send(Call(b"{}")).body) == 100_000
+        assert len(sending.send(ServiceRequest(b"{}")).body) == 100_000
         assert len(pool(sending)) == 1
 
 
@@ -295,7 +296,7 @@ def test_the_bundle_is_read_once_for_all_connections(
     with serving(answers, server_context(authority.certificate("127.0.0.1"))) as server:
         clients = [client(f"https://127.0.0.1:{server.port}") for _ in range(2)]
         threads = [
-            threading.Thread(target=sending.send, args=[Call(b"{}")])
+            threading.Thread(target=sending.send, args=[ServiceRequest(b"{}")])
             for sending in clients
             for _ in range(3)
         ]
@@ -338,9 +339,9 @@ def test_only_known_authorities_are_trusted(
     with serving(own, server_context(authority.certificate("127.0.0.1"))) as server:
         sending = client(f"https://127.0.0.1:{server.port}")
         if trusted:
-            assert sending.send(Call(b"{}")).json() == {"to": 0}
+            assert sending.send(ServiceRequest(b"{}")).json() == {"to": 0}
         else:
-            assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
+            assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
             assert server.requests == []
 
 
@@ -348,7 +349,7 @@ def test_only_known_authorities_are_trusted(
 def test_a_server_with_another_name_gets_no_request(name: str, authority: Authority) -> None:
     with serving(own, server_context(authority.certificate(name))) as server:
         sending = client(f"https://127.0.0.1:{server.port}")
-        assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
+        assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
         assert server.requests == []
 
 
@@ -384,7 +385,7 @@ def test_a_proxy_connects_and_learns_nothing(
         monkeypatch.setenv("HTTPS_PROXY", f"http://us%65r:pass%3Aword@127.0.0.1:{proxy.port}")
         sending = client(f"https://{HOST}")
         for number in range(2):
-            assert sending.send(Call(b'{"a":1}')).json() == {"to": number}
+            assert sending.send(ServiceRequest(b'{"a":1}')).json() == {"to": number}
         [asked] = proxy.requests
         assert proxy.connections == server.connections == 1
     lines = asked.head.split(b"\r\n")
@@ -406,7 +407,7 @@ def test_no_proxy_is_asked_for_what_needs_none(
     ):
         monkeypatch.setenv("HTTPS_PROXY", f"http://127.0.0.1:{proxy.port}")
         monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-        client(f"https://127.0.0.1:{server.port}").send(Call(b"{}"))
+        client(f"https://127.0.0.1:{server.port}").send(ServiceRequest(b"{}"))
         assert (proxy.connections, server.connections) == (0, 1)
 
 
@@ -419,14 +420,14 @@ def test_a_proxy_that_refuses_is_tried_again(
     with proxying(9, refusal) as proxy:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
         sending = client(f"https://{HOST}")
-        assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
+        assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
         assert proxy.connections == 1
 
 
 def test_without_tls_a_proxy_is_asked_for_the_url(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(own) as proxy:
         monkeypatch.setenv("http_proxy", f"http://user:word@127.0.0.1:{proxy.port}")
-        client(f"http://{HOST}:8080").send(Call(b"{}", "/path"))
+        client(f"http://{HOST}:8080").send(ServiceRequest(b"{}", "/path"))
     [asked] = proxy.requests
     assert asked.head.startswith(f"POST http://{HOST}:8080/path HTTP/1.1\r\n".encode())
     assert f"Host: {HOST}:8080\r\n".encode() in asked.head
@@ -453,7 +454,7 @@ class TestProxyOverTls:
             sending = client(f"https://{HOST}")
             body = json.dumps({"a": large}).encode()
             for number in range(3):
-                assert sending.send(Call(body)).json() == {"to": number}
+                assert sending.send(ServiceRequest(body)).json() == {"to": number}
             [asked] = proxy.requests
             assert proxy.connections == server.connections == 1
         assert asked.head.startswith(f"CONNECT {HOST}:443 HTTP/1.1".encode())
@@ -479,7 +480,7 @@ class TestProxyOverTls:
             monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
             sending = client(f"https://{HOST}")
             for number in range(3):
-                assert sending.send(Call(b"{}")).json() == {"to": number}
+                assert sending.send(ServiceRequest(b"{}")).json() == {"to": number}
 
     @pytest.mark.parametrize("how", ["within the answer", "before it"])
     def test_an_answer_that_breaks_off_is_tried_again(
@@ -500,7 +501,7 @@ class TestProxyOverTls:
         ):
             monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
             sending = client(f"https://{HOST}")
-            assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
+            assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
 
     @pytest.mark.parametrize("wrong", ["proxy", "host"])
     def test_a_certificate_for_another_name_is_not_trusted(
@@ -515,7 +516,7 @@ class TestProxyOverTls:
         ):
             monkeypatch.setenv("HTTPS_PROXY", f"https://127.0.0.1:{proxy.port}")
             sending = client(f"https://{HOST}")
-            assert reason(lambda: sending.send(Call(b"{}"))) is RetryReason.UNREACHABLE
+            assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
             assert server.requests == []
 
     def test_without_tls_to_the_host_it_is_asked_for_the_url(
@@ -523,7 +524,7 @@ class TestProxyOverTls:
     ) -> None:
         with serving(own, proxy_context) as proxy:
             monkeypatch.setenv("http_proxy", f"https://user:word@127.0.0.1:{proxy.port}")
-            client(f"http://{HOST}:8080").send(Call(b"{}", "/path"))
+            client(f"http://{HOST}:8080").send(ServiceRequest(b"{}", "/path"))
         [asked] = proxy.requests
         assert asked.head.startswith(f"POST http://{HOST}:8080/path HTTP/1.1\r\n".encode())
         assert b"Proxy-Authorization: Basic dXNlcjp3b3Jk\r\n" in asked.head

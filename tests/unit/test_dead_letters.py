@@ -1,4 +1,4 @@
-"""What the dead-letter queue is sent, held to the SDK's model of SQS."""
+"""Messages to the dead-letter queue, checked against the SDK's model of SQS."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import botocore.session
 import pytest
 from botocore.validate import ParamValidator
 
-from gtm_events import dead_letters, delivery
-from gtm_events.aws import Client, Endpoint
+from gtm_events import dead_letters, ledger
+from gtm_events.aws import Client, ServiceEndpoint
 from gtm_events.dead_letters import DeadLetter, NotTaken, RejectionQueues
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
@@ -43,7 +43,7 @@ class Queue(FakeService):
         self.batches: list[Batch] = []
         self.refuse: Callable[[dict[str, Any]], bool] = lambda _entry: False
         self.raises: Exception | None = None
-        endpoint = Endpoint("sqs", "us-east-1", "https://sqs")
+        endpoint = ServiceEndpoint("sqs", "us-east-1", "https://sqs")
         self.letters = RejectionQueues(URL, Client(endpoint, self), INVALID_URL)
         self.invalid: list[str] = []
 
@@ -106,7 +106,7 @@ def test_a_letter_names_the_destination_if_not_every_one_refuses(queue: Queue) -
 
 
 def test_each_letter_goes_to_its_own_queue(queue: Queue) -> None:
-    """What the owner can mend goes first, and no request holds letters of both."""
+    """Messages that the owner can fix go first, and no request mixes the two kinds."""
     letters = [replace(letter(i, f"body-{i}"), invalid=i % 2 == 0) for i in range(25)]
     assert list(queue.letters.send(letters, Deadline.after(MINUTE))) == []
     assert queue.invalid == [f"body-{i}" for i in range(0, 25, 2)]
@@ -117,7 +117,7 @@ def test_each_letter_goes_to_its_own_queue(queue: Queue) -> None:
 
 
 def test_without_a_second_queue_all_go_to_the_first(queue: Queue) -> None:
-    endpoint = Endpoint("sqs", "us-east-1", "https://sqs")
+    endpoint = ServiceEndpoint("sqs", "us-east-1", "https://sqs")
     alone = RejectionQueues(URL, Client(endpoint, queue))
     assert list(alone.send([replace(letter(1), invalid=True)], Deadline.after(MINUTE))) == []
     assert (len(queue.sent()), queue.invalid) == (1, [])
@@ -276,7 +276,7 @@ def test_what_is_left_of_a_list_is_sent_whole_where_it_is_too_large(
     """The client may have escaped less than the function does."""
     events = [{"event": name, "endpoint_id": "ep"} for name in ("bad", "e", "bad")]
     body = posted("json", json.dumps({"events": events}))
-    monkeypatch.setattr(delivery, "with_events", lambda *_: "x" * left)
+    monkeypatch.setattr(ledger, "with_events", lambda *_: "x" * left)
     batch = rejecting([body], queue)
     assert (batch.rejected, batch.failures) == ({"refused": 1}, [])
     [entry] = queue.sent()

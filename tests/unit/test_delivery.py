@@ -16,15 +16,18 @@ from botocore.exceptions import NoCredentialsError
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import deadline, delivery, pacing, sending
+from gtm_events import deadline, delivery, ledger, pacing, send_task
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchService
 from gtm_events.destinations.pinpoint import Pinpoint
+from gtm_events.errors import Denied
 from gtm_events.outcome import Delivered, Outcome, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
-from gtm_events.sending import Denied
+from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.kinesis.service import FakeKinesis
+from tests.destinations.services import SERVICES
 from tests.patience import HANG_SECONDS
 from tests.unit.builders import (
     Answered,
@@ -33,18 +36,11 @@ from tests.unit.builders import (
     Response,
     accept_all,
     body,
-    check_books,
+    check_totals,
     deliver,
     message_id,
     posted,
     records,
-)
-from tests.unit.services import (
-    SERVICES,
-    BatchFake,
-    FakeCustomerProfiles,
-    FakeKinesis,
-    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -53,11 +49,12 @@ if TYPE_CHECKING:
     from gtm_events.dead_letters import NotTaken
     from gtm_events.event import Event
     from gtm_events.message import Request
+    from tests.destinations.fake import BatchFake, Verdict
 
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 def events(*event_types: str) -> list[str]:
@@ -112,7 +109,7 @@ def test_a_lasting_failure_sends_records_back_to_the_queue(
     assert batch.failures == [message_id(0), message_id(1)]
     assert batch.retried == {reason.strip(): 2}
     assert len(pinpoint.requests) == (20 if reason == "throttled" else 4)
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
@@ -124,7 +121,7 @@ def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
     assert batch.retried == {"denied": 5_000}
     assert batch.problems == [f"the destination does not let the function in: {status} TheCode"]
     assert len(pinpoint.requests) <= BatchService.max_calls  # those already under way
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
@@ -143,7 +140,7 @@ def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
     assert letters.letters[0].detail == "400 BadRequestException: one of them is wrong"
     assert batch.delivered == 98
     assert len(pinpoint.requests) < 40
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_a_request_that_is_too_large_after_all_is_split() -> None:
@@ -157,7 +154,7 @@ def test_a_request_that_is_too_large_after_all_is_split() -> None:
     batch = deliver(events(*["e"] * 50, "e" * 2_000), service=pinpoint, dead_letters=letters)
     assert letters.reasons() == {message_id(50): "too_large"}
     assert batch.delivered == 50
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_each_events_own_status_is_read() -> None:
@@ -179,7 +176,7 @@ def test_each_events_own_status_is_read() -> None:
     # Only what may be retried is sent again; what is throttled more often than the others.
     sent = [len(json.loads(request)["BatchItem"]) for request in pinpoint.requests]
     assert sent == [5, 3, 3, 3] + [1] * 16
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +204,7 @@ def test_the_endpoints_status_counts_for_events_with_user_attributes(
     assert batch.delivered == delivered
     assert batch.rejected == rejected
     assert batch.retried == retried
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize("content", [b"", b"<html>", b"[]", b'{"Results": {"ep-0"'])
@@ -221,7 +218,7 @@ def test_an_answer_that_cannot_be_read_delivers_nothing(content: bytes) -> None:
     batch = deliver(events("a", "b"), service=pinpoint, dead_letters=letters)
     assert batch.retried == {"unavailable": 2}
     assert len(pinpoint.requests) == 4
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize(
@@ -236,7 +233,7 @@ def test_an_answer_that_says_nothing_delivers_nothing(content: bytes) -> None:
     letters = FakeDeadLetters()
     batch = deliver(events("a", "b"), service=Silent(), dead_letters=letters)
     assert batch.retried == {"unanswered": 2}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 MALFORMED = [
@@ -261,7 +258,7 @@ def test_a_malformed_message_never_stops_its_neighbours(malformed: str) -> None:
     assert letters.reasons() == {message_id(1): "malformed"}
     assert letters.letters[0].body == malformed
     assert letters.letters[0].detail
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_a_batch_of_nothing_but_malformed_messages_asks_nothing_of_the_destination() -> None:
@@ -269,7 +266,7 @@ def test_a_batch_of_nothing_but_malformed_messages_asks_nothing_of_the_destinati
     batch = deliver(MALFORMED, service=pinpoint, dead_letters=letters)
     assert batch.rejected == {"malformed": len(MALFORMED)}
     assert pinpoint.requests == []
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_what_the_dead_letter_queue_does_not_take_stays_in_the_queue() -> None:
@@ -279,7 +276,7 @@ def test_what_the_dead_letter_queue_does_not_take_stays_in_the_queue() -> None:
     assert batch.failures == [message_id(1), message_id(2)]
     assert batch.retried == {"dead_letter_queue_failed": 2}
     assert batch.problems == ["the dead-letter queue did not take 2 of 3 messages: TheCode"]
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_a_dead_letter_queue_that_raises_loses_nothing() -> None:
@@ -299,14 +296,14 @@ def test_a_letter_that_cannot_be_written_takes_nothing_along(
     def defective(*_: object) -> str:
         raise RecursionError("secret words")
 
-    monkeypatch.setattr(delivery, "with_events", defective)
+    monkeypatch.setattr(ledger, "with_events", defective)
     letters = FakeDeadLetters()
     some_bad = posted("json", '{"events": [{"event": "e", "endpoint_id": "ep"}, {}]}')
     batch = deliver(["x", some_bad, *events("e")], dead_letters=letters)
     assert letters.reasons() == {message_id(0): "malformed"}
     assert batch.failures == [message_id(1)]
     assert batch.problems == ["defect while rejecting: RecursionError"]
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_a_defect_in_every_message_is_one_problem(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -332,7 +329,7 @@ def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
     assert batch.delivered == 100
     assert batch.retried == {"internal_error": 50}
     assert batch.problems == ["defect while delivering: KeyError"]
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_a_defect_and_a_denial_are_both_named() -> None:
@@ -381,7 +378,7 @@ def test_a_defect_takes_nothing_away_from_the_requests_beside_it() -> None:
     assert batch.retried == {"internal_error": 100}
     assert batch.delivered == 2_951
     assert batch.problems == ["defect while delivering: KeyError"]
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize(("throttled", "slower"), [("ab", 1), ("a", 0)])
@@ -417,7 +414,7 @@ def test_near_the_deadline_nothing_is_sent_and_everything_comes_back(seconds: fl
     batch = deliver(events("a", "b"), service=pinpoint, dead_letters=letters, seconds=seconds)
     assert pinpoint.requests == []
     assert batch.retried == {"out_of_time": 2}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_it_stops_before_its_deadline_when_the_destination_is_slow(
@@ -444,7 +441,7 @@ def test_it_stops_before_its_deadline_when_the_destination_is_slow(
     # No request begins after the two seconds that are left: each takes 0.4.
     assert batch.delivered in {500, 600}
     assert batch.retried == {"out_of_time": 2_000 - batch.delivered}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_the_quota_is_kept() -> None:
@@ -543,7 +540,7 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, 
         service=service,
         dead_letters=letters,
     )
-    check_books(batch, letters)
+    check_totals(batch, letters)
     sent = [kind for kind in kinds if kind != "malformed"]
     refused = len(sent) >= 10 and {*sent} <= {"refused", "poison"}
     assert [problem.partition(" ")[2][:14] for problem in batch.problems] == [
@@ -604,7 +601,7 @@ def test_when_every_entry_is_denied_it_stops_and_says_so(kind_of_service: type[B
     code = DENIAL_CODES[service.name]
     assert batch.problems == [f"the destination does not let the function in: {code}"]
     assert len(service.requests) <= BatchService.max_calls  # those already under way
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize("kind_of_service", DENYING, ids=lambda service: service.name)
@@ -619,7 +616,7 @@ def test_a_denied_entry_goes_back_without_its_neighbours(kind_of_service: type[B
     assert batch.problems == [
         f"the destination does not let the function in for 1 of 3 events: {code}"
     ]
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize("kind_of_service", DENYING, ids=lambda service: service.name)
@@ -635,7 +632,7 @@ def test_denied_entries_are_named_once_and_stop_nothing(kind_of_service: type[Ba
         f"the destination does not let the function in for 100 of 300 events: {code}"
     ]
     assert len(service.requests) == -(-300 // service.service().max_entries)
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_an_entry_that_is_denied_alone_does_not_stop_the_next_round() -> None:
@@ -649,7 +646,7 @@ def test_an_entry_that_is_denied_alone_does_not_stop_the_next_round() -> None:
     assert batch.problems == [
         "the destination does not let the function in for 1 of 52 events: 403"
     ]
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.parametrize(("second", "problems"), [("TheCode", 1), ("Other", 2)])

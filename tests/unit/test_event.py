@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Losses(Counter[str]):
-    """What was lost, by reason, and the parameters that lost it."""
+    """Losses by reason, with the parameters that caused them."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -15,15 +15,12 @@ from referencing import Registry, Resource
 
 from gtm_events import record
 from gtm_events.event import Event
+from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.eventbridge.service import FakeEventBridge
+from tests.destinations.fake import BatchFake, event_of
+from tests.destinations.firehose.service import FakeFirehose
+from tests.destinations.kinesis.service import FakeKinesis
 from tests.unit.builders import EDGES, QUERIES, body, cases, deliver, envelope
-from tests.unit.services import (
-    BatchFake,
-    FakeCustomerProfiles,
-    FakeEventBridge,
-    FakeFirehose,
-    FakeKinesis,
-    event_of,
-)
 
 DOCS = Path(__file__).parents[2] / "docs"
 SCHEMA: dict[str, Any] = json.loads((DOCS / "event-record.schema.json").read_text("utf-8"))

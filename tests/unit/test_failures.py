@@ -12,14 +12,15 @@ from botocore.parsers import create_parser
 from botocore.retries import standard
 
 from gtm_events.aws import Answer
+from gtm_events.errors import CallFailed, Denied, RefusedWhole, TryAgain, Unexplained
 from gtm_events.failures import failure, problem_of
 from gtm_events.outcome import Reason, RetryReason
-from gtm_events.sending import CallFailed, Denied, RefusedWhole, TryAgain, Unexplained
+from tests.destinations.services import SERVICES
 from tests.unit.builders import Answered, FakeDeadLetters, body, deliver, message_id
-from tests.unit.services import SERVICES, BatchFake
 
 if TYPE_CHECKING:
     from gtm_events.event import Event
+    from tests.destinations.fake import BatchFake
 
 SESSION = botocore.session.get_session()
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from gtm_events.policy import AccessPolicy, Origins
+from tests.destinations.kinesis.service import FakeKinesis
 from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
-from tests.unit.builders import FakeDeadLetters, body, check_books, deliver, envelope
+from tests.unit.builders import FakeDeadLetters, body, check_totals, deliver, envelope
 from tests.unit.builders import posted as posted_body
-from tests.unit.services import FakeKinesis
 
 POLICY = AccessPolicy(anonymous=None, origins=Origins(ALLOWED_ORIGINS))
 CASES = {case.name: case for case in FIELD_CASES}
@@ -46,7 +46,7 @@ def test_a_request_becomes_the_events_that_it_must(name: str) -> None:
     case = CASES[name]
     service, letters = FakeKinesis(), FakeDeadLetters()
     batch = deliver([message(case)], service=service, dead_letters=letters, policy=POLICY)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert [
         {
             "event_type": event.event_type,

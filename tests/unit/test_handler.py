@@ -15,7 +15,7 @@ from gtm_events.destinations import create
 from gtm_events.errors import SettingsError
 from gtm_events.message import MaxEvents
 from gtm_events.policy import AccessPolicy, Origins
-from gtm_events.settings import Settings
+from gtm_events.settings import FunctionSettings
 from tests.unit.builders import FakeDeadLetters, FakePinpoint, body, message_id, posted, records
 
 if TYPE_CHECKING:
@@ -212,7 +212,7 @@ def test_customer_data_is_in_no_log_at_any_level(
 
 
 def test_settings_are_read() -> None:
-    assert Settings.from_environment(ENVIRONMENT) == Settings(
+    assert FunctionSettings.from_environment(ENVIRONMENT) == FunctionSettings(
         destination="pinpoint",
         dead_letter_queue_url="https://sqs.us-east-1.amazonaws.com/1/dlq",
         access_policy=AccessPolicy(
@@ -223,18 +223,21 @@ def test_settings_are_read() -> None:
         accept_client_timestamp=False,
         unset_values=frozenset({"undefined", "null"}),
     )
-    everyone = Settings.from_environment(ENVIRONMENT | {"ANONYMOUS_USER_ATTRIBUTES": '"*"'})
+    everyone = FunctionSettings.from_environment(ENVIRONMENT | {"ANONYMOUS_USER_ATTRIBUTES": '"*"'})
     assert everyone.access_policy.anonymous is None
-    anywhere = Settings.from_environment(ENVIRONMENT | {"ALLOWED_ORIGINS": '"*"'})
+    anywhere = FunctionSettings.from_environment(ENVIRONMENT | {"ALLOWED_ORIGINS": '"*"'})
     assert anywhere.access_policy.origins is None
-    scripts = Settings.from_environment(ENVIRONMENT | {"REQUIRE_ORIGIN": "true"})
+    scripts = FunctionSettings.from_environment(ENVIRONMENT | {"REQUIRE_ORIGIN": "true"})
     assert scripts.access_policy.require_origin is True
-    assert Settings.from_environment(ENVIRONMENT | {"UNSET_VALUES": "[]"}).unset_values == set()
+    assert (
+        FunctionSettings.from_environment(ENVIRONMENT | {"UNSET_VALUES": "[]"}).unset_values
+        == set()
+    )
 
 
 def test_settings_that_older_deployments_do_not_have() -> None:
     """Lambda may run new code in the old environment for as long as a deployment takes."""
-    old = Settings.from_environment(ENVIRONMENT)
+    old = FunctionSettings.from_environment(ENVIRONMENT)
     assert old.max_events == MaxEvents(anonymous=100, authenticated=100)
     assert old.invalid_messages is InvalidMessages.DEAD_LETTERS
     new = ENVIRONMENT | {
@@ -242,14 +245,18 @@ def test_settings_that_older_deployments_do_not_have() -> None:
         "AUTHENTICATED_MAX_EVENTS_PER_REQUEST": "100",
         "INVALID_MESSAGE_QUEUE_URL": INVALID,
     }
-    assert Settings.from_environment(new).max_events == MaxEvents(anonymous=1, authenticated=100)
+    assert FunctionSettings.from_environment(new).max_events == MaxEvents(
+        anonymous=1, authenticated=100
+    )
     for keep, then in (("true", InvalidMessages.APART), ("false", InvalidMessages.LEFT)):
-        settings = Settings.from_environment(new | {"KEEP_INVALID_MESSAGES": keep})
+        settings = FunctionSettings.from_environment(new | {"KEEP_INVALID_MESSAGES": keep})
         assert settings.invalid_messages is then
-    assert Settings.from_environment(new).invalid_messages is InvalidMessages.APART
+    assert FunctionSettings.from_environment(new).invalid_messages is InvalidMessages.APART
     # Nobody else keeps what this function would leave: there is no such queue.
     nowhere = ENVIRONMENT | {"KEEP_INVALID_MESSAGES": "false"}
-    assert Settings.from_environment(nowhere).invalid_messages is InvalidMessages.DEAD_LETTERS
+    assert (
+        FunctionSettings.from_environment(nowhere).invalid_messages is InvalidMessages.DEAD_LETTERS
+    )
 
 
 @pytest.mark.parametrize(
@@ -282,7 +289,7 @@ def test_a_wrong_setting_is_named_with_its_value(variable: str, value: str | Non
     environment = {**ENVIRONMENT, variable: value}
     given = {name: text for name, text in environment.items() if text is not None}
     with pytest.raises(SettingsError) as raised:
-        Settings.from_environment(given)
+        FunctionSettings.from_environment(given)
     assert f"environment variable {variable} must be" in str(raised.value)
     assert (repr(value) if value is not None else "it is not set") in str(raised.value)
 

@@ -1,4 +1,4 @@
-"""What callers do wrong is kept apart from what the owner can mend, and kept once."""
+"""Messages wrong through the caller's fault are kept apart, and kept once."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from gtm_events.dead_letters import InvalidMessages
 from gtm_events.message import MaxEvents, decode
 from gtm_events.outcome import Reason
 from gtm_events.policy import AccessPolicy, Origins
+from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.kinesis.service import FakeKinesis
 from tests.unit.builders import (
     Answered,
     FakeDeadLetters,
@@ -20,7 +22,6 @@ from tests.unit.builders import (
     message_id,
     posted,
 )
-from tests.unit.services import FakeCustomerProfiles, FakeKinesis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

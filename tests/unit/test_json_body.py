@@ -15,7 +15,7 @@ from gtm_events.message import decode, with_events
 from tests.unit.builders import (
     FakeDeadLetters,
     FakePinpoint,
-    check_books,
+    check_totals,
     deliver,
     message_id,
     posted,
@@ -149,7 +149,7 @@ def test_one_events_fault_is_its_own(fault: str) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     text = f'{{"events": [{GOOD}, {FAULTS[fault]}, {GOOD}]}}'
     batch = deliver([posted("json", text)], service=pinpoint, dead_letters=letters)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert set(pinpoint.events()) == {f"{message_id(0)}-0", f"{message_id(0)}-2"}
     assert all(event["Attributes"] == {"n": "1.10"} for event in pinpoint.events().values())
     reason = "unset" if fault in UNSET else "malformed"
@@ -180,7 +180,7 @@ def test_what_is_odd_is_delivered_with_its_neighbors(fine: str) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     text = f'{{"events": [{GOOD}, {{"event": "e", "endpoint_id": "x", {FINE[fine]}}}, {GOOD}]}}'
     batch = deliver([posted("json", text)], service=pinpoint, dead_letters=letters)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert len(pinpoint.events()) == 3
     assert letters.letters == []
 
@@ -232,7 +232,7 @@ def test_whatever_one_event_is_its_neighbors_are_delivered(value: str) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     text = posted("json", f'{{"events": [{GOOD}, {value}, {GOOD}]}}')
     batch = deliver([text], service=pinpoint, dead_letters=letters)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert batch.problems == []
     delivered = {event_id[-2:] for event_id in pinpoint.events()}
     assert delivered | {"-1"} == {"-0", "-1", "-2"}

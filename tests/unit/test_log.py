@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gtm_events import handler, sending
+from gtm_events import handler, send_task
 from gtm_events.delivery import Delivery
 from gtm_events.errors import Defect
 from gtm_token_authorizer import handler as authorizer
@@ -67,7 +67,7 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
     """The function's environment, and a log that takes everything."""
     for name, value in {**ENVIRONMENT, "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(sending, "_MAX_ATTEMPTS", 1)
+    monkeypatch.setattr(send_task, "MAX_ATTEMPTS", 1)
     handler._delivery.cache_clear()
     root, stream = logging.getLogger(), logging.StreamHandler(sys.stderr)
     level = root.level

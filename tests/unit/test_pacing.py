@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gtm_events import pacing
 from gtm_events.deadline import Deadline
-from gtm_events.pacing import Line, Pacer
+from gtm_events.pacing import Pacer, RetryLine
 
 
 class Clock:
@@ -121,15 +121,15 @@ def test_a_turn_after_the_deadline_is_not_waited_for(clock: Clock) -> None:
 NOW = Deadline(0)  # long ago: whoever has to wait does not
 
 
-def line(rate: float = 1_000, at_once: int = 8, waiting: int = 8) -> Line:
+def line(rate: float = 1_000, at_once: int = 8, waiting: int = 8) -> RetryLine:
     """Return a line in which that many wait."""
-    found = Line(Pacer(rate), at_once)
+    found = RetryLine(Pacer(rate), at_once)
     for number in range(waiting):
         found.wait(number, NOW)
     return found
 
 
-def going_on(waiting: Line) -> list[int]:
+def going_on(waiting: RetryLine) -> list[int]:
     return [number for number in range(8) if waiting.wait(number, NOW)]
 
 

@@ -1,4 +1,4 @@
-"""Who may record events, and who may change which user attributes."""
+"""Permissions to record events and to change user attributes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.builders import (
     FakeDeadLetters,
     FakePinpoint,
     body,
-    check_books,
+    check_totals,
     counted,
     deliver,
     message_id,
@@ -56,7 +56,7 @@ def test_who_may_change_what(caller: str, permitted: str, endpoint_id: str) -> N
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     query = {"event": "e", "endpoint_id": endpoint_id} | ATTRIBUTES
     batch = deliver([body(query, **fields)], service=pinpoint, dead_letters=letters, policy=policy)
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
     if fields.get("endpoint", endpoint_id) != endpoint_id:
         assert letters.reasons() == {message_id(0): "foreign_endpoint"}
@@ -203,7 +203,7 @@ def test_an_event_of_another_site_is_rejected(
         dead_letters=letters,
         policy=AccessPolicy(origins=SHOP),
     )
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert letters.reasons() == ({message_id(0): "origin"} if rejected else {})
     assert len(pinpoint.requests) == (0 if rejected else 1)
 
@@ -228,7 +228,7 @@ def test_an_origin_may_be_required(headers: dict[str, str], *, rejected: bool) -
         dead_letters=letters,
         policy=AccessPolicy(origins=SHOP, require_origin=True),
     )
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert letters.reasons() == ({message_id(0): "origin"} if rejected else {})
     assert len(pinpoint.requests) == (0 if rejected else 1)
 
@@ -245,7 +245,7 @@ def test_who_opts_out_is_counted_and_nothing_else() -> None:
         service=pinpoint,
         dead_letters=letters,
     )
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert (batch.opted_out, batch.delivered, batch.events) == (1, 1, 1)
     assert list(pinpoint.events()) == [message_id(1)]
 
@@ -259,7 +259,7 @@ LIST = (
 def test_a_posted_lists_events_each_have_their_own_outcome() -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     batch = deliver([posted("json", LIST)], service=pinpoint, dead_letters=letters)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert list(pinpoint.events()) == [f"{message_id(0)}-0", f"{message_id(0)}-3"]
     assert pinpoint.user_attributes("own") == [{"x": ["1", "2"]}]
     # The letter holds what is rejected, and only that: sending it again repeats nothing.
@@ -280,6 +280,6 @@ def test_a_posted_list_goes_back_if_one_of_its_events_has_to() -> None:
         (500, "later") if event["EventType"] == "d" else (202, "Accepted")
     )
     batch = deliver([posted("json", LIST)], service=pinpoint, dead_letters=letters)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert batch.failures == [message_id(0)]
     assert letters.letters == []

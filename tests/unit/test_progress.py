@@ -1,4 +1,4 @@
-"""Whatever is in a batch, an invocation that can send something settles some message whole."""
+"""Progress: an invocation that can send anything completes some message of any batch."""
 
 from __future__ import annotations
 
@@ -10,20 +10,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gtm_events import sending
+from gtm_events import send_task
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchDestination
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
+from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.pinpoint.service import FakePinpointEvents
+from tests.destinations.services import SERVICES
 from tests.unit.builders import Answered, FakeDeadLetters, message_id, posted
-from tests.unit.services import SERVICES, BatchFake, FakeCustomerProfiles, FakePinpointEvents
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from gtm_events.event import Event
-    from tests.unit.services import Verdict
+    from tests.destinations.fake import BatchFake, Verdict
 
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
@@ -32,7 +34,7 @@ every_service = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 class Budget(Pacer):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gtm_events.message import decode, with_events
 from gtm_events.policy import AccessPolicy, Origins
+from tests.destinations.services import SERVICES
 from tests.unit.builders import (
     FakeDeadLetters,
     FakePinpoint,
@@ -16,7 +18,9 @@ from tests.unit.builders import (
     message_id,
     posted,
 )
-from tests.unit.services import SERVICES, BatchFake
+
+if TYPE_CHECKING:
+    from tests.destinations.fake import BatchFake
 
 REQUEST_ID = "JKJaXmPLvHcESHA"  # of API Gateway's shape, without the padding
 PADDED = f"{REQUEST_ID}="

@@ -12,30 +12,32 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from gtm_events import dead_letters, delivery, sending
-from gtm_events.aws import Client, Endpoint
+from gtm_events import dead_letters, delivery, send_task
+from gtm_events.aws import Client, ServiceEndpoint
 from gtm_events.dead_letters import RejectionQueues
 from gtm_events.deadline import Deadline
-from gtm_events.delivery import Batch, Delivery
+from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchDestination
 from gtm_events.destinations.kinesis import Kinesis
 from gtm_events.outcome import Delivered, Outcome, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
-from gtm_events.sending import Packed, Sender
+from gtm_events.send_task import Packed
+from gtm_events.sending import Sender
+from tests.destinations.kinesis.service import STREAM_ARN
 from tests.patience import HANG_SECONDS, DeadlineWhen
-from tests.unit.builders import FakeDeadLetters, body, check_books, message_id, records
-from tests.unit.services import STREAM_ARN
+from tests.unit.builders import FakeDeadLetters, body, check_totals, message_id, records
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from gtm_events.batch_result import BatchResult
     from gtm_events.dead_letters import DeadLetters
 
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def test_a_late_answer_touches_nothing_of_the_next_invocation() -> None:
 
 
 def test_a_late_answer_is_not_followed_by_another_call() -> None:
-    """What it says is to be tried again goes back to the queue, and is not sent twice."""
+    """Entries that it asks to retry go back to the queue instead of being sent again."""
 
     def throttle(entries: Sequence[Entry]) -> Iterator[Outcome]:
         for entry in entries:
@@ -293,18 +295,18 @@ class QuickKinesis(Kinesis):
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave a test's time for the dead-letter queue."""
-    monkeypatch.setattr(delivery, "_SETTLING_SECONDS", 2.0)
+    monkeypatch.setattr(delivery, "SETTLING_SECONDS", 2.0)
     monkeypatch.setattr(delivery, "_ENDING_SECONDS", 0.2)
     monkeypatch.setattr(dead_letters, "_CALL_SECONDS", 0.5)
 
 
 def invoked(
     url: str, bodies: Sequence[str], *, seconds: float, letters: DeadLetters | None = None
-) -> Batch:
+) -> BatchResult:
     """Deliver over the network; assert that it ends before Lambda would end the function."""
     destination = BatchDestination.at(
         QuickKinesis(STREAM_ARN),
-        Endpoint("kinesis", "us-east-1", url),
+        ServiceEndpoint("kinesis", "us-east-1", url),
         requests_per_second=1_000,
     )
     deadline = Deadline.after(seconds)
@@ -334,7 +336,7 @@ def test_a_server_that_trickles_does_not_outlast_the_invocation(
     assert batch.retried == {"timed_out": number}
     assert batch.counts["requests"] == -(-number // 2)
     assert batch.problems == []
-    check_books(batch, FakeDeadLetters())
+    check_totals(batch, FakeDeadLetters())
 
 
 @pytest.mark.usefixtures("quick")
@@ -345,14 +347,14 @@ def test_what_was_answered_beside_a_trickle_is_delivered() -> None:
     assert batch.delivered == 6
     assert batch.retried == {"timed_out": 2}
     assert letters.reasons() == {message_id(0): "malformed"}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 @pytest.mark.usefixtures("quick")
 def test_a_dead_letter_queue_that_trickles_does_not_either() -> None:
     with Trickle() as sqs, Trickle(whole=1) as url:
         client = Client.to(
-            Endpoint("sqs", "us-east-1", sqs),
+            ServiceEndpoint("sqs", "us-east-1", sqs),
             connect_seconds=0.2,
             read_seconds=0.3,
         )

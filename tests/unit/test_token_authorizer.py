@@ -507,7 +507,7 @@ class FakeSecretsManager:
 
     @property
     def readings(self) -> int:
-        """How often the secret was read."""
+        """Number of times that the secret was read."""
         return self.calls.count("AWSCURRENT")
 
 
@@ -697,7 +697,7 @@ def _everything_python_reports(error: BaseException) -> Iterator[str]:
 
 
 class TestSecret:
-    """Which versions of the secret verify, and when they are read."""
+    """Versions of the secret that verify tokens, and the times of reading them."""
 
     def test_current_and_previous_verify_and_an_older_one_does_not(
         self, authorize: Authorizer

@@ -8,18 +8,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gtm_events import sending
+from gtm_events import send_task
+from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.pinpoint.service import FakePinpointEvents
+from tests.destinations.services import SERVICES
 from tests.unit.builders import FakeDeadLetters, body, posted
-from tests.unit.services import (
-    SERVICES,
-    BatchFake,
-    FakeCustomerProfiles,
-    FakePinpointEvents,
-)
 from tests.unit.test_progress import listed, needed, received, receives
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from tests.destinations.fake import BatchFake
 
 JUNK_EVENTS = 20  # as many as an anonymous request may hold
 MOST_RECEIVES = 10  # max_receive_count's default
@@ -31,7 +30,7 @@ every_service = pytest.mark.parametrize(
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 def single(number: int) -> str:

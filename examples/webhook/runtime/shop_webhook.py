@@ -17,13 +17,13 @@ from gtm_events.destination_api import (
     Answer,
     BatchDestination,
     BatchService,
-    Call,
     Delivered,
     Event,
     HttpsEndpoint,
     Limits,
     Outcome,
     Secret,
+    ServiceRequest,
     by_status,
     encode_record,
     objects_of,
@@ -42,8 +42,8 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
     """Return the destination: what ``DESTINATION`` names, called once when the function starts."""
     secret = Secret.of("WEBHOOK_SECRET_ARN", environment)
 
-    def sign(call: Call) -> Mapping[str, str]:
-        return signature(secret.get(), call.body, now=int(time.time()))
+    def sign(request: ServiceRequest) -> Mapping[str, str]:
+        return signature(secret.get(), request.body, now=int(time.time()))
 
     return BatchDestination.at(
         Webhook(),
@@ -81,9 +81,9 @@ class Webhook(BatchService[Entry]):
         record = encode_record(event).encode()
         return Entry(event.id, record, len(record) + 1)  # and a comma
 
-    def call(self, entries: Sequence[Entry]) -> Call:
+    def request(self, entries: Sequence[Entry]) -> ServiceRequest:
         """Return the request that carries ``entries``."""
-        return Call(b'{"events":[%b]}' % b",".join(entry.record for entry in entries))
+        return ServiceRequest(b'{"events":[%b]}' % b",".join(entry.record for entry in entries))
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """Yield what became of each entry. One that the answer leaves out comes again."""

@@ -1,8 +1,8 @@
-"""Where events go: a module for each destination, found by its name.
+"""Destinations of events: one module each, found by name.
 
-``kinesis`` is :mod:`gtm_events.destinations.kinesis`, ``customer-profiles`` is
-:mod:`gtm_events.destinations.customer_profiles`. A destination of one's own is named by its entry
-point, ``shop_webhook:create``: a module of that name lies beside this package or in a layer.
+``kinesis`` is :mod:`gtm_events.destinations.kinesis`, and ``customer-profiles`` is
+:mod:`gtm_events.destinations.customer_profiles`. A custom destination is named by its entry point,
+such as ``shop_webhook:create``; its module is beside this package or in a layer.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 
 class Destination(Protocol):
-    """Where events go. One instance serves many invocations."""
+    """A destination of events. One instance serves many invocations."""
 
     @property
     def limits(self) -> Limits:
-        """What the destination takes of one event."""
+        """The destination's limits for one event."""
         ...
 
     def deliver(
@@ -36,15 +36,15 @@ class Destination(Protocol):
         """Yield exactly one outcome per event, in any order.
 
         Args:
-            messages: Each message's events, in the order in which the messages are to be delivered;
-                may be none. They are read one after the other, and delivered so that some message
-                is soon delivered whole.
+            messages: Each message's events, in the order of delivery. A message may have none.
+                Messages are read one by one, and delivered so that the first of them are soon
+                complete.
             deadline: Nothing is sent after it.
-            counts: Requests, throttles and what had to be left out are added to it.
+            counts: Gets the numbers of requests, throttles and losses.
 
         Raises:
-            gtm_events.sending.Denied: The destination does not let the function in, after every
-                event has its outcome.
+            gtm_events.errors.Denied: The destination denies the function access. Every event has
+                its outcome before this is raised.
         """
         ...
 
@@ -60,7 +60,7 @@ _NAMES: Final = (
 def create(name: str, environment: Mapping[str, str]) -> Destination:
     """Return the destination called ``name``, configured from ``environment``.
 
-    Only its module is imported: an invocation waits for no other.
+    Only its own module is imported, so that a cold start does not wait for the others.
 
     Raises:
         SettingsError: There is no such destination, or its own settings are wrong.
@@ -71,7 +71,7 @@ def create(name: str, environment: Mapping[str, str]) -> Destination:
     except Exception as error:
         if isinstance(error, ModuleNotFoundError) and error.name in _parents(module):
             words = f"{_NAMES}; there is no module {error.name}"
-        else:  # no event has come yet that the error's text could quote
+        else:  # safe to quote: no event has been read yet
             words = f"must name a module that can be imported ({type(error).__name__}: {error})"
         raise SettingsError("DESTINATION", words, name) from error
     if not callable(factory):
@@ -97,6 +97,6 @@ def _entry_point(name: str) -> tuple[str, str]:
 
 
 def _parents(module: str) -> set[str]:
-    """Return a module's name and those of the packages that it is in."""
+    """Return a module's name and the names of its parent packages."""
     names = module.split(".")
     return {".".join(names[: number + 1]) for number in range(len(names))}

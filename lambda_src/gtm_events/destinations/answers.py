@@ -1,23 +1,23 @@
-"""Reading answers: by an error code, in the request's order, or by a status.
+"""Reads outcomes from answers: by an error code in the request's order, or by a status.
 
-An entry is delivered if the answer says so of that very entry. Whatever else an answer looks like,
-nothing is known of the entry, and it is sent again; nothing that is said of the others is lost.
+An entry is delivered only if the answer says so of that very entry. If an answer is malformed for
+one entry, that entry is sent again, and the outcomes of the others still count.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from gtm_events.errors import MAX_CODE, MAX_WORDS
 from gtm_events.failures import REFUSING, problem_of
 from gtm_events.json_values import object_of, text_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
-from gtm_events.sending import MAX_CODE, MAX_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
 JSON_1_1: Final = "application/x-amz-json-1.1"
-"""Media type of the protocol that these services speak."""
+"""Media type of AWS's JSON protocol, version 1.1."""
 
 
 def in_order(
@@ -26,15 +26,15 @@ def in_order(
     receipt: str,
     problem: Callable[[str], RetryReason | None],
 ) -> Iterator[Outcome]:
-    """Yield an outcome for each event of each entry that the answer says something of.
+    """Yield an outcome for each event of each entry that the answer mentions.
 
     Args:
-        event_ids: The events of each entry, in the request's order.
-        results: The answer's list. If it is not as long as the request's, nobody knows which of its
-            members speaks of which entry, and nothing is yielded.
-        receipt: The member that an entry has when it was taken: its id or sequence number.
-        problem: Returns why an entry with that ``ErrorCode`` goes back, ``None`` if it is refused
-            for good.
+        event_ids: Ids of the events in each entry, in the request's order.
+        results: The list in the answer. Nothing is yielded if its length differs from the
+            request's, because its members cannot be assigned to entries then.
+        receipt: Name of the member that only accepted entries have: an id or sequence number.
+        problem: Returns why an entry with an ``ErrorCode`` goes back to the queue, or ``None`` if
+            it is refused for good.
     """
     if not isinstance(results, list) or len(results) != len(event_ids):
         return
@@ -60,17 +60,17 @@ def _outcome(
 def by_status(
     event_id: str, status: int, message: object, reason: Reason = Reason.REFUSED
 ) -> Retry | Rejected:
-    """Return what becomes of an event whose own HTTP status is no success.
+    """Return the outcome of an event whose own HTTP status is an error.
 
     Args:
-        event_id: The event's id.
-        status: Its status.
-        message: The service's words, if it is text.
-        reason: Why it is rejected if the status blames it.
+        event_id: Id of the event.
+        status: Status of the event.
+        message: The service's error message. Anything but text is ignored.
+        reason: Reason for the rejection if the status blames the event.
     """
     if passing := problem_of(status):
         return Retry(event_id, passing)
-    if status not in REFUSING:  # the owner has something to mend
+    if status not in REFUSING:  # the owner must fix this
         return Retry(event_id, RetryReason.DENIED, str(status))
     return _rejected(event_id, reason, str(status), message, separator=" ")
 

@@ -1,134 +1,115 @@
-"""Pack, send and settle, the same for every service that takes events in batches."""
+"""Delivers events to services that accept batches: packing, sending and settling."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
 from itertools import chain
-from typing import TYPE_CHECKING, ClassVar, Final, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Final, Generic
 
 from gtm_events.aws import Client
-from gtm_events.errors import SettingsError
+from gtm_events.errors import Denied, SettingsError, Unexplained
 from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.packing import Window, pack, windows
-from gtm_events.sending import Denied, Packed, Sender, Unexplained
+from gtm_events.send_task import E, Packed
+from gtm_events.sending import Sender
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from gtm_events.aws import Answer, Call, Target
+    from gtm_events.aws import Answer, ServiceRequest, Target
     from gtm_events.deadline import Deadline
     from gtm_events.event import Event, Limits
 
-# Full requests in a window: enough that what is left over at its end hardly counts.
+# Full requests in a window. With this many, the incomplete request at its end hardly counts.
 _WINDOW_REQUESTS: Final = 16
-# As long as no call takes longer, the threads are enough to use the whole quota. A usual call takes
-# 50 ms.
+# There are enough threads to use the whole quota unless a call takes longer than this. A usual call
+# takes 50 ms.
 _SLOW_CALL_SECONDS: Final = 2
 
-# It is hardly the entries that are wrong if so many in a row are refused without a reason.
+# If this many entries in a row are refused without a reason, the entries are hardly the cause.
 _MAX_UNEXPLAINED: Final = 3
 
 
-class Entry(Protocol):
-    """One event, encoded for a service."""
-
-    @property
-    def event_id(self) -> str:
-        """The event's id."""
-        ...
-
-    @property
-    def size(self) -> int:
-        """Bytes of it, as the service counts them."""
-        ...
-
-
-E = TypeVar("E", bound=Entry)
-
-
 class BatchService(ABC, Generic[E]):
-    """What is a service's own: its limits, its encoding, its batch call, its answers."""
+    """A service with a batch operation: its limits, encoding, requests and answers."""
 
     name: ClassVar[str]
-    """The service's name, in words."""
+    """Name of the service, for texts."""
 
     limits: ClassVar[Limits]
-    """What the service takes of one event."""
+    """Limits for one event."""
 
     max_entries: ClassVar[int]
-    """Entries that the service takes in a request."""
+    """Maximum number of entries in a request."""
 
     max_bytes: ClassVar[int]
-    """Bytes that it takes in a request, as it counts them."""
+    """Maximum bytes of a request's entries, as the service counts them."""
 
     max_entry_bytes: ClassVar[int]
-    """Bytes that it takes of one entry, as it counts them."""
+    """Maximum size of an entry, as the service counts it."""
 
     connect_seconds: ClassVar[float] = 2
     read_seconds: ClassVar[float] = 5
 
     max_calls: ClassVar[int] = 32
-    """The most calls under way at once, each on a connection of its own: with 50 ms a call they
-    send 600 a second, see the benchmark."""
+    """Maximum number of calls under way, each on its own connection. At 50 ms per call they send
+    600 requests per second; see the benchmark."""
 
     @abstractmethod
     def encode(self, event: Event, counts: Counter[str]) -> E | Rejected:
-        """Return an event's entry, or why the service would refuse it.
+        """Return an event's entry, or a rejection if the service would refuse it.
 
         Args:
-            event: The event. It is not kept: a batch is never whole in memory twice.
-            counts: What has to be left out is added to it.
+            event: The event. Do not keep it, so that a batch is not in memory twice.
+            counts: Gets the losses.
         """
 
     def complete(self, entries: Iterable[E], counts: Counter[str]) -> None:
-        """Add what an entry takes from the others of its batch: by default nothing.
+        """Complete entries with data from the rest of their batch. Default: do nothing.
 
         Args:
-            entries: Of the whole batch, in its order.
-            counts: What has to be left out is added to it.
+            entries: All entries of the batch, in its order.
+            counts: Gets the losses.
         """
 
     def pack(self, entries: Sequence[E], oldest: int = 0) -> list[list[E]]:
-        """Return the entries of each request: as few requests as the limits allow.
+        """Return the entries of each request, in as few requests as the limits allow.
 
         Args:
-            entries: A window's.
+            entries: The entries of a window.
             oldest: See :class:`gtm_events.packing.Window`.
         """
         return pack(entries, max_entries=self.max_entries, max_bytes=self.max_bytes, oldest=oldest)
 
-    def requests(self, windows: Sequence[Window[E]]) -> Iterator[Packed[E]]:
-        """Yield the requests of a batch: by default any of them may be under way with any other.
+    def plan(self, windows: Sequence[Window[E]]) -> Iterator[Packed[E]]:
+        """Yield the requests of a batch. Default: requests do not wait for each other.
 
         Args:
-            windows: The batch, the oldest first.
+            windows: The windows of the batch, oldest first.
         """
         for window in windows:
             for entries in self.pack(window.entries, window.oldest):
                 yield Packed(entries)
 
     @abstractmethod
-    def call(self, entries: Sequence[E]) -> Call:
+    def request(self, entries: Sequence[E]) -> ServiceRequest:
         """Return the request that carries ``entries``."""
 
     @abstractmethod
     def outcomes(self, entries: Sequence[E], answer: Answer) -> Iterator[Outcome]:
-        """Yield what the answer to a :meth:`call` says of each entry.
-
-        An entry that it says nothing of is left out.
-        """
+        """Yield the outcome of each entry that the answer to a :meth:`request` mentions."""
 
 
 class BatchDestination(Generic[E]):
-    """A destination that is a service with a batch call.
+    """A destination that delivers to a service with a batch operation.
 
     Args:
-        service: What is the service's own.
-        client: Sends its requests.
-        requests_per_second: The account's quota for them; its burst is as large.
+        service: The service.
+        client: Sends the requests.
+        requests_per_second: The account's quota of requests; the burst is as large.
 
     Raises:
         ValueError: The service's limits leave no room for an event.
@@ -145,7 +126,7 @@ class BatchDestination(Generic[E]):
             )
         self._service = service
         self._client = client
-        self._unexplained = 0  # entries refused so, each alone, since something was taken
+        self._unexplained = 0  # entries refused alone, for no known reason, since the last success
         self._sender: Sender[E] = Sender(
             call=self._call,
             pacer=Pacer(requests_per_second),
@@ -199,7 +180,7 @@ class BatchDestination(Generic[E]):
             for entries in encoded:
                 entries[:] = [entry for entry in entries if entry.size <= most]
         size = _WINDOW_REQUESTS * service.max_entries
-        requests = service.requests(list(windows(encoded, size)))
+        requests = service.plan(list(windows(encoded, size)))
         yield from self._sender.send(requests, deadline, counts)
         if defect is not None:
             raise defect
@@ -213,13 +194,13 @@ class BatchDestination(Generic[E]):
         )
 
     def _call(self, entries: Sequence[E]) -> Iterator[Outcome]:
-        """See :class:`gtm_events.sending.BatchCall`.
+        """See :class:`gtm_events.send_task.BatchCall`.
 
-        A code that is not known to blame an entry blames it only if others are taken meanwhile:
-        then it waits, with that code, and does not hold them up.
+        An unknown error code blames an entry only if other entries are accepted meanwhile. The
+        entry then goes back to the queue with that code and does not delay the others.
         """
         try:
-            answer = self._client.send(self._service.call(entries))
+            answer = self._client.send(self._service.request(entries))
         except Unexplained as error:
             if self._unexplained >= _MAX_UNEXPLAINED:
                 raise Denied(str(error)) from error
@@ -232,16 +213,16 @@ class BatchDestination(Generic[E]):
 
 
 def requests_per_second(environment: Mapping[str, str], variable: str, default: float) -> float:
-    """Return a quota from the environment.
+    """Return a rate quota from the environment.
 
     Raises:
-        SettingsError: It is no number of at least 1.
+        SettingsError: It is not a number of at least 1.
     """
     text = environment.get(variable) or str(default)
     try:
         number = float(text)
     except ValueError:
         number = 0.0
-    if not 1 <= number <= 1_000_000:  # noqa: PLR2004 - not infinite, not NaN
+    if not 1 <= number <= 1_000_000:  # noqa: PLR2004 - also excludes infinity and NaN
         raise SettingsError(variable, "must be a number of at least 1", text)
     return number

@@ -1,10 +1,10 @@
 """Amazon Connect Customer Profiles' ``BatchPutProfileObject``: one profile object an event.
 
-The object type that the construct makes has the endpoint id as its unique key: an endpoint is a
-profile, which the objects' user attributes change through the object type's field mapping.
+In the object type that the construct creates, the endpoint id is the unique key. Each endpoint is
+therefore a profile, and the type's field mapping copies user attributes from objects to it.
 
-Limits are from the service's model. The runtime's SDK need not know the operation: the request is
-written and signed here.
+Limits are from the service's model. The request is written and signed here, so the runtime's SDK
+does not have to know the operation.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from gtm_events import record
-from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.aws import Answer, ServiceEndpoint, ServiceRequest
 from gtm_events.destinations.answers import by_status
 from gtm_events.destinations.batching import (
     BatchDestination,
     BatchService,
     requests_per_second,
 )
+from gtm_events.environment import required
 from gtm_events.event import Event, Limits
 from gtm_events.json_values import objects_of, status_of, text_of
 from gtm_events.losses import Loss
 from gtm_events.newest import User, renew
 from gtm_events.outcome import Delivered, Outcome
-from gtm_events.sending import Packed
-from gtm_events.settings import required
+from gtm_events.send_task import Packed
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -35,16 +35,18 @@ if TYPE_CHECKING:
 
     from gtm_events.packing import Window
 
+MAX_OBJECTS: Final = 10
+"""Objects in a request."""
 MAX_OBJECT_CHARACTERS: Final = 256_000
 MAX_ATTRIBUTE: Final = 255
-"""Characters of a profile attribute's name, and of its value."""
+"""Maximum characters of a profile attribute's name, and of its value."""
 
 _SEPARATOR: Final = ", "
 
-# The administrator guide of Amazon Connect, "Customer Profiles API throttling quotas", has 100 a
-# second for PutProfileObject and no line for this operation, which is new in May 2026. Being
-# throttled halves it.
-_REQUESTS_PER_SECOND: Final = 100.0
+REQUESTS_PER_SECOND: Final = 100.0
+"""Default quota of ``PutProfileObject``, from "Customer Profiles API throttling quotas" in the
+Amazon Connect administrator guide. The page does not list ``BatchPutProfileObject``, which is new
+in May 2026. Throttling halves the rate."""
 
 
 def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
@@ -62,14 +64,14 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
             required(environment, "CUSTOMER_PROFILES_DOMAIN_NAME"),
             required(environment, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME"),
         ),
-        Endpoint.of(
+        ServiceEndpoint.of(
             "customer-profiles",
             environment,
             host="profile",
             region=environment.get("CUSTOMER_PROFILES_REGION", ""),
         ),
         requests_per_second=requests_per_second(
-            environment, "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", _REQUESTS_PER_SECOND
+            environment, "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", REQUESTS_PER_SECOND
         ),
     )
 
@@ -81,10 +83,10 @@ class Entry:
     Attributes:
         event_id: The event's id.
         endpoint_id: The object's unique key.
-        time: The event's, in epoch milliseconds.
-        record: The event record, but for the last brace and what it says of its user.
-        size: Characters of the object, which is what the service counts.
-        user: What the event says of its user, ``None`` if that is nothing.
+        time: Time of the event, in epoch milliseconds.
+        record: The event record without its closing brace and the user's members.
+        size: Characters of the object: the service counts characters, not bytes.
+        user: Data about the user; ``None`` if the event has none.
     """
 
     event_id: str
@@ -107,19 +109,19 @@ class Entry:
 
 
 class CustomerProfiles(BatchService[Entry]):
-    """What is Customer Profiles' own.
+    """Limits, requests and answers of Customer Profiles.
 
     Args:
-        domain_name: The domain.
-        object_type_name: The object type.
+        domain_name: Name of the domain.
+        object_type_name: Name of the object type.
     """
 
     name = "Amazon Connect Customer Profiles"
     limits = Limits(
         user_attribute_name_length=MAX_ATTRIBUTE, user_attribute_value_length=MAX_ATTRIBUTE
     )
-    max_entries = 10
-    max_bytes = max_entries * MAX_OBJECT_CHARACTERS  # the service names no limit of its own
+    max_entries = MAX_OBJECTS
+    max_bytes = MAX_OBJECTS * MAX_OBJECT_CHARACTERS  # the service names no limit of its own
     max_entry_bytes = MAX_OBJECT_CHARACTERS
 
     def __init__(self, domain_name: str, object_type_name: str) -> None:
@@ -149,12 +151,13 @@ class CustomerProfiles(BatchService[Entry]):
             if user.members:
                 entry.size += sum(map(_characters, user.members)) + len(user.members) - 1
 
-    def requests(self, windows: Sequence[Window[Entry]]) -> Iterator[Packed[Entry]]:
-        """See :meth:`BatchService.requests`.
+    def plan(self, windows: Sequence[Window[Entry]]) -> Iterator[Packed[Entry]]:
+        """See :meth:`BatchService.plan`.
 
-        The object that is put last stays, so an endpoint's newest event goes out when the older
-        ones of its window are settled. If others follow in a later window, it goes out once more
-        after those. To wait for them would keep its message, and perhaps all, from being whole.
+        The last object sent wins, so an endpoint's newest event goes out after the older ones of
+        its window are settled. If a later window holds older events, the newest one is sent again
+        after those. Waiting for them instead would keep its message, and perhaps all messages,
+        from being complete.
         """
         order = _Order(entry for window in windows for entry in window.entries)
         for number, window in enumerate(windows):
@@ -170,8 +173,8 @@ class CustomerProfiles(BatchService[Entry]):
                 for entries in self.pack(newest):
                     yield order.newest(entries, overtaken=overtaken)
 
-    def call(self, entries: Sequence[Entry]) -> Call:
-        """See :meth:`BatchService.call`."""
+    def request(self, entries: Sequence[Entry]) -> ServiceRequest:
+        """See :meth:`BatchService.request`."""
         items = b",".join(
             b'{"Id":%b,"Object":%b}'
             % (record.to_json(entry.event_id).encode(), record.as_text(entry.object()))
@@ -179,7 +182,7 @@ class CustomerProfiles(BatchService[Entry]):
         )
         object_type_name = record.to_json(self._object_type_name).encode()
         body = b'{"ObjectTypeName":%b,"Items":[%b]}' % (object_type_name, items)
-        return Call(body, self._path, "PUT")
+        return ServiceRequest(body, self._path, "PUT")
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """See :meth:`BatchService.outcomes`."""
@@ -195,10 +198,10 @@ class CustomerProfiles(BatchService[Entry]):
 
 
 class _Order:
-    """The order of the requests that an endpoint's events are in.
+    """The order of requests that keeps each endpoint's newest event last.
 
     Args:
-        entries: The batch's. Of one millisecond the later is the newer.
+        entries: All entries of the batch. If times are equal, the later one is newer.
     """
 
     def __init__(self, entries: Iterable[Entry]) -> None:
@@ -218,7 +221,7 @@ class _Order:
         self._number = 0
 
     def split(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-        """Return those that may go out at any time, and those that have to go out after them."""
+        """Return the entries that may go out at any time, and those that must follow them."""
         free: list[Entry] = []
         last: dict[str, Entry] = {}
         for entry in entries:
@@ -232,12 +235,12 @@ class _Order:
         return free, list(last.values())
 
     def older(self, entries: Sequence[Entry]) -> Packed[Entry]:
-        """Return the next request, of entries that may go out at any time."""
+        """Return the next request, with entries that may go out at any time."""
         self._note(entries)
         return Packed(entries)
 
     def newest(self, entries: Sequence[Entry], *, overtaken: bool) -> Packed[Entry]:
-        """Return the next request, of entries that go out after all others of their endpoints."""
+        """Return the next request, with entries that follow all others of their endpoints."""
         before = [self._requests.get(entry.endpoint_id, ()) for entry in entries]
         packed = Packed(entries, after=frozenset().union(*before), overtaken=overtaken)
         self._note(entries)
@@ -251,7 +254,7 @@ class _Order:
 
 
 def _repeats(window: Window[Entry]) -> bool:
-    """Return whether an endpoint has several events in the window's oldest message."""
+    """Return whether the oldest message has several events of one endpoint."""
     oldest = window.entries[: window.oldest]
     return len({entry.endpoint_id for entry in oldest}) < len(oldest)
 
@@ -268,7 +271,7 @@ _USER_CHARACTERS: Final = len(',"user_attributes":{}}')
 
 
 def _one_value(values: Sequence[str], counts: Counter[str]) -> str:
-    """Return the one value that a profile attribute has."""
+    """Return a user attribute's values as the single value of a profile attribute."""
     value = _SEPARATOR.join(values)
     if len(value) > MAX_ATTRIBUTE:
         counts[Loss.VALUE_TOO_LONG] += 1

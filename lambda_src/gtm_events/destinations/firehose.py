@@ -1,15 +1,15 @@
-"""Amazon Data Firehose's ``PutRecordBatch``: many events a record, each on a line of its own.
+"""Amazon Data Firehose's ``PutRecordBatch``: many events per record, each on its own line.
 
-Firehose bills each record in steps of 5 KB and takes 500 of them in a request, so events share
-records. What it delivers to S3 is the same, for it concatenates records: one line an event. What is
-indexed or parsed record by record (OpenSearch, Splunk and others) needs one event a record.
+Firehose bills records in steps of 5 KB and accepts 500 per request, so events share records. The
+objects in S3 are the same, because Firehose concatenates records: one line per event. Destinations
+that index or parse single records, such as OpenSearch and Splunk, need one event per record.
 
 Limits are from the API reference of ``PutRecordBatch``: 500 records, "each … as large as 1,000 KB
 (before base64 encoding), up to a limit of 4 MB for the entire request". It does not say whether the
-4 MB are counted before or after base64. AWS's own producers disagree too: the Kinesis Agent counts
-before, Fluent Bit's plugin after. Counted after, requests are inside both, and cost nothing: Amazon
-bills bytes, and the quota of bytes is reached long before that of requests. Sizes are read as
-decimal: under the other reading they are merely safe.
+4 MB are counted before or after base64, and AWS's own producers disagree: the Kinesis Agent counts
+before, Fluent Bit's plugin after. This module counts after, which satisfies both readings and costs
+nothing: Amazon bills bytes, and the quota of bytes is reached long before that of requests. Sizes
+are taken as decimal, which is safe if they are binary.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gtm_events import record
-from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.aws import Answer, ServiceEndpoint, ServiceRequest
 from gtm_events.destinations.answers import JSON_1_1, in_order
 from gtm_events.destinations.batching import BatchDestination, BatchService
+from gtm_events.environment import required
 from gtm_events.errors import SettingsError
 from gtm_events.event import Event, Limits
 from gtm_events.outcome import Outcome, RetryReason
 from gtm_events.packing import Room, next_fit, pack
-from gtm_events.settings import required
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -34,17 +34,18 @@ if TYPE_CHECKING:
 
 MAX_RECORD_BYTES: Final = 1_000_000
 MAX_RECORDS: Final = 500
+"""Records in a request."""
 MAX_REQUEST_BYTES: Final = 4_000_000
 
 MAX_EVENTS_PER_RECORD: Final = 500
-"""More than that, and Firehose's own splitting of records (dynamic partitioning) gives up."""
+"""Maximum number of events in a record that dynamic partitioning can split."""
 
-# Of the service's default quotas (2,000 in the largest Regions, 1,000 in the others) the lower.
-_REQUESTS_PER_SECOND: Final = 1_000.0
+REQUESTS_PER_SECOND: Final = 1_000.0
+"""The lower of the default quotas: 2,000 in the largest Regions, 1,000 in the others."""
 
-# A record costs this much around its data, whose base64 is up to 8/3 bytes over 4/3 of it.
+# Bytes around a record's data. Padding makes its base64 up to 8/3 bytes longer than 4/3 of it.
 _RECORD_OVERHEAD: Final = len(b'{"Data":""},') + 3
-# The request around its records: the name has at most 64 characters.
+# Bytes around a request's records. The stream's name has at most 64 characters.
 _REQUEST_OVERHEAD: Final = 200
 
 
@@ -62,8 +63,8 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
             required(environment, "FIREHOSE_DELIVERY_STREAM_NAME"),
             events_per_record=_events_per_record(environment),
         ),
-        Endpoint.of("firehose", environment, host="firehose"),
-        requests_per_second=_REQUESTS_PER_SECOND,
+        ServiceEndpoint.of("firehose", environment, host="firehose"),
+        requests_per_second=REQUESTS_PER_SECOND,
     )
 
 
@@ -84,7 +85,7 @@ class Entry:
 
     Attributes:
         event_id: The event's id.
-        line: The event record, with the line's end.
+        line: The event record with a newline.
     """
 
     event_id: str
@@ -97,18 +98,18 @@ class Entry:
 
 
 class Firehose(BatchService[Entry]):
-    """What is Firehose's own.
+    """Limits, requests and answers of Firehose.
 
     Args:
-        delivery_stream_name: The delivery stream.
-        events_per_record: Events that share a record at the most.
+        delivery_stream_name: Name of the delivery stream.
+        events_per_record: Maximum number of events in a record.
     """
 
     name = "Amazon Data Firehose"
     limits = Limits()
     max_entries = MAX_RECORDS * MAX_EVENTS_PER_RECORD
-    # Base64 makes 4 bytes of 3, and the last record of a request is as large as what is left over,
-    # so the records' own overhead is that of them all.
+    # Base64 turns 3 bytes into 4. A request may have the maximum number of records, so the overhead
+    # of all of them is reserved.
     max_bytes = (MAX_REQUEST_BYTES - _REQUEST_OVERHEAD - MAX_RECORDS * _RECORD_OVERHEAD) // 4 * 3
     max_entry_bytes = MAX_RECORD_BYTES
 
@@ -129,21 +130,22 @@ class Firehose(BatchService[Entry]):
             oldest=oldest,
             max_entries=MAX_RECORDS * self._events_per_record,
             max_bytes=self.max_bytes,
-            # With one event a record, the entries are the records. With the most, a request's bytes
-            # bind long before its records do. In between, large events can end records early.
+            # With one event per record, the entries are the records. With the maximum, the limit of
+            # bytes is reached long before that of records. In between, large events can end records
+            # early.
             room=None if self._events_per_record in (1, MAX_EVENTS_PER_RECORD) else self._room,
         )
 
     def _room(self) -> _Room:
         return _Room(self.max_bytes, self._events_per_record)
 
-    def call(self, entries: Sequence[Entry]) -> Call:
-        """See :meth:`BatchService.call`."""
+    def request(self, entries: Sequence[Entry]) -> ServiceRequest:
+        """See :meth:`BatchService.request`."""
         records = b",".join(
             b'{"Data":"%b"}' % b64encode(b"".join([entry.line for entry in group]))
             for group in _records(entries, self._events_per_record)
         )
-        return Call(
+        return ServiceRequest(
             b'{"DeliveryStreamName":%b,"Records":[%b]}'
             % (record.to_json(self._delivery_stream_name).encode(), records),
             headers={"Content-Type": JSON_1_1, "X-Amz-Target": "Firehose_20150804.PutRecordBatch"},
@@ -163,7 +165,7 @@ class Firehose(BatchService[Entry]):
 
 
 class _Room(Room[Entry]):
-    """A request whose records are limited too, filled as :func:`_records` will split it."""
+    """A request with a limited number of records, which :func:`_records` splits alike."""
 
     def __init__(self, max_bytes: int, events_per_record: int) -> None:
         super().__init__(max_bytes)
@@ -189,12 +191,12 @@ class _Room(Room[Entry]):
 
 
 def _records(entries: Sequence[Entry], events_per_record: int) -> list[list[Entry]]:
-    """Return the events of each record, in their order: the same for the same entries."""
+    """Return the events of each record, in order. Equal entries give equal records."""
     return next_fit(entries, max_entries=events_per_record, max_bytes=MAX_RECORD_BYTES)
 
 
 def _problem(code: str) -> RetryReason:
-    # The reference names ServiceUnavailableException, when the stream's throughput is used up, and
+    # The API reference lists ServiceUnavailableException, for exceeded throughput, and
     # InternalFailure. Neither blames the record.
     if code == "ServiceUnavailableException":
         return RetryReason.THROTTLED

@@ -1,9 +1,9 @@
-"""Amazon Kinesis Data Streams' ``PutRecords``: one record an event.
+"""Amazon Kinesis Data Streams' ``PutRecords``: one record per event.
 
 Limits are from the API reference of ``PutRecords``: 500 records, each "as large as 10 MiB, up to a
 limit of 10 MiB for the entire request, including partition keys", before base64. A stream's own
-limit for a record may be lower (1 MiB unless it was raised); what it refuses is rejected in its own
-words.
+limit for a record may be lower (1 MiB by default); larger records are rejected with its error
+message.
 """
 
 from __future__ import annotations
@@ -13,21 +13,27 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from gtm_events import record
-from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.aws import Answer, ServiceEndpoint, ServiceRequest
 from gtm_events.destinations.answers import JSON_1_1, in_order
 from gtm_events.destinations.batching import BatchDestination, BatchService
+from gtm_events.environment import required
 from gtm_events.event import Event, Limits
 from gtm_events.outcome import Outcome, RetryReason
-from gtm_events.settings import required
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterator, Mapping, Sequence
 
-MAX_PARTITION_KEY: Final = 256  # characters
+MAX_RECORDS: Final = 500
+"""Records in a request."""
+MAX_REQUEST_BYTES: Final = 10 * 1024 * 1024
+MAX_RECORD_BYTES: Final = 10 * 1024 * 1024
+MAX_PARTITION_KEY: Final = 256
+"""Maximum characters of a partition key."""
 
-# A stream's quota is counted in records and bytes a shard, so throttling says when it is reached.
-_REQUESTS_PER_SECOND: Final = 1_000.0
+REQUESTS_PER_SECOND: Final = 1_000.0
+"""An upper bound only: a stream's quotas are in records and bytes per shard, and throttling tells
+when they are reached."""
 
 
 def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
@@ -41,8 +47,8 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
     arn = required(environment, "KINESIS_STREAM_ARN")
     return BatchDestination.at(
         Kinesis(arn),
-        Endpoint.of("kinesis", environment, host="kinesis", arn=arn),
-        requests_per_second=_REQUESTS_PER_SECOND,
+        ServiceEndpoint.of("kinesis", environment, host="kinesis", arn=arn),
+        requests_per_second=REQUESTS_PER_SECOND,
     )
 
 
@@ -52,10 +58,10 @@ class Entry:
 
     Attributes:
         event_id: The event's id.
-        partition_key: The event's endpoint, cut to what Kinesis takes: an endpoint's events go to
-            one shard.
+        partition_key: The event's endpoint id, cut to the maximum length, so that an endpoint's
+            events go to one shard.
         data: The event record.
-        size: Bytes of both, as Kinesis counts them.
+        size: Bytes of key and data, as Kinesis counts them.
     """
 
     event_id: str
@@ -65,17 +71,17 @@ class Entry:
 
 
 class Kinesis(BatchService[Entry]):
-    """What is Kinesis' own.
+    """Limits, requests and answers of Kinesis.
 
     Args:
-        stream_arn: The stream.
+        stream_arn: ARN of the stream.
     """
 
     name = "Amazon Kinesis"
     limits = Limits()
-    max_entries = 500
-    max_bytes = 10 * 1024 * 1024
-    max_entry_bytes = 10 * 1024 * 1024
+    max_entries = MAX_RECORDS
+    max_bytes = MAX_REQUEST_BYTES
+    max_entry_bytes = MAX_RECORD_BYTES
 
     def __init__(self, stream_arn: str) -> None:
         self._stream_arn = stream_arn
@@ -86,14 +92,14 @@ class Kinesis(BatchService[Entry]):
         data = record.encode(event).encode()
         return Entry(event.id, key, data, len(data) + len(key.encode()))
 
-    def call(self, entries: Sequence[Entry]) -> Call:
-        """See :meth:`BatchService.call`."""
+    def request(self, entries: Sequence[Entry]) -> ServiceRequest:
+        """See :meth:`BatchService.request`."""
         records = b",".join(
             b'{"Data":"%b","PartitionKey":%b}'
             % (b64encode(entry.data), record.to_json(entry.partition_key).encode())
             for entry in entries
         )
-        return Call(
+        return ServiceRequest(
             b'{"StreamARN":%b,"Records":[%b]}'
             % (record.to_json(self._stream_arn).encode(), records),
             headers={"Content-Type": JSON_1_1, "X-Amz-Target": "Kinesis_20131202.PutRecords"},
@@ -110,7 +116,7 @@ class Kinesis(BatchService[Entry]):
 
 
 def _problem(code: str) -> RetryReason:
-    # PutRecords names two: this one, and InternalFailure. Neither blames the record.
+    # The API reference lists this code and InternalFailure. Neither blames the record.
     if code == "ProvisionedThroughputExceededException":
         return RetryReason.THROTTLED
     return RetryReason.UNAVAILABLE

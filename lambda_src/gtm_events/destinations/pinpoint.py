@@ -1,7 +1,7 @@
 """Amazon Pinpoint's ``PutEvents``.
 
-Limits are from the quotas page of the Amazon Pinpoint developer guide, as archived before the end
-of support on 2026-10-30. Sizes are read as decimal: under the other reading they are merely safe.
+Limits are from the quotas page of the Amazon Pinpoint developer guide, archived before the end of
+support on 2026-10-30. Sizes are taken as decimal, which is safe if they are binary.
 """
 
 from __future__ import annotations
@@ -12,40 +12,41 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from gtm_events.aws import Answer, Call, Endpoint
+from gtm_events.aws import Answer, ServiceEndpoint, ServiceRequest
 from gtm_events.destinations.answers import by_status
 from gtm_events.destinations.batching import (
     BatchDestination,
     BatchService,
     requests_per_second,
 )
+from gtm_events.environment import required
 from gtm_events.event import Event, Limits, iso8601
 from gtm_events.json_values import object_of, status_of
 from gtm_events.losses import Loss
 from gtm_events.newest import User, renew
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected
 from gtm_events.packing import Room, pack
-from gtm_events.settings import required
 
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 MAX_EVENTS: Final = 100
+"""Events in a request."""
 MAX_REQUEST_BYTES: Final = 4_000_000
 MAX_EVENT_BYTES: Final = 1_000_000
 MAX_ENDPOINT_BYTES: Final = 15_000
 LIMITS: Final = Limits(
     name_length=50,
-    value_length=200,  # Pinpoint drops an event over it without a word
+    value_length=200,  # Pinpoint silently drops events that exceed it
     attributes_and_metrics=40,
     user_attribute_name_length=50,
     user_attribute_value_length=100,
     user_attribute_values=50,
 )
 
-# Default quota per account and Region, burst included.
-_REQUESTS_PER_SECOND: Final = 15.0
+REQUESTS_PER_SECOND: Final = 15.0
+"""Default quota of an account in a Region; its burst is as large."""
 
 
 def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
@@ -59,23 +60,25 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
     """
     return BatchDestination.at(
         Pinpoint(required(environment, "PINPOINT_APPLICATION_ID")),
-        Endpoint.of("pinpoint", environment, host="pinpoint", signing_name="mobiletargeting"),
+        ServiceEndpoint.of(
+            "pinpoint", environment, host="pinpoint", signing_name="mobiletargeting"
+        ),
         requests_per_second=requests_per_second(
-            environment, "PINPOINT_REQUESTS_PER_SECOND", _REQUESTS_PER_SECOND
+            environment, "PINPOINT_REQUESTS_PER_SECOND", REQUESTS_PER_SECOND
         ),
     )
 
 
 @dataclass(slots=True)
 class Entry:
-    """One event as it goes into a request, encoded once.
+    """One event, encoded.
 
     Attributes:
         event_id: The event's id.
         endpoint_id: The event's endpoint.
         event: ``"id":{…}`` as JSON.
-        size: Bytes that the event takes in a request of its own.
-        user: What the event says of its user, ``None`` if that is nothing.
+        size: Bytes of a request that holds only this event.
+        user: Data about the user; ``None`` if the event has none.
     """
 
     event_id: str
@@ -86,10 +89,10 @@ class Entry:
 
 
 class Pinpoint(BatchService[Entry]):
-    """What is Pinpoint's own.
+    """Limits, requests and answers of Pinpoint.
 
     Args:
-        application_id: The Pinpoint application.
+        application_id: Id of the Pinpoint application.
     """
 
     name = "Amazon Pinpoint"
@@ -133,7 +136,7 @@ class Pinpoint(BatchService[Entry]):
     def pack(self, entries: Sequence[Entry], oldest: int = 0) -> list[list[Entry]]:
         """See :meth:`BatchService.pack`.
 
-        Entries of one endpoint go together, so that its user attributes are sent once.
+        Entries of an endpoint share a request, so that its user attributes are sent once.
         """
         by_endpoint: dict[str, list[Entry]] = {}
         for entry in entries[oldest:]:
@@ -147,8 +150,8 @@ class Pinpoint(BatchService[Entry]):
             room=_Room if changing else None,
         )
 
-    def call(self, entries: Sequence[Entry]) -> Call:
-        """See :meth:`BatchService.call`."""
+    def request(self, entries: Sequence[Entry]) -> ServiceRequest:
+        """See :meth:`BatchService.request`."""
         endpoints: dict[str, list[Entry]] = {}
         for entry in entries:
             endpoints.setdefault(entry.endpoint_id, []).append(entry)
@@ -161,7 +164,7 @@ class Pinpoint(BatchService[Entry]):
             )
             for endpoint_id, group in endpoints.items()
         )
-        return Call(b'{"BatchItem":{%b}}' % items, self._path)
+        return ServiceRequest(b'{"BatchItem":{%b}}' % items, self._path)
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """See :meth:`BatchService.outcomes`."""
@@ -173,14 +176,14 @@ class Pinpoint(BatchService[Entry]):
 
 
 def _shorten(user: User, room: int) -> int:
-    """Leave out the user attributes that are too much for an endpoint, the last by name first.
+    """Drop user attributes that exceed an endpoint's limit, starting with the last by name.
 
     Args:
         user: The user.
-        room: Bytes that the attributes may take.
+        room: Maximum bytes of the attributes.
 
     Returns:
-        How many were left out.
+        The number of dropped attributes.
     """
     if sum(map(len, user.members)) + len(user.members) <= room:
         return 0
@@ -196,7 +199,7 @@ def _shorten(user: User, room: int) -> int:
 
 
 class _Room(Room[Entry]):
-    """A request in which endpoints have a limit of their own, and their users are sent once."""
+    """A request that limits each endpoint's size and sends each user once."""
 
     def __init__(self) -> None:
         super().__init__(MAX_REQUEST_BYTES - _REQUEST_BYTES)
@@ -223,7 +226,7 @@ class _Room(Room[Entry]):
         return growth + sum(map(len, new)) + len(new)
 
     def _new_members(self, entry: Entry) -> Sequence[bytes]:
-        """Return what ``entry`` adds to its endpoint's user."""
+        """Return the members that ``entry`` adds to its endpoint's user."""
         if entry.user is None:
             return ()
         known = self._members.get(entry.endpoint_id, _NOTHING)
@@ -253,7 +256,7 @@ def _user_members(user: User) -> Sequence[bytes]:
 
 
 def _endpoint(entries: Sequence[Entry]) -> bytes:
-    """Return the ``Endpoint`` that one endpoint's entries ask for: empty if they change nothing."""
+    """Return Pinpoint's ``Endpoint`` object for one endpoint: empty if nothing changes."""
     user_id = b""
     user_attributes: dict[bytes, None] = {}
     for entry in entries:
@@ -268,20 +271,20 @@ def _endpoint(entries: Sequence[Entry]) -> bytes:
 
 _REQUEST_BYTES: Final = len(b'{"BatchItem":{}}')
 _EMPTY_ENDPOINT_BYTES: Final = len(b'{"User":{"UserAttributes":{}}}')
-# Everything of an endpoint's item but its key, its user and its events.
+# Bytes of an endpoint's item without its key, user and events.
 _ENDPOINT_ITEM_BYTES: Final = len(b',:{"Endpoint":,"Events":{}}') + _EMPTY_ENDPOINT_BYTES
-# Everything of a request of its own but the endpoint's key, its user and the event.
+# Bytes of a request with one event, without the endpoint's key, user and event.
 _OVERHEAD_BYTES: Final = _REQUEST_BYTES + _ENDPOINT_ITEM_BYTES + 1
 
 
 def _outcome(entry: Entry, result: Mapping[str, Any]) -> Outcome | None:
-    """Return what the endpoint's result says of ``entry``, ``None`` if it says nothing."""
+    """Return the outcome of ``entry``, or ``None`` if the result does not mention it."""
     item = object_of(object_of(result.get("EventsItemResponse")).get(entry.event_id))
     reason = Reason.REFUSED
     status = status_of(item.get("StatusCode"))
     if entry.user is not None and status is not None and 200 <= status < 300:  # noqa: PLR2004
-        # The event is recorded, but its user attributes go with the endpoint, which has its own
-        # status.
+        # The event was accepted. Its user attributes belong to the endpoint, which has a status of
+        # its own.
         item = object_of(result.get("EndpointItemResponse"))
         reason = Reason.USER_ATTRIBUTES_REFUSED
         status = status_of(item.get("StatusCode"))

@@ -1,4 +1,4 @@
-"""Destinations of one's own: how the function finds one, and what it offers them."""
+"""Custom destinations: finding their modules, and the interface offered to them."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ import pytest
 
 from examples.webhook.runtime import shop_webhook
 from gtm_events import destination_api
-from gtm_events.aws import Call, Client, Endpoint
+from gtm_events.aws import Client, ServiceEndpoint, ServiceRequest
 from gtm_events.destinations import create
 from gtm_events.destinations.batching import BatchDestination
-from gtm_events.errors import SettingsError
+from gtm_events.errors import Denied, SettingsError, TryAgain
 from gtm_events.https import HttpsEndpoint, Secret
 from gtm_events.outcome import Delivered, Rejected, Retry, RetryReason
-from gtm_events.sending import Denied, TryAgain
+from tests.destinations.webhook.service import FakeWebhook
 from tests.unit.builders import Answered, FakeService, Response, body, deliver, message_id
-from tests.unit.services import FakeWebhook
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
     from gtm_events.event import Event
 
-DOCS = Path(__file__).parents[2] / "docs"
+DOCS = Path(__file__).parents[3] / "docs"
 ARN = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:key-AbCdEf"
 ENVIRONMENT = {
     "AWS_REGION": "eu-west-1",
@@ -50,7 +49,7 @@ def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 class TestEntryPoint:
-    """What ``DESTINATION`` may name."""
+    """Values of ``DESTINATION``."""
 
     def test_a_module_beside_the_package(self, beside: Path) -> None:
         source = Path(shop_webhook.__file__).read_text(encoding="utf-8")
@@ -104,7 +103,7 @@ class TestEntryPoint:
 
 
 class TestHttpsEndpoint:
-    """Where an HTTPS endpoint is, and what goes to it."""
+    """URLs of HTTPS endpoints, and requests to them."""
 
     @pytest.mark.parametrize(
         ("environment", "url"),
@@ -147,7 +146,7 @@ class TestHttpsEndpoint:
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
         monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b")
         endpoint = HttpsEndpoint("https://a.example/v1", lambda call: {"X-Of": str(len(call.body))})
-        request = endpoint.signed(Call(b"[1]", "/events", "PUT", {"X-Own": "1"}))
+        request = endpoint.signed(ServiceRequest(b"[1]", "/events", "PUT", {"X-Own": "1"}))
         assert (request.method, request.url) == ("PUT", "https://a.example/v1/events")
         assert request.body == b"[1]"
         assert request.headers == {
@@ -167,7 +166,7 @@ class TestHttpsEndpoint:
         ],
     )
     def test_its_own_path_stays_as_it_is(self, url: str, path: str, expected: str) -> None:
-        assert HttpsEndpoint(url, lambda _: {}).signed(Call(b"", path)).url == expected
+        assert HttpsEndpoint(url, lambda _: {}).signed(ServiceRequest(b"", path)).url == expected
 
 
 class SecretsManager(FakeService):
@@ -188,7 +187,7 @@ class SecretsManager(FakeService):
                 raise error
 
     def secret(self) -> Secret:
-        endpoint = Endpoint("secretsmanager", "eu-west-1", "https://secretsmanager")
+        endpoint = ServiceEndpoint("secretsmanager", "eu-west-1", "https://secretsmanager")
         return Secret(ARN, Client(endpoint, self), lambda: self.now)
 
 
@@ -293,7 +292,7 @@ class TestWebhook:
         monkeypatch.setattr(Client, "to", lambda endpoint, **_: Client(endpoint, None))  # type: ignore[arg-type]
         destination = shop_webhook.create(ENVIRONMENT)
         monkeypatch.setattr("time.time", iter([10.0, 20.0]).__next__)
-        sent = [destination._client.endpoint.signed(Call(b"{}")) for _ in range(2)]
+        sent = [destination._client.endpoint.signed(ServiceRequest(b"{}")) for _ in range(2)]
         assert [request.headers["X-Shop-Time"] for request in sent] == ["10", "20"]
         assert [request.headers["X-Shop-Signature"] for request in sent] == [
             shop_webhook.signature("key", b"{}", now=now)["X-Shop-Signature"] for now in (10, 20)

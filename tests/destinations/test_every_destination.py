@@ -1,26 +1,28 @@
-"""What holds for every destination alike: events arrive whole, in as few requests as can be."""
+"""The conformance suite: events arrive whole at every destination, in the fewest requests."""
 
 from __future__ import annotations
 
 import json
 import re
-from base64 import b64encode
 from collections import Counter
 from math import isfinite
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
+from botocore import xform_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import sending
+from gtm_events import send_task
 from gtm_events.aws import Client
 from gtm_events.deadline import Deadline
 from gtm_events.destinations import create
 from gtm_events.errors import SettingsError
 from gtm_events.event import Event
 from gtm_events.outcome import Delivered
+from tests.destinations.sdk import sdk_request
+from tests.destinations.services import AWS_SERVICES, SERVICES
 from tests.unit.builders import (
     EDGES,
     QUERIES,
@@ -29,33 +31,17 @@ from tests.unit.builders import (
     FakeDeadLetters,
     body,
     cases,
-    check_books,
+    check_totals,
     counted,
     deliver,
     envelope,
     message_id,
 )
-from tests.unit.services import (
-    AWS_SERVICES,
-    BUS_ARN,
-    DELIVERY_STREAM,
-    SERVICES,
-    STREAM_ARN,
-    BatchFake,
-    FakeCustomerProfiles,
-    FakeEventBridge,
-    FakeFirehose,
-    FakeKinesis,
-    FakePinpointEvents,
-    FakeWebhook,
-    event_of,
-    sdk_request,
-)
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.unit.services import Verdict
+    from tests.destinations.fake import BatchFake, Verdict
 
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
@@ -65,12 +51,11 @@ every_aws_service = pytest.mark.parametrize(
 )
 # As the URL contract has it: what JavaScript's Number() takes of a decimal, and nothing else.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-ONE_VALUE = 255  # characters of a profile attribute
 
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 @every_service
@@ -81,7 +66,7 @@ def test_requests_arrive_whole(kind_of_service: type[BatchFake], path: Path, cou
     service, letters = kind_of_service(), FakeDeadLetters()
     bodies = [f"{envelope()}\n{case['query']}" for case in own]
     batch = deliver(bodies, service=service, dead_letters=letters)
-    check_books(batch, letters)
+    check_totals(batch, letters)
     assert batch.delivered == len(own)
     newest: dict[tuple[str, str], list[str]] = {}
     for case in own:
@@ -90,21 +75,11 @@ def test_requests_arrive_whole(kind_of_service: type[BatchFake], path: Path, cou
     for number, case in enumerate(own):
         expected = as_sent(case) if kind_of_service.cuts else uncut(case)
         got = service.events.pop(message_id(number))
-        if kind_of_service is FakePinpointEvents:
-            # A request says everything of an endpoint's user at once.
-            got.user_attributes = {
-                name: got.user_attributes[name] for name in expected.user_attributes
-            }
-        if kind_of_service in (FakePinpointEvents, FakeCustomerProfiles):
+        if service.sends_newest:
             expected.user_attributes = {
                 name: newest[case["endpoint_id"], name] for name in expected.user_attributes
             }
-        if kind_of_service is FakeCustomerProfiles:
-            one: Any = {
-                name: ", ".join(values)[:ONE_VALUE]
-                for name, values in expected.user_attributes.items()
-            }
-            expected.user_attributes = one
+        service.adapt(expected, got)
         expected.id = got.id
         assert got == expected
     assert not service.events
@@ -168,15 +143,6 @@ def test_what_has_no_limit_is_not_cut(kind_of_service: type[BatchFake]) -> None:
     assert not counted(batch)
 
 
-FEWEST = {
-    FakeCustomerProfiles: 1_000,
-    FakeEventBridge: 1_000,
-    FakeKinesis: 20,
-    FakePinpointEvents: 100,
-    FakeWebhook: 100,
-}
-
-
 @every_service
 def test_10_000_events_make_the_fewest_requests(kind_of_service: type[BatchFake]) -> None:
     service = kind_of_service()
@@ -190,47 +156,29 @@ def test_10_000_events_make_the_fewest_requests(kind_of_service: type[BatchFake]
     assert batch.delivered == len(service.accepted) == 10_000
     assert set(service.accepted.values()) == {1}
     assert batch.counts["requests"] == len(service.requests)
-    if kind_of_service is FakeFirehose:  # bytes alone are what it limits
-        assert len(service.requests) == service.fewest_requests(500) > 1
-    else:
-        assert len(service.requests) == FEWEST[kind_of_service]
+    assert len(service.requests) == service.fewest_requests() > 1
 
 
-BY_BYTES: dict[type[BatchFake], tuple[int, list[int]]] = {
-    FakeEventBridge: (10, [90_000, 600_000, 300_000] * 8),
-    FakeFirehose: (500, [90_000, 600_000, 300_000] * 9),
-    FakeKinesis: (500, [20_000] * 50 + [400_000] * 10 + [1_000_000] * 25),
-    FakeWebhook: (100, [9_000] * 200 + [40_000] * 30 + [90_000] * 25),
-    FakePinpointEvents: (100, [2_000] * 100 + [900_000, 700_000, 300_000, 100_000] * 6),
-}
-
-
-@pytest.mark.parametrize("kind_of_service", BY_BYTES, ids=lambda service: service.name)
+@pytest.mark.parametrize(
+    "kind_of_service",
+    [service for service in SERVICES if service.sizes],
+    ids=lambda service: service.name,
+)
 def test_where_bytes_are_the_limit_requests_are_the_fewest_too(
     kind_of_service: type[BatchFake],
 ) -> None:
-    max_entries, sizes = BY_BYTES[kind_of_service]
     service = kind_of_service()
+    sizes = service.sizes
     bodies = [body({"event": "e" * size, "endpoint_id": str(i)}) for i, size in enumerate(sizes)]
     assert deliver(bodies, service=service).delivered == len(sizes)
-    assert len(service.requests) == service.fewest_requests(max_entries)
+    assert len(service.requests) == service.fewest_requests()
     assert service.bytes > (len(service.requests) - 1) * service.max_bytes  # bytes it was
-
-
-TOO_LARGE = {
-    FakeWebhook: 100_000,
-    FakeCustomerProfiles: 256_000,
-    FakeEventBridge: 1_000_000,
-    FakeFirehose: 1_000_000,
-    FakeKinesis: 10 * 1024 * 1024,
-    FakePinpointEvents: 1_000_000,
-}
 
 
 @every_service
 def test_an_event_that_is_too_large_is_rejected_unsent(kind_of_service: type[BatchFake]) -> None:
     service, letters = kind_of_service(), FakeDeadLetters()
-    limit = TOO_LARGE[kind_of_service]
+    limit = service.max_entry_bytes
     sizes = [limit, 1, limit - 500]
     batch = deliver(
         [body({"event": "e" * size, "endpoint_id": "ep"}) for size in sizes],
@@ -239,19 +187,14 @@ def test_an_event_that_is_too_large_is_rejected_unsent(kind_of_service: type[Bat
     )
     assert letters.reasons() == {message_id(0): "too_large"}
     assert set(service.accepted) == {message_id(1), message_id(2)}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
-EXACTLY = {
-    FakeCustomerProfiles: 256_000,
-    FakeEventBridge: 999_999,
-    FakeFirehose: 1_000_000,
-    FakeKinesis: 10 * 1024 * 1024,
-    FakeWebhook: 100_000,
-}
-
-
-@pytest.mark.parametrize("kind_of_service", EXACTLY, ids=lambda service: service.name)
+@pytest.mark.parametrize(
+    "kind_of_service",
+    [service for service in SERVICES if service.counts_exactly],
+    ids=lambda service: service.name,
+)
 def test_an_event_of_exactly_the_limit_is_sent(kind_of_service: type[BatchFake]) -> None:
     def sent(event_type: str) -> tuple[BatchFake, FakeDeadLetters]:
         service, letters = kind_of_service(), FakeDeadLetters()
@@ -262,7 +205,7 @@ def test_an_event_of_exactly_the_limit_is_sent(kind_of_service: type[BatchFake])
         )
         return service, letters
 
-    limit = EXACTLY[kind_of_service]
+    limit = kind_of_service.max_entry_bytes
     service, _ = sent("e")
     rest = counted_by_the_service(service) - 1
     service, _ = sent("e" * (limit - rest))
@@ -273,13 +216,8 @@ def test_an_event_of_exactly_the_limit_is_sent(kind_of_service: type[BatchFake])
 
 
 def counted_by_the_service(service: BatchFake) -> int:
-    """Return the bytes, or the characters, of a service's only entry."""
     [request] = map(service.parsed, service.requests)
-    if isinstance(service, FakeFirehose):
-        return len(request["Records"][0]["Data"])
-    if isinstance(service, FakeCustomerProfiles):
-        return len(request["Items"][0]["Object"])
-    return service.bytes
+    return service.entry_size(request)
 
 
 ANSWERS = [
@@ -303,7 +241,7 @@ def test_an_answer_that_says_nothing_of_an_event_delivers_nothing(
     assert batch.retried == {"unanswered": 2}
     assert batch.problems == []
     assert len(service.requests) == 4
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
@@ -330,52 +268,22 @@ def test_any_text_arrives_as_it_is(
     }
 
 
-ENVIRONMENTS = {
-    FakeCustomerProfiles: {
-        "CUSTOMER_PROFILES_DOMAIN_NAME": "the-domain",
-        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "the-object-type",
-    },
-    FakeEventBridge: {"EVENT_BUS_ARN": BUS_ARN, "EVENT_SOURCE": "example.shop"},
-    FakeFirehose: {"FIREHOSE_DELIVERY_STREAM_NAME": DELIVERY_STREAM},
-    FakeKinesis: {"KINESIS_STREAM_ARN": STREAM_ARN},
-    FakePinpointEvents: {"PINPOINT_APPLICATION_ID": "the-app"},
-}
-# The stream and the bus are in us-east-1, whichever Region the function is in.
-URLS = {
-    FakeCustomerProfiles: "https://profile.eu-west-1.amazonaws.com"
-    "/domains/the-domain/profiles/objects/batch-put-profile-object",
-    FakeEventBridge: "https://events.us-east-1.amazonaws.com/",
-    FakeFirehose: "https://firehose.eu-west-1.amazonaws.com/",
-    FakeKinesis: "https://kinesis.us-east-1.amazonaws.com/",
-    FakePinpointEvents: "https://pinpoint.eu-west-1.amazonaws.com/v1/apps/the-app/events",
-}
-
-
 @every_aws_service
 def test_each_is_made_from_its_environment(
     kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, counts = kind_of_service(), Counter[str]()
     monkeypatch.setattr(Client, "to", lambda endpoint, **_: Client(endpoint, service))
-    environment = {"AWS_REGION": "eu-west-1"} | ENVIRONMENTS[kind_of_service]
+    environment = {"AWS_REGION": "eu-west-1", **kind_of_service.environment}
     destination = create(kind_of_service.name, environment)
     [outcome] = destination.deliver(
         [[Event("id", "ep", "e", REQUEST_TIME, {}, {}, {})]], Deadline.after(60), counts
     )
     assert outcome == Delivered("id")
-    assert service.urls == {URLS[kind_of_service]}
-    for variable in ENVIRONMENTS[kind_of_service]:
+    assert service.urls == {kind_of_service.url}
+    for variable in kind_of_service.environment:
         with pytest.raises(SettingsError, match=f"{variable} must be set"):
             create(kind_of_service.name, environment | {variable: ""})
-
-
-def test_customer_profiles_quota_is_read() -> None:
-    environment = {"AWS_REGION": "eu-west-1"} | ENVIRONMENTS[FakeCustomerProfiles]
-    for quota in ("0", "many"):
-        with pytest.raises(SettingsError, match="CUSTOMER_PROFILES_REQUESTS_PER_SECOND"):
-            create(
-                "customer-profiles", environment | {"CUSTOMER_PROFILES_REQUESTS_PER_SECOND": quota}
-            )
 
 
 @every_service
@@ -402,7 +310,8 @@ def test_only_what_failed_is_sent_again_and_with_the_same_id(
 
 @pytest.mark.parametrize(
     "kind_of_service",
-    [FakeEventBridge, FakeFirehose, FakeKinesis, FakeCustomerProfiles, FakeWebhook],
+    [service for service in SERVICES if service.sends_access],
+    ids=lambda service: service.name,
 )
 def test_what_is_vouched_for_can_be_told_from_what_is_claimed(
     kind_of_service: type[BatchFake],
@@ -428,109 +337,22 @@ def test_what_is_vouched_for_can_be_told_from_what_is_claimed(
     assert told == {"claimed": "anonymous", "vouched": "authenticated"}
 
 
-def test_a_retried_profile_object_does_not_bring_an_older_value_back() -> None:
-    throttled: set[str] = set()
-
-    def throttle_the_older_once(event: Event) -> Verdict:
-        first = event.event_type == "older" and event.id not in throttled
-        throttled.add(event.id)
-        return "throttled" if first else "ok"
-
-    service = FakeCustomerProfiles(throttle_the_older_once)
-    deliver(
-        [
-            body({"event": "older", "endpoint_id": "ep", "usat_n": "1"}, subject="old"),
-            body({"event": "newer", "endpoint_id": "ep", "usat_n": "2"}, subject="new"),
-            body({"event": "other", "endpoint_id": "other", "usat_n": "3"}),
-        ],
-        service=service,
-    )
-    said: dict[str, Any] = {
-        e.event_type: (e.user_id, e.user_attributes) for e in service.events.values()
-    }
-    assert said == {
-        "older": ("new", {"n": "2"}),
-        "newer": ("new", {"n": "2"}),
-        "other": ("", {"n": "3"}),
-    }
-
-
-def test_a_profile_attribute_is_one_value_that_is_cut_and_counted() -> None:
-    service = FakeCustomerProfiles()
-    parameters = [
-        ("event", "e"),
-        ("endpoint_id", "ep"),
-        ("usat_a", "x" * 250),
-        ("usat_a", "yz" * 9),
-    ]
-    batch = deliver([body([*parameters, (f"usat_{'n' * 256}", "1")])], service=service)
-    [event] = service.events.values()
-    attributes: Any = event.user_attributes
-    assert attributes == {"a": "x" * 250 + ", yzy"}
-    assert counted(batch) == {"value_too_long": 1, "name_too_long": 1}
-
-
-SDK_CALLS: dict[type[BatchFake], tuple[str, str, str]] = {
-    FakeCustomerProfiles: ("customer-profiles", "batch_put_profile_object", "https://profile"),
-    FakeEventBridge: ("events", "put_events", "https://events"),
-    FakeFirehose: ("firehose", "put_record_batch", "https://firehose"),
-    FakeKinesis: ("kinesis", "put_records", "https://kinesis"),
-    FakePinpointEvents: ("pinpoint", "put_events", "https://pinpoint"),
-}
-
-
 @every_aws_service
 def test_a_request_is_what_the_sdk_would_send(kind_of_service: type[BatchFake]) -> None:
     """The operation, its path, its headers and its members are those of the SDK's own client."""
     service = kind_of_service()
     query = {"event": "é", "endpoint_id": "ep", "evat_a": "1", "evmt_b": "2", "usat_c": "3"}
     deliver([body(query)], service=service)
-    name, operation, url = SDK_CALLS[kind_of_service]
-    expected = sdk_request(name, operation, service.parsed(service.requests[0]), url=url)
+    name, operation = service.model
+    expected = sdk_request(
+        name,
+        xform_name(operation),
+        service.parsed(service.requests[0]),
+        url=service.endpoint.url,
+    )
     got = service.last
     assert (got.method, urlsplit(got.url)) == (expected.method, urlsplit(expected.url))
     for header in ("Content-Type", "X-Amz-Target"):
         assert got.headers.get(header) == expected.headers.get(header)
     assert isinstance(got.body, bytes)
     assert json.loads(got.body) == json.loads(expected.body)
-
-
-def test_the_partition_key_is_the_endpoint_cut_to_256_characters() -> None:
-    service = FakeKinesis()
-    ids = ["ep", "\U0001f600" * 256, "\U0001f600" * 257]
-    deliver([body({"event": "e", "endpoint_id": i}) for i in ids], service=service)
-    [request] = service.requests
-    document = json.loads(request)
-    assert document["StreamARN"] == STREAM_ARN
-    keys = [record["PartitionKey"] for record in document["Records"]]
-    assert keys == ["ep", "\U0001f600" * 256, "\U0001f600" * 256]
-    assert [event.endpoint_id for event in service.events.values()] == ids
-
-
-def test_an_event_as_eventbridge_gets_it() -> None:
-    service = FakeEventBridge()
-    deliver([body({"event": "buy", "endpoint_id": "ep"}, time=1_795_000_000_123)], service=service)
-    [entry] = json.loads(service.requests[0])["Entries"]
-    detail = event_of(entry.pop("Detail"))
-    assert (detail.event_type, detail.time) == ("buy", 1_795_000_000_123)
-    assert entry == {
-        "Time": 1_795_000_000.123,
-        "Source": "example.shop",
-        "DetailType": "GTM Event",
-        "EventBusName": BUS_ARN,
-    }
-
-
-def test_firehose_gets_lines() -> None:
-    service = FakeFirehose()
-    query = {"event": "two\nlines", "endpoint_id": "ep"}
-    deliver([body(query), body(query)], service=service)
-    document = json.loads(service.requests[0])
-    assert document["DeliveryStreamName"] == DELIVERY_STREAM
-    line = (
-        '{"schema_version":"1","event_id":"%s","event_type":"two\\nlines","endpoint_id":"ep",'
-        '"timestamp":"2026-11-18T11:06:40.000Z","access":"anonymous","attributes":{},"metrics":{},'
-        '"user_attributes":{}}\n'
-    )
-    data = "".join(line % message_id(i) for i in range(2)).encode()
-    assert document["Records"] == [{"Data": b64encode(data).decode()}]

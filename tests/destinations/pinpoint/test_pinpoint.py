@@ -1,9 +1,10 @@
-"""What goes into PutEvents requests, and how many there are."""
+"""Pinpoint: the content and the number of PutEvents requests."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
+from typing import TYPE_CHECKING
 
 import botocore.session
 import pytest
@@ -16,18 +17,23 @@ from gtm_events.destinations.pinpoint import (
     MAX_EVENT_BYTES,
     MAX_EVENTS,
     MAX_REQUEST_BYTES,
+    Pinpoint,
 )
+from tests.destinations.entry_codes import STATUSES, outcome, reason
 from tests.unit.builders import (
     REQUEST_TIME,
     FakeDeadLetters,
     FakePinpoint,
     accept_all,
     body,
-    check_books,
+    check_totals,
     counted,
     deliver,
     message_id,
 )
+
+if TYPE_CHECKING:
+    from gtm_events.outcome import Reason, RetryReason
 
 
 def check_requests(pinpoint: FakePinpoint) -> None:
@@ -244,7 +250,7 @@ def test_pinpoints_own_event_types_are_rejected(event_type: str) -> None:
     batch = deliver(bodies, service=pinpoint, dead_letters=letters)
     assert letters.reasons() == {message_id(1): "reserved_event_type"}
     assert pinpoint.events().keys() == {message_id(0), message_id(2)}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
 def test_an_event_over_1_000_kb_is_rejected() -> None:
@@ -253,10 +259,13 @@ def test_an_event_over_1_000_kb_is_rejected() -> None:
         [body({"event": "e" * MAX_EVENT_BYTES, "endpoint_id": "ep"})], dead_letters=letters
     )
     assert letters.reasons() == {message_id(0): "too_large"}
-    check_books(batch, letters)
+    check_totals(batch, letters)
 
 
-text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+# White space alone is no endpoint id: such an event is rejected.
+text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
+    lambda value: not value.isspace()
+)
 
 
 @settings(max_examples=50)
@@ -271,7 +280,7 @@ def test_any_text_arrives_byte_for_byte(triples: list[tuple[str, str, str]]) -> 
         service=pinpoint,
         dead_letters=letters,
     )
-    check_books(batch, letters)
+    check_totals(batch, letters)
     check_requests(pinpoint)
     got = {
         event_id: (endpoint, event["EventType"], event["Attributes"])
@@ -282,3 +291,10 @@ def test_any_text_arrives_byte_for_byte(triples: list[tuple[str, str, str]]) -> 
         message_id(i): (endpoint, f"x{name}", {name: value})
         for i, (endpoint, name, value) in enumerate(triples)
     }
+
+
+@pytest.mark.parametrize(("status", "expected"), STATUSES)
+def test_statuses_of_events(status: int, expected: RetryReason | Reason) -> None:
+    events = {"id": {"StatusCode": status, "Message": "words"}}
+    document = {"Results": {"ep": {"EventsItemResponse": events}}}
+    assert reason(outcome(Pinpoint("app"), document)) is expected

@@ -1,4 +1,4 @@
-"""Whatever an answer looks like: delivered is what it says so of, and nothing else."""
+"""Answers of any shape: only events that they name as accepted are delivered."""
 
 from __future__ import annotations
 
@@ -10,17 +10,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import sending
+from gtm_events import send_task
 from gtm_events.aws import Answer
 from gtm_events.event import Event
 from gtm_events.outcome import Delivered, Outcome
+from tests.destinations.firehose.service import FakeFirehose
+from tests.destinations.pinpoint.service import FakePinpointEvents
+from tests.destinations.services import SERVICES
 from tests.unit.builders import Response, body, deliver
-from tests.unit.services import SERVICES, BatchFake, FakeFirehose, FakePinpointEvents
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gtm_events.destinations.batching import BatchService
+    from tests.destinations.fake import BatchFake
 
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
@@ -167,7 +170,7 @@ def test_words_and_codes_are_kept_short() -> None:
 def test_an_answer_that_is_nested_too_deeply_is_none(
     kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
     service = kind_of_service()
     answer = Response(200, b'{"Records":' + b"[" * 200_000 + b"]" * 200_000 + b"}")
     monkeypatch.setattr(service, "answer", lambda _: answer)

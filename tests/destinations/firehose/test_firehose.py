@@ -1,9 +1,9 @@
-"""How Firehose's events share records."""
+"""Firehose: events that share records."""
 
 from __future__ import annotations
 
 import json
-from base64 import b64decode
+from base64 import b64decode, b64encode
 from collections import Counter
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import sending
+from gtm_events import send_task
 from gtm_events.destinations.firehose import (
     MAX_EVENTS_PER_RECORD,
     MAX_RECORD_BYTES,
@@ -22,19 +22,21 @@ from gtm_events.destinations.firehose import (
     create,
 )
 from gtm_events.errors import SettingsError
+from tests.destinations.entry_codes import THROTTLED, UNAVAILABLE, outcome, reason
+from tests.destinations.firehose.service import DELIVERY_STREAM, FakeFirehose
 from tests.unit.builders import body, deliver, message_id
-from tests.unit.services import FakeFirehose
 
 if TYPE_CHECKING:
     from gtm_events.event import Event
-    from tests.unit.services import Verdict
+    from gtm_events.outcome import RetryReason
+    from tests.destinations.fake import Verdict
 
 SERVICE = Firehose("x" * 64)
 
 
 @pytest.fixture(autouse=True)
 def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "_BACKOFF_SECONDS", 0.0)
+    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 def entries_of(sizes: list[int]) -> list[Entry]:
@@ -99,9 +101,9 @@ def test_a_records_bounds(sizes: list[int], expected: list[int]) -> None:
 @given(SIZES)
 def test_a_request_is_inside_the_limits_before_and_after_base64(sizes: list[int]) -> None:
     for entries in SERVICE.pack(entries_of(sizes)):
-        call = SERVICE.call(entries)
-        records = json.loads(call.body)["Records"]
-        assert len(call.body) <= 4_000_000
+        request = SERVICE.request(entries)
+        records = json.loads(request.body)["Records"]
+        assert len(request.body) <= 4_000_000
         assert 1 <= len(records) <= 500
         assert sum(len(b64decode(record["Data"])) for record in records) == sum(
             entry.size for entry in entries
@@ -112,14 +114,14 @@ def test_a_request_is_inside_the_limits_before_and_after_base64(sizes: list[int]
 def test_what_base64_adds_to_each_record_counts(size: int) -> None:
     service = Firehose("x" * 64, events_per_record=1)
     [first, *_] = service.pack(entries_of([size] * 600))
-    assert 3_980_000 < len(service.call(first).body) <= 4_000_000
+    assert 3_980_000 < len(service.request(first).body) <= 4_000_000
 
 
 def test_the_smallest_events_stay_inside_the_limits_too() -> None:
     [first, *_] = SERVICE.pack(entries_of([SMALLEST] * 40_000))
-    call = SERVICE.call(first)
-    assert 3_900_000 < len(call.body) <= 4_000_000
-    assert len(json.loads(call.body)["Records"]) < 50
+    request = SERVICE.request(first)
+    assert 3_900_000 < len(request.body) <= 4_000_000
+    assert len(json.loads(request.body)["Records"]) < 50
 
 
 @pytest.mark.parametrize("failing", [0, 499, 500, 1_000, 1_199])
@@ -152,7 +154,7 @@ def test_with_fewer_events_a_record_all_limits_hold(sizes: list[int], few: int) 
     packed = [entry for request in requests for entry in request]
     assert sorted(map(id, packed)) == sorted(map(id, entries))
     for request in requests:
-        body_bytes = service.call(request).body
+        body_bytes = service.request(request).body
         records = [b64decode(record["Data"]) for record in json.loads(body_bytes)["Records"]]
         assert len(body_bytes) <= 4_000_000
         assert 1 <= len(records) <= 500
@@ -183,7 +185,7 @@ def test_one_event_a_record_takes_the_fewest_requests(count: int, size: int, req
     service.events_per_record = 1
     bodies = [body({"event": "e", "endpoint_id": "ep", "evat_x": "x" * size})] * count
     assert deliver(bodies, service=service).delivered == count
-    assert len(service.requests) == service.fewest_requests(500) == requests
+    assert len(service.requests) == service.fewest_requests() == requests
     assert all(len(entry) == 1 for entries in service.entries for entry in entries)
 
 
@@ -219,11 +221,40 @@ def environment(**more: str) -> dict[str, str]:
 @pytest.mark.parametrize(("number", "records"), [("", 1), ("500", 1), ("1", 3), ("2", 2)])
 def test_how_many_is_read_from_the_environment(number: str, records: int) -> None:
     service = create(environment(FIREHOSE_EVENTS_PER_RECORD=number))._service
-    call = service.call(entries_of([200, 200, 200]))
-    assert len(json.loads(call.body)["Records"]) == records
+    request = service.request(entries_of([200, 200, 200]))
+    assert len(json.loads(request.body)["Records"]) == records
 
 
 @pytest.mark.parametrize("number", ["0", "501", "-1", "1.0", "many", " 1", "\u0663"])
 def test_how_many_is_a_whole_number_up_to_500(number: str) -> None:
     with pytest.raises(SettingsError, match=r"FIREHOSE_EVENTS_PER_RECORD must be .* 1 and 500"):
         create(environment(FIREHOSE_EVENTS_PER_RECORD=number))
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [
+        # PutRecordBatch: "the service is unavailable", for want of throughput, or InternalFailure.
+        ("ServiceUnavailableException", THROTTLED),
+        ("InternalFailure", UNAVAILABLE),
+        ("SomethingNew", UNAVAILABLE),
+    ],
+)
+def test_error_codes(code: str, expected: RetryReason) -> None:
+    document = {"RequestResponses": [{"ErrorCode": code, "ErrorMessage": "words"}]}
+    assert reason(outcome(Firehose("stream"), document)) is expected
+
+
+def test_firehose_gets_lines() -> None:
+    service = FakeFirehose()
+    query = {"event": "two\nlines", "endpoint_id": "ep"}
+    deliver([body(query), body(query)], service=service)
+    document = json.loads(service.requests[0])
+    assert document["DeliveryStreamName"] == DELIVERY_STREAM
+    line = (
+        '{"schema_version":"1","event_id":"%s","event_type":"two\\nlines","endpoint_id":"ep",'
+        '"timestamp":"2026-11-18T11:06:40.000Z","access":"anonymous","attributes":{},"metrics":{},'
+        '"user_attributes":{}}\n'
+    )
+    data = "".join(line % message_id(i) for i in range(2)).encode()
+    assert document["Records"] == [{"Data": b64encode(data).decode()}]

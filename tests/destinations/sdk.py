@@ -1,0 +1,84 @@
+"""The AWS SDK as an oracle: its models of operations, and the requests that its clients send."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+import botocore.session
+import pytest
+from botocore.awsrequest import AWSResponse, HeadersDict
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@cache
+def input_shape(service: str, operation: str) -> Any:
+    """Return the SDK's model of an operation's input."""
+    model = botocore.session.get_session().get_service_model(service)
+    return model.operation_model(operation).input_shape
+
+
+def violations(value: Any, shape: Any, path: str = "") -> Iterator[str]:
+    """Yield what of ``value`` is over a maximum or not of a pattern: the SDK checks minima only."""
+    most = shape.metadata.get("max")
+    if shape.type_name == "structure":
+        for name, member in value.items():
+            yield from violations(member, shape.members[name], f"{path}.{name}")
+    elif shape.type_name == "map":
+        for name, member in value.items():
+            yield from violations(member, shape.value, f"{path}.{name}")
+    elif shape.type_name == "list":
+        for index, item in enumerate(value):
+            yield from violations(item, shape.member, f"{path}[{index}]")
+    if shape.type_name in ("string", "list", "blob") and most is not None and len(value) > most:
+        yield f"{path} has {len(value)}, the model says {most}"
+    pattern = shape.metadata.get("pattern")
+    if pattern and not re.fullmatch(pattern, value):
+        yield f"{path} is {value!r}, the model says {pattern}"
+
+
+class _NoBody:
+    """A body of the connection pool."""
+
+    def stream(self) -> Iterator[bytes]:
+        yield b""
+
+
+def sdk_request(
+    service: str, operation: str, arguments: dict[str, Any], *, url: str, region: str = "us-east-1"
+) -> Any:
+    """Return the request that the SDK's own client signs, without what says how often it was tried.
+
+    Args:
+        service: The SDK's name of it.
+        operation: Its method's name.
+        arguments: Its method's arguments.
+        url: Where to.
+        region: Where that is.
+    """
+    client: Any = botocore.session.get_session().create_client(service, region, endpoint_url=url)
+    sent: list[Any] = []
+    refused: Any = AWSResponse  # the stubs know nothing of its parts
+
+    def before_sign(request: Any, **_: object) -> None:
+        for header in ("amz-sdk-invocation-id", "amz-sdk-request"):
+            del request.headers[header]
+
+    def before_send(request: Any, **_: object) -> Any:
+        sent.append(request)
+        return refused(url, 400, HeadersDict(), _NoBody())
+
+    client.meta.events.register("before-sign", before_sign)
+    client.meta.events.register("before-send", before_send)
+    with pytest.raises(ClientError):
+        getattr(client, operation)(**arguments)
+    [request] = sent
+    request.headers = {
+        name: value.decode() if isinstance(value, bytes) else value
+        for name, value in request.headers.items()
+    }
+    return request
