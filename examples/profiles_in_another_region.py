@@ -16,7 +16,10 @@ GtmConnector(
     stack,
     "Gtm",
     destination=CustomerProfilesDestination(
-        domain_name="shop", region="eu-west-2", create_object_type=False
+        domain_name="shop",
+        region="eu-west-2",
+        create_object_type=False,
+        visitor_object_type_name="GtmVisitor",
     ),
     anonymous_user_attributes=["plan"],
 )

@@ -37,7 +37,11 @@ _CUSTOMER_PROFILES_PROPS: Final = {
     "region": "customer_profiles_region",
     "create_domain": "customer_profiles_create_domain",
     "object_type_name": "customer_profiles_object_type",
+    "visitor_object_type_name": "customer_profiles_visitor_object_type",
     "create_object_type": "customer_profiles_create_object_type",
+    "single_object_type": "customer_profiles_single_object_type",
+    "event_expiration": "customer_profiles_event_expiration",
+    "max_events_per_profile": "customer_profiles_max_events",
     "user_attributes": "customer_profiles_attributes",
     "event_trigger": "customer_profiles_trigger_event",
     "requests_per_second": "customer_profiles_requests_per_second",
@@ -160,6 +164,9 @@ class ConnectorStack(cdk.Stack):
         props: dict[str, Any] = {
             "region": self._customer_profiles_region(settings),
             "object_type_name": settings.customer_profiles_object_type,
+            "visitor_object_type_name": settings.customer_profiles_visitor_object_type,
+            "event_expiration": settings.customer_profiles_event_expiration,
+            "max_events_per_profile": settings.customer_profiles_max_events,
             "user_attributes": settings.customer_profiles_attributes,
             "requests_per_second": settings.customer_profiles_requests_per_second,
         }
@@ -175,6 +182,7 @@ class ConnectorStack(cdk.Stack):
                 domain_name=settings.customer_profiles_domain,
                 create_domain=settings.customer_profiles_create_domain,
                 create_object_type=settings.customer_profiles_create_object_type,
+                single_object_type=settings.customer_profiles_single_object_type,
                 **{prop: value for prop, value in props.items() if value is not None},
             )
 

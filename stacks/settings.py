@@ -38,7 +38,11 @@ class Settings:
         customer_profiles_region: Its Region, if it is not the stack's.
         customer_profiles_create_domain: Whether it is made.
         customer_profiles_object_type: Name of the object type in it.
-        customer_profiles_create_object_type: Whether that is made.
+        customer_profiles_visitor_object_type: Name of the visitor objects' type in it.
+        customer_profiles_create_object_type: Whether they are made.
+        customer_profiles_single_object_type: Whether there is but one, as in earlier versions.
+        customer_profiles_event_expiration: How long an event object is kept.
+        customer_profiles_max_events: How many event objects a profile holds.
         customer_profiles_attributes: User attributes that become the profile's: names, or the
             profile's fields by name.
         customer_profiles_trigger_event: Event type that a trigger is made for.
@@ -71,7 +75,11 @@ class Settings:
     customer_profiles_region: str | None = None
     customer_profiles_create_domain: bool = False
     customer_profiles_object_type: str | None = None
+    customer_profiles_visitor_object_type: str | None = None
     customer_profiles_create_object_type: bool = True
+    customer_profiles_single_object_type: bool = False
+    customer_profiles_event_expiration: cdk.Duration | None = None
+    customer_profiles_max_events: int | None = None
     customer_profiles_attributes: Sequence[str] | Mapping[str, str] | None = None
     customer_profiles_trigger_event: str | None = None
     customer_profiles_trigger_authenticated_only: bool = False
@@ -168,7 +176,11 @@ _OWN = frozenset(
         "customer_profiles_region",
         "customer_profiles_create_domain",
         "customer_profiles_object_type",
+        "customer_profiles_visitor_object_type",
         "customer_profiles_create_object_type",
+        "customer_profiles_single_object_type",
+        "customer_profiles_event_expiration",
+        "customer_profiles_max_events",
         "customer_profiles_attributes",
         "customer_profiles_trigger_event",
         "customer_profiles_trigger_authenticated_only",
@@ -200,7 +212,11 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "customer_profiles_region": values.region,
     "customer_profiles_create_domain": values.boolean,
     "customer_profiles_object_type": values.text,
+    "customer_profiles_visitor_object_type": values.text,
     "customer_profiles_create_object_type": values.boolean,
+    "customer_profiles_single_object_type": values.boolean,
+    "customer_profiles_event_expiration": values.days,
+    "customer_profiles_max_events": values.whole_number,
     "customer_profiles_attributes": values.targets,
     "customer_profiles_trigger_event": values.text,
     "customer_profiles_trigger_authenticated_only": values.boolean,

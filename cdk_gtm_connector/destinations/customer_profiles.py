@@ -14,12 +14,13 @@ from aws_cdk import aws_sqs as sqs
 from cdk_gtm_connector.checks import check_queue
 from cdk_gtm_connector.destinations.base import Destination
 from cdk_gtm_connector.destinations.module import BuiltInModule
+from cdk_gtm_connector.destinations.profile_behavior import ProfileBehavior
 from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
-from cdk_gtm_connector.destinations.profile_fields import (
-    CONTENT_TYPES,
-    FIELD_PREFIX,
-    check_name,
-    profile_fields,
+from cdk_gtm_connector.destinations.profile_fields import check_name, profile_fields
+from cdk_gtm_connector.destinations.profile_object_types import (
+    add_event_object_type,
+    add_single_object_type,
+    add_visitor_object_type,
 )
 from cdk_gtm_connector.destinations.regions import check_place, check_region
 from cdk_gtm_connector.errors import PropError
@@ -42,30 +43,38 @@ if TYPE_CHECKING:
     from constructs import Construct
 
     from cdk_gtm_connector.delivery_options import DeliveryOptions
-
-ENDPOINT_KEY: Final = "GtmEndpointId"
-"""Name of the key that finds a profile by its endpoint id, the same in every object type."""
+    from cdk_gtm_connector.destinations.calculated_attribute import CalculatedAttribute
+    from cdk_gtm_connector.destinations.segment import Segment
 
 _SERVICE: Final = "profile.amazonaws.com"
 _OBJECT_TYPE_NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,254}", re.ASCII)
-
-# What the function puts into each object besides attributes, metrics and user attributes.
-_FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "access", "user_id")
+_NAME_PROBLEM: Final = (
+    "must be 1 to 255 letters, digits, _ and - that do not begin with a digit or -"
+)
+_OBJECT_TYPE: Final = "GtmEvent"
+_EVENT_EXPIRATION: Final = 90  # days
+# Half of the about 1,000 objects that a profile holds over all types: contacts are objects too.
+_MAX_EVENTS: Final = 500
 
 
 @named_props
 class CustomerProfilesDestination(Destination):
     """Amazon Connect Customer Profiles: who the customer is, and triggers for what they do.
 
-    It brings along an object type, which says what becomes of an event: the profile that has the
-    event's endpoint id as its key is found, or made, and the user attributes named here become the
-    profile's. The endpoint id is the object's unique key as well: a profile holds the endpoint's
-    newest event, not all of them, of which Customer Profiles would keep about a thousand. For the
-    record of every event put a :class:`KinesisDestination` or a :class:`FirehoseDestination` beside
-    it.
+    It brings along two object types, which say what becomes of an event. Both find the profile that
+    has the event's endpoint id as its key, or make it:
 
-    A domain, and the object type, stay when they are taken out of the stack: with them would go the
-    profiles, and the events in them. To use what is there from a new stack, name it, with
+    - An *event object* for each event. It has the event's id as its unique key, so that each is one
+      that can be counted, and changes nothing of the profile. It goes after ``event_expiration``.
+    - A *visitor object* for each endpoint, from events that may set user attributes. Those named
+      here become the profile's, and an event of somebody else's does not replace them.
+
+    ``docs/customer-profiles.md`` shows how profiles, calculated attributes, segments and triggers
+    go together. For the record of every event put a :class:`KinesisDestination` or a
+    :class:`FirehoseDestination` beside it.
+
+    A domain, and the object types, stay when they are taken out of the stack: with them would go
+    the profiles, and the events in them. To use what is there from a new stack, name it, with
     ``create_domain`` and ``create_object_type`` at ``False``; ``cdk import`` brings it back into
     the stack, see ``docs/migrating-from-pinpoint.md``.
 
@@ -79,6 +88,11 @@ class CustomerProfilesDestination(Destination):
         >>> CustomerProfilesDestination(
         ...     domain_name="shop",
         ...     user_attributes={"plan": "Attributes.plan", "email": "EmailAddress"},
+        ...     calculated_attributes=[
+        ...         CalculatedAttribute(
+        ...             "purchases_30_days", event_type="purchase", statistic="COUNT", days=30
+        ...         )
+        ...     ],
         ...     event_trigger=ProfileEventTrigger(event_type="purchase"),
         ... )
 
@@ -98,16 +112,36 @@ class CustomerProfilesDestination(Destination):
             AWS's.
         dead_letter_queue: Where the new domain reports what it cannot ingest from *other*
             applications; what this function puts is answered at once. Default: nowhere.
-        object_type_name: Name of the object type in the domain: 1 to 255 letters, digits, ``_`` and
-            ``-`` that do not begin with a digit or ``-``. Default: ``GtmEvent``.
-        create_object_type: Whether the object type is made. One that exists keeps its own mapping,
-            and has to have ``endpoint_id`` as its unique key. Default: yes.
+        object_type_name: Name of the event objects' type in the domain: 1 to 255 letters, digits,
+            ``_`` and ``-`` that do not begin with a digit or ``-``. Default: ``GtmEvent``.
+        visitor_object_type_name: The same of the visitor objects' type. Default: where the object
+            types are made, ``GtmVisitor``, and ``ShopVisitor`` beside ``ShopEvent``; otherwise
+            none, the one object type that exists gets both.
+        create_object_type: Whether the object types are made. One that exists keeps its own
+            mapping. Alone it has to have ``endpoint_id`` as its unique key; beside a
+            ``visitor_object_type_name`` it has to have ``event_id`` as its unique key and
+            ``endpoint_id`` as a key of the profile. Default: yes.
+        single_object_type: Whether there is one object type alone, as in earlier versions: it has
+            the endpoint id as its unique key, so a profile holds the endpoint's newest event, whose
+            user attributes become the profile's, and nothing can be counted. It is for stacks that
+            have one, until they move over, see ``docs/migrating-from-pinpoint.md``. Needs
+            ``create_object_type``. Default: no.
+        event_expiration: How long an event object is kept, 1 to 1,098 days (Customer Profiles'
+            limit). Needs the two object types to be made. Default: 90 days.
+        max_events_per_profile: How many event objects a profile holds, 1 to 1,000, out of the about
+            1,000 objects of all types that Customer Profiles keeps in one. Needs the two object
+            types to be made. Default: 500.
         user_attributes: Names of the user attributes (``usat_…``) that become the profile's: a
             sequence, for custom attributes of the same names, or a mapping to the profile's fields,
             ``EmailAddress``, ``Address.City`` or ``Attributes.{name}`` for instance. A name has 1
             to 59 letters, digits, ``_`` and ``-``. Who may set them is for ``GtmConnector`` to say,
             which warns of those that nobody may. Needs ``create_object_type``. Default: none.
         event_trigger: A trigger for a named event. Default: none.
+        event_triggers: More of them, each with a name and a campaign of its own. Default: none.
+        calculated_attributes: What is counted, added up or picked of a profile's events. Needs two
+            object types. One in another Region is not made here; the function fills its field.
+            Default: none.
+        segments: Groups of profiles, for campaigns. Default: none but those of triggers.
         requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
@@ -124,10 +158,17 @@ class CustomerProfilesDestination(Destination):
         default_expiration: cdk.Duration | None = None,
         encryption_key: kms.IKey | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
-        object_type_name: str = "GtmEvent",
+        object_type_name: str = _OBJECT_TYPE,
+        visitor_object_type_name: str | None = None,
         create_object_type: bool = True,
+        single_object_type: bool = False,
+        event_expiration: cdk.Duration | None = None,
+        max_events_per_profile: int | None = None,
         user_attributes: Sequence[str] | Mapping[str, str] = (),
         event_trigger: ProfileEventTrigger | None = None,
+        event_triggers: Sequence[ProfileEventTrigger] = (),
+        calculated_attributes: Sequence[CalculatedAttribute] = (),
+        segments: Sequence[Segment] = (),
         requests_per_second: int | None = None,
         construct_id: str | None = None,
         delivery: DeliveryOptions | None = None,
@@ -138,6 +179,7 @@ class CustomerProfilesDestination(Destination):
         check_region(region)
         check_boolean("create_domain", create_domain)
         check_boolean("create_object_type", create_object_type)
+        check_boolean("single_object_type", single_object_type)
         _check_constructs(encryption_key, dead_letter_queue, event_trigger)
         targets = profile_fields(user_attributes)
         if not create_domain:
@@ -151,8 +193,7 @@ class CustomerProfilesDestination(Destination):
             default_expiration = cdk.Duration.days(366)
         shortest, longest = cdk.Duration.days(1), cdk.Duration.days(1_098)
         check_duration("default_expiration", default_expiration, shortest, longest, unit="days")
-        problem = "must be 1 to 255 letters, digits, _ and - that do not begin with a digit or -"
-        check_text("object_type_name", object_type_name, _OBJECT_TYPE_NAME, problem)
+        check_text("object_type_name", object_type_name, _OBJECT_TYPE_NAME, _NAME_PROBLEM)
         if not create_object_type:
             if user_attributes:
                 raise PropError(
@@ -172,6 +213,22 @@ class CustomerProfilesDestination(Destination):
                 )
         if requests_per_second is not None:
             check_number("requests_per_second", requests_per_second, 1, 100_000)
+        behavior = ProfileBehavior.of(
+            calculated_attributes, segments, event_trigger, event_triggers
+        )
+        visitors = _checked_visitors(
+            visitor_object_type_name,
+            object_type_name,
+            create_object_type=create_object_type,
+            single_object_type=single_object_type,
+        )
+        _check_events(
+            event_expiration,
+            max_events_per_profile,
+            behavior,
+            counted=visitors is not None,
+            made=create_object_type and not single_object_type,
+        )
         self._domain_name = domain_name
         self._region = region
         self._create_domain = create_domain
@@ -181,12 +238,18 @@ class CustomerProfilesDestination(Destination):
         self._object_type_name = object_type_name
         self._create_object_type = create_object_type
         self._user_attributes = targets
-        self._event_trigger = event_trigger
+        self._visitor_object_type_name = visitors
+        self._event_expiration = event_expiration or cdk.Duration.days(_EVENT_EXPIRATION)
+        self._max_events_per_profile = (
+            _MAX_EVENTS if max_events_per_profile is None else max_events_per_profile
+        )
+        self._behavior = behavior
         self._requests_per_second = requests_per_second
         self._domain: customer_profiles.CfnDomain | None = None
         self._object_type: customer_profiles.CfnObjectType | None = None
+        self._visitor_object_type: customer_profiles.CfnObjectType | None = None
         # What has to be there before an event is put, if this stack makes it at all.
-        self._needs: cdk.CfnResource | None = None
+        self._needs: tuple[cdk.CfnResource, ...] = ()
 
     @property
     def module(self) -> BuiltInModule:
@@ -206,7 +269,7 @@ class CustomerProfilesDestination(Destination):
     @property
     def authenticated_only(self) -> bool:
         """See :attr:`Destination.authenticated_only`: whether that is what starts the trigger."""
-        return self._event_trigger is not None and self._event_trigger.authenticated_only
+        return self._behavior.authenticated_only
 
     @property
     def domain(self) -> customer_profiles.CfnDomain | None:
@@ -215,15 +278,26 @@ class CustomerProfilesDestination(Destination):
 
     @property
     def object_type(self) -> customer_profiles.CfnObjectType | None:
-        """The new object type, ``None`` if it exists, or before the connector is made."""
+        """The new type of the event objects, or the single new object type.
+
+        ``None`` if it exists, or before the connector is made.
+        """
         return self._object_type
+
+    @property
+    def visitor_object_type(self) -> customer_profiles.CfnObjectType | None:
+        """The new type of the visitor objects.
+
+        ``None`` if there is none or it exists, or before the connector is made.
+        """
+        return self._visitor_object_type
 
     def add_resources(self, scope: Construct) -> None:
         """See :meth:`Destination.add_resources`."""
         check_place(scope, self._region)
         if self._is_elsewhere(cdk.Stack.of(scope)):
             self._refuse_to_make_anything(cdk.Stack.of(scope))
-        made = _Made.of(cdk.Stack.of(scope), self._domain_name, self._object_type_name)
+        made = _Made.of(cdk.Stack.of(scope), self._domain_name)
         if self._create_domain:
             if made.domain is not None:
                 raise PropError(
@@ -234,27 +308,17 @@ class CustomerProfilesDestination(Destination):
                 )
             made.domain = self._domain = self._add_domain(scope)
         if self._create_object_type:
-            if made.object_type is not None:
-                raise PropError(
-                    "object_type_name",
-                    "must not be that of an object type that this stack makes in {domain_name} "
-                    "already",
-                    self._object_type_name,
-                    "take another name, or share it with create_object_type=False",
-                    {"domain_name": self._domain_name},
-                )
-            made.object_type = self._object_type = self._add_object_type(scope, made.domain)
-        self._needs = made.object_type or made.domain
-        if self._event_trigger is not None:
-            if self._event_trigger.trigger_name in made.trigger_names:
-                raise PropError(
-                    "event_trigger",
-                    "must not have the name of a trigger that this stack makes in {domain_name} "
-                    "already",
-                    self._event_trigger.trigger_name,
-                    others={"domain_name": self._domain_name},
-                )
-            self._add_event_trigger(scope, self._event_trigger)
+            self._check_names(made)
+            self._add_object_types(scope, made)
+        elif self._visitor_object_type_name is None:
+            self._refuse_event_objects(made)
+        names = (self._object_type_name, self._visitor_object_type_name)
+        types = tuple(made.object_types[name] for name in names if name in made.object_types)
+        self._needs = types or (() if made.domain is None else (made.domain,))
+        if self._is_elsewhere(cdk.Stack.of(scope)):
+            return  # what is counted is made there; here the function fills its fields
+        first = made.object_types.get(self._object_type_name, made.domain)
+        self._behavior.add_to(scope, self._domain_name, self._object_type_name, first)
 
     def bind(self, function: lambda_.Function) -> None:
         """See :meth:`Destination.bind`."""
@@ -267,6 +331,40 @@ class CustomerProfilesDestination(Destination):
         stack = cdk.Stack.of(function)
         if self._is_elsewhere(stack):
             function.add_environment("CUSTOMER_PROFILES_REGION", self._region or "")
+        if self._visitor_object_type_name is not None:
+            function.add_environment(
+                "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME", self._visitor_object_type_name
+            )
+        if self._behavior.rules:
+            function.add_environment(
+                "CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES", self._behavior.rules
+            )
+        for object_type_name in (self._object_type_name, self._visitor_object_type_name):
+            if object_type_name is not None:
+                self._grant_put(function, object_type_name)
+        for resource in self._needs:
+            # The first batch would find no such object type, and come back much later.
+            function.node.add_dependency(resource)
+        if self._may_be_an_event_object_type():
+            cdk.Annotations.of(function).add_warning_v2(
+                "cdk-gtm-connector:visitorObjectType",
+                f"The object type {self._object_type_name} exists, and no visitor_object_type_name "
+                "is given, so it must have endpoint_id as its unique key and map user attributes. "
+                "One that this library makes has neither, unless with single_object_type=True: "
+                'then give visitor_object_type_name="GtmVisitor".',
+            )
+
+    def _may_be_an_event_object_type(self) -> bool:
+        return (
+            not self._create_object_type
+            and self._visitor_object_type_name is None
+            and self._object_type_name == _OBJECT_TYPE
+            and not self._needs
+        )
+
+    def _grant_put(self, function: lambda_.Function, object_type_name: str) -> None:
+        """Let ``function`` put objects of one type."""
+        stack = cdk.Stack.of(function)
         # Customer Profiles has no L2 construct to ask for a grant. It is the permission for
         # BatchPutProfileObject as well: IAM has no action of that name. The service authorization
         # reference wants it for the domain and for the object type.
@@ -282,14 +380,11 @@ class CustomerProfilesDestination(Destination):
                     )
                     for name in (
                         self._domain_name,
-                        f"{self._domain_name}/object-types/{self._object_type_name}",
+                        f"{self._domain_name}/object-types/{object_type_name}",
                     )
                 ],
             )
         )
-        if self._needs is not None:
-            # The first batch would find no such object type, and come back much later.
-            function.node.add_dependency(self._needs)
 
     def _is_elsewhere(self, stack: cdk.Stack) -> bool:
         """Return whether the domain may be in another Region than ``stack``."""
@@ -304,18 +399,24 @@ class CustomerProfilesDestination(Destination):
         for prop, made in (
             ("create_domain", self._create_domain),
             ("create_object_type", self._create_object_type),
-            ("event_trigger", self._event_trigger),
+            ("event_trigger", self._trigger_of("event_trigger")),
+            ("event_triggers", self._trigger_of("event_triggers")),
+            ("segments", self._behavior.segments),
         ):
             if made:
-                nothing = None if prop == "event_trigger" else False
+                nothing = {"event_trigger": "None", "event_triggers": "empty", "segments": "empty"}
                 raise PropError(
                     prop,
-                    f"must be {nothing} with {{region}} in a stack {here}, for a stack makes "
-                    "nothing in another Region",
+                    f"must be {nothing.get(prop, 'False')} with {{region}} in a stack {here}, for "
+                    "a stack makes nothing in another Region",
                     made,
-                    "make the domain and the object type in a stack there",
+                    "make the domain and the object types in a stack there",
                     others={"region": self._region},
                 )
+
+    def _trigger_of(self, prop: str) -> ProfileEventTrigger | None:
+        found = [trigger for of, trigger in self._behavior.triggers.values() if of == prop]
+        return found[0] if found else None
 
     def _add_domain(self, scope: Construct) -> customer_profiles.CfnDomain:
         domain = customer_profiles.CfnDomain(
@@ -396,75 +497,64 @@ class CustomerProfilesDestination(Destination):
                 "in and cannot be changed: encrypt it with SQS_MANAGED, or with a key of your own.",
             )
 
-    def _add_object_type(
-        self, scope: Construct, domain: customer_profiles.CfnDomain | None
-    ) -> customer_profiles.CfnObjectType:
-        object_type = customer_profiles.CfnObjectType(
-            scope,
-            "ObjectType",
-            domain_name=self._domain_name,
-            object_type_name=self._object_type_name,
-            description="The newest Google Tag Manager event of an endpoint",
-            allow_profile_creation=True,
-            fields=[
-                *(_field(name, f"_source.{name}") for name in _FIELDS),
-                *(
-                    _field(
-                        f"{FIELD_PREFIX}{name}",
-                        f"_source.user_attributes.{name}",
-                        target=f"_profile.{target}",
-                        content_type=CONTENT_TYPES.get(target, "STRING"),
-                    )
-                    for name, target in self._user_attributes.items()
-                ),
-            ],
-            keys=[
-                customer_profiles.CfnObjectType.KeyMapProperty(
-                    name=ENDPOINT_KEY,
-                    object_type_key_list=[
-                        customer_profiles.CfnObjectType.ObjectTypeKeyProperty(
-                            field_names=["endpoint_id"], standard_identifiers=["PROFILE", "UNIQUE"]
-                        )
-                    ],
-                )
-            ],
-        )
-        object_type.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
-        if domain is not None:
-            object_type.node.add_dependency(domain)
-        return object_type
+    def _refuse_event_objects(self, made: _Made) -> None:
+        """Refuse to share the type of event objects alone: user attributes would go nowhere."""
+        shared = made.object_types.get(self._object_type_name)
+        # Of the types that are made here, that one alone has a maximum.
+        if shared is not None and shared.max_profile_object_count is not None:
+            raise PropError(
+                "visitor_object_type_name",
+                "must be given with an {object_type_name} that this stack makes for event objects",
+                None,
+                others={"object_type_name": self._object_type_name},
+            )
 
-    def _add_event_trigger(self, scope: Construct, trigger: ProfileEventTrigger) -> None:
-        event_trigger = customer_profiles.CfnEventTrigger(
-            scope,
-            "EventTrigger",
-            domain_name=self._domain_name,
-            object_type_name=self._object_type_name,
-            event_trigger_name=trigger.trigger_name,
-            description="A Google Tag Manager event has come in",
-            event_trigger_conditions=[
-                customer_profiles.CfnEventTrigger.EventTriggerConditionProperty(
-                    logical_operator="ALL",
-                    event_trigger_dimensions=[
-                        # One field each: a condition is said to hold if all dimensions do.
-                        customer_profiles.CfnEventTrigger.EventTriggerDimensionProperty(
-                            object_attributes=[
-                                customer_profiles.CfnEventTrigger.ObjectAttributeProperty(
-                                    field_name=field,
-                                    comparison_operator="INCLUSIVE",
-                                    values=[value],
-                                )
-                            ]
-                        )
-                        for field, value in trigger.fields.items()
-                    ],
+    def _check_names(self, made: _Made) -> None:
+        """Refuse to make an object type that this stack makes already."""
+        for prop, name in (
+            ("object_type_name", self._object_type_name),
+            ("visitor_object_type_name", self._visitor_object_type_name),
+        ):
+            if name in made.object_types:
+                raise PropError(
+                    prop,
+                    "must not be that of an object type that this stack makes in {domain_name} "
+                    "already",
+                    name,
+                    "take another name, or share it with create_object_type=False",
+                    {"domain_name": self._domain_name},
                 )
-            ],
-            event_trigger_limits=trigger.limits,
-            segment_filter=trigger.segment,
-        )
-        if self._needs is not None:
-            event_trigger.node.add_dependency(self._needs)
+
+    def _add_object_types(self, scope: Construct, made: _Made) -> None:
+        fields = self._behavior.fields
+        if self._visitor_object_type_name is None:
+            self._object_type = add_single_object_type(
+                scope,
+                self._domain_name,
+                self._object_type_name,
+                fields=fields,
+                user_attributes=self._user_attributes,
+            )
+        else:
+            self._object_type = add_event_object_type(
+                scope,
+                self._domain_name,
+                self._object_type_name,
+                fields=fields,
+                expiration=self._event_expiration,
+                max_objects=self._max_events_per_profile,
+            )
+            self._visitor_object_type = add_visitor_object_type(
+                scope,
+                self._domain_name,
+                self._visitor_object_type_name,
+                user_attributes=self._user_attributes,
+            )
+            made.object_types[self._visitor_object_type_name] = self._visitor_object_type
+        made.object_types[self._object_type_name] = self._object_type
+        for object_type in (self._object_type, self._visitor_object_type):
+            if object_type is not None and made.domain is not None:
+                object_type.node.add_dependency(made.domain)
 
 
 @dataclass(slots=True)
@@ -475,35 +565,99 @@ class _Made:
     """
 
     domain: customer_profiles.CfnDomain | None
-    object_type: customer_profiles.CfnObjectType | None
-    trigger_names: set[str]
+    object_types: dict[str, customer_profiles.CfnObjectType]
 
     @classmethod
-    def of(cls, stack: cdk.Stack, domain_name: str, object_type_name: str) -> _Made:
-        made = cls(None, None, set())
+    def of(cls, stack: cdk.Stack, domain_name: str) -> _Made:
+        made = cls(None, {})
         for construct in stack.node.find_all():
             match construct:
                 case customer_profiles.CfnDomain() if construct.domain_name == domain_name:
                     made.domain = construct
-                case customer_profiles.CfnObjectType() if (
-                    construct.domain_name == domain_name
-                    and construct.object_type_name == object_type_name
-                ):
-                    made.object_type = construct
-                case customer_profiles.CfnEventTrigger() if construct.domain_name == domain_name:
-                    made.trigger_names.add(construct.event_trigger_name)
+                case customer_profiles.CfnObjectType() if construct.domain_name == domain_name:
+                    made.object_types[construct.object_type_name] = construct
         return made
 
 
-def _field(
-    name: str, source: str, *, target: str | None = None, content_type: str = "STRING"
-) -> customer_profiles.CfnObjectType.FieldMapProperty:
-    return customer_profiles.CfnObjectType.FieldMapProperty(
-        name=name,
-        object_type_field=customer_profiles.CfnObjectType.ObjectTypeFieldProperty(
-            source=source, target=target, content_type=content_type
-        ),
-    )
+def _checked_visitors(
+    name: str | None, object_type_name: str, *, create_object_type: bool, single_object_type: bool
+) -> str | None:
+    """Return the name of the visitor objects' type, ``None`` for a single object type."""
+    if name is not None:
+        check_text("visitor_object_type_name", name, _OBJECT_TYPE_NAME, _NAME_PROBLEM)
+        if name == object_type_name:
+            raise PropError(
+                "visitor_object_type_name",
+                "must be another one than {object_type_name}",
+                name,
+                others={"object_type_name": object_type_name},
+            )
+    if single_object_type:
+        for prop, value, other in (
+            ("visitor_object_type_name", name, True),
+            ("single_object_type", None if create_object_type else True, False),
+        ):
+            if value is not None:
+                needed = "single_object_type" if other else "create_object_type"
+                raise PropError(
+                    prop, f"must not be given with {{{needed}}}", value, others={needed: other}
+                )
+        return None
+    if name is None and create_object_type:
+        name = f"{object_type_name.removesuffix('Event')}Visitor"
+        problem = "must leave room for Visitor"
+        check_text("object_type_name", name, _OBJECT_TYPE_NAME, f"{problem}: {_NAME_PROBLEM}")
+    return name
+
+
+def _check_events(
+    expiration: cdk.Duration | None,
+    max_events: int | None,
+    behavior: ProfileBehavior,
+    *,
+    counted: bool,
+    made: bool,
+) -> None:
+    """Check what is said of event objects.
+
+    Args:
+        expiration: How long they are kept.
+        max_events: How many of them.
+        behavior: What is counted of them.
+        counted: Whether each event is an object.
+        made: Whether their type is made.
+    """
+    if expiration is not None:
+        shortest, longest = cdk.Duration.days(1), cdk.Duration.days(1_098)
+        check_duration("event_expiration", expiration, shortest, longest, unit="days")
+    if max_events is not None:
+        check_number("max_events_per_profile", max_events, 1, 1_000)
+    for prop, value in (
+        ("event_expiration", expiration),
+        ("max_events_per_profile", max_events),
+    ):
+        if value is not None and not made:
+            raise PropError(
+                prop, "must not be given unless this makes event objects a type of their own", value
+            )
+    if behavior.calculated_attributes and not counted:
+        raise PropError(
+            "calculated_attributes",
+            "must not be given with a single object type, of which an endpoint has one object, so "
+            "that there is nothing to count",
+            behavior.calculated_attributes[0].name,
+            "give visitor_object_type_name, or leave out single_object_type",
+        )
+    kept = expiration or cdk.Duration.days(_EVENT_EXPIRATION)
+    if made and not kept.is_unresolved():
+        for attribute in behavior.calculated_attributes:
+            if isinstance(attribute.days, int) and attribute.days > kept.to_days():
+                raise PropError(
+                    "calculated_attributes",
+                    "must not look further back than {event_expiration}, when events are gone",
+                    attribute.days,
+                    others={"event_expiration": kept},
+                )
 
 
 def _check_constructs(key: object, queue: object, trigger: object) -> None:

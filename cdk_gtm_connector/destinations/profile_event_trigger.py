@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_customerprofiles as customer_profiles
 
+from cdk_gtm_connector.destinations.comparisons import (
+    Comparison,
+    Inclusive,
+    check_comparisons,
+    is_numeric,
+)
+from cdk_gtm_connector.destinations.event_fields import EventField, event_field
 from cdk_gtm_connector.destinations.profile_fields import MAX_NAME, check_name
+from cdk_gtm_connector.destinations.segment import Segment
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
@@ -22,19 +30,50 @@ from cdk_gtm_connector.validation import (
     is_token,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from constructs import Construct
+
 _MAX_EVENT_TYPE: Final = 255  # of a value that a trigger compares, in characters
 _EVENT_TYPE: Final = re.compile(rf"(?=.*\S).{{1,{_MAX_EVENT_TYPE}}}", re.DOTALL)
 _MAX_PERIOD: Final = 60
+_MAX_DIMENSIONS: Final = 10
+_MAX_VALUES: Final = 10
+_CAMPAIGN_ARN: Final = re.compile(
+    r"arn:[a-z-]+:connect-campaigns:[a-z0-9-]+:\d{12}:campaign/[A-Za-z0-9-]{1,100}", re.ASCII
+)
+_WHERE: Final = "metrics.price to GreaterThan(100)"
 _UNITS: Final = (("DAYS", 86_400), ("HOURS", 3_600), ("MINUTES", 60))
 
 
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileEventTrigger:
-    """Starts what the domain's owner attaches to it, such as a journey, when an event comes in.
+    """Starts a campaign of Amazon Connect when an event comes in.
+
+    AWS wants two resources for that, and makes neither of the other: the trigger, which says when,
+    and an integration of the domain, which says what. With ``campaign_arn`` it is both.
+
+    Example:
+        >>> ProfileEventTrigger(
+        ...     event_type="purchase",
+        ...     where={"metrics.price": GreaterThan(100)},
+        ...     campaign_arn=campaign.attr_arn,
+        ...     authenticated_only=True,
+        ... )
 
     Args:
         event_type: The tag's ``event``, exactly: 1 to 255 characters (Customer Profiles' limit).
+        where: What else has to be true of the event, at most 8 comparisons: of ``metrics.{name}``,
+            ``attributes.{name}``, or ``user_id`` and the like. A comparison is
+            :class:`GreaterThan`, :class:`Inclusive` and so on; a text compares 10 values at most
+            (Customer Profiles' limit). An object type that exists needs the fields
+            ``metric_{name}`` and ``attribute_{name}``; one that the connector makes gets them.
+            Default: nothing.
+        campaign_arn: The outbound campaign that it starts, with the domain as the source of its
+            events. Each campaign is started by one trigger. Default: none; whoever owns the domain
+            attaches something to the trigger.
         name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. It has to
             be known when the app is synthesized. Default: the event type, with ``_`` for every
             other character, cut to 64: ``gtm_click``.
@@ -42,8 +81,8 @@ class ProfileEventTrigger:
             **a stranger who knows a customer's endpoint id can start what hangs on the trigger**.
             The object type needs the field ``access``; one that the connector makes has it.
             Default: no, every event starts it.
-        segment: Name of a segment definition: the trigger starts for its profiles only. Default:
-            none, for every profile.
+        segment: A :class:`Segment` of the same destination, or the name of a segment definition
+            that exists: the trigger starts for its profiles only. Default: none, for every profile.
         max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
             (Customer Profiles' limit). Needs ``period``. Default: no limit.
         period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
@@ -58,7 +97,9 @@ class ProfileEventTrigger:
     event_type: str
     name: str | None = None
     authenticated_only: bool = False
-    segment: str | None = None
+    where: Mapping[str, Comparison] | None = None
+    campaign_arn: str | None = None
+    segment: str | Segment | None = None
     max_invocations: int | None = None
     period: cdk.Duration | None = None
     expiration: cdk.Duration | None = None
@@ -77,8 +118,19 @@ class ProfileEventTrigger:
                 others={"event_type": self.event_type},
             )
         check_boolean("authenticated_only", self.authenticated_only)
-        if self.segment is not None:
+        self._check_what_it_starts()
+        self._check_limits()
+
+    def _check_what_it_starts(self) -> None:
+        if self.segment is not None and not isinstance(self.segment, Segment):
             check_name("segment", self.segment)
+        if self.campaign_arn is not None:
+            problem = "must be the ARN of an outbound campaign"
+            check_text("campaign_arn", self.campaign_arn, _CAMPAIGN_ARN, problem)
+        if self.where is not None:
+            self._check_where(self.where)
+
+    def _check_limits(self) -> None:
         if self.max_invocations is not None:
             check_number("max_invocations", self.max_invocations, 1, 1_000)
         if self.period is not None:
@@ -109,10 +161,85 @@ class ProfileEventTrigger:
         return re.sub(r"[^A-Za-z0-9_-]", "_", self.event_type, flags=re.ASCII)[:MAX_NAME]
 
     @property
-    def fields(self) -> dict[str, str]:
-        """The fields of the object type that an event is compared by, each with its value."""
-        vouched_for = {"access": "authenticated"} if self.authenticated_only else {}
-        return {"event_type": self.event_type, **vouched_for}
+    def fields(self) -> dict[EventField, Comparison]:
+        """The fields of the object type that an event is compared by, and how."""
+        texts = {"event_type": self.event_type}
+        if self.authenticated_only:
+            texts["access"] = "authenticated"
+        found: dict[EventField, Comparison] = {
+            # A token of an event type is compared too: it has been checked already.
+            event_field("event_type", name): _Exactly(text)
+            for name, text in texts.items()
+        }
+        for path, comparison in (self.where or {}).items():
+            found[event_field("where", path)] = comparison
+        return found
+
+    @property
+    def segment_name(self) -> str | None:
+        """The name of the segment's definition, ``None`` for every profile."""
+        return self.segment.definition_name if isinstance(self.segment, Segment) else self.segment
+
+    def add_to(
+        self, scope: Construct, construct_id: str, domain_name: str, object_type_name: str
+    ) -> customer_profiles.CfnEventTrigger:
+        """Add it to ``scope``, and the integration that names its campaign."""
+        kind = customer_profiles.CfnEventTrigger
+        trigger = kind(
+            scope,
+            construct_id,
+            domain_name=domain_name,
+            object_type_name=object_type_name,
+            event_trigger_name=self.trigger_name,
+            description="A Google Tag Manager event has come in",
+            event_trigger_conditions=[
+                kind.EventTriggerConditionProperty(
+                    logical_operator="ALL",
+                    event_trigger_dimensions=[
+                        # One field each: a condition is said to hold if all dimensions do.
+                        kind.EventTriggerDimensionProperty(
+                            object_attributes=[
+                                kind.ObjectAttributeProperty(
+                                    field_name=field.name,
+                                    comparison_operator=comparison.operator,
+                                    values=list(comparison.texts),
+                                )
+                            ]
+                        )
+                        for field, comparison in self.fields.items()
+                    ],
+                )
+            ],
+            event_trigger_limits=self.limits,
+            segment_filter=self.segment_name,
+        )
+        if self.campaign_arn is not None:
+            integration = customer_profiles.CfnIntegration(
+                scope,
+                f"{construct_id}Campaign",
+                domain_name=domain_name,
+                uri=self.campaign_arn,
+                object_type_name=object_type_name,
+                event_trigger_names=[self.trigger_name],
+            )
+            integration.node.add_dependency(trigger)
+        return trigger
+
+    def _check_where(self, where: object) -> None:
+        found = check_comparisons("where", where, _WHERE)
+        for path, comparison in found.items():
+            field = event_field("where", path)
+            if field.name == "event_type" or (field.name == "access" and self.authenticated_only):
+                raise PropError("where", f"must not name {path}, which has a prop", path)
+            if is_numeric(comparison) and not field.is_number:
+                problem = f"must compare the text {path} with texts, such as Inclusive([…])"
+                raise PropError("where", problem, comparison)
+            if len(comparison.texts) > _MAX_VALUES:
+                problem = f"must compare {path} with {_MAX_VALUES} values at most"
+                raise PropError("where", problem, len(comparison.texts))
+        most = _MAX_DIMENSIONS - 2  # the event type, and who vouches for it
+        if len(found) > most:
+            raise PropError("where", f"must hold {most} comparisons at most", len(found))
 
     @property
     def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:
@@ -143,3 +270,18 @@ class ProfileEventTrigger:
         raise PropError(
             "period", f"must be 1 to {_MAX_PERIOD} whole minutes, hours or days", period
         )
+
+
+class _Exactly(Comparison):
+    """One text that is there already, a token too."""
+
+    __slots__ = ("_text",)
+    operator = Inclusive.operator
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """See :attr:`Comparison.texts`."""
+        return (self._text,)

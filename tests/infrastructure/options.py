@@ -392,6 +392,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "customer_profiles_domain": "shop",
         "customer_profiles_region": "eu-west-2",
         "customer_profiles_create_object_type": "false",
+        "customer_profiles_visitor_object_type": "GtmVisitor",
     },
     "fan_out": {
         "destination": "pinpoint,kinesis,firehose,eventbridge,customer-profiles",

@@ -61,6 +61,7 @@ TOLD: dict[str, dict[str, str]] = {
         "DESTINATION": "customer-profiles",
         "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
         "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "GtmEvent",
+        "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": "GtmVisitor",
     },
     "ExistingCustomerProfiles": {
         "DESTINATION": "customer-profiles",
@@ -71,6 +72,7 @@ TOLD: dict[str, dict[str, str]] = {
         "DESTINATION": "customer-profiles",
         "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
         "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "ShopEvent",
+        "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": "ShopVisitor",
         "CUSTOMER_PROFILES_REQUESTS_PER_SECOND": "50",
     },
 }
@@ -95,12 +97,15 @@ MAY: dict[str, set[tuple[str, str]]] = {
     **{
         name: {
             ("profile:PutProfileObject", f"{PROFILES}/shop"),
-            ("profile:PutProfileObject", f"{PROFILES}/shop/object-types/{object_type}"),
+            *(
+                ("profile:PutProfileObject", f"{PROFILES}/shop/object-types/{object_type}")
+                for object_type in object_types
+            ),
         }
-        for name, object_type in {
-            "CustomerProfiles": "GtmEvent",
-            "ExistingCustomerProfiles": "Theirs",
-            "NewCustomerProfiles": "ShopEvent",
+        for name, object_types in {
+            "CustomerProfiles": ("GtmEvent", "GtmVisitor"),
+            "ExistingCustomerProfiles": ("Theirs",),
+            "NewCustomerProfiles": ("ShopEvent", "ShopVisitor"),
         }.items()
     },
 }

@@ -41,8 +41,10 @@ def lint(template: Path) -> list[tuple[str, str]]:
 
 
 def _is_the_functions_role(rule: str, message: str) -> bool:
-    # aws-cdk-lib makes every function depend on its role, which it refers to anyway.
-    return rule == "W3005" and bool(re.search(r" by a 'GetAtt' at '\S+/Properties/Role'$", message))
+    # aws-cdk-lib makes every function, and every state machine, depend on its role, which it refers
+    # to anyway.
+    at = r" by a 'GetAtt' at '\S+/Properties/Role(Arn)?'$"
+    return rule == "W3005" and bool(re.search(at, message))
 
 
 class TestCfnLint:

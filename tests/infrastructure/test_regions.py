@@ -105,7 +105,12 @@ class TestElsewhere:
         self, synthesized: Synthesize, home: str | None
     ) -> None:
         def build(stack: cdk.Stack) -> None:
-            add_profiles(stack, region="eu-west-2", create_object_type=False)
+            add_profiles(
+                stack,
+                region="eu-west-2",
+                create_object_type=False,
+                visitor_object_type_name="GtmVisitor",
+            )
             assert warnings(stack) == {}
 
         env = None if home is None else cdk.Environment(region=home)
@@ -120,6 +125,7 @@ class TestElsewhere:
         assert {grant for grant in grants if grant[0].startswith("profile:")} == {
             ("profile:PutProfileObject", domain),
             ("profile:PutProfileObject", f"{domain}/object-types/GtmEvent"),
+            ("profile:PutProfileObject", f"{domain}/object-types/GtmVisitor"),
         }
 
     def test_the_list_ages_there_too(self) -> None:

@@ -65,7 +65,11 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("customer_profiles_region", "eu-west-2", "eu-west-2", None),
     ("customer_profiles_create_domain", "true", True, None),
     ("customer_profiles_object_type", "ShopEvent", "ShopEvent", None),
+    ("customer_profiles_visitor_object_type", "ShopVisitor", "ShopVisitor", None),
     ("customer_profiles_create_object_type", "true", True, None),
+    ("customer_profiles_single_object_type", "true", True, None),
+    ("customer_profiles_event_expiration", "30", 30, None),
+    ("customer_profiles_max_events", "100", 100, None),
     ("customer_profiles_attributes", "plan, email=EmailAddress", {"plan": "Attributes.plan"}, None),
     ("customer_profiles_trigger_event", "purchase", "purchase", None),
     ("customer_profiles_trigger_authenticated_only", "true", True, None),
@@ -156,7 +160,11 @@ MALFORMED: list[tuple[str, Any]] = [
     ("customer_profiles_region", ""),
     ("customer_profiles_create_domain", "yes"),
     ("customer_profiles_object_type", "1st"),
+    ("customer_profiles_visitor_object_type", "GtmEvent"),
     ("customer_profiles_create_object_type", "no"),
+    ("customer_profiles_single_object_type", "no"),
+    ("customer_profiles_event_expiration", "a month"),
+    ("customer_profiles_max_events", 0),
     ("customer_profiles_attributes", "*"),
     ("customer_profiles_attributes", "plan,,city"),
     ("customer_profiles_attributes", "plan=Attributes.plan,plan"),
@@ -451,7 +459,9 @@ class TestDestinations:
     ) -> None:
         template = settings["customer_profiles"].template
         assert template.only("AWS::CustomerProfiles::Domain").properties["DomainName"] == "shop"
-        object_type = template.only("AWS::CustomerProfiles::ObjectType").properties
+        object_type = template.only(
+            "AWS::CustomerProfiles::ObjectType", ObjectTypeName="GtmVisitor"
+        ).properties
         targets = {
             field["Name"]: field["ObjectTypeField"]["Target"]
             for field in object_type["Fields"]

@@ -114,6 +114,11 @@ NEEDED: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
     "PinpointDestination": lambda _values, _stack: {"application_id": "a"},
     "CustomerProfilesDestination": lambda _values, _stack: {"domain_name": "shop"},
     "ProfileEventTrigger": lambda _values, _stack: {"event_type": "buy"},
+    "CalculatedAttribute": lambda _values, _stack: {"name": "purchases", "statistic": "COUNT"},
+    "Segment": lambda values, _stack: {
+        "name": "buyers",
+        "all_of": values["mapping of a profile's comparisons"],
+    },
     "DestinationModule": lambda _values, _stack: {"name": "shop_webhook", "directory": RUNTIME},
 }
 
@@ -163,6 +168,16 @@ USES: dict[str, Callable[[cdk.Stack, Any], object]] = {
     "ProfileEventTrigger": lambda stack, trigger: add_connector(
         stack,
         destination=gtm.CustomerProfilesDestination(domain_name="shop", event_trigger=trigger),
+    ),
+    "CalculatedAttribute": lambda stack, attribute: add_connector(
+        stack,
+        destination=gtm.CustomerProfilesDestination(
+            domain_name="shop", calculated_attributes=[attribute]
+        ),
+    ),
+    "Segment": lambda stack, segment: add_connector(
+        stack,
+        destination=gtm.CustomerProfilesDestination(domain_name="shop", segments=[segment]),
     ),
     **{
         name: lambda stack, destination: add_connector(stack, destination=destination)

@@ -24,13 +24,17 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
 from cdk_gtm_connector import (
+    CalculatedAttribute,
     Cors,
     DeliveryOptions,
     Domain,
     Firewall,
+    GreaterThan,
     IamAuthorizer,
+    Inclusive,
     PinpointDestination,
     ProfileEventTrigger,
+    Segment,
     SignedTokenAuthorizer,
 )
 from tests.infrastructure.options import (
@@ -50,6 +54,9 @@ if TYPE_CHECKING:
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:123456789012:theirs"
 TOPIC_ARN: Final = "arn:aws:sns:us-east-1:123456789012:theirs"
+CAMPAIGN_ARN: Final = (
+    "arn:aws:connect-campaigns:us-east-1:123456789012:campaign/01234567-89ab-cdef-0123-456789abcdef"
+)
 SECRET_ARN: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf"  # noqa: S105
 
 _VALUES: Final[dict[str, Any]] = {
@@ -118,6 +125,17 @@ _VALUES: Final[dict[str, Any]] = {
     "Firewall": Firewall(),
     "IamAuthorizer": IamAuthorizer(),
     "ProfileEventTrigger": ProfileEventTrigger(event_type="buy"),
+    "list of ProfileEventTriggers": [ProfileEventTrigger(event_type="buy")],
+    "list of ProfileEventTriggers, twice": [ProfileEventTrigger(event_type="buy")] * 2,
+    "list of CalculatedAttributes": [CalculatedAttribute("purchases", statistic="COUNT")],
+    "Segment": Segment("buyers", all_of={"Attributes.plan": Inclusive(["gold"])}),
+    "list of Segments": [Segment("buyers", any_of={"Attributes.plan": Inclusive(["gold"])})],
+    "Comparison": GreaterThan(2),
+    "mapping of an event's comparisons": {"metrics.price": GreaterThan(100)},
+    "mapping of a profile's comparisons": {"CalculatedAttributes.spent": GreaterThan(100)},
+    "mapping of texts' comparisons": {"EmailAddress": GreaterThan(100)},
+    "text, statistic": "COUNT",
+    "text, campaign": CAMPAIGN_ARN,
     "directory": RUNTIME,
     "subnets": ec2.SubnetSelection(one_per_az=True),
 }
@@ -216,6 +234,7 @@ _TAKEN: Final = {
     "None": "None",
     "bool": "True|False",
     "int": "number .*|number, .*",
+    "float": "number [^,]*|float .*",
     "str": "text, (?!empty|space).*|star",
     "Sequence[str]": (
         "list, empty|(list|tuple) of "
@@ -248,6 +267,12 @@ _TAKEN: Final = {
     "Domain": "Domain",
     "Firewall": "Firewall",
     "ProfileEventTrigger": "ProfileEventTrigger",
+    "Sequence[ProfileEventTrigger]": "list, empty|list of ProfileEventTriggers",
+    "Sequence[CalculatedAttribute]": "list, empty|list of CalculatedAttributes",
+    "Segment": "Segment",
+    "Sequence[Segment]": "list, empty|list of Segments",
+    "Comparison": "Comparison",
+    "Mapping[str, Comparison]": "mapping, empty|mapping of (an event|a profile)'s comparisons",
 }
 
 

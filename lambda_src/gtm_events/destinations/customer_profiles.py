@@ -21,6 +21,7 @@ from gtm_events.destinations.batching import (
     BatchService,
     requests_per_second,
 )
+from gtm_events.destinations.calculated import CalculatedFields
 from gtm_events.environment import required
 from gtm_events.event import Event, Limits
 from gtm_events.json_values import objects_of, status_of, text_of
@@ -55,6 +56,7 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
     ``CUSTOMER_PROFILES_DOMAIN_NAME`` and ``CUSTOMER_PROFILES_OBJECT_TYPE_NAME`` are required.
     ``CUSTOMER_PROFILES_REGION`` is the domain's Region (default: the function's), and
     ``CUSTOMER_PROFILES_REQUESTS_PER_SECOND`` the account's quota there (default: 100).
+    ``CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES`` names the fields that only some events fill.
 
     Raises:
         SettingsError: A variable is missing or malformed.
@@ -63,6 +65,7 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
         CustomerProfiles(
             required(environment, "CUSTOMER_PROFILES_DOMAIN_NAME"),
             required(environment, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME"),
+            CalculatedFields.of(environment),
         ),
         ServiceEndpoint.of(
             "customer-profiles",
@@ -114,6 +117,7 @@ class CustomerProfiles(BatchService[Entry]):
     Args:
         domain_name: Name of the domain.
         object_type_name: Name of the object type.
+        calculated: The fields that only some events fill.
     """
 
     name = "Amazon Connect Customer Profiles"
@@ -124,10 +128,16 @@ class CustomerProfiles(BatchService[Entry]):
     max_bytes = MAX_OBJECTS * MAX_OBJECT_CHARACTERS  # the service names no limit of its own
     max_entry_bytes = MAX_OBJECT_CHARACTERS
 
-    def __init__(self, domain_name: str, object_type_name: str) -> None:
+    def __init__(
+        self,
+        domain_name: str,
+        object_type_name: str,
+        calculated: CalculatedFields = CalculatedFields({}),  # noqa: B008 - it never changes
+    ) -> None:
         domain = quote(domain_name, safe="")
         self._path = f"/domains/{domain}/profiles/objects/batch-put-profile-object"
         self._object_type_name = object_type_name
+        self._calculated = calculated
 
     def encode(self, event: Event, counts: Counter[str]) -> Entry:
         """See :meth:`BatchService.encode`."""
@@ -137,7 +147,7 @@ class CustomerProfiles(BatchService[Entry]):
                 name: _one_value(values, counts) for name, values in event.user_attributes.items()
             }
             user = User.of(event.endpoint_id, event.time, event.user_id, attributes)
-        text = record.without_user(event)
+        text = record.without_user(event) + self._calculated.member(event)
         size = len(text) + _USER_CHARACTERS
         return Entry(event.id, event.endpoint_id, event.time, text.encode(), size, user)
 

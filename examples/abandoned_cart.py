@@ -1,0 +1,129 @@
+"""From the tag to an e-mail: an abandoned cart starts a campaign of Amazon Connect.
+
+    npx aws-cdk@2.1148.1 deploy --app "python3 examples/abandoned_cart.py"
+
+The tag sends ``cart_abandoned``, with the cart's value as the metric ``value``. What has to be
+there already is an argument of the stack. ``docs/customer-profiles.md`` has the steps, and says
+what only the Amazon Connect console and its admin website can do.
+"""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_connectcampaignsv2 as campaigns
+from constructs import Construct
+
+from cdk_gtm_connector import (
+    CalculatedAttribute,
+    CustomerProfilesDestination,
+    GreaterThan,
+    GtmConnector,
+    ProfileEventTrigger,
+    Segment,
+    SignedTokenAuthorizer,
+)
+
+
+class AbandonedCartStack(cdk.Stack):
+    """The shop's endpoint, its profiles, and the campaign that they start.
+
+    Args:
+        scope: The app.
+        construct_id: The stack's id.
+        instance_id: The Amazon Connect instance, with outbound campaigns enabled.
+        journey_flow_arn: A published flow of the type *journey*: it waits, looks whether
+            ``purchases_1_day`` is still 0, and sends the e-mail.
+        email_address: An e-mail address of the instance, which the e-mail comes from.
+        email_template_arn: The e-mail, an active version of a message template.
+        kwargs: The stack's other props.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        instance_id: str,
+        journey_flow_arn: str,
+        email_address: str,
+        email_template_arn: str,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        kind = campaigns.CfnCampaign
+        campaign = kind(
+            self,
+            "Campaign",
+            name="Abandoned carts",
+            connect_instance_id=instance_id,
+            type="JOURNEY",
+            connect_campaign_flow_arn=journey_flow_arn,
+            source=kind.SourceProperty(
+                event_trigger=kind.EventTriggerProperty(
+                    customer_profiles_domain_arn=self.format_arn(
+                        service="profile", resource="domains", resource_name="shop"
+                    )
+                )
+            ),
+            channel_subtype_config=kind.ChannelSubtypeConfigProperty(
+                email=kind.EmailChannelSubtypeConfigProperty(
+                    outbound_mode=kind.EmailOutboundModeProperty(agentless_config={}),
+                    default_outbound_config=kind.EmailOutboundConfigProperty(
+                        connect_source_email_address=email_address,
+                        wisdom_template_arn=email_template_arn,
+                    ),
+                )
+            ),
+        )
+        spent = CalculatedAttribute(
+            "spent_90_days", event_type="purchase", metric="price", statistic="SUM", days=90
+        )
+        destination = CustomerProfilesDestination(
+            domain_name="shop",
+            create_domain=True,
+            user_attributes={"email": "EmailAddress"},
+            calculated_attributes=[
+                spent,
+                CalculatedAttribute(
+                    "purchases_1_day", event_type="purchase", statistic="COUNT", days=1
+                ),
+            ],
+            event_trigger=ProfileEventTrigger(
+                event_type="cart_abandoned",
+                where={"metrics.value": GreaterThan(50)},
+                segment=Segment(
+                    "customers", all_of={f"CalculatedAttributes.{spent.name}": GreaterThan(0)}
+                ),
+                campaign_arn=campaign.attr_arn,
+                # Else whoever knows a customer's endpoint id could have e-mails sent to them.
+                authenticated_only=True,
+                max_invocations=1,
+                period=cdk.Duration.days(7),
+                expiration=cdk.Duration.hours(1),
+            ),
+        )
+        connector = GtmConnector(
+            self,
+            "Gtm",
+            destination=destination,
+            authorizer=SignedTokenAuthorizer(self, "Token"),
+        )
+        if destination.domain is not None:
+            campaign.node.add_dependency(destination.domain)
+        cdk.CfnOutput(self, "GtmImageUrl", value=connector.gtm_image_url)
+
+
+ACCOUNT = "eu-central-1:123456789012"
+INSTANCE = "01234567-89ab-cdef-0123-456789abcdef"
+
+app = cdk.App()
+AbandonedCartStack(
+    app,
+    "Shop",
+    instance_id=INSTANCE,
+    journey_flow_arn=f"arn:aws:connect:{ACCOUNT}:instance/{INSTANCE}/contact-flow/{INSTANCE}",
+    email_address="hello@shop.test",
+    email_template_arn=f"arn:aws:wisdom:{ACCOUNT}:message-template/{INSTANCE}/{INSTANCE}:1",
+    env=cdk.Environment(region="eu-central-1"),
+)
+app.synth()

@@ -1,0 +1,196 @@
+"""A journey without Amazon Connect: EventBridge, Step Functions and SES, in every Region.
+
+    npx aws-cdk@2.1148.1 deploy --app "python3 examples/journey_with_step_functions.py"
+
+A visitor who is signed in puts something into the cart (``add_to_cart``). An hour later the journey
+looks whether a ``purchase`` has come in since, and if none has, sends an e-mail to the address that
+the visitor has as the user attribute ``email``. It needs an identity that SES has verified, which
+is an argument of the stack, and an account outside SES's sandbox.
+
+A journey costs its state transitions, at most 6 of a cart and 3 of a purchase, the e-mail, and one
+write and one read of DynamoDB: ``docs/customer-profiles.md`` computes it.
+"""
+
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from cdk_gtm_connector import EventBridgeDestination, GtmConnector, SignedTokenAuthorizer
+
+
+class JourneyStack(cdk.Stack):
+    """The shop's endpoint, its event bus, and the journey of an abandoned cart.
+
+    Args:
+        scope: The app.
+        construct_id: The stack's id.
+        sender: Where the e-mail comes from, of an identity that SES has verified.
+        identity: That identity: a domain, or the address itself.
+        wait: How long after the cart the journey looks for a purchase.
+        kwargs: The stack's other props.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        sender: str,
+        identity: str,
+        wait: cdk.Duration | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(scope, construct_id, **kwargs)
+        bus = events.EventBus(self, "Bus")
+        connector = GtmConnector(
+            self,
+            "Gtm",
+            destination=EventBridgeDestination(bus, source="shop.example"),
+            authorizer=SignedTokenAuthorizer(self, "Token"),
+        )
+        cdk.CfnOutput(self, "GtmImageUrl", value=connector.gtm_image_url)
+        self._purchases = dynamodb.Table(
+            self,
+            "Purchases",
+            partition_key=dynamodb.Attribute(
+                name="endpoint_id", type=dynamodb.AttributeType.STRING
+            ),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+        )
+        journey = sfn.StateMachine(
+            self,
+            "Journey",
+            definition_body=sfn.DefinitionBody.from_chainable(
+                self._journey(sender, identity, wait or cdk.Duration.hours(1))
+            ),
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self, "JourneyLog", retention=logs.RetentionDays.THREE_MONTHS
+                ),
+                level=sfn.LogLevel.ALL,
+            ),
+        )
+        failed = sqs.Queue(
+            self,
+            "NotStarted",
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+            retention_period=cdk.Duration.days(14),
+        )
+        events.Rule(
+            self,
+            "Starts",
+            event_bus=bus,
+            event_pattern=events.EventPattern(
+                source=["shop.example"],
+                detail_type=["GTM Event"],
+                detail={
+                    "event_type": ["add_to_cart", "purchase"],
+                    # Else whoever knows a customer's endpoint id could start the journey.
+                    "access": ["authenticated"],
+                },
+            ),
+            targets=[targets.SfnStateMachine(journey, dead_letter_queue=failed)],
+        )
+        _acknowledge(journey, failed)
+
+    def _journey(self, sender: str, identity: str, wait: cdk.Duration) -> sfn.IChainable:
+        endpoint_id = tasks.DynamoAttributeValue.from_string(
+            sfn.JsonPath.string_at("$.detail.endpoint_id")
+        )
+        purchase = tasks.DynamoPutItem(
+            self,
+            "Note the purchase",
+            table=self._purchases,
+            item={
+                "endpoint_id": endpoint_id,
+                "timestamp": tasks.DynamoAttributeValue.from_string(
+                    sfn.JsonPath.string_at("$.detail.timestamp")
+                ),
+            },
+        )
+        newest = tasks.DynamoGetItem(
+            self,
+            "Find the last purchase",
+            table=self._purchases,
+            key={"endpoint_id": endpoint_id},
+            consistent_read=True,
+            result_path="$.purchase",
+        )
+        email = tasks.CallAwsService(
+            self,
+            "Send the e-mail",
+            service="sesv2",
+            action="sendEmail",
+            iam_action="ses:SendEmail",
+            iam_resources=[
+                self.format_arn(service="ses", resource="identity", resource_name=identity)
+            ],
+            parameters={
+                "FromEmailAddress": sender,
+                "Destination": {
+                    "ToAddresses": sfn.JsonPath.object_at("$.detail.user_attributes.email")
+                },
+                "Content": {
+                    "Simple": {
+                        "Subject": {"Data": "Your cart is waiting"},
+                        "Body": {"Text": {"Data": "You have left something in your cart."}},
+                    }
+                },
+            },
+        )
+        # Timestamps of event records are ISO 8601 in UTC: their order is that of their texts.
+        bought = sfn.Condition.and_(
+            sfn.Condition.is_present("$.purchase.Item.timestamp.S"),
+            sfn.Condition.string_greater_than_equals_json_path(
+                "$.purchase.Item.timestamp.S", "$.detail.timestamp"
+            ),
+        )
+        reachable = sfn.Condition.is_present("$.detail.user_attributes.email[0]")
+        cart = (
+            sfn.Wait(self, "Wait", time=sfn.WaitTime.duration(wait))
+            .next(newest)
+            .next(
+                sfn.Choice(self, "Bought since, or without an address?")
+                .when(bought, sfn.Succeed(self, "Bought"))
+                .when(reachable, email)
+                .otherwise(sfn.Succeed(self, "No address"))
+            )
+        )
+        return (
+            sfn.Choice(self, "What has happened?")
+            .when(sfn.Condition.string_equals("$.detail.event_type", "purchase"), purchase)
+            .otherwise(cart)
+        )
+
+
+def _acknowledge(journey: sfn.StateMachine, failed: sqs.Queue) -> None:
+    """Say why what cdk-nag finds is as it has to be."""
+    for construct, rule, reason in (
+        (failed, "SQS3", "It is a dead-letter queue."),
+        (
+            journey.role.node.find_child("DefaultPolicy"),
+            "IAM5[Resource::*]",
+            "The actions of X-Ray and of log delivery know no resource but *.",
+        ),
+    ):
+        cdk.Validations.of(construct).acknowledge(
+            cdk.Acknowledgment(id=f"AwsSolutions::AwsSolutions-{rule}", reason=reason)
+        )
+
+
+app = cdk.App()
+JourneyStack(app, "Shop", sender="shop@shop.example", identity="shop.example")
+app.synth()
