@@ -20,7 +20,7 @@ from capacity.prices import Evidence
 from capacity.tables import count, markdown
 from gtm_events.destinations import customer_profiles, eventbridge, firehose, kinesis
 from gtm_events.destinations import pinpoint as pinpoint_runtime
-from gtm_events.destinations.customer_profiles import CustomerProfiles
+from gtm_events.destinations.customer_profiles import TwoObjectTypes
 from gtm_events.destinations.eventbridge import EventBridge
 from gtm_events.destinations.firehose import Firehose
 from gtm_events.destinations.kinesis import Kinesis
@@ -111,8 +111,8 @@ TO_EVENTBRIDGE: Final = Packing(
 )
 TO_CUSTOMER_PROFILES: Final = Packing(
     "Customer Profiles",
-    CustomerProfiles.max_entries,
-    CustomerProfiles.max_bytes,
+    TwoObjectTypes.max_entries,
+    TwoObjectTypes.max_bytes,
     customer_profiles.REQUESTS_PER_SECOND,
     "`PutProfileObject`'s default quota; a prop",
     ("Customer Profiles",),

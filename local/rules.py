@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gtm_events.destinations.customer_profiles import CustomerProfiles
+from gtm_events.destinations.customer_profiles import LIMITS as CUSTOMER_PROFILES
 from gtm_events.destinations.eventbridge import EventBridge
 from gtm_events.destinations.firehose import Firehose
 from gtm_events.destinations.kinesis import Kinesis
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Losses", "Rules"]
 
 _LIMITS: Final = {
-    "customer-profiles": CustomerProfiles.limits,
+    "customer-profiles": CUSTOMER_PROFILES,
     "eventbridge": EventBridge.limits,
     "firehose": Firehose.limits,
     "kinesis": Kinesis.limits,

@@ -48,6 +48,11 @@ def without_user(event: Event) -> str:
     return to_one_line(_members(event, ""))[:-1]
 
 
+def without_user_attributes(event: Event) -> str:
+    """Return the record of ``event`` without its closing brace and ``user_attributes``."""
+    return to_one_line(_members(event, event.user_id))[:-1]
+
+
 def as_text(encoded: bytes) -> bytes:
     """Return JSON as a JSON string, for services that expect a document as text."""
     return to_json(encoded.decode()).encode()

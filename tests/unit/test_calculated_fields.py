@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from gtm_events.destinations import customer_profiles
-from gtm_events.destinations.calculated import VARIABLE, CalculatedFields
+from gtm_events.destinations.customer_profiles.calculated import VARIABLE, CalculatedFields
 from gtm_events.errors import SettingsError
 from gtm_events.event import Event
 
@@ -57,7 +57,7 @@ def test_a_malformed_rule_is_refused(text: str) -> None:
 
 
 def test_the_objects_have_it() -> None:
-    destination = customer_profiles.CustomerProfiles(
+    destination = customer_profiles.OneObjectType(
         "shop", "GtmEvent", CalculatedFields.of({VARIABLE: json.dumps(RULES)})
     )
     for each in (event(), event("page_view"), event(user_id="u-1")):

@@ -179,11 +179,23 @@ class BatchDestination(Generic[E]):
             yield from map(self._too_large, too_large)
             for entries in encoded:
                 entries[:] = [entry for entry in entries if entry.size <= most]
-        size = _WINDOW_REQUESTS * service.max_entries
-        requests = service.plan(list(windows(encoded, size)))
-        yield from self._sender.send(requests, deadline, counts)
+        yield from self._send(encoded, deadline, counts)
         if defect is not None:
             raise defect
+
+    def _send(
+        self, encoded: Sequence[Sequence[E]], deadline: Deadline, counts: Counter[str]
+    ) -> Iterator[Outcome]:
+        """Yield exactly one outcome per entry.
+
+        Args:
+            encoded: The entries of each message, none too large.
+            deadline: See :meth:`deliver`, also for errors.
+            counts: Gets the numbers of requests and throttles.
+        """
+        size = _WINDOW_REQUESTS * self._service.max_entries
+        requests = self._service.plan(list(windows(encoded, size)))
+        yield from self._sender.send(requests, deadline, counts)
 
     def _too_large(self, entry: E) -> Rejected:
         service = self._service

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from gtm_events.aws import ServiceEndpoint
-from gtm_events.destinations.customer_profiles import CustomerProfiles
+from gtm_events.destinations.customer_profiles import OneObjectType
 from tests.destinations.fake import BatchFake, event_of
 from tests.unit.builders import Answered
 
@@ -46,7 +46,7 @@ class FakeCustomerProfiles(BatchFake):
     endpoint = ServiceEndpoint("profile", "us-east-1", "https://profile")
 
     def service(self) -> BatchService[Any]:
-        return CustomerProfiles(DOMAIN, OBJECT_TYPE)
+        return OneObjectType(DOMAIN, OBJECT_TYPE)
 
     def size(self, request: dict[str, Any], body: bytes) -> int:
         assert request["ObjectTypeName"] == OBJECT_TYPE

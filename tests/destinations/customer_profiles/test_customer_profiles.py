@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gtm_events.destinations import create
-from gtm_events.destinations.customer_profiles import CustomerProfiles
+from gtm_events.destinations.customer_profiles import OneObjectType
 from gtm_events.errors import SettingsError
 from gtm_events.outcome import Reason, Rejected, RetryReason
 from tests.destinations.entry_codes import STATUSES, outcome, reason
@@ -98,7 +98,7 @@ def test_when_the_first_round_is_denied_the_second_waits() -> None:
 @pytest.mark.parametrize(("status", "expected"), STATUSES)
 def test_statuses_of_objects(status: int, expected: RetryReason | Reason) -> None:
     document = {"Failed": [{"Id": "id", "Code": status, "Message": "words"}]}
-    found = outcome(CustomerProfiles("domain", "type"), document)
+    found = outcome(OneObjectType("domain", "type"), document)
     assert reason(found) is expected
     if isinstance(found, Rejected):
         assert (found.code, found.detail) == (str(status), f"{status} words")

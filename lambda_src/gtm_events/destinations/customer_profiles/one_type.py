@@ -1,82 +1,29 @@
-"""Amazon Connect Customer Profiles' ``BatchPutProfileObject``: one profile object an event.
+"""One object type: each event becomes an object with everything in it.
 
-In the object type that the construct creates, the endpoint id is the unique key. Each endpoint is
-therefore a profile, and the type's field mapping copies user attributes from objects to it.
-
-Limits are from the service's model. The request is written and signed here, so the runtime's SDK
-does not have to know the operation.
+The endpoint id is the type's unique key. Each endpoint is therefore a profile with one object, the
+endpoint's newest event, and the type's field mapping copies user attributes from it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
-from urllib.parse import quote
 
 from gtm_events import record
-from gtm_events.aws import Answer, ServiceEndpoint, ServiceRequest
-from gtm_events.destinations.answers import by_status
-from gtm_events.destinations.batching import (
-    BatchDestination,
-    BatchService,
-    requests_per_second,
-)
-from gtm_events.destinations.calculated import CalculatedFields
-from gtm_events.environment import required
-from gtm_events.event import Event, Limits
-from gtm_events.json_values import objects_of, status_of, text_of
-from gtm_events.losses import Loss
+from gtm_events.destinations.batching import BatchService
+from gtm_events.destinations.customer_profiles import api
+from gtm_events.destinations.customer_profiles.calculated import CalculatedFields
 from gtm_events.newest import User, renew
-from gtm_events.outcome import Delivered, Outcome
 from gtm_events.send_task import Packed
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
+    from gtm_events.aws import Answer, ServiceRequest
+    from gtm_events.event import Event
+    from gtm_events.outcome import Outcome
     from gtm_events.packing import Window
-
-MAX_OBJECTS: Final = 10
-"""Objects in a request."""
-MAX_OBJECT_CHARACTERS: Final = 256_000
-MAX_ATTRIBUTE: Final = 255
-"""Maximum characters of a profile attribute's name, and of its value."""
-
-_SEPARATOR: Final = ", "
-
-REQUESTS_PER_SECOND: Final = 100.0
-"""Default quota of ``PutProfileObject``, from "Customer Profiles API throttling quotas" in the
-Amazon Connect administrator guide. The page does not list ``BatchPutProfileObject``, which is new
-in May 2026. Throttling halves the rate."""
-
-
-def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
-    """Return the destination that ``environment`` describes.
-
-    ``CUSTOMER_PROFILES_DOMAIN_NAME`` and ``CUSTOMER_PROFILES_OBJECT_TYPE_NAME`` are required.
-    ``CUSTOMER_PROFILES_REGION`` is the domain's Region (default: the function's), and
-    ``CUSTOMER_PROFILES_REQUESTS_PER_SECOND`` the account's quota there (default: 100).
-    ``CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES`` names the fields that only some events fill.
-
-    Raises:
-        SettingsError: A variable is missing or malformed.
-    """
-    return BatchDestination.at(
-        CustomerProfiles(
-            required(environment, "CUSTOMER_PROFILES_DOMAIN_NAME"),
-            required(environment, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME"),
-            CalculatedFields.of(environment),
-        ),
-        ServiceEndpoint.of(
-            "customer-profiles",
-            environment,
-            host="profile",
-            region=environment.get("CUSTOMER_PROFILES_REGION", ""),
-        ),
-        requests_per_second=requests_per_second(
-            environment, "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", REQUESTS_PER_SECOND
-        ),
-    )
 
 
 @dataclass(slots=True)
@@ -111,8 +58,8 @@ class Entry:
         )
 
 
-class CustomerProfiles(BatchService[Entry]):
-    """Limits, requests and answers of Customer Profiles.
+class OneObjectType(BatchService[Entry]):
+    """Customer Profiles with one object type.
 
     Args:
         domain_name: Name of the domain.
@@ -120,13 +67,11 @@ class CustomerProfiles(BatchService[Entry]):
         calculated: The fields that only some events fill.
     """
 
-    name = "Amazon Connect Customer Profiles"
-    limits = Limits(
-        user_attribute_name_length=MAX_ATTRIBUTE, user_attribute_value_length=MAX_ATTRIBUTE
-    )
-    max_entries = MAX_OBJECTS
-    max_bytes = MAX_OBJECTS * MAX_OBJECT_CHARACTERS  # the service names no limit of its own
-    max_entry_bytes = MAX_OBJECT_CHARACTERS
+    name = api.NAME
+    limits = api.LIMITS
+    max_entries = api.MAX_OBJECTS
+    max_bytes = api.MAX_REQUEST_CHARACTERS
+    max_entry_bytes = api.MAX_OBJECT_CHARACTERS
 
     def __init__(
         self,
@@ -134,8 +79,7 @@ class CustomerProfiles(BatchService[Entry]):
         object_type_name: str,
         calculated: CalculatedFields = CalculatedFields({}),  # noqa: B008 - it never changes
     ) -> None:
-        domain = quote(domain_name, safe="")
-        self._path = f"/domains/{domain}/profiles/objects/batch-put-profile-object"
+        self._path = api.path(domain_name)
         self._object_type_name = object_type_name
         self._calculated = calculated
 
@@ -143,9 +87,7 @@ class CustomerProfiles(BatchService[Entry]):
         """See :meth:`BatchService.encode`."""
         user = None
         if event.user_id or event.user_attributes:
-            attributes = {
-                name: _one_value(values, counts) for name, values in event.user_attributes.items()
-            }
+            attributes = api.one_value_each(event.user_attributes, counts)
             user = User.of(event.endpoint_id, event.time, event.user_id, attributes)
         text = record.without_user(event) + self._calculated.member(event)
         size = len(text) + _USER_CHARACTERS
@@ -159,7 +101,7 @@ class CustomerProfiles(BatchService[Entry]):
             if user.id:
                 entry.size += len(_user_id(user).decode()) + 1
             if user.members:
-                entry.size += sum(map(_characters, user.members)) + len(user.members) - 1
+                entry.size += sum(map(api.characters, user.members)) + len(user.members) - 1
 
     def plan(self, windows: Sequence[Window[Entry]]) -> Iterator[Packed[Entry]]:
         """See :meth:`BatchService.plan`.
@@ -185,26 +127,12 @@ class CustomerProfiles(BatchService[Entry]):
 
     def request(self, entries: Sequence[Entry]) -> ServiceRequest:
         """See :meth:`BatchService.request`."""
-        items = b",".join(
-            b'{"Id":%b,"Object":%b}'
-            % (record.to_json(entry.event_id).encode(), record.as_text(entry.object()))
-            for entry in entries
-        )
-        object_type_name = record.to_json(self._object_type_name).encode()
-        body = b'{"ObjectTypeName":%b,"Items":[%b]}' % (object_type_name, items)
-        return ServiceRequest(body, self._path, "PUT")
+        objects = ((entry.event_id, entry.object()) for entry in entries)
+        return api.put(self._path, self._object_type_name, objects)
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
         """See :meth:`BatchService.outcomes`."""
-        document = answer.json()
-        successful = {text_of(item.get("Id")) for item in objects_of(document.get("Successful"))}
-        failed = {text_of(item.get("Id")): item for item in objects_of(document.get("Failed"))}
-        for entry in entries:
-            if item := failed.get(entry.event_id):
-                if status := status_of(item.get("Code")):
-                    yield by_status(entry.event_id, status, item.get("Message"))
-            elif entry.event_id in successful:
-                yield Delivered(entry.event_id)
+        return api.outcomes([entry.event_id for entry in entries], answer)
 
 
 class _Order:
@@ -273,16 +201,4 @@ def _user_id(user: User) -> bytes:
     return record.to_json({"user_id": user.id})[1:-1].encode()
 
 
-def _characters(encoded: bytes) -> int:
-    return len(encoded) if encoded.isascii() else len(encoded.decode())
-
-
 _USER_CHARACTERS: Final = len(',"user_attributes":{}}')
-
-
-def _one_value(values: Sequence[str], counts: Counter[str]) -> str:
-    """Return a user attribute's values as the single value of a profile attribute."""
-    value = _SEPARATOR.join(values)
-    if len(value) > MAX_ATTRIBUTE:
-        counts[Loss.VALUE_TOO_LONG] += 1
-    return value[:MAX_ATTRIBUTE]

@@ -1,0 +1,243 @@
+"""Two object types: an object for each event, and one for the user attributes of each endpoint.
+
+- The *event object* has the event id as its unique key, so that each event counts, and says nothing
+  that changes the profile. Event objects go out in any order.
+- The *visitor object* has the endpoint id as its unique key. A batch has at most one for each
+  endpoint; see :mod:`.visitors`.
+
+A request has one object type. An event is delivered when its event object is taken and, if it sets
+user attributes, the visitor object that they went into.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import TYPE_CHECKING, TypeAlias
+
+from gtm_events import record
+from gtm_events.destinations.batching import BatchDestination, BatchService
+from gtm_events.destinations.customer_profiles import api
+from gtm_events.destinations.customer_profiles.calculated import CalculatedFields
+from gtm_events.destinations.customer_profiles.visitors import (
+    Contribution,
+    Visitor,
+    VisitorObject,
+    object_size,
+)
+from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry
+from gtm_events.send_task import Packed
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterator, Sequence
+
+    from gtm_events.aws import Answer, ServiceRequest
+    from gtm_events.deadline import Deadline
+    from gtm_events.event import Event
+
+
+@dataclass(slots=True, eq=False)
+class EventObject:
+    """A profile object of one event.
+
+    Attributes:
+        event_id: The event's id, which is the object's unique key.
+        document: The object as JSON.
+        size: Characters of the object.
+        contribution: User attributes that the event sets; ``None`` if it sets none.
+    """
+
+    event_id: str
+    document: bytes
+    size: int
+    contribution: Contribution | None
+
+
+ProfileObject: TypeAlias = EventObject | VisitorObject
+
+
+class TwoObjectTypes(BatchService[ProfileObject]):
+    """Customer Profiles with two object types.
+
+    Args:
+        domain_name: Name of the domain.
+        event_type_name: Name of the event objects' type.
+        visitor_type_name: Name of the visitor objects' type.
+        calculated: The fields that only some events fill.
+    """
+
+    name = api.NAME
+    limits = api.LIMITS
+    max_entries = api.MAX_OBJECTS
+    max_bytes = api.MAX_REQUEST_CHARACTERS
+    max_entry_bytes = api.MAX_OBJECT_CHARACTERS
+
+    def __init__(
+        self,
+        domain_name: str,
+        event_type_name: str,
+        visitor_type_name: str,
+        calculated: CalculatedFields = CalculatedFields({}),  # noqa: B008 - it never changes
+    ) -> None:
+        self._path = api.path(domain_name)
+        self._event_type_name = event_type_name
+        self._visitor_type_name = visitor_type_name
+        self._calculated = calculated
+
+    def encode(self, event: Event, counts: Counter[str]) -> EventObject | Rejected:
+        """See :meth:`BatchService.encode`."""
+        contribution = None
+        if event.user_attributes:
+            attributes = api.one_value_each(event.user_attributes, counts)
+            contribution = Contribution.of(event, attributes)
+            if (size := object_size(contribution)) > api.MAX_OBJECT_CHARACTERS:
+                return Rejected(
+                    event.id,
+                    Reason.TOO_LARGE,
+                    f"the user attributes are {size:,} characters, {self.name} takes "
+                    f"{api.MAX_OBJECT_CHARACTERS:,}",
+                )
+        text = f"{record.without_user_attributes(event)}{self._calculated.member(event)}}}"
+        return EventObject(event.id, text.encode(), len(text), contribution)
+
+    def request(self, entries: Sequence[ProfileObject]) -> ServiceRequest:
+        """See :meth:`BatchService.request`. The entries are of one type."""
+        of_visitors = isinstance(entries[0], VisitorObject)
+        return api.put(
+            self._path,
+            self._visitor_type_name if of_visitors else self._event_type_name,
+            ((entry.event_id, entry.document) for entry in entries),
+        )
+
+    def outcomes(self, entries: Sequence[ProfileObject], answer: Answer) -> Iterator[Outcome]:
+        """See :meth:`BatchService.outcomes`."""
+        return api.outcomes([entry.event_id for entry in entries], answer)
+
+
+class EventsAndVisitors(BatchDestination[ProfileObject]):
+    """Delivers the events of a batch as event objects and visitor objects."""
+
+    def _send(
+        self, encoded: Sequence[Sequence[ProfileObject]], deadline: Deadline, counts: Counter[str]
+    ) -> Iterator[Outcome]:
+        """See :meth:`BatchDestination._send`."""
+        objects = Objects(
+            [entry for entry in chain.from_iterable(encoded) if isinstance(entry, EventObject)]
+        )
+        for outcome in self._sender.send(objects, deadline, counts):
+            yield from objects.settle(outcome)
+
+
+class Objects:
+    """The objects of a batch: their requests, and what their outcomes mean for the events.
+
+    An iterator of the requests, each full where that is possible. Event objects go out in the
+    batch's order, and visitor objects right after the first event objects that they are needed
+    for, so that the oldest message is complete soon. An incomplete request of visitor objects is
+    filled up with those that are needed next: they are merged from the whole batch in any case.
+
+    The iteration may go on after it ended: an outcome can make a further visitor object due.
+
+    Args:
+        events: The event objects, in the batch's order.
+    """
+
+    def __init__(self, events: Sequence[EventObject]) -> None:
+        contributions: dict[str, list[Contribution]] = {}
+        for event in events:
+            if event.contribution is not None:
+                own = contributions.setdefault(event.contribution.endpoint_id, [])
+                own.append(event.contribution)
+        self._events = iter(events)
+        self._visitors = {endpoint: Visitor(own) for endpoint, own in contributions.items()}
+        # In the order in which events first need them.
+        self._next_endpoints = iter(contributions)
+        self._needed: set[str] = set()
+        self._begun: set[str] = set()
+        self._again: deque[str] = deque()
+        self._under_way: dict[str, VisitorObject] = {}
+        self._made = 0
+        # Of an event that sets user attributes, the outcome that came first: of either object.
+        self._waiting = {
+            event.event_id: _Parts() for event in events if event.contribution is not None
+        }
+
+    def __iter__(self) -> Iterator[Packed[ProfileObject]]:
+        """Return itself."""
+        return self
+
+    def __next__(self) -> Packed[ProfileObject]:
+        """Return the next request."""
+        if self._again or self._needed:
+            return Packed(list(self._visitor_objects()))
+        events = list(islice(self._events, api.MAX_OBJECTS))
+        if not events:
+            raise StopIteration
+        for event in events:
+            if event.contribution is not None:
+                endpoint_id = event.contribution.endpoint_id
+                if endpoint_id not in self._begun:
+                    self._needed.add(endpoint_id)
+        return Packed(events)
+
+    def _visitor_objects(self) -> Iterator[VisitorObject]:
+        """Yield the visitor objects of the next request, each of another endpoint."""
+        for _ in range(api.MAX_OBJECTS):
+            if self._again:
+                endpoint_id = self._again.popleft()
+            elif (following := next(self._next_endpoints, None)) is not None:
+                endpoint_id = following
+                self._begun.add(endpoint_id)
+                self._needed.discard(endpoint_id)
+            else:
+                return
+            # An event's id has more characters.
+            made = self._visitors[endpoint_id].next(f"v{self._made}")
+            self._made += 1
+            if made is not None:
+                self._under_way[made.event_id] = made
+                yield made
+
+    def settle(self, outcome: Outcome) -> Iterator[Outcome]:
+        """Yield the outcomes of the events that are decided by an object's outcome."""
+        sent = self._under_way.pop(outcome.event_id, None)
+        if sent is None:
+            parts = self._waiting.get(outcome.event_id)
+            if parts is None:
+                yield outcome
+            else:
+                parts.event = outcome
+                yield from self._decided(outcome.event_id)
+            return
+        endpoint_id = sent.contributions[0].endpoint_id
+        visitor = self._visitors[endpoint_id]
+        for each in visitor.settle(sent, outcome):
+            self._waiting[each.event_id].visitor = each
+            yield from self._decided(each.event_id)
+        if visitor.is_due:
+            self._again.append(endpoint_id)
+
+    def _decided(self, event_id: str) -> Iterator[Outcome]:
+        parts = self._waiting[event_id]
+        if parts.event is not None and parts.visitor is not None:
+            del self._waiting[event_id]
+            yield _worse(parts.event, parts.visitor)
+
+
+@dataclass(slots=True)
+class _Parts:
+    """The outcomes of an event's two objects, as far as they are known."""
+
+    event: Outcome | None = None
+    visitor: Outcome | None = None
+
+
+def _worse(event: Outcome, visitor: Outcome) -> Outcome:
+    """Return the outcome of an event: it goes back to the queue if one of its objects has to."""
+    if isinstance(visitor, Delivered) or isinstance(event, Retry):
+        return event
+    if isinstance(visitor, Retry) or isinstance(event, Delivered):
+        return visitor
+    return event
