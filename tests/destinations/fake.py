@@ -91,6 +91,9 @@ class BatchFake(FakeDestination):
     environment: ClassVar[Mapping[str, str]]
     """Required environment variables of an AWS service's destination."""
 
+    optional: ClassVar[Mapping[str, str]] = {}
+    """Environment variables that this service needs besides, and that others may leave out."""
+
     url: ClassVar[str]
     """URL of its requests from a function in eu-west-1."""
 

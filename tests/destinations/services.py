@@ -1,4 +1,7 @@
-"""The fake service of every destination: the class ``FAKE`` of each folder's ``service`` module."""
+"""The fake services of every destination: ``FAKE`` of each folder's module ``service``.
+
+If a destination has several ways to deliver, they are in ``FAKES``.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ if TYPE_CHECKING:
 def _found() -> tuple[type[BatchFake], ...]:
     folders = [module.name for module in iter_modules(destinations.__path__) if module.ispkg]
     modules = [import_module(f"{destinations.__name__}.{name}.service") for name in sorted(folders)]
-    return tuple(module.FAKE for module in modules)
+    return tuple(fake for module in modules for fake in getattr(module, "FAKES", (module.FAKE,)))
 
 
 SERVICES: Final = _found()

@@ -274,7 +274,11 @@ def test_each_is_made_from_its_environment(
 ) -> None:
     service, counts = kind_of_service(), Counter[str]()
     monkeypatch.setattr(Client, "to", lambda endpoint, **_: Client(endpoint, service))
-    environment = {"AWS_REGION": "eu-west-1", **kind_of_service.environment}
+    environment = {
+        "AWS_REGION": "eu-west-1",
+        **kind_of_service.environment,
+        **kind_of_service.optional,
+    }
     destination = create(kind_of_service.name, environment)
     [outcome] = destination.deliver(
         [[Event("id", "ep", "e", REQUEST_TIME, {}, {}, {})]], Deadline.after(60), counts
@@ -347,7 +351,7 @@ def test_a_request_is_what_the_sdk_would_send(kind_of_service: type[BatchFake]) 
     expected = sdk_request(
         name,
         xform_name(operation),
-        service.parsed(service.requests[0]),
+        service.parsed(service.requests[-1]),
         url=service.endpoint.url,
     )
     got = service.last

@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from gtm_events.aws import ServiceEndpoint
-from gtm_events.destinations.customer_profiles import OneObjectType
+from gtm_events.aws import Client, ServiceEndpoint
+from gtm_events.destinations.customer_profiles import (
+    EventsAndVisitors,
+    OneObjectType,
+    TwoObjectTypes,
+)
 from tests.destinations.fake import BatchFake, event_of
-from tests.unit.builders import Answered
+from tests.unit.builders import Answered, Response
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
+    from gtm_events.destinations import Destination
     from gtm_events.destinations.batching import BatchService
     from gtm_events.event import Event
     from tests.destinations.fake import Verdict
 
 DOMAIN = "the-domain"
 OBJECT_TYPE = "the-object-type"
+VISITOR_OBJECT_TYPE = "the-visitor-object-type"
 
 
 class FakeCustomerProfiles(BatchFake):
@@ -66,20 +73,7 @@ class FakeCustomerProfiles(BatchFake):
             yield [event]
 
     def written(self, entries: list[list[Event]], verdicts: list[Verdict]) -> dict[str, Any]:
-        codes: dict[Verdict, int] = {"refused": 400, "throttled": 429, "failed": 500, "denied": 403}
-        said = [(event.id, verdict) for [event], verdict in zip(entries, verdicts, strict=True)]
-        return {
-            "Successful": [
-                {"Id": event_id, "ProfileObjectUniqueKey": "k"}
-                for event_id, verdict in said
-                if verdict == "ok"
-            ],
-            "Failed": [
-                {"Id": event_id, "Code": codes[verdict], "Message": f"it is {verdict}"}
-                for event_id, verdict in said
-                if verdict in codes
-            ],
-        }
+        return _answer((event.id, v) for [event], v in zip(entries, verdicts, strict=True))
 
     def entry_size(self, request: dict[str, Any]) -> int:
         return len(request["Items"][0]["Object"])
@@ -91,4 +85,106 @@ class FakeCustomerProfiles(BatchFake):
         expected.user_attributes = one
 
 
+def _answer(said: Iterable[tuple[str, Verdict]]) -> dict[str, Any]:
+    codes: dict[Verdict, int] = {"refused": 400, "throttled": 429, "failed": 500, "denied": 403}
+    answer: dict[str, Any] = {"Successful": [], "Failed": []}
+    for item_id, verdict in said:
+        if verdict == "ok":
+            answer["Successful"].append({"Id": item_id, "ProfileObjectUniqueKey": "k"})
+        elif verdict in codes:
+            failed = {"Id": item_id, "Code": codes[verdict], "Message": f"it is {verdict}"}
+            answer["Failed"].append(failed)
+    return answer
+
+
+class FakeTwoObjectTypes(FakeCustomerProfiles):
+    """The same, of a domain with an object type for events and one for visitors.
+
+    Args:
+        decide: Returns the verdict on an event object.
+        decide_visitor: The same of a visitor object, which it gets as it was sent.
+
+    Attributes:
+        visitors: The visitor objects of each request.
+        taken: The visitor objects that were accepted, in that order.
+        profiles: The user attributes of each endpoint, as accepted visitor objects made them.
+    """
+
+    optional: ClassVar = {"CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": VISITOR_OBJECT_TYPE}
+
+    def __init__(
+        self,
+        decide: Callable[[Event], Verdict] = lambda _: "ok",
+        decide_visitor: Callable[[dict[str, Any]], Verdict] = lambda _: "ok",
+    ) -> None:
+        super().__init__(decide)
+        self.decide_visitor = decide_visitor
+        self.visitors: list[list[dict[str, Any]]] = []
+        self.taken: list[dict[str, Any]] = []
+        self.profiles: dict[str, dict[str, str]] = {}
+
+    def service(self) -> BatchService[Any]:
+        return TwoObjectTypes(DOMAIN, OBJECT_TYPE, VISITOR_OBJECT_TYPE)
+
+    def destination(self, *, requests_per_second: float = 1_000_000) -> Destination:
+        return EventsAndVisitors(
+            self.service(), Client(self.endpoint, self), requests_per_second=requests_per_second
+        )
+
+    def fewest_requests(self) -> int:
+        return -(-sum(map(len, self.entries)) // 10) + -(-sum(map(len, self.visitors)) // 10)
+
+    def answer(self, body: bytes) -> Response:
+        request = self.parsed(body)
+        if request["ObjectTypeName"] == OBJECT_TYPE:
+            return super().answer(body)
+        assert request["ObjectTypeName"] == VISITOR_OBJECT_TYPE
+        self.check(request)
+        items = request["Items"]
+        assert len({item["Id"] for item in items}) == len(items)
+        documents = [json.loads(item["Object"]) for item in items]
+        for document in documents:
+            check_visitor(document)
+        # Which of two would be the last, nobody knows.
+        assert len({document["endpoint_id"] for document in documents}) == len(documents)
+        with self._lock:
+            self.visitors.append(documents)
+        verdicts = [self.decide_visitor(document) for document in documents]
+        with self._lock:
+            for document, verdict in zip(documents, verdicts, strict=True):
+                if verdict == "ok":
+                    self.taken.append(document)
+                    profile = self.profiles.setdefault(document["endpoint_id"], {})
+                    profile.update(document["user_attributes"])
+        said = zip((item["Id"] for item in items), verdicts, strict=True)
+        return Response(200, json.dumps(_answer(said)).encode())
+
+    def read(self, request: dict[str, Any]) -> Iterator[Iterable[Event]]:
+        for item in request["Items"]:
+            document = json.loads(item["Object"])
+            assert "user_attributes" not in document
+            event = event_of(json.dumps(document | {"user_attributes": {}}))
+            assert item["Id"] == event.id
+            yield [event]
+
+    def adapt(self, expected: Event, got: Event) -> None:
+        super().adapt(expected, got)
+        profile: dict[str, Any] = self.profiles.get(got.endpoint_id, {})
+        got.user_attributes = {name: profile[name] for name in expected.user_attributes}
+
+
+def check_visitor(document: dict[str, Any]) -> None:
+    """Assert that a visitor object has what it must have, and nothing else."""
+    members = {"endpoint_id", "timestamp", "access", "user_attributes"}
+    assert set(document) - {"user_id"} == members
+    assert document["access"] in {"authenticated", "anonymous"}
+    assert document["access"] == "anonymous" or document["user_id"]
+    assert document["user_attributes"]
+    for name, value in document["user_attributes"].items():
+        assert 1 <= len(name) <= 255
+        assert isinstance(value, str)
+        assert 1 <= len(value) <= 255
+
+
 FAKE = FakeCustomerProfiles
+FAKES = (FakeCustomerProfiles, FakeTwoObjectTypes)
