@@ -24,7 +24,16 @@ if TYPE_CHECKING:
 
 MOST_BYTES: Final = 200_000_000
 
-DESTINATIONS: Final = ("customer-profiles", "eventbridge", "firehose", "kinesis", "pinpoint")
+TWO_TYPES: Final = "customer-profiles with visitors"
+
+DESTINATIONS: Final = (
+    "customer-profiles",
+    TWO_TYPES,
+    "eventbridge",
+    "firehose",
+    "kinesis",
+    "pinpoint",
+)
 
 _SOURCES: Final = Path(__file__).parents[2] / "lambda_src"
 _ANSWER_SECONDS: Final = 0.02  # so that requests are under way at once
@@ -64,7 +73,7 @@ def measured(shape: str, destination: str) -> dict[str, Any]:
             "AWS_ACCESS_KEY_ID": "test",
             "AWS_SECRET_ACCESS_KEY": "test",
             "AWS_ENDPOINT_URL": url,
-            "DESTINATION": destination,
+            "DESTINATION": "customer-profiles" if destination == TWO_TYPES else destination,
             "UNSET_VALUES": json.dumps(sorted(UNSET_VALUES)),
             "DEAD_LETTER_QUEUE_URL": f"{url}/dead-letters",
             "ANONYMOUS_USER_ATTRIBUTES": '"*"',
@@ -75,6 +84,9 @@ def measured(shape: str, destination: str) -> dict[str, Any]:
             "PINPOINT_REQUESTS_PER_SECOND": "1000",
             "CUSTOMER_PROFILES_DOMAIN_NAME": "domain",
             "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "type",
+            "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": (
+                "visitors" if destination == TWO_TYPES else ""
+            ),
             "CUSTOMER_PROFILES_REQUESTS_PER_SECOND": "1000",
             "KINESIS_STREAM_ARN": "arn:aws:kinesis:us-east-1:123456789012:stream/s",
             "FIREHOSE_DELIVERY_STREAM_NAME": "stream",

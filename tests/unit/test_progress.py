@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from itertools import cycle, islice
 from random import Random
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -281,3 +281,41 @@ def test_ordinary_events_take_no_request_more() -> None:
     bodies = [listed([{"event": "e", "endpoint_id": f"ep-{n}"}]) for n in range(1_000)]
     assert receives(service, bodies, 1_000) == 1
     assert len(service.requests) == 100
+
+
+def refusing_every_tenth(document: dict[str, Any]) -> Verdict:
+    """Refuse a visitor object that any event of a tenth of all went into."""
+    plans = document["user_attributes"].values()
+    return "refused" if any(plan.endswith("0") for plan in plans) else "ok"
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_refused_visitors_do_not_keep_everything_half_done(
+    endpoint: Callable[[int, int], str],
+) -> None:
+    bodies = [
+        listed(
+            [
+                {
+                    "event": "e",
+                    "endpoint_id": endpoint(place, n),
+                    f"usat_a{n}": f"{place * 20 + n}",
+                }
+                for n in range(20)
+            ]
+        )
+        for place in range(60)
+    ]
+    service = FakeTwoObjectTypes(decide_visitor=refusing_every_tenth)
+    assert receives(service, bodies, 200) <= 12
+
+
+@pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
+def test_throttled_visitors_do_not_keep_everything_half_done(
+    endpoint: Callable[[int, int], str],
+) -> None:
+    random = Random(1)  # noqa: S311 - not for cryptography
+    service = FakeTwoObjectTypes(
+        decide_visitor=lambda _: "throttled" if random.random() < 1 / 2 else "ok"
+    )
+    assert receives(service, lists(60, 20, endpoint), 150) <= 12

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gtm_events import send_task
-from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.customer_profiles.service import FakeCustomerProfiles, FakeTwoObjectTypes
 from tests.destinations.pinpoint.service import FakePinpointEvents
 from tests.destinations.services import SERVICES
 from tests.unit.builders import FakeDeadLetters, body, posted
@@ -95,7 +95,8 @@ def test_junk_that_came_first_does_not_push_single_events_out(
 
 
 @pytest.mark.parametrize(
-    ("kind_of_service", "budget"), [(FakeCustomerProfiles, 100), (FakePinpointEvents, 10)]
+    ("kind_of_service", "budget"),
+    [(FakeCustomerProfiles, 100), (FakeTwoObjectTypes, 100), (FakePinpointEvents, 10)],
 )
 def test_a_flood_of_junk_over_many_receives(kind_of_service: type[BatchFake], budget: int) -> None:
     """Each invocation can send 1,000 events; 4,000 events of junk come beside 600 others."""
@@ -117,7 +118,8 @@ def test_a_flood_of_junk_over_many_receives(kind_of_service: type[BatchFake], bu
 
 
 @pytest.mark.parametrize(
-    ("kind_of_service", "budget"), [(FakeCustomerProfiles, 100), (FakePinpointEvents, 10)]
+    ("kind_of_service", "budget"),
+    [(FakeCustomerProfiles, 100), (FakeTwoObjectTypes, 100), (FakePinpointEvents, 10)],
 )
 def test_more_single_events_than_an_invocation_can_send(
     kind_of_service: type[BatchFake], budget: int
@@ -137,7 +139,8 @@ def test_more_single_events_than_an_invocation_can_send(
 
 
 @pytest.mark.parametrize(
-    ("kind_of_service", "budget"), [(FakeCustomerProfiles, 100), (FakePinpointEvents, 10)]
+    ("kind_of_service", "budget"),
+    [(FakeCustomerProfiles, 100), (FakeTwoObjectTypes, 100), (FakePinpointEvents, 10)],
 )
 def test_lists_are_not_starved_by_a_flood_of_single_events(
     kind_of_service: type[BatchFake], budget: int

@@ -196,9 +196,8 @@ class Objects:
             # An event's id has more characters.
             made = self._visitors[endpoint_id].next(f"v{self._made}")
             self._made += 1
-            if made is not None:
-                self._under_way[made.event_id] = made
-                yield made
+            self._under_way[made.event_id] = made
+            yield made
 
     def settle(self, outcome: Outcome) -> Iterator[Outcome]:
         """Yield the outcomes of the events that are decided by an object's outcome."""

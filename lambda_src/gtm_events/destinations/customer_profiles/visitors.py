@@ -58,10 +58,6 @@ class Contribution:
         members = record.to_one_line(by_name)[1:-1].encode()
         return cls(event.id, event.endpoint_id, event.time, event.access, event.user_id, members)
 
-    def says_the_same(self, other: Contribution) -> bool:
-        """Return whether another contribution of the endpoint makes the same object."""
-        return (self.attributes, self.user_id) == (other.attributes, other.user_id)
-
 
 @dataclass(slots=True, eq=False)
 class VisitorObject:
@@ -70,12 +66,16 @@ class VisitorObject:
     Attributes:
         event_id: The object's own id, which is no event's.
         contributions: Contributions that it is merged from, oldest first.
+        user_id: Verified id of the user; empty if there is none.
+        attributes: User attributes in it, as the members of a JSON object.
         document: The object as JSON.
         size: Characters of the object.
     """
 
     event_id: str
     contributions: Sequence[Contribution]
+    user_id: str
+    attributes: bytes
     document: bytes
     size: int
 
@@ -83,9 +83,10 @@ class VisitorObject:
 class Visitor:
     """The visitor objects of one endpoint, one after the other.
 
-    Usually that is one, merged from all contributions. There are further ones if a merged object
-    is larger than the service takes, or if the service refuses it: then it is halved until the
-    contributions to blame are alone, and the others still arrive, oldest first.
+    Usually that is one, merged from all contributions. There are further ones, oldest first, if a
+    merged object is larger than the service takes, or if the service refuses it. A refusal is for
+    the contributions that would make that very object alone, such as one that overrides all others.
+    The rest is halved and sent again, so that soon those to blame are alone, and the others arrive.
 
     Args:
         contributions: Contributions in the batch's order. If times are equal, the later one is
@@ -101,18 +102,22 @@ class Visitor:
         """Whether there is a further object."""
         return bool(self._due)
 
-    def next(self, object_id: str) -> VisitorObject | None:
-        """Return the next object, with an id of its own, or ``None`` if there is no further one."""
-        if not self._due:
-            return None
+    def next(self, object_id: str) -> VisitorObject:
+        """Return the next object, which has to be due, with an id of its own."""
         contributions = self._due.popleft()
         attributes, size, taken = _merge(contributions)
         if taken < len(contributions):
             self._due.appendleft(contributions[taken:])
             contributions = contributions[:taken]
         start, end = _frame(contributions)
-        document = b"%b%b%b" % (start, attributes, end)
-        return VisitorObject(object_id, contributions, document, size)
+        return VisitorObject(
+            object_id,
+            contributions,
+            _user_id(contributions),
+            attributes,
+            b"%b%b%b" % (start, attributes, end),
+            size,
+        )
 
     def settle(self, sent: VisitorObject, outcome: Outcome) -> Iterator[Outcome]:
         """Yield the outcomes, as far as user attributes go, of the events that are decided now.
@@ -133,12 +138,16 @@ class Visitor:
                 for each in contributions:
                     yield Retry(each.event_id, reason, code)
             case Rejected(detail=detail, code=code):
-                if all(each.says_the_same(contributions[0]) for each in contributions):
-                    for each in contributions:
-                        yield Rejected(each.event_id, Reason.USER_ATTRIBUTES_REFUSED, detail, code)
-                else:
-                    middle = len(contributions) // 2
-                    self._due.extendleft((contributions[middle:], contributions[:middle]))
+                others = []
+                for each in contributions:
+                    if (each.attributes, each.user_id) == (sent.attributes, sent.user_id):
+                        reject = Reason.USER_ATTRIBUTES_REFUSED  # alone it would be that object
+                        yield Rejected(each.event_id, reject, detail, code)
+                    else:
+                        others.append(each)
+                middle = len(others) // 2
+                halves = (others[middle:], others[:middle])
+                self._due.extendleft(half for half in halves if half)
 
 
 def object_size(contribution: Contribution) -> int:
@@ -173,7 +182,8 @@ def _merge(contributions: Sequence[Contribution]) -> tuple[bytes, int, int]:
             break
         newest.update(own)
         size, taken = grown, taken + 1
-    return b",".join(newest.values()), size + _frame_characters(contributions[:taken]), taken
+    members = b",".join(newest[name] for name in sorted(newest))
+    return members, size + _frame_characters(contributions[:taken]), taken
 
 
 def _decoded(members: bytes) -> dict[str, str]:
@@ -193,10 +203,14 @@ def _frame(contributions: Sequence[Contribution]) -> tuple[bytes, bytes]:
         "timestamp": iso8601(newest.time),
         "access": newest.access,
     }
-    # An anonymous event that is newer does not take a verified id away.
-    if user_id := next((each.user_id for each in reversed(contributions) if each.user_id), ""):
+    if user_id := _user_id(contributions):
         members["user_id"] = user_id
     return record.to_one_line(members)[:-1].encode() + b',"user_attributes":{', b"}}"
+
+
+def _user_id(contributions: Sequence[Contribution]) -> str:
+    """Return the newest verified id: a newer anonymous event does not take it away."""
+    return next((each.user_id for each in reversed(contributions) if each.user_id), "")
 
 
 def _frame_characters(contributions: Sequence[Contribution]) -> int:
