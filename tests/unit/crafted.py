@@ -83,6 +83,13 @@ def distinct_attributes_of_many_endpoints() -> Iterator[str]:
         yield _query(number, f"event=e&endpoint_id={number // 2:x}{names}&usat_{number % 2:x}=2")
 
 
+def visitors_too_large_together() -> Iterator[str]:
+    """Distinct attributes of one endpoint: of each event as many as a profile object takes."""
+    for number in itertools.count():
+        names = "".join(f"&usat_{number:x}.{n:x}=1" for n in range(10_000))
+        yield _query(number, f"event=e&endpoint_id=p{names}")
+
+
 def empty_parameters() -> Iterator[str]:
     """A query of hundreds of thousands of parameters."""
     for number in itertools.count():
@@ -166,6 +173,7 @@ SHAPES: Final[dict[str, Callable[[], Iterator[str]]]] = {
         newest_of_many_attributes,
         distinct_attributes_of_one_endpoint,
         distinct_attributes_of_many_endpoints,
+        visitors_too_large_together,
         empty_parameters,
         empty_parameters_of_a_form,
         distinct_attributes,

@@ -5,13 +5,15 @@ from __future__ import annotations
 import pytest
 
 from gtm_events.caching import cached_if_short
-from tests.unit.peak import MOST_BYTES, measured
+from tests.unit.peak import MOST_BYTES, TWO_TYPES, measured
 
 # Of every crafted batch at every destination the largest, as `python -m tests.unit.peak` finds
 # them, and those that were too large before: an endpoint's newest value, copied for each event.
 WORST = [
     ("distinct_attributes_of_one_endpoint", "pinpoint"),
     ("newest_of_one_endpoint", "customer-profiles"),
+    ("newest_of_many_attributes", TWO_TYPES),
+    ("visitors_too_large_together", TWO_TYPES),
     ("newest_of_one_endpoint", "pinpoint"),
     ("newest_of_many_attributes", "customer-profiles"),
     ("repeated_values", "kinesis"),
