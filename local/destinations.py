@@ -284,14 +284,15 @@ def _object_types(deployed: Deployed, template: Mapping[str, Any]) -> list[Objec
         found = ObjectType.all_of(template)
     except ValueError as error:
         raise AssemblyError(f"Customer Profiles: {error}") from error
-    names = (
-        deployed.variables["CUSTOMER_PROFILES_DOMAIN_NAME"],
-        deployed.variables["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"],
-    )
-    if names in {(it.domain, it.name) for it in found}:
-        return found
+    variables = deployed.variables
+    domain = variables["CUSTOMER_PROFILES_DOMAIN_NAME"]
+    names = [variables["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]]
+    if visitors := variables.get("CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME"):
+        names.append(visitors)
+    known = {(it.domain, it.name) for it in found}
     # One that the account has already: what it does with an object is not known here.
-    return [*found, ObjectType(*names)]
+    others = [ObjectType(domain, name) for name in names if (domain, name) not in known]
+    return [*found, *others]
 
 
 def _resolved(value: Any, assembly: Assembly) -> str | None:

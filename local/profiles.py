@@ -1,13 +1,32 @@
 """Amazon Connect Customer Profiles on loopback: ``BatchPutProfileObject``, which no emulator has.
 
 A request is held against botocore's service model. Each object in it goes the way that the
-deployed template's object type describes: its key finds or makes a profile, its fields become the
+deployed template's object types describe: its key finds or makes a profile, its fields become the
 profile's. So the console can show the profile that resulted. Point an AWS SDK at it with the
 environment variable ``AWS_ENDPOINT_URL_CUSTOMER_PROFILES``.
 
-What AWS does not document, and is taken in the strict way here: an object without a key, and one
-whose key or field is empty or longer than 255 characters (the model's limit for a profile's
-attributes), are refused with 400.
+What it does with an object, and who says so (the *guide* is the Amazon Connect administrator guide,
+the *model* is botocore's ``customer-profiles``):
+
+- The ``PROFILE`` key finds the profile. Without one that has the key, a profile is made if
+  ``AllowProfileCreation`` says so. [model, ``PutProfileObjectType``] Objects of different types
+  with the same value of a key of the same name are one profile's. [guide, "Key definition details"]
+- The ``UNIQUE`` key identifies the object: one with the same key replaces the one before. [model,
+  ``ObjectTypeKey``; guide, "Key definition details"]
+- An object expires after its type's ``ExpirationDays``, or after the domain's
+  ``DefaultExpirationDays``, or after 365 days. [guide, "data expiration"] The time is set when the
+  object comes in. [guide, "Additional properties of object types"]
+- A type's ``MaxProfileObjectCount`` limits the objects of a profile, and all types together have
+  1,000. [guide, "data limits", which calls them estimates]
+
+What AWS does not document is taken in the strict way here:
+
+- An object without a key, and one whose key or field is empty or longer than 255 characters (the
+  model's limit for a profile's attributes), are refused with 400.
+- An object beyond a limit of a profile is refused with 400. AWS may as well leave it out without a
+  word, or drop the oldest.
+- A profile keeps a field that a newer object of the same key lacks.
+- A profile does not expire here, and loses no fields with its objects.
 """
 
 from __future__ import annotations
@@ -18,7 +37,7 @@ import time
 import uuid
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final, NamedTuple
 from urllib.parse import unquote
 
 from starlette.routing import BaseRoute, Route
@@ -53,7 +72,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["ObjectRefused", "ObjectType", "Profile", "ProfilesServer", "Trigger"]
+__all__ = ["ObjectRefused", "ObjectType", "Profile", "ProfilesServer", "StoredObject", "Trigger"]
 
 _OPERATION: Final = operation("customer-profiles", "BatchPutProfileObject")
 _ERROR_NAMES: Final = error_names(_OPERATION)
@@ -62,6 +81,9 @@ _PATH: Final = "/domains/{DomainName}/profiles/objects/batch-put-profile-object"
 _REQUEST_BYTES: Final = 10 * 4 * 256_000 + 100_000
 _LONGEST_VALUE: Final = 255
 _RESOURCES: Final = "AWS::CustomerProfiles::"
+_DEFAULT_EXPIRATION_DAYS: Final = 365
+_MOST_OBJECTS: Final = 1_000
+_DAY_SECONDS: Final = 24 * 60 * 60
 
 
 class ObjectRefused(Exception):
@@ -90,8 +112,11 @@ class ObjectType:
         sources: The path of each field in the object: ``{"plan": ("user_attributes", "plan")}``.
         targets: The path of a field in the profile, for those that become the profile's.
         profile_key: The fields that together find a profile.
+        profile_key_name: What that key is called in the domain.
         unique_key: The fields that together tell one object from another.
         creates_profiles: Whether an object whose key finds no profile makes one.
+        expiration_days: How long an object is kept.
+        max_objects: How many objects of the type a profile holds; ``None`` is no limit of its own.
         triggers: The domain's event triggers for it.
     """
 
@@ -102,6 +127,9 @@ class ObjectType:
     profile_key: tuple[str, ...] = ()
     unique_key: tuple[str, ...] = ()
     creates_profiles: bool = False
+    profile_key_name: str = ""
+    expiration_days: int = _DEFAULT_EXPIRATION_DAYS
+    max_objects: int | None = None
     triggers: tuple[Trigger, ...] = ()
 
     @classmethod
@@ -111,9 +139,10 @@ class ObjectType:
         triggers = [
             it["Properties"] for it in resources if it["Type"] == f"{_RESOURCES}EventTrigger"
         ]
+        domains = [it["Properties"] for it in resources if it["Type"] == f"{_RESOURCES}Domain"]
         return [
             cls.from_properties(
-                it["Properties"],
+                _with_the_domains_expiration(it["Properties"], domains),
                 [
                     trigger
                     for trigger in triggers
@@ -143,6 +172,7 @@ class ObjectType:
             if mapping.get("Target"):
                 targets[each["Name"]] = _path(mapping["Target"], "_profile")
         keys: dict[str, tuple[str, ...]] = {}
+        names: dict[str, str] = {}
         for each in properties.get("Keys", []):
             for key in each["ObjectTypeKeyList"]:
                 for identifier in key.get("StandardIdentifiers", []):
@@ -153,6 +183,7 @@ class ObjectType:
                             f"{identifier}"
                         )
                     keys[identifier] = tuple(key["FieldNames"])
+                    names[identifier] = each["Name"]
         return cls(
             domain=properties["DomainName"],
             name=properties["ObjectTypeName"],
@@ -161,6 +192,11 @@ class ObjectType:
             profile_key=keys.get("PROFILE", ()),
             unique_key=keys.get("UNIQUE", ()),
             creates_profiles=str(properties.get("AllowProfileCreation")).lower() == "true",
+            profile_key_name=names.get("PROFILE", ""),
+            expiration_days=int(properties.get("ExpirationDays") or _DEFAULT_EXPIRATION_DAYS),
+            max_objects=(
+                int(most) if (most := properties.get("MaxProfileObjectCount")) is not None else None
+            ),
             triggers=tuple(_trigger(each) for each in triggers),
         )
 
@@ -200,6 +236,15 @@ class ObjectType:
         return tuple(values[name] for name in names)
 
 
+class StoredObject(NamedTuple):
+    """An object that a profile holds."""
+
+    document: Mapping[str, Any]
+    """As it was put."""
+    expires: float
+    """When, in epoch seconds."""
+
+
 @dataclass(slots=True)
 class Profile:
     """A customer's profile."""
@@ -207,8 +252,35 @@ class Profile:
     profile_id: str
     fields: dict[str, Any] = field(default_factory=dict)
     """Its own fields; custom ones under ``Attributes``."""
-    objects: dict[str, Mapping[str, Any]] = field(default_factory=dict)
-    """The newest object of each unique key."""
+    stored: dict[tuple[str, str], StoredObject] = field(default_factory=dict)
+    """The newest object of each unique key, by the object type's name and the key."""
+
+    @property
+    def objects(self) -> dict[tuple[str, str], Mapping[str, Any]]:
+        """The objects that it holds, by the object type's name and the unique key."""
+        return {key: stored.document for key, stored in self.stored.items()}
+
+    def hold(
+        self, object_type: ObjectType, unique_key: str, document: Mapping[str, Any], now: float
+    ) -> None:
+        """Hold an object instead of the one that has the same unique key.
+
+        Raises:
+            ObjectRefused: The profile has as many as it may have.
+        """
+        self.stored = {key: held for key, held in self.stored.items() if held.expires > now}
+        key = (object_type.name, unique_key)
+        if key not in self.stored:
+            of_type = sum(name == object_type.name for name, _ in self.stored)
+            if object_type.max_objects is not None and of_type >= object_type.max_objects:
+                raise ObjectRefused(
+                    f"The profile has {of_type} objects of the type {object_type.name}, which is "
+                    "its MaxProfileObjectCount"
+                )
+            if len(self.stored) >= _MOST_OBJECTS:
+                raise ObjectRefused(f"The profile has {_MOST_OBJECTS:,} objects, which is the most")
+        expires = now + object_type.expiration_days * _DAY_SECONDS
+        self.stored[key] = StoredObject(document, expires)
 
     def set(self, path: Sequence[str], value: str) -> None:
         """Set a field."""
@@ -229,6 +301,7 @@ class ProfilesServer(DestinationServer):
         observer: Told of each event.
         behaviour: What to do from the start on.
         clock: Seconds, monotonic; for tests of the quota.
+        now: Epoch seconds; for tests of the objects' expiration.
     """
 
     kind: ClassVar[str] = "customer-profiles"
@@ -239,6 +312,7 @@ class ProfilesServer(DestinationServer):
     failed: ClassVar[tuple[int, str]] = (500, _ERROR_NAMES[500])
     refusing: ClassVar[str] = "Answers 200, and lists each of the objects as failed with code 400."
     failing: ClassVar[str] = "Answers 200, and lists the objects as failed with code 500."
+    impossible: ClassVar[Mapping[str, str]] = {}  # an endpoint's data is its visitor object
 
     def __init__(
         self,
@@ -250,7 +324,9 @@ class ProfilesServer(DestinationServer):
         observer: Observer | None = None,
         behaviour: Behaviour | None = None,
         clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
     ) -> None:
+        self._now = now
         self._object_types = {(it.domain, it.name): it for it in object_types}
         super().__init__(
             requests_per_second=requests_per_second,
@@ -265,7 +341,7 @@ class ProfilesServer(DestinationServer):
     def profiles(self) -> dict[tuple[str, ...], Profile]:
         """The profiles by the key that finds them, oldest first."""
         with self._lock:
-            return dict(self._profiles)
+            return {key[2:]: profile for key, profile in self._profiles.items()}
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
@@ -278,6 +354,7 @@ class ProfilesServer(DestinationServer):
         return _REQUEST_BYTES
 
     def _forget(self) -> None:
+        # By the domain, the key's name and its values.
         self._profiles: dict[tuple[str, ...], Profile] = {}
 
     def _target(self, request: Request, document: object) -> str:  # noqa: ARG002 - it is in the URL
@@ -321,8 +398,9 @@ class ProfilesServer(DestinationServer):
         ]
         content: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
         answered: list[Answered] = []
-        for item, event in zip(document["Items"], self._events(document), strict=True):
-            failure = self._failure(event, told)
+        for item in document["Items"]:
+            event, of_visitor = _event(item)
+            failure = self._failure(event, told, of_visitor=of_visitor)
             if failure is None:
                 try:
                     key, put = self._put(object_type, item["Object"], event)
@@ -330,19 +408,22 @@ class ProfilesServer(DestinationServer):
                     failure = Outcome.REFUSED, HTTPStatus.BAD_REQUEST, str(refusal)
                 else:
                     content["Successful"].append({"Id": item["Id"], "ProfileObjectUniqueKey": key})
-                    answered.append(Answered(put, Outcome.DELIVERED, "200", "Successful"))
+                    if not of_visitor:
+                        answered.append(Answered(put, Outcome.DELIVERED, "200", "Successful"))
                     continue
             outcome, status, message = failure
             content["Failed"].append(
                 {"Id": item["Id"], "Code": int(status), "Message": message[:1_000]}
             )
-            answered.append(Answered(event, outcome, str(int(status)), message))
+            if not of_visitor:
+                answered.append(Answered(event, outcome, str(int(status)), message))
         return Settled(content, answered)
 
     @staticmethod
-    def _failure(event: Event, told: Told) -> tuple[Outcome, int, str] | None:
+    def _failure(event: Event, told: Told, *, of_visitor: bool) -> tuple[Outcome, int, str] | None:
         """Return what the behaviour does to one object."""
-        if told.behaviour.refuses(event):
+        behaviour = told.behaviour
+        if behaviour.refuses_data_of(event.endpoint_id) if of_visitor else behaviour.refuses(event):
             return Outcome.REFUSED, HTTPStatus.BAD_REQUEST, told.behaviour.refuse_message
         if told.fails():
             return Outcome.FAILED, HTTPStatus.INTERNAL_SERVER_ERROR, "Told to fail single objects"
@@ -361,7 +442,8 @@ class ProfilesServer(DestinationServer):
         if not isinstance(document, dict):
             raise ObjectRefused("The object must be a JSON object")
         values = object_type.values(document)
-        key = object_type.key_of(values, object_type.profile_key)
+        values_of_key = object_type.key_of(values, object_type.profile_key)
+        key = (object_type.domain, object_type.profile_key_name, *values_of_key)
         unique = object_type.key_of(values, object_type.unique_key)
         unique_key = hashlib.sha256(json.dumps(unique).encode()).hexdigest()
         with self._lock:
@@ -370,7 +452,7 @@ class ProfilesServer(DestinationServer):
                 profile = self._profiles[key] = Profile(uuid.uuid4().hex)
             if profile is None:  # kept by itself until a profile has its key
                 return unique_key, event
-            profile.objects[unique_key] = document
+            profile.hold(object_type, unique_key, document, self._now())
             for name, target in object_type.targets.items():
                 if name in values:
                     profile.set(target, values[name])
@@ -384,7 +466,9 @@ class ProfilesServer(DestinationServer):
     def _events(self, document: object) -> Iterator[Event]:
         for item in items(member(document, "Items")):
             if isinstance(item, dict):
-                yield _event(item)
+                event, of_visitor = _event(item)
+                if not of_visitor:
+                    yield event
 
     def _error(self, refusal: RequestRefused) -> Response:
         names = {**_ERROR_NAMES, HTTPStatus.REQUEST_ENTITY_TOO_LARGE: _ERROR_NAMES[400]}
@@ -396,13 +480,14 @@ class ProfilesServer(DestinationServer):
         )
 
 
-def _event(item: Mapping[str, Any]) -> Event:
+def _event(item: Mapping[str, Any]) -> tuple[Event, bool]:
+    """Return the event of an object, and whether there is none: of a visitor object."""
     try:
         found = json.loads(text(item, "Object"))
     except (ValueError, RecursionError):
         found = text(item, "Object")
     document = found if isinstance(found, dict) else {}
-    return Event(
+    event = Event(
         text(item, "Id"),
         text(document, "endpoint_id"),
         text(document, "event_type"),
@@ -410,6 +495,7 @@ def _event(item: Mapping[str, Any]) -> Event:
         {},
         (Exposition(f"Profile object {text(item, 'Id')}", found),),
     )
+    return event, bool(document) and "event_id" not in document
 
 
 def _trigger(properties: Mapping[str, Any]) -> Trigger:
@@ -429,6 +515,15 @@ def _trigger(properties: Mapping[str, Any]) -> Trigger:
         raise ValueError(
             f"event trigger {name}: one condition is known here, ALL of fields that are INCLUSIVE"
         ) from error
+
+
+def _with_the_domains_expiration(
+    properties: Mapping[str, Any], domains: Iterable[Mapping[str, Any]]
+) -> Mapping[str, Any]:
+    for domain in domains:
+        if domain["DomainName"] == properties["DomainName"]:
+            return {"ExpirationDays": domain["DefaultExpirationDays"], **properties}
+    return properties
 
 
 def _path(text_of_path: str, root: str) -> tuple[str, ...]:

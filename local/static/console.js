@@ -651,6 +651,8 @@
     const events = documents.filter((each) => "EventType" in Object(each) || "event_type" in Object(each));
     if (!events.length) return null;
     const values = new Map();
+    // Customer Profiles gets user attributes in an object of their own, which is no event's.
+    values.areApart = events.every((each) => "event_type" in each && !("user_attributes" in each));
     const take = (prefix, members) => {
       for (const [name, value] of Object.entries(members ?? {})) values.set(prefix + name, [value].flat());
     };
@@ -668,6 +670,9 @@
     const prefix = name.slice(0, 5);
     if (!got.has(name)) {
       if (!["evat_", "evmt_", "usat_"].includes(prefix)) return "";
+      if (prefix === "usat_" && got.areApart) {
+        return "Sent on in the visitor object of its endpoint, with the newest value of the batch";
+      }
       return prefix === "usat_"
         ? "Not delivered: the user attributes of its endpoint are more than the destination takes"
         : "Not delivered";

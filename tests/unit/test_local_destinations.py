@@ -15,6 +15,7 @@ from local.deploy import Assembly, AssemblyError
 from local.destination import Event
 from local.destinations import KINDS, context_for, deployed_in, serve
 from local.journal import Journal
+from local.profiles import ProfilesServer
 from local.putevents import PutEventsServer
 from tests.unit.test_profiles import PROPERTIES, TRIGGER
 
@@ -141,6 +142,12 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
     assert sorted(servers) == sorted(KINDS)
     assert all(server.kind == kind for kind, server in servers.items())
     assert servers["pinpoint"] is putevents
+
+    functions["customer-profiles"]["CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME"] = "Theirs"
+    found = assembly(tmp_path, functions, outputs, **profiles)
+    server = serve(deployed_in(found), found, Journal())["customer-profiles"]
+    assert isinstance(server, ProfilesServer)
+    assert sorted(server._object_types) == [("shop", "GtmEvent"), ("shop", "Theirs")]
 
     profiles["Trigger"]["Properties"] = TRIGGER | {"EventTriggerConditions": []}
     found = assembly(tmp_path, functions, outputs, **profiles)

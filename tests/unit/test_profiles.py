@@ -369,3 +369,165 @@ def test_a_template_that_is_not_understood_is_refused(
     resources[kind] = resources[kind] | changes
     with pytest.raises(ValueError, match=words):
         ObjectType.all_of(template(*resources.items()))
+
+
+def key(name: str, field_name: str, *identifiers: str) -> dict[str, Any]:
+    return {
+        "Name": name,
+        "ObjectTypeKeyList": [
+            {"FieldNames": [field_name], "StandardIdentifiers": list(identifiers)}
+        ],
+    }
+
+
+# What the construct makes: an object type for events, and one for visitors.
+EVENT_PROPERTIES: dict[str, Any] = {
+    "DomainName": "shop",
+    "ObjectTypeName": "GtmEvent",
+    "AllowProfileCreation": True,
+    "ExpirationDays": 90,
+    "MaxProfileObjectCount": 3,
+    "Fields": [
+        field(name, f"_source.{name}") for name in ("endpoint_id", "event_id", "event_type")
+    ],
+    "Keys": [
+        key("GtmEventId", "event_id", "UNIQUE"),
+        key("GtmEndpointId", "endpoint_id", "PROFILE"),
+    ],
+}
+VISITOR_PROPERTIES: dict[str, Any] = PROPERTIES | {"ObjectTypeName": "GtmVisitor"}
+DOMAIN: dict[str, Any] = {"DomainName": "shop", "DefaultExpirationDays": 366}
+
+
+def visitor(endpoint_id: str = "ep-1", **attributes: str) -> dict[str, Any]:
+    return {
+        "endpoint_id": endpoint_id,
+        "timestamp": "2026-11-26T20:00:00.000Z",
+        "access": "anonymous",
+        "user_attributes": attributes,
+    }
+
+
+def visitors(*documents: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "ObjectTypeName": "GtmVisitor",
+        "Items": [{"Id": f"v{n}", "Object": json.dumps(it)} for n, it in enumerate(documents)],
+    }
+
+
+def event(event_id: str = "m-1", endpoint_id: str = "ep-1") -> dict[str, Any]:
+    document = record(event_id, endpoint_id)
+    del document["user_attributes"]
+    return document
+
+
+class Clock:
+    """Epoch seconds that a test sets."""
+
+    def __init__(self) -> None:
+        self.days = 20_000.0
+
+    def __call__(self) -> float:
+        return self.days * 24 * 60 * 60
+
+
+class TestTwoObjectTypes:
+    """Event objects and visitor objects of the same profiles."""
+
+    @pytest.fixture
+    def clock(self) -> Clock:
+        return Clock()
+
+    @pytest.fixture
+    def server(self, observations: Observations, clock: Clock) -> ProfilesServer:
+        found = ObjectType.all_of(
+            template(
+                ("Domain", DOMAIN),
+                ("ObjectType", EVENT_PROPERTIES),
+                ("ObjectType", VISITOR_PROPERTIES),
+            )
+        )
+        return ProfilesServer(found, observer=observations, now=clock)
+
+    def test_they_are_one_profiles(
+        self, server: ProfilesServer, observations: Observations
+    ) -> None:
+        put(server, batch(event("m-1"), event("m-2")))
+        assert failures(put(server, visitors(visitor(plan="gold"), visitor("ep-2")))) == {}
+        put(server, visitors(visitor(city="Bern")))
+        put(server, batch(event("m-1")))
+        assert {key: profile.fields for key, profile in server.profiles.items()} == {
+            ("ep-1",): {"Attributes": {"plan": "gold"}, "Address": {"City": "Bern"}},
+            ("ep-2",): {},
+        }
+        held = server.profiles["ep-1",].objects
+        assert sorted(name for name, _ in held) == ["GtmEvent", "GtmEvent", "GtmVisitor"]
+        # A visitor object is no event.
+        assert list(server.delivered) == ["m-1", "m-2"]
+        assert [it.event.event_id for it in observations.told] == ["m-1", "m-2", "m-1"]
+
+    def test_a_profile_has_only_so_many_of_a_type(self, server: ProfilesServer) -> None:
+        assert failures(put(server, batch(*(event(f"m-{n}") for n in range(3))))) == {}
+        [(event_id, (code, message))] = failures(
+            put(server, batch(event("m-2"), event("m-3"), event("m-4", "ep-2")))
+        ).items()
+        assert (event_id, code) == ("m-3", 400)
+        assert "3 objects of the type GtmEvent, which is its MaxProfileObjectCount" in message
+        assert failures(put(server, visitors(visitor(plan="gold")))) == {}
+
+    def test_and_a_thousand_of_all_types(self) -> None:
+        properties = {**EVENT_PROPERTIES, "MaxProfileObjectCount": None}
+        server = ProfilesServer([ObjectType.from_properties(properties)])
+        for start in range(0, 1_000, 10):
+            put(server, batch(*(event(f"m-{n}") for n in range(start, start + 10))))
+        assert "1,000 objects" in failures(put(server, batch(event("m-1000"))))["m-1000"][1]
+
+    def test_objects_expire(self, server: ProfilesServer, clock: Clock) -> None:
+        put(server, batch(*(event(f"m-{n}") for n in range(3))))
+        put(server, visitors(visitor(plan="gold")))
+        clock.days += 89
+        assert failures(put(server, batch(event("m-3")))).keys() == {"m-3"}
+        put(server, batch(event("m-2")))  # its time begins again
+        clock.days += 2
+        assert failures(put(server, batch(event("m-3")))) == {}
+        held = server.profiles["ep-1",].objects.values()
+        assert [it.get("event_id") for it in held] == ["m-2", None, "m-3"]
+        clock.days += 300  # as the domain says of the type that says nothing
+        put(server, batch(event("m-4")))
+        [kept] = server.profiles["ep-1",].objects.values()
+        assert kept["event_id"] == "m-4"
+
+    @pytest.mark.parametrize(
+        ("behaviour", "events", "of_visitors"),
+        [
+            (Behaviour(refuse_endpoint_data=frozenset({"ep-1"})), set(), {"v0"}),
+            (Behaviour(refuse_endpoint_ids=frozenset({"ep-1"})), {"m-1"}, set()),
+            (Behaviour(fail_records_share=1), {"m-1"}, {"v0"}),
+        ],
+    )
+    def test_it_refuses_either(
+        self,
+        server: ProfilesServer,
+        behaviour: Behaviour,
+        events: set[str],
+        of_visitors: set[str],
+    ) -> None:
+        server.behaviour = behaviour
+        assert failures(put(server, batch(event()))).keys() == events
+        assert failures(put(server, visitors(visitor(plan="gold")))).keys() == of_visitors
+
+    def test_a_visitor_object_that_cannot_be_mapped_fails(
+        self, server: ProfilesServer, observations: Observations
+    ) -> None:
+        answer = put(server, visitors(visitor(plan="x" * 256), visitor("ep-2", plan="x")))
+        assert failures(answer) == {
+            "v0": (400, "Field usat_plan has 256 characters, it must have 1 to 255")
+        }
+        assert observations.told == []
+
+    def test_keys_of_other_names_find_other_profiles(self) -> None:
+        other = {**VISITOR_PROPERTIES, "Keys": [key("Other", "endpoint_id", "PROFILE", "UNIQUE")]}
+        server = ProfilesServer(map(ObjectType.from_properties, (EVENT_PROPERTIES, other)))
+        put(server, visitors(visitor(plan="gold")))
+        put(server, batch(event()))
+        assert len(server._profiles) == 2
