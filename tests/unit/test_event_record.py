@@ -15,7 +15,12 @@ from referencing import Registry, Resource
 
 from gtm_events import record
 from gtm_events.event import Event
-from tests.destinations.customer_profiles.service import FakeCustomerProfiles
+from tests.destinations.customer_profiles.service import (
+    OBJECT_TYPE,
+    VISITOR_OBJECT_TYPE,
+    FakeCustomerProfiles,
+    FakeTwoObjectTypes,
+)
 from tests.destinations.eventbridge.service import FakeEventBridge
 from tests.destinations.fake import BatchFake, event_of
 from tests.destinations.firehose.service import FakeFirehose
@@ -29,6 +34,10 @@ _REGISTRY: Registry[Any] = Registry().with_resource(SCHEMA["$id"], Resource.from
 RECORD = Draft202012Validator(SCHEMA, registry=_REGISTRY)
 PROFILE_OBJECT = Draft202012Validator(
     {"$ref": f"{SCHEMA['$id']}#/$defs/profile_object"}, registry=_REGISTRY
+)
+EVENT_OBJECT, VISITOR_OBJECT = (
+    Draft202012Validator({"$ref": f"{SCHEMA['$id']}#/$defs/{name}"}, registry=_REGISTRY)
+    for name in ("event_object", "visitor_object")
 )
 MEMBERS = {*SCHEMA["$defs"]["event"]["properties"], *SCHEMA["properties"]}
 
@@ -160,7 +169,53 @@ def test_the_two_variants_are_told_apart() -> None:
     assert problems(PROFILE_OBJECT, plain)
 
 
-[EXAMPLE, RULE] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
+def test_event_and_visitor_objects_are_of_the_schema() -> None:
+    service = FakeTwoObjectTypes()
+    bodies = [f"{envelope()}\n{case['query']}" for case in cases(EDGES) + cases(QUERIES)]
+    bodies += [body(USER), body(USER | {"endpoint_id": "ep-2"}, subject="someone")]
+    assert deliver(bodies, service=service).delivered == len(bodies)
+    found: dict[str, list[Any]] = {OBJECT_TYPE: [], VISITOR_OBJECT_TYPE: []}
+    for request in map(json.loads, service.requests):
+        found[request["ObjectTypeName"]] += [json.loads(it["Object"]) for it in request["Items"]]
+    for name, validator, other in (
+        (OBJECT_TYPE, EVENT_OBJECT, VISITOR_OBJECT),
+        (VISITOR_OBJECT_TYPE, VISITOR_OBJECT, EVENT_OBJECT),
+    ):
+        assert len(found[name]) > 100
+        for document in found[name]:
+            assert not problems(validator, document)
+            assert problems(other, document)
+            assert set(document) <= MEMBERS
+
+
+@pytest.mark.parametrize(
+    ("member", "value"),
+    [
+        ("endpoint_id", ""),
+        ("timestamp", "2026-11-23T09:30:00Z"),
+        ("access", "vouched"),
+        ("user_id", ""),
+        ("user_attributes", {}),
+        ("user_attributes", {"a": ["list"]}),
+        ("user_attributes", {"a": "x" * 256}),
+    ],
+)
+def test_the_schema_refuses_of_a_visitor_object(member: str, value: object) -> None:
+    document = json.loads(VISITOR)
+    assert not problems(VISITOR_OBJECT, document)
+    assert problems(VISITOR_OBJECT, document | {member: value})
+
+
+def test_the_pages_visitor_object_is_what_is_sent() -> None:
+    service = FakeTwoObjectTypes()
+    query = [("event", "e"), ("endpoint_id", "ep-4711"), ("usat_plan", "gold")]
+    query += [("usat_interests", "tea"), ("usat_interests", "coffee")]
+    deliver([body(query, time=1_795_426_200_000, subject="customer-42")], service=service)
+    [document] = service.taken
+    assert json.dumps(document, separators=(",", ":")) + "\n" == VISITOR
+
+
+[EXAMPLE, RULE, VISITOR] = re.findall(r"```json\n(.*?)```", PAGE, re.DOTALL)
 
 
 def test_the_page_has_a_row_for_each_member() -> None:
