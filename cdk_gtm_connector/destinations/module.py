@@ -148,9 +148,11 @@ class BuiltInModule:
 
     @property
     def file(self) -> Path:
-        """Where it is."""
+        """Where it is: a module, or a package's first one."""
+        directory = source_root() / _PACKAGE / "destinations"
         module = self.name.replace("-", "_")
-        return source_root() / _PACKAGE / "destinations" / f"{module}.py"
+        package = directory / module / "__init__.py"
+        return package if package.is_file() else directory / f"{module}.py"
 
     @property
     def entry_point(self) -> str:
