@@ -59,7 +59,8 @@ class Sender(Generic[E]):
         Requests begin in order, except those that wait for others, and are read only as needed.
 
         Args:
-            requests: The requests.
+            requests: The requests. They are asked for again after outcomes were yielded, even if
+                they had ended: an outcome may call for a further request.
             deadline: When to give up on whatever is still under way.
             counts: Gets the numbers of requests and throttles.
 

@@ -313,11 +313,15 @@ class TestBinding:
 
 
 def test_those_that_come_along_are_found_as_one_of_ones_own_is() -> None:
-    """Each is a file, and in no list: what has a ``create`` is a destination."""
-    files = source_root().joinpath("gtm_events", "destinations").glob("*.py")
+    """Each is a module or a package, in no list: what has a ``create`` is a destination."""
+    directory = source_root().joinpath("gtm_events", "destinations")
+    files = {file.stem: file for file in directory.glob("*.py") if file.stem != "__init__"}
+    files |= {file.parent.name: file for file in directory.glob("*/__init__.py")}
     kinds = {
-        file.stem.replace("_", "-") for file in files if "\ndef create(" in file.read_text("utf-8")
-    } - {"--init--"}
+        name.replace("_", "-")
+        for name, file in files.items()
+        if "\ndef create(" in file.read_text("utf-8")
+    }
     assert kinds == {"customer-profiles", "eventbridge", "firehose", "kinesis", "pinpoint"}
     for kind in kinds:
         assert BuiltInModule(kind).entry_point == kind

@@ -496,7 +496,8 @@ class TestLargeVisitors:
         ]
         service, letters = FakeTwoObjectTypes(), FakeDeadLetters()
         endpoint = "e" * (256_000 - size + 1 + more)
-        deliver([setting(0, endpoint=endpoint, **attributes)], service=service, dead_letters=letters)
+        bodies = [setting(0, endpoint=endpoint, **attributes)]
+        deliver(bodies, service=service, dead_letters=letters)
         assert bool(service.taken) == accepted
         assert letters.reasons() == ({} if accepted else {message_id(0): "too_large"})
 
