@@ -16,6 +16,10 @@ DESTINATION ?=
 # Another app than app.py, and the server that stands in for its destination: docs/own-destination.md.
 APP ?=
 STAND_IN ?=
+# What `make gtm` is for: the endpoint's URL or the stack, and where the files go.
+ENDPOINT ?=
+STACK ?=
+OUT ?=
 ARGS ?=
 
 # jsii greets Node 20 with a banner in every process that synthesizes. The value is Node's major.
@@ -80,6 +84,12 @@ deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose
 	@scripts/setup.sh run
 	@$(PY) -m stacks.preflight $(CONTEXT_ARGS) $(ARGS)
 	$(CDK) deploy --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
+
+.PHONY: gtm
+gtm: ## Write what Google Tag Manager imports: make gtm ENDPOINT=https://… (or STACK=name) [OUT=directory]
+	@scripts/setup.sh run
+	@$(PY) -m cdk_gtm_connector.gtm $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") \
+	    $(if $(STACK),--stack "$(STACK)") $(if $(OUT),--out "$(OUT)") $(ARGS)
 
 .PHONY: build
 build: ## Build the wheel and the source distribution into dist

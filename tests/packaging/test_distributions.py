@@ -15,6 +15,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from cdk_gtm_connector.event_record import schema_path
+from cdk_gtm_connector.gtm import files_for
 from cdk_gtm_connector.version import __version__
 from tests.packaging.conftest import CHECKOUT, run
 from tests.packaging.test_documents import anchors
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from tests.packaging.conftest import Distributions, Installation
 
+# The second is of what Google Tag Manager's template gallery takes.
+LICENSES = ["LICENSE", "cdk_gtm_connector/gtm/files/LICENSE"]
 DIST_INFO = f"cdk_gtm_connector-{__version__}.dist-info"
 
 
@@ -74,6 +77,7 @@ class TestWheel:
             "cdk_gtm_connector/py.typed",
             "cdk_gtm_connector/templates/message.vtl",
             "cdk_gtm_connector/templates/answer.vtl",
+            "cdk_gtm_connector/gtm/files/web-template/template.tpl",
             "cdk_gtm_connector/_lambda_src/gtm_events/handler.py",
             "cdk_gtm_connector/_lambda_src/gtm_events/destinations/pinpoint.py",
             "cdk_gtm_connector/_lambda_src/gtm_token_authorizer/handler.py",
@@ -93,6 +97,22 @@ class TestWheel:
         assert Path(path).read_bytes() == documented.read_bytes()
         assert schema_path() == documented
         assert cdk == "False"
+
+    def test_what_google_tag_manager_imports_is_written_without_the_cdk(
+        self, installation: Installation, tmp_path: Path
+    ) -> None:
+        endpoint = "https://abc123.execute-api.eu-west-1.amazonaws.com/Api-PinpointEvents/events"
+        program = (
+            "import sys; from cdk_gtm_connector.gtm.__main__ import main; "
+            "assert main(sys.argv[1:]) == 0; assert 'aws_cdk' not in sys.modules"
+        )
+        arguments = ("--endpoint", endpoint, "--out", "gtm")
+        run(installation.python, "-c", program, *arguments, cwd=tmp_path)
+        written = {
+            name: tmp_path.joinpath("gtm", name).read_text("utf-8")
+            for name in sources(tmp_path / "gtm")
+        }
+        assert written == files_for(endpoint)
 
     def test_it_is_for_every_platform(self, distributions: Distributions) -> None:
         assert distributions.wheel.name == f"cdk_gtm_connector-{__version__}-py3-none-any.whl"
@@ -159,8 +179,8 @@ class TestMetadata:
 
     def test_it_says_which_python_and_which_license(self, metadata: Message) -> None:
         assert metadata["Requires-Python"] == ">=3.11"
-        assert metadata["License-Expression"] == "MIT"
-        assert metadata["License-File"] == "LICENSE"
+        assert metadata["License-Expression"] == "MIT AND Apache-2.0"
+        assert metadata.get_all("License-File") == LICENSES
 
     def test_the_index_shows_the_readme(self, metadata: Message, description: str) -> None:
         assert metadata["Description-Content-Type"] == "text/markdown"
@@ -184,4 +204,5 @@ class TestMetadata:
         assert [path for path in named if not (distributions.unpacked / path).is_file()] == []
 
     def test_the_license_travels_along(self, distributions: Distributions) -> None:
-        assert f"{DIST_INFO}/licenses/LICENSE" in contents(distributions.wheel)
+        carried = contents(distributions.wheel)
+        assert {f"{DIST_INFO}/licenses/{path}" for path in LICENSES} <= carried.keys()

@@ -1,0 +1,1 @@
+"""What the folder for Google Tag Manager holds, run as Google Tag Manager runs it."""
