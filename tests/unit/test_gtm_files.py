@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import parse_qsl
+from xml.sax.saxutils import escape
 
 import pytest
-from botocore.client import BaseClient
-from botocore.exceptions import ClientError
 
 from cdk_gtm_connector.gtm import checked_endpoint, files_for
 from cdk_gtm_connector.gtm.__main__ import endpoint_of, main
@@ -315,33 +317,57 @@ class TestCommand:
             main(arguments)
 
 
+_NO_SUCH_STACK: Final = """<ErrorResponse>
+  <Error><Type>Sender</Type><Code>ValidationError</Code><Message>does not exist</Message></Error>
+</ErrorResponse>"""
+
+
+def described(outputs: Mapping[str, str]) -> str:
+    """Return CloudFormation's answer about a stack with outputs."""
+    members = "".join(
+        f"<member><OutputKey>{key}</OutputKey><OutputValue>{escape(value)}</OutputValue></member>"
+        for key, value in outputs.items()
+    )
+    return (
+        "<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>Shop</StackName>"
+        "<CreationTime>2026-11-26T00:00:00Z</CreationTime><StackStatus>CREATE_COMPLETE</StackStatus>"
+        f"<Outputs>{members}</Outputs></member></Stacks></DescribeStacksResult>"
+        "</DescribeStacksResponse>"
+    )
+
+
 class TestStack:
     """The endpoint of a deployed stack."""
 
     @pytest.fixture
-    def stacks(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, dict[str, str]]:
-        """Return the outputs of the stacks that are there, by their names."""
+    def stacks(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, str]]]:
+        """Yield the outputs of the stacks that are there, by their names."""
         stacks: dict[str, dict[str, str]] = {}
 
-        def answer(_: Any, operation: str, given: Json) -> Json:
-            assert operation == "DescribeStacks"
-            if given["StackName"] not in stacks:
-                error = {"Error": {"Code": "ValidationError", "Message": "does not exist"}}
-                raise ClientError(error, operation)  # type: ignore[arg-type]
-            outputs = stacks[given["StackName"]]
-            return {
-                "Stacks": [
-                    {
-                        "Outputs": [
-                            {"OutputKey": key, "OutputValue": value}
-                            for key, value in outputs.items()
-                        ]
-                    }
-                ]
-            }
+        class CloudFormation(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                given = dict(parse_qsl(body))
+                assert given["Action"] == "DescribeStacks"
+                outputs = stacks.get(given["StackName"])
+                answer = (_NO_SUCH_STACK if outputs is None else described(outputs)).encode()
+                self.send_response(400 if outputs is None else 200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
 
-        monkeypatch.setattr(BaseClient, "_make_api_call", answer)
-        return stacks
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), CloudFormation)
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        monkeypatch.setenv("AWS_ENDPOINT_URL_CLOUDFORMATION", url)
+        yield stacks
+        server.shutdown()
+        server.server_close()
+        thread.join()
 
     @pytest.mark.parametrize(
         "outputs",
