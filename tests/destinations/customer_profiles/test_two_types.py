@@ -168,7 +168,7 @@ class TestNumberOfRequests:
         assert batch.delivered == 10_000
         assert len(service.requests) == batch.counts["requests"] == 1_000
 
-    @pytest.mark.parametrize("visitors", [1, 500, 503])
+    @pytest.mark.parametrize("visitors", [1, 500, 503, 10_000])
     def test_each_visitor_is_one_object_more(self, visitors: int) -> None:
         service = FakeTwoObjectTypes()
         batch = deliver(self.events(visitors), service=service)
