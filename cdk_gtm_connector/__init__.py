@@ -10,16 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from cdk_gtm_connector.access import (
+    from cdk_gtm_connector.authorizers import (
         Authorizer,
         CognitoAuthorizer,
-        Cors,
         IamAuthorizer,
         LambdaAuthorizer,
         SignedTokenAuthorizer,
     )
     from cdk_gtm_connector.collection_api import CollectionApi
     from cdk_gtm_connector.connector import GtmConnector
+    from cdk_gtm_connector.cors import Cors
     from cdk_gtm_connector.delivery import EventDelivery
     from cdk_gtm_connector.delivery_options import DeliveryOptions
     from cdk_gtm_connector.destinations import (
@@ -53,13 +53,13 @@ else:
     # The constructs import aws_cdk, which takes seconds and needs Node; cdk_gtm_connector.tokens
     # needs neither. So a construct is imported when it is asked for (PEP 562).
     _MODULES = {
-        "Authorizer": "access",
+        "Authorizer": "authorizers",
         "BeginsWith": "destinations",
         "CalculatedAttribute": "destinations",
-        "CognitoAuthorizer": "access",
+        "CognitoAuthorizer": "authorizers",
         "CollectionApi": "collection_api",
         "Contains": "destinations",
-        "Cors": "access",
+        "Cors": "cors",
         "CustomerProfilesDestination": "destinations",
         "DeliveryOptions": "delivery_options",
         "Destination": "destinations",
@@ -75,17 +75,17 @@ else:
         "GreaterThan": "destinations",
         "GreaterThanOrEqual": "destinations",
         "GtmConnector": "connector",
-        "IamAuthorizer": "access",
+        "IamAuthorizer": "authorizers",
         "Inclusive": "destinations",
         "KinesisDestination": "destinations",
-        "LambdaAuthorizer": "access",
+        "LambdaAuthorizer": "authorizers",
         "LessThan": "destinations",
         "LessThanOrEqual": "destinations",
         "PinpointDestination": "destinations",
         "ProfileEventTrigger": "destinations",
         "PropError": "errors",
         "Segment": "destinations",
-        "SignedTokenAuthorizer": "access",
+        "SignedTokenAuthorizer": "authorizers",
     }
 
     def __getattr__(name: str) -> object:

@@ -8,7 +8,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.checks import (
     check_authenticated_max_events,
     check_endpoint,
@@ -16,11 +15,13 @@ from cdk_gtm_connector.checks import (
     check_require_origin,
     check_user_attributes,
 )
-from cdk_gtm_connector.collection_api import AUTHENTICATED_RESOURCE_NAME, CollectionApi
+from cdk_gtm_connector.collection_api import CollectionApi
 from cdk_gtm_connector.connector_warnings import add_warnings
+from cdk_gtm_connector.cors import Cors
 from cdk_gtm_connector.delivery import EventDelivery
 from cdk_gtm_connector.delivery_options import Delivering, DeliveryOptions, check_delivery
 from cdk_gtm_connector.destinations.given import checked_destinations
+from cdk_gtm_connector.endpoint import AUTHENTICATED_RESOURCE_NAME
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.keys import check_key, let_sns_in
 from cdk_gtm_connector.max_events import checked_max_events
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
     from aws_cdk import aws_sqs as sqs
 
-    from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.authorizers import Authorizer
     from cdk_gtm_connector.destinations import Destination
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall

@@ -12,7 +12,6 @@ from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from cdk_gtm_connector.access import Cors
 from cdk_gtm_connector.checks import (
     check_dead_letter_queue,
     check_invalid_message_queue,
@@ -21,6 +20,7 @@ from cdk_gtm_connector.checks import (
     check_user_attributes,
     check_visibility,
 )
+from cdk_gtm_connector.cors import Cors
 from cdk_gtm_connector.delivery_options import check_delivery
 from cdk_gtm_connector.destinations.base import Destination
 from cdk_gtm_connector.destinations.binding import bind, checked_module

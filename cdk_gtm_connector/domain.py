@@ -12,7 +12,7 @@ from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_route53 as route53
 from aws_cdk import aws_route53_targets as targets
 
-from cdk_gtm_connector.collection_api import STAGE_NAME
+from cdk_gtm_connector.endpoint import STAGE_NAME
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_construct, check_text, is_deferred, is_token

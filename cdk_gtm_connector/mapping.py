@@ -16,7 +16,7 @@ from urllib.parse import quote_plus
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.authorizers import Authorizer
 
 Content = Literal["query", "form", "json"]
 

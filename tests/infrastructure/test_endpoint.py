@@ -10,7 +10,7 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_gtm_connector import mapping
-from cdk_gtm_connector.collection_api import rules
+from cdk_gtm_connector.endpoint import rules
 from cdk_gtm_connector.mapping import MaxEvents
 from tests.infrastructure.synthesis import add_connector, answer, headers
 
@@ -278,13 +278,13 @@ class TestDeployment:
     @pytest.mark.parametrize(
         ("constant", "value"),
         [
-            ("collection_api._IMAGE", "<svg/>"),
-            ("collection_api._ERROR_HEADERS", {"Content-Type": "text/plain"}),
-            ("collection_api.REQUIRED_PARAMETERS", ("event",)),
-            ("collection_api.MAX_BODY_CHARACTERS", 1),
+            ("event_methods._IMAGE", "<svg/>"),
+            ("event_methods._ERROR_HEADERS", {"Content-Type": "text/plain"}),
+            ("endpoint.REQUIRED_PARAMETERS", ("event",)),
+            ("endpoint.MAX_BODY_CHARACTERS", 1),
             ("max_events.DEFAULT_MAX_EVENTS", MaxEvents(anonymous=1, authenticated=1)),
             ("unset_values.UNSET_VALUES", ("undefined",)),
-            ("access._MAX_AGE", cdk.Duration.seconds(1)),
+            ("cors._MAX_AGE", cdk.Duration.seconds(1)),
         ],
     )
     def test_a_changed_answer_makes_a_new_deployment(

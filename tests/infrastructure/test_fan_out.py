@@ -13,8 +13,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 
 from cdk_gtm_connector import CollectionApi, Firewall, PinpointDestination, PropError, mapping
-from cdk_gtm_connector.collection_api import rules
 from cdk_gtm_connector.destinations.given import _OWN_IDS
+from cdk_gtm_connector.endpoint import rules
 from tests.infrastructure.options import (
     DESTINATIONS,
     SEVERAL,

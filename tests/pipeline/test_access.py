@@ -13,8 +13,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 
 import pytest
 
-from cdk_gtm_connector.access import TOKEN_PARAMETER
-from cdk_gtm_connector.collection_api import MAX_BODY_CHARACTERS
+from cdk_gtm_connector.endpoint import MAX_BODY_CHARACTERS, TOKEN_PARAMETER
 from cdk_gtm_connector.max_events import DEFAULT_MAX_EVENTS
 from cdk_gtm_connector.tokens import mint as mint_token
 from local import emulator

@@ -35,7 +35,7 @@ from tests.pipeline.conftest import RecordingJournal, delivered, wait_for
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.authorizers import Authorizer
     from tests.pipeline.conftest import Answer, Send
 
 EVENT = "event=page_view&endpoint_id=e1"

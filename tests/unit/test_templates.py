@@ -20,14 +20,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cdk_gtm_connector import mapping
-from cdk_gtm_connector.access import (
-    TOKEN_PARAMETER,
+from cdk_gtm_connector.authorizers import (
     CognitoAuthorizer,
-    Cors,
     IamAuthorizer,
     SignedTokenAuthorizer,
 )
-from cdk_gtm_connector.collection_api import MAX_BODY_CHARACTERS, REQUIRED_PARAMETERS
+from cdk_gtm_connector.cors import Cors
+from cdk_gtm_connector.endpoint import MAX_BODY_CHARACTERS, REQUIRED_PARAMETERS, TOKEN_PARAMETER
 from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events import message
 from gtm_events.errors import MalformedMessage
@@ -38,7 +37,7 @@ from tests.velocity import ReferenceRefusal
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from cdk_gtm_connector.access import Authorizer
+    from cdk_gtm_connector.authorizers import Authorizer
     from cdk_gtm_connector.mapping import Content
     from gtm_events.urlencoded import Parameters
     from tests.velocity import ReferenceEngine

@@ -5,13 +5,20 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+import aws_cdk as cdk
+
 from cdk_gtm_connector.errors import PropError
-from cdk_gtm_connector.validation import check_construct, check_sequence, check_text, is_deferred
+from cdk_gtm_connector.validation import (
+    check_construct,
+    check_duration,
+    check_sequence,
+    check_text,
+    is_deferred,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import aws_cdk as cdk
     from aws_cdk import aws_cognito as cognito
 
 _CLAIM: Final = re.compile(r"[A-Za-z0-9_:-]+", re.ASCII)
@@ -107,3 +114,11 @@ def check_identity_sources(
                     f'add "{read}"',
                     {"identity_sources": identity_sources},
                 )
+
+
+def checked_results_cache_ttl(value: cdk.Duration | None, default: cdk.Duration) -> cdk.Duration:
+    """Return ``value``, or ``default`` for ``None``. Refuse more than API Gateway's 1 hour."""
+    if value is None:
+        return default
+    check_duration("results_cache_ttl", value, cdk.Duration.seconds(0), cdk.Duration.hours(1))
+    return value

@@ -1,0 +1,73 @@
+"""An authorizer that asks a Lambda function of the owner's."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import aws_cdk as cdk
+from aws_cdk import aws_apigateway as apigateway
+from constructs import Construct
+
+from cdk_gtm_connector.authorizers.checks import (
+    check_function,
+    check_identity_sources,
+    checked_results_cache_ttl,
+)
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_scope
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aws_cdk import aws_lambda as lambda_
+
+
+@named_props
+class LambdaAuthorizer(Construct):
+    """A function of the caller's own. The subject is the ``principalId`` that it answers.
+
+    Its context may name the one endpoint that the visitor may write, as ``endpoint_id``.
+
+    Args:
+        scope: Parent construct.
+        construct_id: Id within ``scope``.
+        function: A Lambda authorizer of type ``REQUEST``.
+        identity_sources: Where the proof is, for example
+            ``[apigateway.IdentitySource.header("Authorization")]``; an image tag can use
+            ``IdentitySource.query_string(…)`` only.
+        headers: Request headers that carry it, for the preflight: those of ``identity_sources`` at
+            least. Default: ``Authorization``.
+        results_cache_ttl: How long an answer is good for the same identity sources, up to 1 hour.
+            Default: not at all.
+
+    Raises:
+        PropError: A prop has a value that cannot work.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        function: lambda_.IFunction,
+        identity_sources: Sequence[str],
+        headers: Sequence[str] = ("Authorization",),
+        results_cache_ttl: cdk.Duration | None = None,
+    ) -> None:
+        check_scope(scope, construct_id)
+        check_function(function)
+        ttl = checked_results_cache_ttl(results_cache_ttl, cdk.Duration.seconds(0))
+        check_identity_sources(identity_sources, headers, ttl)
+        super().__init__(scope, construct_id)
+        self.authorizer = apigateway.RequestAuthorizer(
+            self,
+            "Authorizer",
+            handler=function,
+            identity_sources=list(identity_sources),
+            results_cache_ttl=ttl,
+        )
+        self.authorization_type = apigateway.AuthorizationType.CUSTOM
+        self.subject: Sequence[str] = ("$!context.authorizer.principalId",)
+        self.endpoint_id = "$!context.authorizer.endpoint_id"
+        self.endpoint_required = False
+        self.headers = tuple(headers)
