@@ -1,4 +1,4 @@
-"""Checks that several of the constructs share, of what this library's props mean."""
+"""Checks of this library's own kinds of props, shared by several constructs."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ _AUTHORIZER: Final = (
 
 
 def check_user_attributes(prop: str, names: object, longest: int | None = None) -> None:
-    """Refuse what is neither ``"*"`` nor a list of names that a tag can send.
+    """Require ``"*"``, or a list of user attributes' names that a tag can send.
 
     Args:
         prop: The prop as the caller wrote it.
         names: What the caller gave.
-        longest: Characters that the destinations take in a name. Default: any number.
+        longest: Maximum characters of a name at the destinations. Default: no maximum.
     """
     if isinstance(names, str) and names == "*":
         return
@@ -51,12 +51,12 @@ def check_user_attributes(prop: str, names: object, longest: int | None = None) 
 def check_user_attribute_names(
     prop: str, names: Sequence[object], longest: int | None = None
 ) -> None:
-    """Refuse ``names`` that are no names of user attributes, or hold one twice.
+    """Require ``names`` to be names of user attributes, each once.
 
     Args:
         prop: The prop as the caller wrote it.
-        names: What the caller gave, which is a list.
-        longest: Characters that the destinations take in a name. Default: any number.
+        names: The list that the caller gave.
+        longest: Maximum characters of a name at the destinations. Default: no maximum.
     """
     limits = "of at least 1 character" if longest is None else f"of 1 to {longest} characters"
     for name in names:
@@ -83,14 +83,14 @@ def check_user_attribute_names(
 
 
 def check_once(prop: str, values: Sequence[object], kind: str) -> None:
-    """Refuse ``values``, all of them texts, of which one is there twice."""
+    """Require ``values``, which are texts, to hold each one once."""
     for number, value in enumerate(values):
         if value in values[:number]:
             raise PropError(prop, f"must hold each {kind} once", value)
 
 
 def check_authorizer(authorizer: object) -> None:
-    """Refuse what is no :class:`~cdk_gtm_connector.Authorizer`, such as API Gateway's own."""
+    """Require a :class:`~cdk_gtm_connector.Authorizer`. API Gateway's own is none."""
     example = 'SignedTokenAuthorizer(self, "Token")'
     check_construct("authorizer", authorizer, "Authorizer", _AUTHORIZER, example)
     kind = getattr(authorizer, "authorization_type", None)
@@ -101,7 +101,7 @@ def check_authorizer(authorizer: object) -> None:
 
 
 def check_queue(prop: str, queue: object) -> None:
-    """Refuse what is no queue that takes messages as they come."""
+    """Require a standard queue. A FIFO queue does not take messages without a group."""
     check_construct(
         prop,
         queue,
@@ -118,7 +118,7 @@ def check_queue(prop: str, queue: object) -> None:
 
 
 def check_topic(topic: object) -> None:
-    """Refuse what is no topic that takes messages as they come."""
+    """Require a standard topic. A FIFO topic does not take messages without a group."""
     check_construct(
         "topic",
         topic,
@@ -135,10 +135,10 @@ def check_topic(topic: object) -> None:
 
 
 def check_dead_letter_queue(queue: object, dead_letter_queue: object) -> None:
-    """Refuse a queue, or a dead-letter queue, that cannot be one, and one for both."""
+    """Require two different standard queues."""
     check_queue("queue", queue)
     check_queue("dead_letter_queue", dead_letter_queue)
-    # Jsii gives an object for each import, so the ARN tells.
+    # Every import of a queue is another object, so compare ARNs.
     if getattr(queue, "queue_arn", None) == getattr(dead_letter_queue, "queue_arn", None):
         raise PropError(
             "dead_letter_queue",
@@ -149,7 +149,7 @@ def check_dead_letter_queue(queue: object, dead_letter_queue: object) -> None:
 
 
 def check_visibility(queue: sqs.IQueue, timeout: cdk.Duration) -> None:
-    """Refuse a queue of this app that shows a message again while a function works on it."""
+    """Require this app's queue to hide a message while the function works on it."""
     resource = queue.node.default_child
     if not isinstance(resource, sqs.CfnQueue):
         return
@@ -167,12 +167,12 @@ def check_visibility(queue: sqs.IQueue, timeout: cdk.Duration) -> None:
 
 
 def check_network(vpc: object, vpc_subnets: object, security_groups: object) -> None:
-    """Refuse what is no place for a function, and a part of a VPC without the VPC.
+    """Require a VPC with its subnets and security groups, or none of them.
 
     Args:
-        vpc: What the caller gave, ``None`` for none.
-        vpc_subnets: What the caller gave, ``None`` for the private ones.
-        security_groups: What the caller gave, ``None`` for a new one.
+        vpc: The prop's value.
+        vpc_subnets: The prop's value.
+        security_groups: The prop's value.
     """
     if vpc is not None:
         example = 'Vpc.from_lookup(self, "Vpc", vpc_id="vpc-0123456789abcdef0")'
@@ -192,12 +192,12 @@ def check_network(vpc: object, vpc_subnets: object, security_groups: object) -> 
 
 
 def check_endpoint(*, authorizer: object, log_retention: object, **props: object) -> None:
-    """Refuse what the endpoint cannot be told.
+    """Check the props that belong to the endpoint alone.
 
     Args:
-        authorizer: What the caller gave, ``None`` for none.
-        log_retention: What the caller gave.
-        props: What the caller gave: limits, whose names end in ``_limit``, and switches.
+        authorizer: The prop's value.
+        log_retention: The prop's value.
+        props: Values of limits, whose names end in ``_limit``, and of switches.
     """
     if authorizer is not None:
         check_authorizer(authorizer)
@@ -210,7 +210,7 @@ def check_endpoint(*, authorizer: object, log_retention: object, **props: object
 
 
 def check_require_origin(value: object, allowed_origins: object) -> None:
-    """Refuse to require an origin where every site's is as good."""
+    """Require ``allowed_origins`` with ``require_origin``."""
     check_boolean("require_origin", value)
     if value and allowed_origins is None:
         raise PropError(
@@ -222,7 +222,7 @@ def check_require_origin(value: object, allowed_origins: object) -> None:
 
 
 def check_authenticated_max_events(value: object, authorizer: object) -> None:
-    """Refuse a limit for the authenticated route where there is none."""
+    """Require an authorizer with a limit for the authenticated route."""
     if value is not None and authorizer is None:
         raise PropError(
             "authenticated_max_events_per_request",
@@ -238,13 +238,13 @@ def check_invalid_message_queue(
     invalid_message_queue: object,
     keep_invalid_messages: object,
 ) -> None:
-    """Refuse an invalid-message queue that is none, or is one of the others.
+    """Require an invalid-message queue of its own, or none and ``keep_invalid_messages``.
 
     Args:
-        queue: Where the events wait.
-        dead_letter_queue: Where those go that the owner can mend.
-        invalid_message_queue: What the caller gave, ``None`` for none.
-        keep_invalid_messages: What the caller gave.
+        queue: The queue of waiting events.
+        dead_letter_queue: The queue of events that the owner can mend.
+        invalid_message_queue: The prop's value.
+        keep_invalid_messages: The prop's value.
     """
     check_boolean("keep_invalid_messages", keep_invalid_messages)
     if invalid_message_queue is None:

@@ -1,4 +1,4 @@
-"""The endpoint that tags call: API Gateway straight into SQS or SNS, no code in between."""
+"""The API that tags call. API Gateway passes requests to SQS or SNS without code."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 
 _KINDS: Final = {"sqs": "queue", "sns": "topic"}
 
-# Neither the query string nor the IP address nor the user agent: they are personal data. The
-# extended request id, because a client can choose the other one.
+# No query string, IP address or user agent: they are personal data. The extended request id,
+# because clients can set the other one.
 _ACCESS_LOG_FORMAT = json.dumps(
     {
         "extendedRequestId": "$context.extendedRequestId",
@@ -69,29 +69,28 @@ _ACCESS_LOG_FORMAT = json.dumps(
 
 @named_props
 class CollectionApi(Construct):
-    """A REST API whose ``/events`` makes one message of each request, for ``queue`` or ``topic``.
+    """A REST API whose ``/events`` makes a message of each request, for ``queue`` or ``topic``.
 
-    ``GET`` answers a 1x1 transparent SVG with status 200 once SQS or SNS has the message, ``POST``
-    answers 204. A request without ``event`` or ``endpoint_id`` gets 400, as does one in which one
-    of them is a word for no value; one that SQS or SNS does not take gets 502: an image tag shows
-    both as failed.
+    Once SQS or SNS has the message, ``GET`` answers a 1x1 transparent SVG with status 200, and
+    ``POST`` answers 204. A request gets 400 if ``event`` or ``endpoint_id`` is missing or is a word
+    for no value, and 502 if SQS or SNS does not take the message. An image tag fails on both.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        queue: Receives the messages: a standard queue. The API may send to it and nothing else.
-        topic: Receives the messages instead of ``queue``, with the same bytes: a standard topic.
-            The API may publish to it and nothing else. Its ``MaximumMessageSize`` must be 1 MiB, or
-            POST bodies within the limit would be refused.
-        cors: Which sites' scripts may read the answers. Default: any, without credentials.
-        authorizer: Who may use ``/events/authenticated``, which exists only if this is given.
+        queue: Receives the messages: a standard queue. The API's role may send to it, no more.
+        topic: Receives the same messages instead of ``queue``: a standard topic. The API's role may
+            publish to it, no more. Its ``MaximumMessageSize`` must be 1 MiB, or SNS would refuse
+            POST bodies that are within the limit.
+        cors: The sites whose scripts may read the answers. Default: any, without credentials.
+        authorizer: Guard of ``/events/authenticated``. Default: there is no such route.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
         throttling_rate_limit: Requests a second, all callers together. Default: the account's.
         throttling_burst_limit: Requests at once. Default: the account's.
-        disable_execute_api_endpoint: Whether the API answers under its own domain only. Default:
+        disable_execute_api_endpoint: Whether the API answers under its custom domain only. Default:
             no.
         log_retention: How long the access log is kept. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes

@@ -1,4 +1,4 @@
-"""Warnings about props of a ``GtmConnector`` that are right one by one, and not together."""
+"""Warnings about props that are right by themselves and wrong together."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-    from cdk_gtm_connector.delivery_options import Delivering
+    from cdk_gtm_connector.delivery_options import EffectiveDeliveryOptions
     from cdk_gtm_connector.destinations.base import Destination
 
 
 def add_warnings(
     connector: Construct,
     destinations: Sequence[Destination],
-    delivering: Sequence[Delivering],
+    delivering: Sequence[EffectiveDeliveryOptions],
     *settable: Sequence[str] | Literal["*"],
     authorized: bool,
 ) -> None:
-    """Add the warnings that ``connector`` gives reason for.
+    """Add warnings about a connector's props.
 
     Args:
         connector: Construct that they are added to.
@@ -44,7 +44,7 @@ def add_warnings(
 def _warn_of_expiry(
     annotations: cdk.Annotations,
     destinations: Sequence[Destination],
-    delivering: Sequence[Delivering],
+    delivering: Sequence[EffectiveDeliveryOptions],
 ) -> None:
     """Warn where a message is deleted before it has been tried as often as it may be."""
     for each, options in zip(destinations, delivering, strict=True):

@@ -34,17 +34,16 @@ _MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
 
 @named_props
 class Cors:
-    """Which sites' scripts may read an API's answers.
+    """The sites whose scripts may read an API's answers.
 
-    CORS does not stop an image tag, nor any other request: it stops scripts from reading answers.
-    What does stop a foreign site's events is their rejection at delivery, which goes by the same
-    list.
+    CORS stops no request, and no image tag: it stops scripts from reading answers. A foreign site's
+    events are rejected at delivery, by the same list.
 
     Args:
         allowed_origins: Origins such as ``https://shop.example``, ``https://*.shop.example`` for
             its subdomains at any depth, or ``capacitor://localhost`` for an app with a scheme of
-            its own. ``None`` for any origin, without credentials. ``Origin: null`` names no site:
-            no list allows it.
+            its own. ``None`` for any origin, without credentials. No list allows ``Origin: null``,
+            which names no site.
         allow_http_origins: Whether an origin may begin with ``http://``.
 
     Raises:
@@ -66,24 +65,24 @@ class Cors:
 
     @property
     def answer_headers(self) -> dict[str, str]:
-        """Headers that every answer of an integration carries."""
+        """Headers of every answer of an integration."""
         if self._origins is None:
             return {"Access-Control-Allow-Origin": "*"}
         return {"Vary": "Origin"}
 
     def answer(self, body: str) -> str:
-        """Return the response template that answers ``body``, and echoes an origin of the list."""
+        """Return a response template that renders ``body`` and echoes a listed origin."""
         if self._origins is None:
             return body
         return mapping.read("answer", ORIGINS=self._expression(), BODY=body)
 
     @property
     def gateway_headers(self) -> dict[str, str]:
-        """Headers of API Gateway's own error answers, as their response parameters have them.
+        """Headers of API Gateway's own error answers, as response parameters.
 
-        Those know no conditions. With one exact origin it is that one. With several it is ``*``:
-        any site may then read *that* a request failed, which it could tell from its image as well.
-        (The request's own origin could be echoed, but so would be ``null``, which is nobody's.)
+        These cannot depend on the request. A single exact origin is written as it is. For several
+        it is ``*``: any site may then read *that* a request failed, which it can tell from its
+        image anyway. (Echoing the request's origin would echo ``null``, too.)
         """
         if self._origins is None:
             return {"Access-Control-Allow-Origin": "'*'"}
@@ -96,12 +95,12 @@ class Cors:
     def add_preflight(
         self, resource: apigateway.IResource, *, methods: Sequence[str], headers: Sequence[str]
     ) -> apigateway.Method:
-        """Let ``resource`` answer preflight requests.
+        """Add the method ``OPTIONS``, which answers preflight requests.
 
         Args:
-            resource: Gets the method ``OPTIONS``.
-            methods: What it takes besides.
-            headers: Request headers that it takes, beyond those that need no preflight.
+            resource: The resource.
+            methods: Its other methods.
+            headers: Request headers that need a preflight.
         """
         answer_headers = {
             **self.answer_headers,

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
 
-# Those of AWS's managed policy AWSLambdaVPCAccessExecutionRole that are not about logs.
+# From AWS's managed policy AWSLambdaVPCAccessExecutionRole, without its permissions for logs.
 _IN_A_VPC: Final = (
     *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
     *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
@@ -59,17 +59,16 @@ class EventDelivery(Construct):
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        queue: Where the events wait: a standard queue. Its visibility timeout must be at least 6
-            times ``timeout`` plus ``max_batching_window`` (AWS's recommendation for SQS event
-            sources).
+        queue: Holds the waiting events: a standard queue. Its visibility timeout should be at least
+            6 times ``timeout`` plus ``max_batching_window`` (AWS's recommendation for SQS event
+            sources), and must be at least ``timeout``.
         dead_letter_queue: Receives the messages that can never be delivered, with the reason.
-        invalid_message_queue: Receives those that the caller is to blame for instead: a standard
-            queue. Default: none, they go to ``dead_letter_queue``.
-        keep_invalid_messages: Whether this function keeps there what every destination's function
-            rejects. If several get the same messages, one should. Default: yes.
-        destination: Where the events go. What it brings along is already there, see
-            :meth:`cdk_gtm_connector.Destination.add_resources`; its ``delivery`` is not looked at,
-            what it amounts to is given here.
+        invalid_message_queue: Receives the messages that callers got wrong: a standard queue.
+            Default: none, they go to ``dead_letter_queue``.
+        keep_invalid_messages: Whether this function keeps such messages. If several functions get
+            the same messages, one of them should. Default: yes.
+        destination: Where the events go. :meth:`cdk_gtm_connector.Destination.add_resources` has
+            been called already. Its ``delivery`` is ignored: the props here say the same.
         anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -78,16 +77,16 @@ class EventDelivery(Construct):
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
-        batch_size: Messages an invocation takes at most.
+        batch_size: Maximum messages of an invocation.
         max_batching_window: How long the event source waits to fill a batch.
-        max_concurrency: Invocations at once.
-        memory_size: In MB.
-        timeout: Of one invocation.
+        max_concurrency: Maximum invocations at once.
+        memory_size: Memory of the function in MB.
+        timeout: Maximum duration of an invocation.
         log_retention: How long the function's log is kept.
-        tracing: Whether X-Ray traces its invocations. Default: yes.
-        encryption_key: Encrypts the function's log: a symmetric key of the stack's Region. The key
-            of an encrypted ``queue``, ``dead_letter_queue`` or ``invalid_message_queue`` is that
-            one's own; one that is imported has to be imported with it. Default: a key of AWS's.
+        tracing: Whether X-Ray traces invocations. Default: yes.
+        encryption_key: Encrypts the function's log: a symmetric key of the stack's Region.
+            Encrypted queues bring their own keys, so import a queue together with its key. Default:
+            a key of AWS's.
         vpc: See :class:`cdk_gtm_connector.GtmConnector`.
         vpc_subnets: See :class:`cdk_gtm_connector.GtmConnector`.
         security_groups: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -181,12 +180,12 @@ class EventDelivery(Construct):
             "Role",
             description="Lets the function drain its queue, write its log and send its events",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            # So that the policy of another account's stream or bus can name it.
+            # A name lets the policy of another account's stream or bus refer to the role.
             role_name=cdk.PhysicalName.GENERATE_IF_NEEDED,
         )
         if vpc is not None:
-            # EC2 knows no resource for most of these. Lambda looks for them when it makes the
-            # function, which so has to come later.
+            # Most of these actions have no resource in IAM. Lambda checks them when it creates the
+            # function, so the policy must exist before.
             self._role.add_to_policy(iam.PolicyStatement(actions=list(_IN_A_VPC), resources=["*"]))
         environment = {
             "DEAD_LETTER_QUEUE_URL": dead_letter_queue.queue_url,
@@ -243,22 +242,22 @@ class EventDelivery(Construct):
 
     @property
     def queue(self) -> sqs.IQueue:
-        """Where the events wait."""
+        """The queue of waiting events."""
         return self._queue
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue:
-        """Where messages end that cannot be delivered, with the reason if rejected."""
+        """The queue of messages that cannot be delivered. A rejected one carries its reason."""
         return self._dead_letter_queue
 
     @property
     def invalid_message_queue(self) -> sqs.IQueue | None:
-        """Where those end that the caller is to blame for; ``None`` if with the others."""
+        """The queue of messages that callers got wrong; ``None`` if they join the others."""
         return self._invalid_message_queue
 
     @property
     def destination(self) -> Destination:
-        """Where the events go."""
+        """The destination of the events."""
         return self._destination
 
     @property
@@ -273,12 +272,12 @@ class EventDelivery(Construct):
 
     @property
     def tracing(self) -> bool:
-        """Whether X-Ray traces the function's invocations."""
+        """True if X-Ray traces the function's invocations."""
         return self._tracing
 
     @property
     def log(self) -> logs.LogGroup:
-        """The function's log group: one JSON line a batch."""
+        """The function's log group, with one JSON line for each batch."""
         return self._log
 
 

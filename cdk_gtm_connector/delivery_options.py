@@ -1,4 +1,4 @@
-"""How events are delivered: the same for all destinations of a connector, or one's own."""
+"""Options of delivery, for all of a connector's destinations or for one."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ _DURATIONS: Final = {
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryOptions:
-    """How one destination's events are delivered, where that differs from the connector's others.
+    """Delivery options of one destination that differ from the connector's.
 
-    Each is as :class:`~cdk_gtm_connector.GtmConnector` has it under the same name, with the same
-    limits. What is left out is the connector's.
+    :class:`~cdk_gtm_connector.GtmConnector` has props of the same names, meanings and limits. An
+    option that is left out is the connector's.
 
     Example:
         >>> KinesisDestination(
@@ -47,16 +47,16 @@ class DeliveryOptions:
         ... )
 
     Args:
-        batch_size: Messages an invocation takes at most, 1 to 10,000. Default: the connector's.
+        batch_size: Maximum messages of an invocation, 1 to 10,000. Default: the connector's.
         max_batching_window: How long the event source waits to fill a batch, 0 to 300 seconds, at
             least 1 second with a ``batch_size`` over 10. Default: the connector's.
         max_concurrency: Invocations at once, 2 to 1,000. Default: the connector's.
         memory_size: Memory of the function in MB, 128 to 10,240. Default: the connector's.
-        timeout: Of one invocation, 30 to 900 seconds, and no unresolved token. A message that has
-            to be tried again comes back after 6 times this, and ``max_batching_window``. Default:
-            the connector's.
-        max_receive_count: How often a message is tried before it goes to the dead-letter queue, 1
-            to 1,000. Default: the connector's.
+        timeout: Maximum duration of an invocation, 30 to 900 seconds, known at synthesis. A message
+            that is retried returns after 6 times this and ``max_batching_window``. Default: the
+            connector's.
+        max_receive_count: Tries of a message before it goes to the dead-letter queue, 1 to 1,000.
+            Default: the connector's.
         message_retention: How long a message waits for delivery, 1 minute to 13 days. Default: the
             connector's.
 
@@ -78,8 +78,8 @@ class DeliveryOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Delivering:
-    """What applies to one destination, all told."""
+class EffectiveDeliveryOptions:
+    """The options that apply to one destination: its own, the connector's and the defaults."""
 
     batch_size: int
     max_batching_window: cdk.Duration
@@ -90,11 +90,13 @@ class Delivering:
     message_retention: cdk.Duration
 
     @classmethod
-    def of(cls, *options: DeliveryOptions | None) -> Delivering:
-        """Return what the first of ``options`` says that says anything; the last says it all.
+    def of(
+        cls, *options: DeliveryOptions | EffectiveDeliveryOptions | None
+    ) -> EffectiveDeliveryOptions:
+        """Return each option from the first of ``options`` that sets it. The last sets them all.
 
         Raises:
-            PropError: Taken together they are none that Lambda takes.
+            PropError: Lambda does not take their combination.
         """
         chosen: dict[str, Any] = {}
         for each in reversed(options):
@@ -106,9 +108,9 @@ class Delivering:
 
     @property
     def visibility_timeout(self) -> cdk.Duration:
-        """6 times the timeout, and the batching window: AWS's recommendation for the queue.
+        """The queue's visibility timeout: 6 times the timeout, plus the batching window.
 
-        A message waits for its batch to fill before the function begins.
+        AWS recommends both: a message is hidden already while its batch fills.
         """
         window = self.max_batching_window
         if window.is_unresolved():  # CloudFormation cannot add
@@ -116,14 +118,27 @@ class Delivering:
         return cdk.Duration.seconds(6 * self.timeout.to_seconds() + window.to_seconds())
 
 
+DEFAULT_DELIVERY: Final = EffectiveDeliveryOptions(
+    batch_size=10_000,
+    max_batching_window=cdk.Duration.seconds(5),
+    max_concurrency=2,
+    memory_size=256,
+    timeout=cdk.Duration.minutes(1),
+    max_receive_count=10,
+    message_retention=cdk.Duration.days(7),
+)
+"""The connector's defaults, which its docstring explains."""
+
+
 def check_delivery(options: Mapping[str, Any]) -> None:
-    """Refuse ``options``, by prop, that Lambda or SQS does not take, or not together."""
+    """Require ``options``, by prop, that Lambda and SQS take, and take together."""
     for prop, (smallest, largest, unit) in _NUMBERS.items():
         if prop in options:
             check_number(prop, options[prop], smallest, largest, unit)
     for prop, (shortest, longest) in _DURATIONS.items():
         if prop in options:
-            # CloudFormation cannot multiply, and the queue hides a message for 6 times the timeout.
+            # The queue's visibility timeout is 6 times the timeout, and CloudFormation cannot
+            # multiply.
             check_duration(prop, options[prop], shortest, longest, known=prop == "timeout")
     batch_size, window = options.get("batch_size"), options.get("max_batching_window")
     if batch_size is None or window is None or is_token(batch_size) or window.is_unresolved():

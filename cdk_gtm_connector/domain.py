@@ -26,19 +26,19 @@ _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}", re.AS
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """A domain name for the endpoint, so that the tag lives under the site's own name.
+    """A domain name of the site's own for the endpoint.
 
     The path stays the same: ``https://{name}/Api-PinpointEvents/events``.
 
     Args:
         name: For example ``events.shop.example``.
-        certificate: An ACM certificate for it, in the stack's Region.
-        hosted_zone: Route 53 zone to make the alias records in: that of ``name``, or of a domain
-            above it. Default: none, the record is yours to make.
+        certificate: An ACM certificate for that name, in the stack's Region.
+        hosted_zone: Route 53 zone of ``name`` or of a domain above it, which gets the alias
+            records. Default: none, you make the record.
 
     Raises:
-        PropError: A prop has a value that cannot work. Once it is a connector's: ``certificate`` is
-            in another Region than the stack.
+        PropError: A prop has a value that cannot work. The connector raises it if ``certificate``
+            is in another Region than the stack.
     """
 
     name: str
@@ -115,7 +115,7 @@ class Domain:
             )
 
     def _check_names_of_certificate(self) -> None:
-        """Refuse a certificate of this app that is for other names."""
+        """Require a certificate of this app to be for the domain's name."""
         resource = self.certificate.node.default_child
         if not isinstance(resource, acm.CfnCertificate):
             return
@@ -129,7 +129,8 @@ class Domain:
 
     def _check_region(self, region: str) -> None:
         arn = self.certificate.certificate_arn.split(":")
-        # An import's env is that of the stack that imports; another stack's certificate has no ARN.
+        # An import's env is that of the importing stack, and another stack's certificate has no
+        # ARN.
         known = arn[3] if len(arn) > 3 else self.certificate.env.region  # noqa: PLR2004
         if known and region != known and not is_deferred(known) and not is_deferred(region):
             raise PropError(

@@ -1,4 +1,4 @@
-"""The error that every refused prop raises. It needs no ``aws_cdk``."""
+"""The error of every refused prop. This module does not import ``aws_cdk``."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ if TYPE_CHECKING:
 
 
 class _NotGiven(Enum):
-    """Stands for a value that was not given, where ``None`` could have been."""
+    """Type of the marker for a value that was not given. ``None`` may be a value."""
 
     NOT_GIVEN = "nothing"
 
 
 NOT_GIVEN: Final = _NotGiven.NOT_GIVEN
-"""``got`` of a :class:`PropError` that is about other props' values, or about no value at all."""
+"""``got`` of a :class:`PropError` about other props' values, or about no value."""
 
 
 class PropError(ValueError):
@@ -31,12 +31,12 @@ class PropError(ValueError):
         ...     report(error.prop, error.problem, error.got)
 
     Args:
-        prop: Name of the prop, as whoever gave it wrote it.
-        problem: What the value must be: a sentence without its subject. A prop of ``others`` is
-            written in braces, ``{batch_size}``.
-        got: The value that was given, :data:`NOT_GIVEN` for none.
-        fix: What to do about it, where ``problem`` does not say that. Braces as in ``problem``.
-        others: Values of the other props that the value does not go with, by name.
+        prop: Name of the prop, as the caller wrote it.
+        problem: Requirement that the value misses: a sentence without its subject. A prop of
+            ``others`` stands in braces, ``{batch_size}``.
+        got: The value that was given; :data:`NOT_GIVEN` for none.
+        fix: Remedy, where ``problem`` does not say it. Braces as in ``problem``.
+        others: Values of other props that conflict with the value, by name.
     """
 
     def __init__(
@@ -51,11 +51,11 @@ class PropError(ValueError):
         self._problem = problem
         self._fix = fix
         self.prop = prop
-        """Name of the prop, as whoever gave it wrote it."""
+        """Name of the prop, as the caller wrote it."""
         self.got = got
-        """The value that was given, :data:`NOT_GIVEN` for none."""
+        """The value that was given; :data:`NOT_GIVEN` for none."""
         self.others: Mapping[str, object] = others or {}
-        """Values of the other props that the value does not go with, by name."""
+        """Values of other props that conflict with the value, by name."""
 
     @property
     def problem(self) -> str:
@@ -78,10 +78,10 @@ class PropError(ValueError):
         return " with ".join([*values, *([others] if others else [])])
 
     def renamed(self, names: Mapping[str, str]) -> PropError:
-        """Return the same error for somebody who knows the props by other names.
+        """Return the same error with other names for the props.
 
         Args:
-            names: The names, by prop. Props that it leaves out keep theirs.
+            names: New names by prop. Other props keep their names.
         """
         problem, fix = self._problem, self._fix
         for name in self.others:
@@ -102,7 +102,7 @@ class PropError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return how a message shows ``value``: as it was written, or by its class."""
+    """Return ``value`` as a message shows it: as it was written, or by its class."""
     if _is_token(value):
         return "a token"
     match value:

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.cors import Cors
     from cdk_gtm_connector.receiver import Receiver
 
-# SVG, not GIF: text needs no binaryMediaTypes, with which the MOCK integration behind a CORS
-# preflight answers 500. Browsers fire onload for it and allow it through their opaque-response
-# blocking. See docs/decisions/0002-svg-answer.md.
+# SVG, not GIF: a text needs no binaryMediaTypes, which make the MOCK integration of a CORS
+# preflight answer 500. Browsers fire onload for an SVG, and their opaque-response blocking lets it
+# through. See docs/decisions/0002-svg-answer.md.
 _IMAGE = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
 _IMAGE_HEADERS = {
     "Content-Type": "image/svg+xml",
@@ -154,9 +154,9 @@ class EventMethods:
         """Return the integration with SQS or SNS.
 
         Args:
-            authorizer: Who vouches for the sender.
-            contents: By the request's media type, what it holds. ``application/json`` is what API
-                Gateway takes when a request names none.
+            authorizer: Vouches for the sender; ``None`` if nobody does.
+            contents: Kind of content by the request's media type. API Gateway takes
+                ``application/json`` when a request names none.
             status: Of the answer once SQS or SNS has the message.
             headers: The same answer's headers.
             body: The same answer's body.

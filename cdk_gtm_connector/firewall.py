@@ -1,4 +1,4 @@
-"""A web ACL in front of an API stage."""
+"""A web ACL for an API stage."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
-# Rules of AWS's common rule set that ordinary hits break. They only count: a hit's query is long,
-# it holds page URLs and what visitors search for, and nothing behind the endpoint interprets it. To
-# an endpoint on the site's own domain a browser sends all of the site's cookies, which can be over
-# the 10,240 bytes of a rule, and which no template reads.
+# Rules of AWS's common rule set that ordinary hits break, so they only count. A hit's query is long
+# and holds page URLs and search terms, and nothing behind the endpoint interprets it. On the site's
+# own domain a browser sends all of the site's cookies. They can exceed the 10,240 bytes of a rule,
+# and no template reads them.
 _COUNTED_RULES = (
     "SizeRestrictions_QUERYSTRING",
     "SizeRestrictions_BODY",
@@ -39,7 +39,7 @@ _COUNTED_RULES = (
     "CrossSiteScripting_COOKIE",
 )
 
-# What a visitor typed, or who the visitor is. AWS WAF never logs bodies.
+# Headers that say who a visitor is, or what the visitor typed. AWS WAF never logs bodies.
 _REDACTED_HEADERS = ("authorization", "cookie", "referer", "x-amz-security-token")
 _LOGGED_ACTIONS = ("BLOCK", "COUNT", "EXCLUDED_AS_COUNT")
 
@@ -50,15 +50,15 @@ class Firewall:
     """A web ACL: a rate limit per IP address, and three of AWS's rule sets.
 
     The rule sets are IP reputation, the common rules and known bad inputs. The last one blocks
-    requests that exploit Log4j: nothing behind the endpoint logs by it, but what reads the events
-    may. Rules that ordinary hits break only count. The web ACL's metrics are on, without sampled
-    requests, which would hold query strings.
+    requests that exploit Log4j. Nothing here uses Log4j, but a consumer of the events may. Rules
+    that ordinary hits break only count. The web ACL has metrics, and no sampled requests, because
+    these would hold query strings.
 
     Args:
-        rate_limit: Requests in 5 minutes that one IP address may make, 10 to 2,000,000,000 (AWS
-            WAF's limits). A whole office may share one. Times the connector's
-            ``max_events_per_request`` it is events: with the defaults 2,000 requests with 20 events
-            each, 40,000 in 5 minutes. Default: 2,000.
+        rate_limit: Maximum requests of one IP address in 5 minutes, 10 to 2,000,000,000 (AWS WAF's
+            limits). A whole office may share an address. A request can hold
+            ``max_events_per_request`` events, so the defaults allow 40,000 events in 5 minutes.
+            Default: 2,000.
         log_retention: How long to keep a log of the requests that a rule blocked or counted.
             **It holds IP addresses and user agents**, which AWS WAF always logs; query strings,
             and the headers ``Authorization``, ``Cookie`` and ``Referer`` are redacted, and bodies
@@ -84,10 +84,10 @@ class Firewall:
 
         Args:
             scope: Parent construct.
-            stage: What it protects.
-            encryption_key: Encrypts the log, and lets CloudWatch Logs in. Default: a key of AWS's.
+            stage: The stage to protect.
+            encryption_key: Encrypts the log. Default: a key of AWS's.
         """
-        # The web ACL's metrics, and its log, go by this name: two connectors must not share it.
+        # Name of the web ACL's metrics and log: two connectors must not share it.
         name = cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
         web_acl = wafv2.CfnWebACL(
             scope,

@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from constructs import IConstruct
 
 SENDING: Final = ("kms:GenerateDataKey", "kms:Decrypt")
-"""What an encrypted queue's sender, or an encrypted topic's publisher, needs of the key."""
+"""Permissions on the key for senders to an encrypted queue and publishers to a topic."""
 
 _WARNING: Final = "cdk-gtm-connector:encryptionKeyPolicy"
 
-# Of the CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs".
+# From the CloudWatch Logs user guide, "Encrypt log data in CloudWatch Logs".
 _LOGGING: Final = (
     *("kms:Encrypt*", "kms:Decrypt*", "kms:ReEncrypt*"),
     *("kms:GenerateDataKey*", "kms:Describe*"),
@@ -28,7 +28,7 @@ _LOGGING: Final = (
 
 
 def check_key(prop: str, key: object) -> None:
-    """Refuse what is no key.
+    """Require a key.
 
     Args:
         prop: The prop as the caller wrote it.
@@ -44,17 +44,17 @@ def check_key(prop: str, key: object) -> None:
 
 
 def let_senders_in(key: kms.IKey | None, sender: iam.IGrantable) -> None:
-    """Let ``sender`` use the key of the queue or topic that it sends to, if there is one."""
+    """Grant ``sender`` the use of the key of the queue or topic that it sends to."""
     if key is not None:
         key.grant(sender, *SENDING)
 
 
 def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
-    """Let CloudWatch Logs use ``key`` for the log groups of the account and Region of ``scope``."""
+    """Let CloudWatch Logs use ``key`` for the log groups of the stack's account and Region."""
     if key is None:
         return
     stack = cdk.Stack.of(scope)
-    # Of all log groups: the ARN of the one would have to be known before the key that it needs.
+    # All log groups: the ARN of one would have to exist before the key that it needs.
     groups = stack.format_arn(
         service="logs",
         resource="log-group",
@@ -73,11 +73,11 @@ def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
 
 
 def let_sns_in(scope: IConstruct, key: kms.IKey | None) -> None:
-    """Let the topics of the account and Region of ``scope`` send to queues that have ``key``."""
+    """Let the topics of the stack's account and Region send to queues that ``key`` encrypts."""
     if key is None:
         return
     stack = cdk.Stack.of(scope)
-    # Of all topics: the topic itself is encrypted with the key, and so comes after its policy.
+    # All topics: the topic itself is encrypted with the key, so it comes after the key's policy.
     topics = stack.format_arn(service="sns", resource="*")
     let_service_in(
         stack,
@@ -100,20 +100,20 @@ def let_service_in(
     warning: str,
     name: str,
 ) -> None:
-    """Let a service use ``key``, by the key's own policy.
+    """Let a service use ``key``, by a statement in the key's policy.
 
-    The policy of a key that is imported is not written here: a warning says what it must allow.
+    For an imported key, whose policy is not written here, a warning says what it must allow.
 
     Args:
-        scope: Where the warning goes.
+        scope: Construct that gets the warning.
         key: The key.
         service: The service's principal.
-        actions: What it may do.
-        conditions: When.
-        warning: What acknowledges the warning.
-        name: The key, as the caller knows it.
+        actions: Actions to allow.
+        conditions: Conditions of the statement.
+        warning: Id of the warning.
+        name: Name of the key in the warning.
     """
-    # Not grant(): for an imported key it says that it has granted, and writes nothing.
+    # Not grant(): with an imported key it reports success and writes nothing.
     added = key.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal(service)],

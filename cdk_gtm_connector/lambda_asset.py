@@ -1,4 +1,4 @@
-"""Where the functions' source is, and how it becomes a Lambda asset."""
+"""The functions' source as a Lambda asset."""
 
 from __future__ import annotations
 
@@ -41,14 +41,14 @@ def source_root() -> Path:
 
 
 def function_code(beside: Path | None = None) -> lambda_.AssetCode:
-    """Return the functions' code as plain files: no Docker.
+    """Return the functions' code as plain files, without Docker.
 
-    Compiled files are left out: they differ from install to install, and with them so would the
-    asset's hash, which would redeploy the function for nothing.
+    Compiled files are left out. They differ between installations, so they would change the asset's
+    hash and redeploy the function for nothing.
 
     Args:
-        beside: Directory of somebody's own whose files are put beside the functions' packages.
-            Hidden files are left out. Default: none.
+        beside: Directory whose files go beside the functions' packages, without hidden files.
+            Default: none.
     """
     if beside is None:
         return _ReadableCode(
@@ -66,17 +66,17 @@ def function_code(beside: Path | None = None) -> lambda_.AssetCode:
 
 @jsii.implements(cdk.ILocalBundling)
 class _Together:
-    """Copies several directories' files into one.
+    """Copies the files of several directories into one.
 
     Args:
-        directories: What is copied. They have no name in common.
+        directories: The directories. No two of them hold the same name.
     """
 
     def __init__(self, *directories: Path) -> None:
         self._directories = directories
 
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
-        """Copy the files; the CDK needs no container then."""
+        """Copy the files, so that the CDK needs no container."""
         for directory in self._directories:
             shutil.copytree(directory, output_dir, ignore=_left_out, dirs_exist_ok=True)
         return True
@@ -91,14 +91,14 @@ def _left_out(_directory: str, names: Collection[str]) -> set[str]:
 
 
 class _ReadableCode(lambda_.AssetCode):
-    """Files that Lambda can read, whatever the umask under which this library was installed.
+    """An asset that Lambda can read, whatever the umask under which this library was installed.
 
-    The asset keeps the files' modes, and its hash does not see them: what is uploaded unreadable
-    stays so.
+    An asset keeps the files' modes, and its hash ignores them: once uploaded unreadable, it stays
+    unreadable.
     """
 
     def bind(self, scope: Construct) -> lambda_.CodeConfig:
-        """Stage the files and let everybody read the staged ones."""
+        """Stage the files, and make the staged ones readable for everybody."""
         config = super().bind(scope)
         staging = scope.node.find_child("Code").node.find_child("Stage")
         if not isinstance(staging, cdk.AssetStaging):  # aws-cdk-lib's own asset always has one

@@ -1,8 +1,9 @@
-"""The mapping templates between API Gateway and SQS or SNS, put together from ``templates/``.
+"""Mapping templates between API Gateway and SQS or SNS, composed of the files in ``templates/``.
 
-A mapping template cannot refuse a request. So a request that must not be queued becomes a call that
-the service refuses, with a number that its answer repeats, and the response template turns the
-number into a status and a sentence. See docs/decisions/0012-refusing-at-the-door.md.
+A mapping template cannot refuse a request. So it turns a request that must not be queued into a
+call that the service refuses. The call holds a number, the service's answer repeats it, and the
+response template turns it into a status and a sentence. See
+docs/decisions/0012-refusing-at-the-door.md.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ Content = Literal["query", "form", "json"]
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
-# What a refused call says: SQS delays a message by at most 900 seconds. 11… is about the first
-# required parameter, 12… about the second; the last two digits are 00 for a missing or blank value,
-# else the place of the word among the unset ones. The others are about the whole body.
+# Numbers in calls to refuse. SQS refuses a delay over 900 seconds. 11… concerns the first required
+# parameter, 12… the second. The last two digits are 00 for a missing or blank value, else the
+# position of the word in unset_values. The other numbers concern the whole body.
 _UNCLEAR: Final = 1000
 _TOO_MANY: Final = 8000
 _TOO_LARGE: Final = 9000
@@ -72,15 +73,15 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """The call that hands a message over.
+    """The call that passes a message to the receiver.
 
     Attributes:
-        template: Name of its body's template, where ``$envelope`` and ``$line`` are the message's
-            lines, and ``$refused`` is the number with which the service has to refuse the call.
-        values: What the template's placeholders stand for.
-        asked: What the service's answer holds, one or the other, if it was asked to refuse.
-        number: How its answer repeats the number, with ``{}`` in the number's place.
-        too_large: What its answer holds if the message is larger than it takes.
+        template: Name of its body's template, in which ``$envelope`` and ``$line`` are the
+            message's two lines, and ``$refused`` is the number of a call to refuse.
+        values: Values of the template's placeholders.
+        asked: Texts of which the answer to a call to refuse has one.
+        number: The number in that answer, with ``{}`` for its digits.
+        too_large: Text in the answer to a message that is too large.
     """
 
     template: str
@@ -91,7 +92,7 @@ class Call:
 
 
 def send_message(queue_url: str) -> Call:
-    """Return the call of SQS's ``SendMessage``, in its AWS JSON protocol."""
+    """Return the call of SQS's ``SendMessage`` in the AWS JSON protocol."""
     return Call(
         template="sqs",
         values={"QUEUE_URL": queue_url},
@@ -102,10 +103,11 @@ def send_message(queue_url: str) -> Call:
 
 
 def publish(topic_arn: str) -> Call:
-    """Return the call of SNS's ``Publish``, in the query protocol: SNS speaks no other.
+    """Return the call of SNS's ``Publish`` in the query protocol, SNS's only one.
 
-    SNS names an attribute whose type it does not know. Should it look at the message first, two
-    lines are no structured one, for which it demands a JSON object: so it refuses either way.
+    A call to refuse has an attribute of an unknown type, which SNS names in its answer. If SNS
+    checked the message first, it would refuse, too: two lines are not the JSON object that a
+    structured message must be.
     """
     return Call(
         template="sns",
@@ -119,8 +121,8 @@ def publish(topic_arn: str) -> Call:
 def read(name: str, **values: str) -> str:
     """Return the template ``name`` with each ``@PLACEHOLDER@`` replaced by its value.
 
-    Its lines are joined and its comments left out: a line break would be rendered, by some engines
-    even one that follows a directive.
+    Lines are joined and comments left out, because line breaks would be rendered. Some engines
+    render even those after directives.
     """
     lines = (_TEMPLATES / f"{name}.vtl").read_text(encoding="utf-8").splitlines()
     template = "".join(line for line in lines if not line.startswith("##"))
@@ -133,11 +135,11 @@ def message(*, call: Call, content: Content, authorizer: Authorizer | None, rule
     """Return the request template that makes a message of a request.
 
     Args:
-        call: What hands the message over.
-        content: What the tag sends: a query, or a body that is a form or JSON. If the body is
-            empty, a query too.
-        authorizer: Who vouches for the sender, ``None`` for anonymous requests.
-        rules: What is queued.
+        call: The call that passes the message on.
+        content: Kind of the tag's content: a query, or a body that is a form or JSON. With an empty
+            body the query is read.
+        authorizer: Vouches for the sender; ``None`` for anonymous requests.
+        rules: Rules by which the request is queued.
     """
     sent = read("query", TOKEN=rules.token_parameter, CHECK=_check(rules))
     if content != "query":
@@ -163,18 +165,17 @@ def message(*, call: Call, content: Content, authorizer: Authorizer | None, rule
 def refusal(
     *, call: Call, rules: Rules, too_large: str | None, too_many: str | None, failed: str
 ) -> str:
-    """Return the response template for what the service does not take.
+    """Return the response template for refused calls.
 
     A request that breaks the rules is answered with status 400 and a sentence.
 
     Args:
-        call: The call that it does not take.
-        rules: What is queued.
-        too_large: The answer to a message that is too large, with status 413. ``None`` if there is
-            no such message.
-        too_many: The answer to a message with too many events, with status 400. ``None`` if there
-            is no such message.
-        failed: The answer to everything else.
+        call: The call.
+        rules: Rules by which requests are queued.
+        too_large: Answer to a message that is too large, with status 413; ``None`` if none can be.
+        too_many: Answer to a message with too many events, with status 400; ``None`` if none can
+            be.
+        failed: Answer to every other refused call.
     """
     before, after = call.number.split("{}")
     return read(
@@ -200,13 +201,13 @@ def refusal(
 
 
 def _events(rules: Rules, authorizer: Authorizer | None) -> str:
-    """Return the check of a JSON body's events: how many there are, and each by itself."""
+    """Return the check of a JSON body's events, of their number and of each by itself."""
     most = rules.max_events.anonymous if authorizer is None else rules.max_events.authenticated
     return read("events", CHECK=_check(rules), MOST=str(most), TOO_MANY=str(_TOO_MANY))
 
 
 def _check(rules: Rules) -> str:
-    """Return the check of the required parameters, each in a variable of its name."""
+    """Return the check of the required parameters, which are in variables of their names."""
     return read(
         "check",
         NUMBER=str(_UNCLEAR),
@@ -220,7 +221,7 @@ def _check(rules: Rules) -> str:
 
 
 def _word(rules: Rules, after: str) -> str:
-    """Return what renders the word that was refused, by the end of its number."""
+    """Return the code that renders a refused word, chosen by the end of the number."""
     choices = [
         f"({_any_of([f'{place:02}{after}'])}){_text(word)}"
         for place, word in enumerate(rules.unset_values, start=1)
@@ -229,12 +230,12 @@ def _word(rules: Rules, after: str) -> str:
 
 
 def _any_of(words: Sequence[str]) -> str:
-    """Return the condition that one of ``words`` is in the service's answer."""
+    """Return the condition that the service's answer has one of ``words``."""
     return " || ".join(f'$said.contains("{each}")' for each in words)
 
 
 def _text(word: str) -> str:
-    """Return ``word`` for a JSON string in a template, where no character of it has a meaning."""
+    """Return ``word`` for a JSON string in a template, with every special character escaped."""
     return "".join(
         character
         if character.isascii() and (character.isalnum() or character in " ()[]-_.,:")

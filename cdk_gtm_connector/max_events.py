@@ -1,4 +1,4 @@
-"""Limits of a request that count its events: a posted list is one request."""
+"""Limits on the events of one request, which may be a posted list."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from cdk_gtm_connector.mapping import MaxEvents
 from cdk_gtm_connector.validation import KNOWN, check_number, is_token
 
 MAX_EVENTS: Final = 100
-"""Events that a request can ever have: in an event's id, its number in the list has two digits."""
+"""Highest possible limit: an event's id has two digits for its position in the list."""
 
 DEFAULT_MAX_EVENTS: Final = MaxEvents(anonymous=20, authenticated=MAX_EVENTS)
-"""Events that a request may have if nobody says otherwise."""
+"""Default limits."""
 
 
 def checked_max_events(
     max_events_per_request: object, authenticated_max_events_per_request: object
 ) -> MaxEvents:
-    """Return the limits that two props stand for; ``None`` where one is not given.
+    """Return the limits that two props set. ``None`` stands for the default.
 
     Raises:
         PropError: One is no whole number from 1 to 100, or is known only at deployment.
@@ -36,7 +36,7 @@ def checked_max_events(
 def _checked(prop: str, value: object) -> int | None:
     if value is None:
         return None
-    if is_token(value):  # it is compared in templates, and is in their sentences
+    if is_token(value):  # templates compare it, and name it in sentences
         raise PropError(prop, KNOWN, value)
     check_number(prop, value, 1, MAX_EVENTS)
     return value if isinstance(value, int) else None

@@ -17,10 +17,10 @@ AnyClass = TypeVar("AnyClass", bound=type)
 
 
 def named_props(cls: AnyClass) -> AnyClass:
-    """Let ``cls`` raise :class:`~cdk_gtm_connector.PropError` where Python raises ``TypeError``.
+    """Make ``cls`` raise :class:`~cdk_gtm_connector.PropError` where Python raises ``TypeError``.
 
-    Python says that an argument is unexpected; this says which prop was meant. It is a decorator of
-    the class, so that type checkers and editors see the signature as it is written.
+    Python says that an argument is unexpected. This says which prop was probably meant. It
+    decorates the class, so type checkers and editors see the signature as written.
     """
     class_: Any = cls
     init = class_.__init__
@@ -44,7 +44,7 @@ def _refuse(
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
 ) -> None:
-    """Say what is wrong with the arguments of a call; Python says the rest."""
+    """Raise a ``PropError`` for a wrong argument. Python reports the other mistakes."""
     positional = [p.name for p in parameters.values() if p.kind is not p.KEYWORD_ONLY]
     by_name = [name for name in parameters if name not in positional]
     for name, value in kwargs.items():

@@ -1,4 +1,4 @@
-"""The queues in which events wait, and the topic before several of them."""
+"""The queues of a connector, and the topic before several of them."""
 
 from __future__ import annotations
 
@@ -10,18 +10,74 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION
+from cdk_gtm_connector.keys import let_sns_in
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
-    from cdk_gtm_connector.delivery_options import Delivering
+    from cdk_gtm_connector.collection_api import CollectionApi
+    from cdk_gtm_connector.delivery_options import EffectiveDeliveryOptions
 
 _MAX_MESSAGE_SIZE: Final = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
 
 
-def add_queues(
-    scope: Construct, options: Delivering, encryption_key: kms.IKey | None
+class ConnectorQueues:
+    """A connector's queues, and the topic before them if there are several destinations.
+
+    Attributes:
+        pairs: For each destination its queue and its dead-letter queue.
+        invalid_messages: Holds the messages that callers got wrong. There is one for all
+            destinations, because each such message is kept once.
+        topic: Passes each message on to every queue; ``None`` for one destination.
+    """
+
+    def __init__(
+        self,
+        connector: Construct,
+        scopes: Sequence[Construct],
+        options: Sequence[EffectiveDeliveryOptions],
+        encryption_key: kms.IKey | None,
+    ) -> None:
+        """Add them.
+
+        Args:
+            connector: Scope of what all destinations share.
+            scopes: For each destination, the scope of its queues.
+            options: For each destination, its delivery options.
+            encryption_key: Encrypts all of it. ``None`` for keys of AWS's.
+        """
+        self._connector = connector
+        self.pairs = [
+            _add_queues(scope, each, encryption_key)
+            for scope, each in zip(scopes, options, strict=True)
+        ]
+        self.invalid_messages = _add_rejection_queue(
+            connector, "InvalidMessageQueue", encryption_key
+        )
+        self.topic = None if len(scopes) == 1 else _add_topic(connector, encryption_key)
+
+    def subscribe(self, collection: CollectionApi, encryption_key: kms.IKey | None) -> None:
+        """Subscribe the queues to the topic, before ``collection`` publishes to it.
+
+        Without a topic there is nothing to subscribe. There may have been one, though, so the
+        queue's policy that lets it send goes only after the stage has changed: SNS neither retries
+        nor keeps what a queue's policy refuses.
+        """
+        if self.topic is None:
+            for queue in self.pairs[0]:
+                queue.node.find_child("Policy").node.add_dependency(collection.api.deployment_stage)
+            return
+        let_sns_in(self._connector, encryption_key)
+        for queue, dead_letter_queue in self.pairs:
+            # A message that is published before a queue is subscribed never reaches that queue.
+            collection.deploy_after(_subscribe(self.topic, queue, dead_letter_queue))
+
+
+def _add_queues(
+    scope: Construct, options: EffectiveDeliveryOptions, encryption_key: kms.IKey | None
 ) -> tuple[sqs.Queue, sqs.Queue]:
     """Add a queue and its dead-letter queue to ``scope``."""
     dead_letter_queue = _add_rejection_queue(scope, "DeadLetterQueue", encryption_key)
@@ -41,11 +97,6 @@ def add_queues(
     return queue, dead_letter_queue
 
 
-def add_invalid_message_queue(scope: Construct, encryption_key: kms.IKey | None) -> sqs.Queue:
-    """Add the queue of what callers do wrong to ``scope``."""
-    return _add_rejection_queue(scope, "InvalidMessageQueue", encryption_key)
-
-
 def _add_rejection_queue(
     scope: Construct, construct_id: str, encryption_key: kms.IKey | None
 ) -> sqs.Queue:
@@ -56,7 +107,7 @@ def _add_rejection_queue(
         encryption_master_key=encryption_key,
         enforce_ssl=True,
         retention_period=MAX_SQS_RETENTION,
-        # What is in it was accepted: it is somebody's to look at.
+        # Its messages were accepted, so somebody should look at them.
         removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
 
@@ -65,7 +116,7 @@ def _encryption(key: kms.IKey | None) -> sqs.QueueEncryption:
     return sqs.QueueEncryption.SQS_MANAGED if key is None else sqs.QueueEncryption.KMS
 
 
-def add_topic(scope: Construct, encryption_key: kms.IKey | None) -> sns.Topic:
+def _add_topic(scope: Construct, encryption_key: kms.IKey | None) -> sns.Topic:
     """Add the topic to ``scope``."""
     topic = sns.Topic(scope, "Topic", enforce_ssl=True, master_key=encryption_key)
     resource = topic.node.default_child
@@ -76,16 +127,18 @@ def add_topic(scope: Construct, encryption_key: kms.IKey | None) -> sns.Topic:
         # principal of the account use it through SNS that may use SNS, so API Gateway's role needs
         # no grant.
         resource.kms_master_key_id = "alias/aws/sns"
-    # As much as SQS takes, so that what a body may be does not depend on the destinations.
+    # SQS's maximum, so that the limit of a body does not depend on the number of destinations.
     resource.maximum_message_size = _MAX_MESSAGE_SIZE
     return topic
 
 
-def subscribe(topic: sns.Topic, queue: sqs.Queue, dead_letter_queue: sqs.Queue) -> sns.Subscription:
-    """Let ``topic`` pass each message on to ``queue``, as it is.
+def _subscribe(
+    topic: sns.Topic, queue: sqs.Queue, dead_letter_queue: sqs.Queue
+) -> sns.Subscription:
+    """Subscribe ``queue`` to ``topic``, whose messages pass unchanged.
 
-    Not by ``SqsSubscription``: an app's feature flag decides whether that lets every topic of
-    everybody's into the queues' key, or the one that cannot be named before the key.
+    This is no ``SqsSubscription``: depending on a feature flag of the app, that opens the queue's
+    key to every topic of anybody's, or to one topic that cannot be named before the key.
     """
     allowed = queue.add_to_resource_policy(
         iam.PolicyStatement(
@@ -101,9 +154,9 @@ def subscribe(topic: sns.Topic, queue: sqs.Queue, dead_letter_queue: sqs.Queue) 
         topic=topic,
         endpoint=queue.queue_arn,
         protocol=sns.SubscriptionProtocol.SQS,
-        # Else the queue would get a JSON document about the message.
+        # Otherwise the queue would get a JSON document about the message.
         raw_message_delivery=True,
-        # SNS tries for 23 days, and not at all if it may not, or the queue is gone.
+        # SNS retries for 23 days, but not at all if it lacks permission or the queue is gone.
         dead_letter_queue=dead_letter_queue,
     )
     if allowed.policy_dependable is not None:

@@ -1,4 +1,4 @@
-"""What takes the requests over from API Gateway: a queue, or a topic before several queues."""
+"""Receivers of the requests: a queue, or a topic before several queues."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Receiver(Protocol):
 
     @property
     def service(self) -> str:
-        """Its name in an integration's URI."""
+        """The service's name in an integration's URI."""
         ...
 
     @property
@@ -31,15 +31,15 @@ class Receiver(Protocol):
 
     @property
     def region(self) -> str:
-        """Its Region, which may be another stack's."""
+        """The receiver's Region, which may be another stack's."""
         ...
 
     @property
     def role_id(self) -> str:
-        """Construct id of the role with which API Gateway calls it.
+        """Construct id of the role with which API Gateway calls the receiver.
 
-        Each kind has its own: while a stack changes from one to the other, the stage that is still
-        deployed goes on with the role that it knows.
+        A queue and a topic have different ones: while a stack changes from one to the other, the
+        stage that is still deployed needs its old role.
         """
         ...
 
@@ -50,7 +50,7 @@ class Receiver(Protocol):
 
     @property
     def call(self) -> mapping.Call:
-        """The call's body, and how the service refuses it."""
+        """The call's body, and the signs of a refused call in the answer."""
         ...
 
     def grant(self, role: iam.Role) -> None:
@@ -58,7 +58,7 @@ class Receiver(Protocol):
 
 
 class QueueReceiver:
-    """The queue itself, by SQS's AWS JSON protocol."""
+    """A queue, called by SQS's AWS JSON protocol."""
 
     service = "sqs"
     role_id = "IntegrationRole"
@@ -81,7 +81,7 @@ class QueueReceiver:
 
 
 class TopicReceiver:
-    """A topic, by the query protocol: SNS speaks no other."""
+    """A topic, called by the query protocol, SNS's only one."""
 
     service = "sns"
     role_id = "PublishRole"

@@ -1,4 +1,4 @@
-"""A new deployment of an API for whatever changes in it.
+"""New deployments of an API whenever something changes in it.
 
 API Gateway's stage serves a snapshot, the deployment. CloudFormation takes a new snapshot only if
 the deployment's logical id changes.
@@ -28,15 +28,15 @@ _SERVED = (
 
 
 def redeploy_on_change(api: apigateway.RestApi, *elsewhere: object) -> None:
-    """Let the id of ``api``'s deployment depend on all that its stage serves.
+    """Make the logical id of ``api``'s deployment depend on everything that the stage serves.
 
     aws-cdk-lib leaves out an authorizer's function, cache time, identity sources and user pools
-    unless the app sets a feature flag, and whatever an Aspect changes.
+    unless the app sets a feature flag. It also leaves out changes by Aspects.
 
     Args:
         api: The API.
-        elsewhere: Authorizers, which are not below ``api`` in the tree. What is no construct is
-            left out: an imported authorizer is another stack's to change.
+        elsewhere: Authorizers, which are not below ``api`` in the tree. Those that are no
+            constructs are skipped: an imported authorizer changes in another stack.
     """
     deployment = api.latest_deployment
     if deployment is not None:  # it is there, with a stage of its own
@@ -46,13 +46,13 @@ def redeploy_on_change(api: apigateway.RestApi, *elsewhere: object) -> None:
 
 @jsii.implements(cdk.IStableAnyProducer)
 class _Served:
-    """The properties of what a stage serves, as they are when the template is written."""
+    """Produces the properties of everything that a stage serves, when the template is written."""
 
     def __init__(self, scopes: Sequence[Construct]) -> None:
         self._scopes = scopes
 
     def produce(self) -> list[Mapping[str, Any]]:
-        """Return them, each with the logical id."""
+        """Return the properties of each resource, with its logical id."""
         return [
             {"LogicalId": part.logical_id, **part._cfn_properties}  # noqa: SLF001 - protected, not private
             for scope in self._scopes

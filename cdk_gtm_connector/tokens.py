@@ -1,4 +1,4 @@
-"""Mints the signed tokens that ``/events/authenticated`` takes in ``token``.
+"""Signed tokens for ``/events/authenticated``, which takes them in the parameter ``token``.
 
 For tests and for servers written in Python. A token is a plain JSON Web Token (HS256), so any JWT
 library mints it as well.
@@ -42,7 +42,7 @@ def mint(
     max_lifetime: timedelta = timedelta(hours=24),
     now: datetime | None = None,
 ) -> str:
-    """Return a signed token: characters that need no escaping in a URL.
+    """Return a signed token, whose characters need no escaping in a URL.
 
     Args:
         secret: The key, as the secret in Secrets Manager holds it; at least 32 bytes of UTF-8.
@@ -126,7 +126,7 @@ def _base64url(data: bytes) -> bytes:
 
 
 class _CommandError(Exception):
-    """What the command line could not do, in words for whoever typed it."""
+    """A failure of the command line, worded for whoever typed it."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 UNSET_VALUES: Final = ("undefined", "null", "NaN", "[object Object]")
-"""JavaScript's texts for what has no value. A Custom Image sends them as they are."""
+"""JavaScript's texts for a missing value, which a Custom Image sends as they are."""
 
 _MAX_WORDS: Final = 50
 _MAX_CHARACTERS: Final = 100

@@ -1,7 +1,7 @@
-"""Checks of the constructs' props, worded for the person who wrote the value.
+"""Checks of single props, worded for the person who wrote the value.
 
-Each raises :class:`~cdk_gtm_connector.PropError`. None hands a value to jsii that jsii cannot take:
-NaN would end the process behind it.
+Each raises :class:`~cdk_gtm_connector.PropError`. None passes jsii a value that jsii cannot take:
+NaN, for example, ends the process behind it.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     import re
 
 
-# Begins what StringParameter.value_from_lookup gives before the CLI has looked.
+# Prefix of the value that StringParameter.value_from_lookup returns before the CLI has looked it.
 _LOOKED_UP: Final = "dummy-value-for-"
 KNOWN: Final = "must be known when the app is synthesized"
-"""The problem of a token where there must be none."""
+"""Problem of a token where the value itself is needed."""
 
 _MILLISECONDS: Final = {"seconds": 1_000, "days": 86_400_000}
 
@@ -43,14 +43,14 @@ def is_token(value: object) -> bool:
 def is_deferred(value: object) -> bool:
     """Return whether ``value`` is a text that cannot be checked yet.
 
-    It is a token, or what stands for an SSM parameter until the CLI has looked it up. Then the app
-    is synthesized again, with the parameter's value.
+    It is a token, or the placeholder of an SSM parameter that the CLI has yet to look up. The app
+    is then synthesized again with the parameter's value.
     """
     return isinstance(value, str) and (_LOOKED_UP in value or is_token(value))
 
 
 def check_scope(scope: object, construct_id: object) -> None:
-    """Refuse a parent that is none, or is in no stack, and an id that is taken or empty."""
+    """Require a parent construct within a stack, and an id that is not empty and not taken."""
     if not isinstance(scope, Construct):
         raise PropError("scope", "must be a Stack, or another construct in one", scope)
     try:
@@ -70,7 +70,7 @@ def check_scope(scope: object, construct_id: object) -> None:
 
 
 def check_boolean(prop: str, value: object) -> None:
-    """Refuse what is neither ``True`` nor ``False``: ``"false"`` is true to Python.
+    """Require ``True`` or ``False``. The text ``"false"`` would count as true.
 
     Args:
         prop: The prop as the caller wrote it.
@@ -81,7 +81,7 @@ def check_boolean(prop: str, value: object) -> None:
 
 
 def check_number(prop: str, value: object, low: int, high: int, unit: str = "") -> None:
-    """Refuse what is not whole, or not ``low <= value <= high``. Tokens that are numbers pass.
+    """Require a whole number with ``low <= value <= high``. Number tokens pass.
 
     Args:
         prop: The prop as the caller wrote it.
@@ -107,15 +107,15 @@ def check_duration(
     unit: Literal["seconds", "days"] = "seconds",
     known: bool = False,
 ) -> None:
-    """Refuse what is no duration, not in whole ``unit``, or not ``low <= value <= high``.
+    """Require a duration of whole ``unit`` with ``low <= value <= high``.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
         low: Shortest duration allowed, inclusive.
         high: Longest duration allowed, inclusive.
-        unit: What CloudFormation counts it in. A token passes if it is in this unit: what is known
-            only at deployment cannot be converted.
+        unit: Unit that CloudFormation counts in. A token passes if it has this unit: a number that
+            is known only at deployment cannot be converted.
         known: Whether tokens are refused.
     """
     if not isinstance(value, cdk.Duration):
@@ -143,15 +143,15 @@ def check_duration(
 def check_text(
     prop: str, value: object, pattern: re.Pattern[str], problem: str, *, known: bool = False
 ) -> None:
-    """Refuse what is no text, or not as ``pattern`` says. What is not known yet passes.
+    """Require a text that ``pattern`` matches as a whole. Values not known yet pass.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
-        pattern: What all of the text must be.
-        problem: The same in words, for example ``"must be 1 to 64 letters"``.
-        known: Whether tokens are refused: the text is put into another one, where it could do
-            harm, or something else depends on it.
+        pattern: Pattern of the whole text.
+        problem: The pattern in words, for example ``"must be 1 to 64 letters"``.
+        known: Whether tokens are refused, because the text becomes part of another one, or decides
+            something.
     """
     if known and is_token(value):
         raise PropError(prop, KNOWN, value)
@@ -160,10 +160,10 @@ def check_text(
 
 
 def check_sequence(prop: str, value: object, problem: str) -> Sequence[object]:
-    """Return ``value``, refusing what is no list or tuple.
+    """Return ``value``, which must be a list or a tuple.
 
-    A text is a sequence of its letters, a set has another order each time, and a generator is
-    empty when it is read again.
+    A text would be a sequence of letters, a set has no order, and a generator is empty when it is
+    read again.
 
     Args:
         prop: The prop as the caller wrote it.
@@ -179,13 +179,13 @@ def check_sequence(prop: str, value: object, problem: str) -> Sequence[object]:
 
 
 def check_instance(prop: str, value: object, kind: type, example: str) -> None:
-    """Refuse what is no ``kind``, the class itself too.
+    """Require an instance of ``kind``.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
-        kind: Its class, which is this library's or an enumeration.
-        example: How to write one.
+        kind: A class of this library's, or an enumeration.
+        example: Code that makes an instance.
     """
     if not isinstance(value, kind):
         article = "an" if kind.__name__[0] in "AEIO" else "a"
@@ -195,17 +195,18 @@ def check_instance(prop: str, value: object, kind: type, example: str) -> None:
 def check_construct(
     prop: str, value: object, kind: str, has: tuple[str, ...], instead: str
 ) -> None:
-    """Refuse what has not what is used of it, and what was imported by an ARN for its name.
+    """Require a construct by the attributes that are used of it.
 
-    jsii's interfaces know no ``isinstance``, and an L1 construct or an ARN would fail much later,
-    in words that are not the caller's.
+    ``isinstance`` does not work with jsii's interfaces. An L1 construct or an ARN would fail much
+    later, in words that mean nothing to the caller. So would an import by name that was given an
+    ARN.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
-        kind: What it must be, for example ``"IStream"``.
-        has: The attributes that tell. If the first is an ARN, it is looked at.
-        instead: How to make one.
+        kind: The required interface, for example ``"IStream"``.
+        has: Attributes that such a construct has. The first is checked further if it is an ARN.
+        instead: Code that makes one.
     """
     if isinstance(value, type) or not all(_has(value, attribute) for attribute in has):
         raise PropError(prop, f"must be an {kind}, such as {instead}", value)
@@ -222,18 +223,18 @@ def check_construct(
 
 
 def check_log_retention(value: object) -> None:
-    """Refuse a ``log_retention`` that is no ``RetentionDays``, such as a number of days."""
+    """Require a ``RetentionDays``. A number of days is none."""
     example = "RetentionDays.THREE_MONTHS"
     check_instance("log_retention", value, logs.RetentionDays, example)
 
 
 def matches(pattern: re.Pattern[str], value: object) -> bool:
-    """Return whether ``value`` is a text, and all of it is as ``pattern`` says."""
+    """Return whether ``value`` is a text that ``pattern`` matches as a whole."""
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
 def number_text(value: int) -> str:
-    """Return ``value`` as an environment variable has it, also if it is an unresolved token."""
+    """Return ``value`` as the text of an environment variable, even if it is a token."""
     return cdk.Tokenization.stringify_number(value)
 
 

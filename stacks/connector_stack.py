@@ -188,7 +188,7 @@ class ConnectorStack(cdk.Stack):
 
     def _customer_profiles_region(self, settings: Settings) -> str | None:
         """Return the domain's Region, ``None`` for the stack's own."""
-        from cdk_gtm_connector.destinations.regions import (  # noqa: PLC0415 - see above
+        from cdk_gtm_connector.destinations.customer_profiles.regions import (  # noqa: PLC0415 - see above
             CUSTOMER_PROFILES_REGIONS,
         )
 

@@ -82,6 +82,14 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
         return path if by_file else folder
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - the hook's
+    """Return one worker more than there are cores.
+
+    The pipeline's tests and the browser's wait for batching windows most of their time.
+    """
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFolder:
     """Return what says which tests `make test` has to run on the same worker."""
     return _ByFolder(config, log)

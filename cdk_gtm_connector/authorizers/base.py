@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Authorizer(Protocol):
-    """What stands before the authenticated route, and what it vouches for."""
+    """A guard of the authenticated route, and the references to what it vouches for."""
 
     @property
     def authorization_type(self) -> apigateway.AuthorizationType:
@@ -25,20 +25,23 @@ class Authorizer(Protocol):
 
     @property
     def subject(self) -> Sequence[str]:
-        """References, in a mapping template, of who it is: the first that is not empty."""
+        """References in a mapping template to the sender's identity.
+
+        The first one that is not empty counts.
+        """
         ...
 
     @property
     def endpoint_id(self) -> str | None:
-        """Reference, in a mapping template, of the one endpoint that it may write, if any."""
+        """Reference in a mapping template to the only endpoint id that the sender may write."""
         ...
 
     @property
     def endpoint_required(self) -> bool:
-        """Whether a sender who may write no endpoint in particular may write none at all."""
+        """True if a sender without such an endpoint id may write none at all."""
         ...
 
     @property
     def headers(self) -> Sequence[str]:
-        """Request headers that carry the proof: a preflight has to allow them."""
+        """Request headers that carry the proof. A preflight has to allow them."""
         ...

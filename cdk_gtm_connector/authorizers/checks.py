@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _CLAIM: Final = re.compile(r"[A-Za-z0-9_:-]+", re.ASCII)
 _HEADER: Final = re.compile(
     r"[A-Za-z0-9_-]+", re.ASCII
-)  # put into a quoted text, which it must not end
+)  # nothing that ends the quoted text it goes into
 _IDENTITY_SOURCE: Final = re.compile(
     r"method\.request\.(?:header|querystring|multivalueheader|multivaluequerystring)\.\S+"
     r"|(?:stageVariables|context)\.\S+"
@@ -34,19 +34,19 @@ _AUDIENCE: Final = re.compile(r"\S(?:.*\S)?", re.DOTALL)
 
 
 def check_claim(prop: str, value: object) -> None:
-    """Refuse what is no name of a claim: it is put into a mapping template, in quotes."""
+    """Require the name of a claim. It goes into a mapping template, in quotes."""
     problem = "must be the name of a claim (letters, digits, _, : and -)"
     check_text(prop, value, _CLAIM, problem, known=True)
 
 
 def check_audience(audience: object) -> None:
-    """Refuse an audience that no token has."""
+    """Require a text that a token's ``aud`` can equal."""
     problem = "must be a text that is not empty, without white space around it"
     check_text("audience", audience, _AUDIENCE, problem)
 
 
 def check_function(function: object) -> None:
-    """Refuse what is no function."""
+    """Require a function."""
     check_construct(
         "function",
         function,
@@ -57,7 +57,7 @@ def check_function(function: object) -> None:
 
 
 def check_secret(secret: object) -> None:
-    """Refuse what is no secret, such as the key itself."""
+    """Require a secret of Secrets Manager. The key itself is none."""
     check_construct(
         "secret",
         secret,
@@ -68,7 +68,7 @@ def check_secret(secret: object) -> None:
 
 
 def check_user_pools(user_pools: Sequence[cognito.IUserPool]) -> None:
-    """Refuse what is no list of user pools."""
+    """Require a list of user pools."""
     problem = "must be a list of at least one user pool, such as [pool]"
     check_sequence("user_pools", user_pools, problem)
     if not user_pools:
@@ -86,7 +86,7 @@ def check_user_pools(user_pools: Sequence[cognito.IUserPool]) -> None:
 def check_identity_sources(
     identity_sources: Sequence[str], headers: Sequence[str], ttl: cdk.Duration
 ) -> None:
-    """Refuse what API Gateway does not read, or a browser would not send."""
+    """Require identity sources that API Gateway reads, and the headers that a preflight allows."""
     problem = 'must be a list of identity sources, such as [IdentitySource.header("X-Session")]'
     check_sequence("identity_sources", identity_sources, problem)
     for source in identity_sources:

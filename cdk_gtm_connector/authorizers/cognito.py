@@ -23,7 +23,7 @@ _CUSTOM_ATTRIBUTE: Final = "custom:"
 
 @named_props
 class CognitoAuthorizer(Construct):
-    """Visitors who are logged in to a Cognito user pool, by the ``Authorization`` header.
+    """Lets in visitors who are logged in to a Cognito user pool, by the header ``Authorization``.
 
     For ``fetch``: an image tag cannot send headers. The subject is the claim ``sub``.
 
@@ -61,7 +61,7 @@ class CognitoAuthorizer(Construct):
             self, "Authorizer", cognito_user_pools=list(user_pools)
         )
         if endpoint_claim is not None and endpoint_claim.startswith(_CUSTOM_ATTRIBUTE):
-            # Clients may be added to a pool later: they are looked at when the app is complete.
+            # Clients may be added to a pool later, so look when the app is complete.
             self.node.add_validation(_WritableClaim(self, list(user_pools), endpoint_claim))
         self.authorization_type = apigateway.AuthorizationType.COGNITO
         self.subject: Sequence[str] = ("$!context.authorizer.claims.sub",)
@@ -76,7 +76,7 @@ class CognitoAuthorizer(Construct):
 
 @jsii.implements(IValidation)
 class _WritableClaim:
-    """Warns of the app clients whose users may write the claim that binds them."""
+    """Warns of app clients whose users may write the claim that names their endpoint."""
 
     def __init__(
         self, scope: Construct, user_pools: Sequence[cognito.IUserPool], claim: str
@@ -86,7 +86,7 @@ class _WritableClaim:
         self._claim = claim
 
     def validate(self) -> list[str]:
-        """Add the warnings; there are no errors."""
+        """Add the warnings. Return no errors."""
         from aws_cdk import aws_cognito  # noqa: PLC0415 - others need not wait for its import
 
         resolve = cdk.Stack.of(self._scope).resolve
@@ -95,7 +95,7 @@ class _WritableClaim:
             if (
                 isinstance(client, aws_cognito.CfnUserPoolClient)
                 and resolve(client.user_pool_id) in pools
-                # Whether that is all attributes, or all standard ones, AWS's pages disagree on.
+                # AWS's pages disagree on whether None means all attributes or all standard ones.
                 and (client.write_attributes is None or self._claim in client.write_attributes)
             ):
                 cdk.Annotations.of(client).add_warning_v2(

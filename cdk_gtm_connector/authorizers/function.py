@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 @named_props
 class LambdaAuthorizer(Construct):
-    """A function of the caller's own. The subject is the ``principalId`` that it answers.
+    """Asks a function of your own. The subject is the ``principalId`` in its answer.
 
-    Its context may name the one endpoint that the visitor may write, as ``endpoint_id``.
+    The answer's context may name the one endpoint that the visitor may write, as ``endpoint_id``.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
         function: A Lambda authorizer of type ``REQUEST``.
-        identity_sources: Where the proof is, for example
+        identity_sources: The places of the proof, for example
             ``[apigateway.IdentitySource.header("Authorization")]``; an image tag can use
             ``IdentitySource.query_string(…)`` only.
-        headers: Request headers that carry it, for the preflight: those of ``identity_sources`` at
-            least. Default: ``Authorization``.
-        results_cache_ttl: How long an answer is good for the same identity sources, up to 1 hour.
-            Default: not at all.
+        headers: Request headers that carry the proof, for the preflight. They include those of
+            ``identity_sources``. Default: ``Authorization``.
+        results_cache_ttl: How long API Gateway keeps an answer for the same identity sources, up to
+            1 hour. Default: not at all.
 
     Raises:
         PropError: A prop has a value that cannot work.

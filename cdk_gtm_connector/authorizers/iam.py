@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class IamAuthorizer:
-    """Callers that sign their requests with AWS credentials (SigV4).
+    """Lets in callers that sign their requests with AWS credentials (SigV4).
 
     The subject is the Cognito identity of a signed-in visitor, else the caller's ARN.
     """

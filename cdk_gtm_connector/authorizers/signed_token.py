@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 @named_props
 class SignedTokenAuthorizer(Construct):
-    """A JSON Web Token in the query string: the proof that an image tag can carry.
+    """Lets in requests with a JSON Web Token in the query string, which an image tag can carry.
 
     HS256, with ``exp`` and ``sub``; ``nbf``, ``aud`` and ``endpoint_id`` (the one endpoint that the
     visitor may write) are optional. The token is in the parameter ``token``, which is never queued.
@@ -45,25 +45,24 @@ class SignedTokenAuthorizer(Construct):
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        audience: What the claim ``aud`` must hold. Default: ``aud`` is not looked at.
+        audience: Required value of the claim ``aud``. Default: ``aud`` is not checked.
         require_endpoint_id: Whether the events of a token without ``endpoint_id`` are rejected.
             Default: no, it may write any endpoint.
-        secret: The key, as its plain text: at least 32 bytes. While it is rotated, the version
-            before (``AWSPREVIOUS``) verifies too, so a leaked key is gone after two rotations.
-            Default: a new secret of 64 characters.
-        max_token_lifetime: How far ahead a token's ``exp`` may be, 1 minute to 365 days; a token
-            that would live longer is refused. A server that writes milliseconds would otherwise
+        secret: A secret whose plain text is the key, at least 32 bytes. The version before
+            (``AWSPREVIOUS``) verifies too, so a leaked key is useless after two rotations. Default:
+            a new secret of 64 characters.
+        max_token_lifetime: Maximum time from now to a token's ``exp``, 1 minute to 365 days. A
+            token that lives longer is refused: a server that writes milliseconds would otherwise
             mint tokens that never expire. Default: 24 hours.
-        results_cache_ttl: How long an answer is good for the same token, 0 to 3,600 seconds (API
-            Gateway's limit). A token may be used that much longer than it lives. Default: 60
+        results_cache_ttl: How long API Gateway keeps an answer for the same token, 0 to 3,600
+            seconds (its limit). A token may be used that much longer than it lives. Default: 60
             seconds.
-        reserved_concurrent_executions: Invocations at once that the authorizer's function may use
-            and that no other function takes from it, 1 to 1,000,000. Anybody can send junk
-            tokens, each of which is an invocation; without a limit they can use up the account's
-            concurrency, and then every function of the account waits, the one that delivers events
-            among them. Over the limit API Gateway answers 500. A share of the account's concurrency
-            has to be left unreserved (100, by Lambda's documentation), so an account whose limit is
-            10 cannot reserve any. Default: none.
+        reserved_concurrent_executions: Concurrency that is reserved for the authorizer's function,
+            and its maximum, 1 to 1,000,000. Anybody can send junk tokens, and each is an
+            invocation. Without a maximum they can use up the account's concurrency, and then every
+            function of the account waits, including the one that delivers events. Above it API
+            Gateway answers 500. Lambda keeps 100 of an account's concurrency unreserved, so an
+            account whose limit is 10 cannot reserve any. Default: none.
         log_retention: How long the function's log is kept. Default: 3 months.
         encryption_key: Encrypts the function's log, and a new secret: a symmetric key of the
             stack's Region. Default: keys of AWS's.
@@ -170,11 +169,11 @@ class SignedTokenAuthorizer(Construct):
         self.headers: Sequence[str] = ()
 
     def _grant_reading(self, *, mine: bool) -> None:
-        """Let the function read the secret, which this construct has made if it is ``mine``."""
+        """Grant the function the secret, which is ``mine`` if this construct made it."""
         key = self._secret.encryption_key
         if mine and key is not None:
-            # Not grant_read(): it names the role in the key's policy, and the key may be in a stack
-            # that this one needs already.
+            # Not grant_read(): it would name the role in the key's policy, and the key may be in a
+            # stack that this one already depends on.
             self._function.add_to_role_policy(
                 iam.PolicyStatement(
                     actions=["secretsmanager:GetSecretValue", "secretsmanager:DescribeSecret"],
@@ -195,7 +194,7 @@ class SignedTokenAuthorizer(Construct):
 
     @property
     def secret(self) -> secretsmanager.ISecret:
-        """The key that signs: whoever mints tokens reads it."""
+        """The secret with the signing key, for whoever mints tokens."""
         return self._secret
 
     @property

@@ -1,15 +1,16 @@
-"""Where events go: the infrastructure half of each destination.
+"""Constructs of the destinations.
 
-The runtime half, which sends the events, is ``gtm_events.destinations`` in the function's source.
+The code that sends events is in ``gtm_events.destinations``, the function's source.
 """
 
 from __future__ import annotations
 
 from cdk_gtm_connector.destinations.base import Destination
-from cdk_gtm_connector.destinations.calculated_attribute import CalculatedAttribute
-from cdk_gtm_connector.destinations.comparisons import (
+from cdk_gtm_connector.destinations.customer_profiles import (
     BeginsWith,
+    CalculatedAttribute,
     Contains,
+    CustomerProfilesDestination,
     EndsWith,
     EqualTo,
     Exclusive,
@@ -18,15 +19,14 @@ from cdk_gtm_connector.destinations.comparisons import (
     Inclusive,
     LessThan,
     LessThanOrEqual,
+    ProfileEventTrigger,
+    Segment,
 )
-from cdk_gtm_connector.destinations.customer_profiles import CustomerProfilesDestination
-from cdk_gtm_connector.destinations.event_bridge import EventBridgeDestination
+from cdk_gtm_connector.destinations.eventbridge import EventBridgeDestination
 from cdk_gtm_connector.destinations.firehose import FirehoseDestination
 from cdk_gtm_connector.destinations.kinesis import KinesisDestination
 from cdk_gtm_connector.destinations.module import DestinationModule
 from cdk_gtm_connector.destinations.pinpoint import PinpointDestination
-from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
-from cdk_gtm_connector.destinations.segment import Segment
 
 __all__ = [
     "BeginsWith",

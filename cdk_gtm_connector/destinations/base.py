@@ -1,4 +1,4 @@
-"""What every destination is."""
+"""The base class of destinations."""
 
 from __future__ import annotations
 
@@ -24,19 +24,18 @@ _CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
 
 @named_props
 class Destination(ABC):
-    """Where events go. The collector does not know which destination is behind it.
+    """Base class of the places that events go to.
 
-    One object is one connector's: it may hold what it has added to that connector.
+    An object belongs to one connector, because it may hold what it has added to that connector.
 
-    A destination of one's own is a subclass with :attr:`module` and :meth:`bind`:
-    ``docs/own-destination.md`` has a complete one.
+    For a destination of your own, write a subclass with :attr:`module` and :meth:`bind`.
+    ``docs/own-destination.md`` has a complete example.
 
     Args:
-        construct_id: Names what belongs to this destination where there are several, such as its
-            queue. Once deployed, another one is another queue. Default: the kind of destination,
-            for example ``Kinesis``.
-        delivery: How this destination's events are delivered, where that differs from the
-            connector's others. Default: as the connector says.
+        construct_id: Id of this destination's constructs, such as its queue, if there are several
+            destinations. After deployment, another id means another queue. Default: the kind of
+            destination, such as ``Kinesis``.
+        delivery: Delivery options that differ from the connector's. Default: none.
 
     Raises:
         PropError: ``construct_id`` is not letters and digits that begin with a capital, or
@@ -62,20 +61,20 @@ class Destination(ABC):
 
     @property
     def construct_id(self) -> str:
-        """Names what belongs to this destination where there are several."""
+        """Id of this destination's constructs, if there are several destinations."""
         return self._construct_id or type(self).__name__.removesuffix("Destination")
 
     @property
     def delivery(self) -> DeliveryOptions | None:
-        """How this destination's events are delivered; ``None`` as the connector says."""
+        """Delivery options that differ from the connector's; ``None`` for none."""
         return self._delivery
 
     @property
     def module(self) -> DestinationModule | BuiltInModule:
-        """The code that delivers the events. A destination of one's own has to have it.
+        """The code that delivers the events. A subclass must have it.
 
         Raises:
-            PropError: This class has none.
+            PropError: This class has no module.
         """
         raise PropError(
             "destination",
@@ -86,34 +85,34 @@ class Destination(ABC):
 
     @property
     def max_attribute_name(self) -> int | None:
-        """Longest name of a user attribute that the destination takes, in characters.
+        """Maximum length of a user attribute's name, in characters.
 
-        ``None``, the default, for any.
+        Default: ``None``, no maximum.
         """
         return None
 
     @property
     def used_user_attributes(self) -> Sequence[str]:
-        """Names of the user attributes that something is made of here, beyond passing them on.
+        """Names of user attributes that the destination uses, beyond passing them on.
 
-        The connector warns of those that nobody may set. Default: none.
+        The connector warns of names that nobody may set. Default: none.
         """
         return ()
 
     @property
     def authenticated_only(self) -> bool:
-        """Whether something here waits for events that an authorizer vouches for.
+        """True if something of the destination's reacts to authenticated events only.
 
-        The connector warns if it has no authorizer. Default: no.
+        The connector then warns if it has no authorizer. Default: ``False``.
         """
         return False
 
     @final
     def claim(self, connector: Construct) -> None:
-        """Make this destination ``connector``'s, before anything is added for it.
+        """Tie this destination to ``connector``, before anything is added for it.
 
         Raises:
-            PropError: It is another connector's already.
+            PropError: It belongs to another connector already.
         """
         if self._connector is not None:
             raise PropError(
@@ -128,20 +127,20 @@ class Destination(ABC):
 
     # Not abstract: few destinations bring anything of their own.
     def add_resources(self, scope: Construct) -> None:  # noqa: B027
-        """Add the resources that the destination brings along. Default: it brings none.
+        """Add the destination's own resources. Default: none.
 
         Called once, before :meth:`bind`.
 
         Args:
-            scope: Holds them. It is the same whether the destination is the only one, the first or
-                another of several, so that their logical ids stay the same too.
+            scope: Parent of the resources. It does not depend on the number and order of
+                destinations, so logical ids do not either.
         """
 
     @abstractmethod
     def bind(self, function: lambda_.Function) -> None:
-        """Configure ``function`` for this destination and grant it what it needs, no more.
+        """Configure ``function`` for this destination, and grant it the least that it needs.
 
-        It must not refer to the endpoint's URL: the endpoint waits for it. The environment
-        variables that the connector gives the function, ``DESTINATION`` among them, are not its to
-        change.
+        An implementation must not refer to the endpoint's URL, because the endpoint depends on the
+        function. It must not change the environment variables that the connector sets, such as
+        ``DESTINATION``.
         """

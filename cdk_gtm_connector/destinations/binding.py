@@ -29,7 +29,7 @@ def checked_module(destination: Destination) -> DestinationModule | BuiltInModul
     """Return a destination's module.
 
     Raises:
-        PropError: It has none, or what it has is none.
+        PropError: The destination has no module.
     """
     module = destination.module
     if not isinstance(module, BuiltInModule):
@@ -44,16 +44,16 @@ def bind(
     function: lambda_.Function,
     own_variables: Collection[str],
 ) -> None:
-    """Let ``function`` deliver to ``destination``.
+    """Configure ``function`` to deliver to ``destination``.
 
     Args:
-        destination: Where to.
-        module: Its module.
-        function: Its environment gets ``DESTINATION``, and what the destination adds.
-        own_variables: The variables that it has already, which are not the destination's to change.
+        destination: The destination.
+        module: The destination's module.
+        function: Gets ``DESTINATION`` in its environment, and what the destination adds.
+        own_variables: Variables of the connector's, which the destination must not change.
 
     Raises:
-        PropError: The destination gives the function a variable that is not its to give.
+        PropError: The destination sets one of these variables, or one of an impossible name.
     """
     function.add_environment("DESTINATION", module.entry_point)
     with _guarded(destination, function, {*own_variables, "DESTINATION"}):
@@ -72,7 +72,7 @@ def bind(
 def _guarded(
     destination: Destination, function: lambda_.Function, own: Collection[str]
 ) -> Iterator[None]:
-    """Refuse variables that a destination gives ``function`` and that are not its to give."""
+    """Refuse environment variables that ``destination`` must not set on ``function``."""
     add = function.add_environment
 
     def checked(key: str, value: str, **options: Any) -> lambda_.Function:
@@ -86,7 +86,7 @@ def _guarded(
             )
         return add(key, value, **options)
 
-    # Of this object alone: what a function has already, aws-cdk-lib tells nobody.
+    # aws-cdk-lib does not tell which variables a function has, so watch this one object.
     vars(function)["add_environment"] = checked
     try:
         yield

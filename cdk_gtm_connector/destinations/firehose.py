@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector.delivery_options import DeliveryOptions
 
-# What takes a Firehose record for one document, by the L1's attribute that configures it.
+# Firehose destinations that read a record as one document, by the L1's attribute.
 _RECORD_BY_RECORD: Final = {
     "amazonopensearchservice_destination_configuration": "OpenSearch",
     "amazon_open_search_serverless_destination_configuration": "OpenSearch Serverless",
@@ -32,33 +32,31 @@ _RECORD_BY_RECORD: Final = {
 
 @named_props
 class FirehoseDestination(Destination):
-    """A Firehose delivery stream: the record of every event in S3, Redshift, OpenSearch and others.
+    """A Firehose delivery stream, for a record of every event in S3, Redshift or elsewhere.
 
-    For OpenSearch, Splunk, an HTTP endpoint, Snowflake and Iceberg, which take a Firehose record
-    for one document, ``events_per_record`` has to be 1. Where the stack shows that the stream is
-    such a one, a warning says so: ``cdk-gtm-connector:firehoseEventsPerRecord``.
+    OpenSearch, Splunk, an HTTP endpoint, Snowflake and Iceberg read a Firehose record as one
+    document, so ``events_per_record`` must be 1 for them. If the stack shows that the stream goes
+    there, the warning ``cdk-gtm-connector:firehoseEventsPerRecord`` says so.
 
     Example:
         >>> FirehoseDestination(delivery_stream)  # S3, Redshift
         >>> FirehoseDestination(delivery_stream, events_per_record=1)  # OpenSearch and the others
 
     Args:
-        delivery_stream: Receives the events, one line of JSON each, by direct put, in the Region
-            and account of the stack. The key of a stream that is encrypted is Firehose's business:
-            the function needs no grant of it.
-        events_per_record: Events that share a Firehose record at the most, 1 to 500 (as many lines
-            of a record as dynamic partitioning reads). Firehose bills each record in steps of 5 KB,
-            and a request takes 500 records or 4 MB: with 1, events of 600 bytes cost eight times as
-            much, and 10,000 of them are 20 requests instead of 3. Default: 500, which S3 and
-            Redshift do not tell from 1.
+        delivery_stream: Receives the events by direct put, one line of JSON each. It is in the
+            stack's Region and account. The function needs no grant of an encrypted stream's key.
+        events_per_record: Maximum events of a Firehose record, 1 to 500 (dynamic partitioning reads
+            that many lines of a record). Firehose bills records in steps of 5 KB, and a request
+            takes 500 records or 4 MB. With 1, events of 600 bytes cost eight times as much, and
+            10,000 of them are 20 requests instead of 3. Default: 500, which makes no difference in
+            S3 and Redshift.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
     Raises:
         PropError: ``delivery_stream`` is a name, an ARN or a ``CfnDeliveryStream``, or
-            ``events_per_record`` is out of its range; once it is a connector's: ``delivery_stream``
-            is in another Region or account than the stack, or takes its events from a stream of its
-            own.
+            ``events_per_record`` is out of range. The connector raises it if ``delivery_stream`` is
+            in another Region or account than the stack, or reads from a source.
     """
 
     def __init__(
@@ -94,7 +92,7 @@ class FirehoseDestination(Destination):
 
     @property
     def events_per_record(self) -> int:
-        """Events that share a Firehose record at the most."""
+        """Maximum events of a Firehose record."""
         return self._events_per_record
 
     def bind(self, function: lambda_.Function) -> None:
@@ -159,7 +157,7 @@ class FirehoseDestination(Destination):
 
 
 def _resource(stream: firehose.IDeliveryStream) -> firehose.CfnDeliveryStream | None:
-    """Return the stream's resource if an app of this process makes it."""
+    """Return the stream's resource, if an app in this process makes it."""
     owned = stream.node.default_child
     if isinstance(owned, firehose.CfnDeliveryStream):
         return owned

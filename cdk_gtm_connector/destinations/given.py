@@ -1,4 +1,4 @@
-"""Checks of the destinations that a connector is given."""
+"""The check of a connector's destinations."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from cdk_gtm_connector.validation import check_instance, check_sequence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# What else is in the connector's scope.
+# Ids of the connector's own children, needed before they exist. A test asks the tree for them.
 _OWN_IDS: Final = (
     *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
     *("InvalidMessageQueue", "Queue", "Topic"),
@@ -22,10 +22,10 @@ _EXAMPLE: Final = 'CustomerProfilesDestination(domain_name="shop")'
 
 
 def checked_destinations(destination: object, destinations: object) -> list[Destination]:
-    """Return the destinations that a connector is given one way or the other.
+    """Return the destinations of a connector, which come in one of two props.
 
     Raises:
-        PropError: None is given, or both props are, or what is given is none, or is there twice.
+        PropError: Neither or both props are given, or a value is no destination or is there twice.
     """
     checked: list[Destination] = []
     if destination is not None:

@@ -19,20 +19,20 @@ if TYPE_CHECKING:
 
 @named_props
 class KinesisDestination(Destination):
-    """A Kinesis data stream: the record of every event, an endpoint's on one shard.
+    """A Kinesis data stream with a record of every event. An endpoint's events share a shard.
 
     Args:
-        stream: Receives the events, one JSON object each. If it is encrypted with a customer's key
-            and is imported, import it with its ``encryption_key``: the function needs the key too.
-            It may be in another account or Region. One of the same app has to have a name then,
-            and its policy is written; the policy of one that is imported has to let the function's
-            role in, if the account is another.
+        stream: Receives the events, one JSON object each. Import an encrypted stream together with
+            its ``encryption_key``, because the function needs the key. The stream may be in another
+            account or Region. If the same app makes it there, it needs a physical name, and its
+            policy is written. The policy of an imported stream of another account must let the
+            function's role in.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
     Raises:
-        PropError: ``stream`` is an ARN or a ``CfnStream``. Once it is a connector's: ``stream`` is
-            of another account or Region of the same app, and has no name.
+        PropError: ``stream`` is an ARN or a ``CfnStream``. The connector raises it if ``stream`` is
+            in another account or Region of the same app and has no physical name.
     """
 
     def __init__(
@@ -66,8 +66,8 @@ class KinesisDestination(Destination):
         """See :meth:`Destination.bind`."""
         check_named("stream", "stream_name", self._stream, self._stream.stream_arn, function)
         function.add_environment("KINESIS_STREAM_ARN", self._stream.stream_arn)
-        # Not grant_write(): it would also allow PutRecord and ListShards, and, of the key, Encrypt
-        # and ReEncrypt*. A producer needs GenerateDataKey alone.
+        # Not grant_write(): it would also allow PutRecord and ListShards, and Encrypt and
+        # ReEncrypt* with the key. A producer needs GenerateDataKey only.
         self._stream.grant(function, "kinesis:PutRecords")
         if self._stream.encryption_key is not None:
             self._stream.encryption_key.grant(function, "kms:GenerateDataKey")

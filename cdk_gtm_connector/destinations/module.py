@@ -28,7 +28,7 @@ FACTORY: Final = "create"
 
 _PACKAGE: Final = "gtm_events"
 _BUILT_IN: Final = re.compile(r"[a-z]+(?:-[a-z]+)*", re.ASCII)
-# What Lambda's runtime for Python brings along, and what this library puts beside the module.
+# Names in Lambda's Python runtime, and of the packages that this library puts beside the module.
 _TAKEN: Final = frozenset(
     {
         *("awslambdaric", "boto3", "botocore", "bootstrap", "dateutil", "jmespath", "s3transfer"),
@@ -48,21 +48,21 @@ _COMPILED: Final = frozenset({".dll", ".dylib", ".pyd", ".so"})
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DestinationModule:
-    """A Python module with a function ``create``, which returns what delivers the events.
+    """A Python module whose function ``create`` returns the code that delivers events.
 
-    It is looked at when the app is synthesized, and not imported: what the function could not
-    import is refused in words. Its contract is in ``docs/own-destination.md``.
+    Synthesis reads the module without importing it, and refuses one that the function could not
+    import. ``docs/own-destination.md`` has its contract.
 
     Example:
         >>> DestinationModule(name="shop_webhook", directory=Path(__file__).parent / "runtime")
 
     Args:
-        name: The module's name, with a dot for each package that it is in: ``shop_webhook``. Not
-            one of the standard library's, of the AWS SDK's or of this library's.
-        directory: Directory that holds it: ``shop_webhook.py`` or ``shop_webhook/__init__.py``. All
-            of the directory is put beside this library's own code, compiled files and hidden files
-            left out: at most 250 MB, for Lambda on arm64. Default: none, it is in ``layer``.
-        layer: Layer that holds it, which cannot be looked into. Default: none, it is in
+        name: The module's dotted name, such as ``shop_webhook``. It must not be a name of the
+            standard library's, the AWS SDK's or this library's.
+        directory: Directory with ``shop_webhook.py`` or ``shop_webhook/__init__.py``. All of it
+            goes beside this library's code, except compiled and hidden files: at most 250 MB, for
+            Lambda on arm64. Default: none, the module is in ``layer``.
+        layer: Layer with the module, which synthesis cannot read. Default: none, the module is in
             ``directory``.
 
     Raises:
@@ -109,7 +109,7 @@ class DestinationModule:
 
     @property
     def beside(self) -> Path | None:
-        """The directory that is put beside the function's own code, if there is one."""
+        """The directory that goes beside the function's own code, if there is one."""
         return None if self.directory is None else self.path
 
     @property
@@ -119,9 +119,9 @@ class DestinationModule:
 
     @property
     def doubt(self) -> str | None:
-        """Fault in the module for the Python that runs here; ``None`` if it finds none.
+        """Syntax error of the module for the Python that runs here; ``None`` for none.
 
-        The function's Python is newer, and may find none either.
+        The function's Python is newer, and may accept the module.
         """
         if self.layer is not None:
             return None
@@ -137,7 +137,7 @@ class BuiltInModule:
     """A destination's module that is part of ``gtm_events``.
 
     Args:
-        name: Its name with ``-`` for ``_``: ``customer-profiles``.
+        name: The module's name with ``-`` for ``_``, such as ``customer-profiles``.
     """
 
     name: str
@@ -148,7 +148,7 @@ class BuiltInModule:
 
     @property
     def file(self) -> Path:
-        """Where it is: a module, or a package's first one."""
+        """The module's file, or its package's ``__init__.py``."""
         directory = source_root() / _PACKAGE / "destinations"
         module = self.name.replace("-", "_")
         package = directory / module / "__init__.py"
@@ -161,7 +161,7 @@ class BuiltInModule:
 
     @property
     def beside(self) -> None:
-        """Nothing: it is part of the function's own code."""
+        """None: the module is part of the function's own code."""
 
     @property
     def layers(self) -> None:
@@ -188,7 +188,7 @@ def _check_name(name: object) -> None:
 
 
 def _taken(name: str) -> str | None:
-    """Return what a top-level module of this name would hide, or be hidden by."""
+    """Return the kind of module that has this top-level name already, if any."""
     if name in _TAKEN:
         return "a module that the function has already"
     if name in sys.stdlib_module_names:
@@ -245,7 +245,7 @@ def _file_of(directory: Path, name: str) -> Path:
 
 
 def _check_compiled(directory: Path, file: Path) -> None:
-    """Refuse what was compiled for another processor or system than the function's."""
+    """Require a compiled file to be for the function's processor and system."""
     with file.open("rb") as opened:
         header = opened.read(_MACHINE.stop)
     if not (header.startswith(_ELF) and header[_MACHINE] == _ARM_64):
@@ -259,7 +259,7 @@ def _check_compiled(directory: Path, file: Path) -> None:
 
 
 def _check_factory(module: Path) -> None:
-    """Refuse a module that cannot be read, or in which nothing is called ``create``."""
+    """Require a module that can be parsed and binds ``create``."""
     try:
         tree = ast.parse(module.read_bytes(), filename=str(module))
     except (SyntaxError, ValueError) as error:
@@ -287,7 +287,7 @@ def _check_factory(module: Path) -> None:
 
 
 def _newer_than_this(error: Exception) -> bool:
-    """Return whether the function's Python may understand what this one does not."""
+    """Return whether the function's newer Python may accept what this one refuses."""
     return isinstance(error, SyntaxError) and sys.version_info < RUNTIME_VERSION
 
 

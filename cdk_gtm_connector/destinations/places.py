@@ -18,17 +18,17 @@ def in_another_account(place: cdk.IResource, scope: IConstruct) -> bool:
 
 
 def check_named(prop: str, kind: str, place: cdk.IResource, arn: str, scope: IConstruct) -> None:
-    """Refuse what has no name by which ``scope``, elsewhere, could refer to it.
+    """Require a physical name of a resource in another account or Region of the same app.
 
     Args:
         prop: The prop as the caller wrote it.
         kind: The prop that names such a resource.
         place: The resource.
-        arn: Its ARN.
-        scope: What refers to it.
+        arn: The resource's ARN.
+        scope: Construct that refers to the resource.
 
     Raises:
-        PropError: It is of another account or Region of the same app, and is not named.
+        PropError: The resource is elsewhere and has no name.
     """
     stack = cdk.Stack.of(scope)
     if not (in_another_account(place, scope) or _differ(place.env.region, stack.region)):

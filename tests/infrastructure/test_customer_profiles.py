@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from botocore.model import StructureShape
 
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger, PropError
-from cdk_gtm_connector.destinations.profile_fields import PROFILE_FIELDS
+from cdk_gtm_connector.destinations.customer_profiles.profile_fields import PROFILE_FIELDS
 from tests.infrastructure.options import KEY_ARN
 from tests.infrastructure.released import released_templates
 from tests.infrastructure.synthesis import add_connector, warnings

@@ -90,7 +90,7 @@ class TestOwn:
         assert OWN.keys() == set(NAMES)
         assert set(NAMES) <= set(inspect.signature(GtmConnector.__init__).parameters)
         document, _, _ = (inspect.getdoc(DeliveryOptions) or "").partition("Raises:")
-        assert re.findall(r"^    +(\w+): ", document, re.MULTILINE) == NAMES
+        assert re.findall(r"^    (\w+): ", document, re.MULTILINE) == NAMES
 
     @pytest.mark.parametrize("name", NAMES)
     def test_each_alone(self, own: dict[str, Template], name: str) -> None:

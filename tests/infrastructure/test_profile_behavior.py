@@ -30,9 +30,9 @@ from cdk_gtm_connector import (
     PropError,
     Segment,
 )
-from cdk_gtm_connector.destinations.calculated_attribute import STATISTICS
-from cdk_gtm_connector.destinations.event_bridge import DETAIL_TYPE
-from cdk_gtm_connector.destinations.segment import SEGMENT_FIELDS
+from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import STATISTICS
+from cdk_gtm_connector.destinations.customer_profiles.segment import SEGMENT_FIELDS
+from cdk_gtm_connector.destinations.eventbridge import DETAIL_TYPE
 from tests.infrastructure.synthesis import add_connector
 from tests.infrastructure.test_customer_profiles import event_type, fields
 from tests.infrastructure.test_linting import lint

@@ -12,7 +12,7 @@ import botocore.session
 import pytest
 
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger, PropError
-from cdk_gtm_connector.destinations.regions import CUSTOMER_PROFILES_REGIONS
+from cdk_gtm_connector.destinations.customer_profiles.regions import CUSTOMER_PROFILES_REGIONS
 from gtm_events.aws import ServiceEndpoint
 from gtm_events.destinations.customer_profiles import create
 from stacks.connector_stack import ConnectorStack

@@ -1,4 +1,4 @@
-"""Fields of the event objects: what triggers compare and calculated attributes count."""
+"""Fields of the event objects, which triggers compare and calculated attributes count."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Final
 
 from aws_cdk import aws_customerprofiles as customer_profiles
 
-from cdk_gtm_connector.destinations.profile_fields import MAX_NAME
+from cdk_gtm_connector.destinations.customer_profiles.profile_fields import MAX_NAME
 from cdk_gtm_connector.errors import PropError
 
 PLAIN_FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "access", "user_id")
-"""Members of an event object, besides attributes and metrics, that are fields in any case."""
+"""Members of an event object, besides attributes and metrics, that always are fields."""
 
 # The prefix of the field by the member of the event object. A field of a user attribute has usat_.
 _PREFIXES: Final = {"attributes": "attribute_", "metrics": "metric_", "calculated": "calculated_"}
@@ -25,9 +25,9 @@ class EventField:
     """A field of the event objects.
 
     Args:
-        name: Its name in the object type.
-        source: Its member of the object, ``metrics.price`` for instance.
-        is_number: Whether it is a number.
+        name: The field's name in the object type.
+        source: The member of the object that it holds, such as ``metrics.price``.
+        is_number: Whether the field is a number.
     """
 
     name: str
@@ -37,7 +37,7 @@ class EventField:
     def mapping(
         self, *, target: str | None = None
     ) -> customer_profiles.CfnObjectType.FieldMapProperty:
-        """Return it as CloudFormation has it."""
+        """Return the field as CloudFormation's property."""
         return customer_profiles.CfnObjectType.FieldMapProperty(
             name=self.name,
             object_type_field=customer_profiles.CfnObjectType.ObjectTypeFieldProperty(

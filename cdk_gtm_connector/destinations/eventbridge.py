@@ -34,10 +34,10 @@ class EventBridgeDestination(Destination):
     """An EventBridge event bus, whose rules pass the events on.
 
     Args:
-        event_bus: Receives the events. Their ``detail-type`` is ``GTM Event``. It may be in another
-            account or Region. One of the same app has to have a name then, and its policy is
-            written; if one that is imported is of another account, a warning says what its policy
-            must allow, ``cdk-gtm-connector:eventBusPolicy``.
+        event_bus: Receives the events, whose ``detail-type`` is ``GTM Event``. The bus may be in
+            another account or Region. If the same app makes it there, it needs a physical name, and
+            its policy is written. For an imported bus of another account the warning
+            ``cdk-gtm-connector:eventBusPolicy`` says what its policy must allow.
         source: ``source`` of the events, for rules to match: 1 to 256 characters that do not begin
             with ``aws.`` (EventBridge's limits), without white space around them. The function may
             put events of this source only. Default: ``cdk-gtm-connector``.
@@ -46,9 +46,9 @@ class EventBridgeDestination(Destination):
 
     Raises:
         PropError: ``source`` is one that EventBridge refuses, or ``event_bus`` is a name, an ARN, a
-            ``CfnEventBus``, or was imported by its ARN as if that were its name. Once it is a
-            connector's: ``event_bus`` is of another account or Region of the same app, and has no
-            name.
+            ``CfnEventBus``, or was imported by its ARN as if that were its name. The connector
+            raises it if ``event_bus`` is in another account or Region of the same app and has no
+            physical name.
     """
 
     def __init__(
@@ -97,7 +97,8 @@ class EventBridgeDestination(Destination):
         check_named("event_bus", "event_bus_name", bus, bus.event_bus_arn, function)
         function.add_environment("EVENT_BUS_ARN", self._event_bus.event_bus_arn)
         function.add_environment("EVENT_SOURCE", self._source)
-        # Not the bus's own grant, which knows no conditions: rules trust what an event says it is.
+        # Not the bus's own grant, which takes no conditions: rules trust an event's source and
+        # type.
         iam.Grant.add_to_principal(
             grantee=function,
             actions=["events:PutEvents"],
@@ -108,7 +109,7 @@ class EventBridgeDestination(Destination):
             self._let_in(function, function.role)
 
     def _let_in(self, function: lambda_.Function, role: iam.IRole) -> None:
-        """Let another account's ``role`` put events, by the bus's own policy."""
+        """Let another account's ``role`` put events, by the bus's policy."""
         bus = self._event_bus
         if isinstance(bus, events.EventBus):
             bus.add_to_resource_policy(
@@ -130,8 +131,8 @@ class EventBridgeDestination(Destination):
     @property
     def _conditions(self) -> dict[str, dict[str, str]]:
         return {
-            # A request holds several events: each source has to be this one. Of a request without
-            # any the operator would say yes, so there has to be one.
+            # A request holds several events, and each must have this source. ForAllValues is also
+            # true without any source, so the second condition wants one.
             "ForAllValues:StringEquals": {"events:source": self._source},
             "Null": {"events:source": "false"},
             "StringEquals": {"events:detail-type": DETAIL_TYPE},

@@ -18,27 +18,28 @@ CUSTOMER_PROFILES_REGIONS: Final = (
     *("eu-central-1", "eu-west-2", "af-south-1"),
     *("ap-northeast-1", "ap-northeast-2", "ap-southeast-1", "ap-southeast-2"),
 )
-"""Those of botocore's endpoint data, November 2026. AWS adds to them."""
+"""The Regions in botocore's endpoint data of November 2026. AWS adds to them."""
 
 _WARNING: Final = "cdk-gtm-connector:customerProfilesRegion"
 _REGION: Final = re.compile(r"[a-z]{2}(?:-[a-z]+)+-[1-9][0-9]?", re.ASCII)
 
 
 def check_region(region: object) -> None:
-    """Refuse what is neither the name of a Region nor ``None``."""
+    """Require the name of a Region, or ``None``."""
     if region is not None:
         check_text("region", region, _REGION, "must be a Region, such as eu-west-2", known=True)
 
 
 def check_place(scope: IConstruct, region: str | None) -> None:
-    """Refuse a stack's Region that is known to lack Customer Profiles; warn of one that may.
+    """Require a Region with Customer Profiles. Warn of one that may lack it.
 
     Args:
-        scope: Where the warning goes. Its stack's Region is the domain's, unless ``region`` is.
-        region: The Region that the app's author named.
+        scope: Gets the warning. The domain is in its stack's Region, unless ``region`` is given.
+        region: The prop's value.
 
     Raises:
-        PropError: The Region lacks it, and nobody has named it: the list ages.
+        PropError: The stack's Region is known to lack it. A Region that the prop names passes with
+            a warning, because the list ages.
     """
     there = ", ".join(CUSTOMER_PROFILES_REGIONS)
     if region is not None:

@@ -1,4 +1,4 @@
-"""Comparisons of triggers, segments and thresholds, by Customer Profiles' own names."""
+"""Comparisons for triggers, segments and thresholds, with Customer Profiles' names."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_VALUES: Final = 50
-"""Of a comparison in a segment."""
+"""Maximum values of a comparison in a segment."""
 
 _MAX_VALUE: Final = 255  # of a value, in characters
 _VALUE: Final = re.compile(rf"(?=.*\S).{{1,{_MAX_VALUE}}}", re.DOTALL)
@@ -25,7 +25,7 @@ _LARGEST: Final = 2**53  # beyond it not every whole number is one of JSON's in 
 
 
 class Comparison:
-    """Compares a field, a profile's attribute or a calculated attribute."""
+    """Base class of comparisons with a field, a profile's attribute or a calculated attribute."""
 
     __slots__ = ()
     operator: ClassVar[str]
@@ -33,16 +33,16 @@ class Comparison:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The values that it compares with, as Customer Profiles takes them."""
+        """The values to compare with, as Customer Profiles takes them."""
         raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True)
 class _Numeric(Comparison):
-    """Compares a number.
+    """Base class of comparisons with a number.
 
     Args:
-        value: The number that it compares with, at most 2**53 either way.
+        value: The number to compare with, between -2**53 and 2**53.
 
     Raises:
         PropError: ``value`` is no such number.
@@ -71,7 +71,7 @@ class _Numeric(Comparison):
 
 @dataclass(frozen=True, slots=True)
 class _Textual(Comparison):
-    """Compares a text.
+    """Base class of comparisons with texts.
 
     Args:
         values: 1 to 50 texts of 1 to 255 characters (Customer Profiles' limits); a trigger takes
@@ -102,10 +102,10 @@ class _Textual(Comparison):
 
 @named_props
 class GreaterThan(_Numeric):
-    """More than a number.
+    """Matches a number above ``value``.
 
     Args:
-        value: The number, at most 2**53 either way.
+        value: The number, between -2**53 and 2**53.
 
     Raises:
         PropError: ``value`` is no such number.
@@ -116,10 +116,10 @@ class GreaterThan(_Numeric):
 
 @named_props
 class GreaterThanOrEqual(_Numeric):
-    """A number, or more.
+    """Matches ``value`` and numbers above it.
 
     Args:
-        value: The number, at most 2**53 either way.
+        value: The number, between -2**53 and 2**53.
 
     Raises:
         PropError: ``value`` is no such number.
@@ -130,10 +130,10 @@ class GreaterThanOrEqual(_Numeric):
 
 @named_props
 class LessThan(_Numeric):
-    """Less than a number.
+    """Matches a number below ``value``.
 
     Args:
-        value: The number, at most 2**53 either way.
+        value: The number, between -2**53 and 2**53.
 
     Raises:
         PropError: ``value`` is no such number.
@@ -144,10 +144,10 @@ class LessThan(_Numeric):
 
 @named_props
 class LessThanOrEqual(_Numeric):
-    """A number, or less.
+    """Matches ``value`` and numbers below it.
 
     Args:
-        value: The number, at most 2**53 either way.
+        value: The number, between -2**53 and 2**53.
 
     Raises:
         PropError: ``value`` is no such number.
@@ -158,10 +158,10 @@ class LessThanOrEqual(_Numeric):
 
 @named_props
 class EqualTo(_Numeric):
-    """Exactly a number.
+    """Matches exactly ``value``.
 
     Args:
-        value: The number, at most 2**53 either way.
+        value: The number, between -2**53 and 2**53.
 
     Raises:
         PropError: ``value`` is no such number.
@@ -172,7 +172,7 @@ class EqualTo(_Numeric):
 
 @named_props
 class Inclusive(_Textual):
-    """One of some texts, exactly.
+    """Matches a text that equals one of ``values``.
 
     Args:
         values: 1 to 50 texts of 1 to 255 characters (Customer Profiles' limits); a trigger takes
@@ -187,7 +187,7 @@ class Inclusive(_Textual):
 
 @named_props
 class Exclusive(_Textual):
-    """None of some texts.
+    """Matches a text that equals none of ``values``.
 
     Args:
         values: 1 to 50 texts of 1 to 255 characters (Customer Profiles' limits); a trigger takes
@@ -202,7 +202,7 @@ class Exclusive(_Textual):
 
 @named_props
 class Contains(_Textual):
-    """A text that has one of some others in it.
+    """Matches a text that contains one of ``values``.
 
     Args:
         values: 1 to 50 texts of 1 to 255 characters (Customer Profiles' limits); a trigger takes
@@ -217,7 +217,7 @@ class Contains(_Textual):
 
 @named_props
 class BeginsWith(_Textual):
-    """A text that begins with one of some others.
+    """Matches a text that begins with one of ``values``.
 
     Args:
         values: 1 to 50 texts of 1 to 255 characters (Customer Profiles' limits); a trigger takes
@@ -232,7 +232,7 @@ class BeginsWith(_Textual):
 
 @named_props
 class EndsWith(_Textual):
-    """A text that ends with one of some others.
+    """Matches a text that ends with one of ``values``.
 
     Args:
         values: 1 to 50 texts of 1 to 255 characters (Customer Profiles' limits); a trigger takes
@@ -246,17 +246,17 @@ class EndsWith(_Textual):
 
 
 def is_numeric(comparison: Comparison) -> bool:
-    """Return whether a comparison is one of numbers."""
+    """Return whether ``comparison`` compares numbers."""
     return isinstance(comparison, _Numeric)
 
 
 def check_comparisons(prop: str, value: object, example: str) -> Mapping[str, Comparison]:
-    """Return what ``prop`` compares, refusing what is no mapping of names to comparisons.
+    """Return ``value``, which must be a mapping of names to comparisons.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
-        example: One, in words.
+        example: An entry of such a mapping, in words.
     """
     problem = f"must map names to comparisons, such as {example}"
     if not isinstance(value, Mapping):

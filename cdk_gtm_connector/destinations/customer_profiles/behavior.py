@@ -1,4 +1,4 @@
-"""What Customer Profiles makes of behavior: calculated attributes, segments and event triggers."""
+"""A destination's calculated attributes, segments and event triggers together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Final
 import aws_cdk as cdk
 from aws_cdk import aws_customerprofiles as customer_profiles
 
-from cdk_gtm_connector.destinations.calculated_attribute import CalculatedAttribute
-from cdk_gtm_connector.destinations.profile_event_trigger import ProfileEventTrigger
-from cdk_gtm_connector.destinations.segment import Segment
+from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import (
+    CalculatedAttribute,
+)
+from cdk_gtm_connector.destinations.customer_profiles.event_trigger import ProfileEventTrigger
+from cdk_gtm_connector.destinations.customer_profiles.segment import Segment
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.validation import check_instance, check_sequence
 
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 
     from constructs import Construct
 
-    from cdk_gtm_connector.destinations.event_fields import EventField
+    from cdk_gtm_connector.destinations.customer_profiles.event_fields import EventField
 
 _EXAMPLES: Final = {
     CalculatedAttribute: (
@@ -41,9 +43,9 @@ class ProfileBehavior:
     """The calculated attributes, segments and event triggers of one destination.
 
     Args:
-        calculated_attributes: In the order in which they were given.
-        segments: Those that were given, and those of triggers.
-        triggers: By construct id, each with the prop that it came from.
+        calculated_attributes: The calculated attributes, in the caller's order.
+        segments: The segments, including those of triggers.
+        triggers: By construct id, the prop that a trigger came from, and the trigger.
     """
 
     calculated_attributes: tuple[CalculatedAttribute, ...]
@@ -58,10 +60,10 @@ class ProfileBehavior:
         event_trigger: ProfileEventTrigger | None,
         event_triggers: object,
     ) -> ProfileBehavior:
-        """Return what was given, checked.
+        """Check the values of four props, and return them together.
 
         Raises:
-            PropError: Something is no such thing, or is there twice.
+            PropError: A value is of another kind, or a name is there twice.
         """
         attributes = _checked("calculated_attributes", calculated_attributes, CalculatedAttribute)
         given = _checked("segments", segments, Segment)
@@ -98,7 +100,7 @@ class ProfileBehavior:
 
     @property
     def fields(self) -> Iterable[EventField]:
-        """The fields that it needs in the type of the event objects."""
+        """Fields that the event objects' type needs for it."""
         for _, trigger in self.triggers.values():
             yield from trigger.fields
         for attribute in self.calculated_attributes:
@@ -106,13 +108,22 @@ class ProfileBehavior:
 
     @property
     def rules(self) -> str:
-        """What the function fills fields by, as JSON; empty for nothing."""
+        """Rules by which the function fills fields, as JSON; empty for no rules."""
         rules = {a.name: a.rule for a in self.calculated_attributes if a.rule is not None}
         return json.dumps(rules, separators=(",", ":")) if rules else ""
 
     @property
+    def resources(self) -> dict[str, object]:
+        """Triggers and segments by prop, which become resources of the domain."""
+        of: dict[str, object] = {}
+        for prop, trigger in self.triggers.values():
+            of.setdefault(prop, trigger)
+        found = {prop: of.get(prop) for prop in ("event_trigger", "event_triggers")}
+        return {**found, "segments": self.segments}
+
+    @property
     def authenticated_only(self) -> bool:
-        """Whether a trigger waits for an authenticated visitor."""
+        """True if a trigger reacts to authenticated events only."""
         return any(trigger.authenticated_only for _, trigger in self.triggers.values())
 
     def add_to(
@@ -125,10 +136,10 @@ class ProfileBehavior:
         """Add all of it to ``scope``.
 
         Args:
-            scope: Where it goes.
-            domain_name: Of the domain.
-            object_type_name: Of the event objects' type.
-            needs: What has to be there first, if the stack makes it.
+            scope: Parent construct.
+            domain_name: Name of the domain.
+            object_type_name: Name of the event objects' type.
+            needs: Resource that has to exist first, if the stack makes it.
 
         Raises:
             PropError: The stack makes something of the same name already.
@@ -208,7 +219,7 @@ def _check_once(prop: str, values: Sequence[str], what: str) -> None:
 
 
 def _names(stack: cdk.Stack, domain_name: str) -> set[tuple[str, str]]:
-    """Return what a stack makes already in a domain, for whichever connector."""
+    """Return kind and name of everything that a stack makes in a domain, for any connector."""
     found = set()
     for construct in stack.node.find_all():
         match construct:

@@ -1,4 +1,4 @@
-"""Customer Profiles' names, and the profile fields that user attributes become."""
+"""Names in Customer Profiles, and the profile's fields for user attributes."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MAX_NAME: Final = 64
-"""Of a domain, a field or a trigger, in characters."""
+"""Maximum length of the name of a domain, a field or a trigger, in characters."""
 
 _NAME: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{MAX_NAME}}}", re.ASCII)
 _CUSTOM: Final = re.compile(rf"Attributes\.{_NAME.pattern}", re.ASCII)
 FIELD_PREFIX: Final = "usat_"
-"""Keeps a user attribute's field in the object type apart from the others."""
+"""Prefix of a user attribute's field in an object type."""
 
 _MAX_USER_ATTRIBUTE: Final = MAX_NAME - len(FIELD_PREFIX)
 _USER_ATTRIBUTE: Final = re.compile(rf"[A-Za-z0-9_-]{{1,{_MAX_USER_ATTRIBUTE}}}", re.ASCII)
@@ -33,7 +33,7 @@ CONTENT_TYPES: Final = {
         ("EmailAddress", "PersonalEmailAddress", "BusinessEmailAddress"), "EMAIL_ADDRESS"
     ),
 }
-"""By the profile's field, where it is not ``STRING``."""
+"""Content type by the profile's field, where it is not ``STRING``."""
 
 _ADDRESSES: Final = ("Address", "ShippingAddress", "MailingAddress", "BillingAddress")
 _ADDRESS_FIELDS: Final = (
@@ -46,11 +46,11 @@ PROFILE_FIELDS: Final = (
     *CONTENT_TYPES,
     *(f"{address}.{field}" for address in _ADDRESSES for field in _ADDRESS_FIELDS),
 )
-"""The profile's own fields that hold one text: those of ``UpdateProfile`` in botocore's model."""
+"""The profile's own fields that hold one text, from ``UpdateProfile`` in botocore's model."""
 
 
 def check_name(prop: str, value: object, *, known: bool = False) -> None:
-    """Refuse what is no name to Customer Profiles.
+    """Require a name that Customer Profiles takes.
 
     Args:
         prop: The prop as the caller wrote it.
@@ -61,10 +61,10 @@ def check_name(prop: str, value: object, *, known: bool = False) -> None:
 
 
 def profile_fields(user_attributes: Sequence[str] | Mapping[str, str]) -> dict[str, str]:
-    """Return the profile's field by the name of the user attribute that it is set to.
+    """Return the profile's field for each user attribute, by the attribute's name.
 
     Raises:
-        PropError: ``user_attributes`` is no list of names, nor maps names to a profile's fields.
+        PropError: ``user_attributes`` is neither a list of names nor a mapping of names to fields.
     """
     prop = "user_attributes"
     if not isinstance(user_attributes, Mapping):

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Final
 import aws_cdk as cdk
 from aws_cdk import aws_customerprofiles as customer_profiles
 
-from cdk_gtm_connector.destinations.comparisons import (
+from cdk_gtm_connector.destinations.customer_profiles.comparisons import (
     Comparison,
     Inclusive,
     check_comparisons,
     is_numeric,
 )
-from cdk_gtm_connector.destinations.event_fields import EventField, event_field
-from cdk_gtm_connector.destinations.profile_fields import MAX_NAME, check_name
-from cdk_gtm_connector.destinations.segment import Segment
+from cdk_gtm_connector.destinations.customer_profiles.event_fields import EventField, event_field
+from cdk_gtm_connector.destinations.customer_profiles.profile_fields import MAX_NAME, check_name
+from cdk_gtm_connector.destinations.customer_profiles.segment import Segment
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
@@ -50,10 +50,10 @@ _UNITS: Final = (("DAYS", 86_400), ("HOURS", 3_600), ("MINUTES", 60))
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProfileEventTrigger:
-    """Starts a campaign of Amazon Connect when an event comes in.
+    """Starts an Amazon Connect campaign when an event arrives.
 
-    AWS wants two resources for that, and makes neither of the other: the trigger, which says when,
-    and an integration of the domain, which says what. With ``campaign_arn`` it is both.
+    AWS needs two resources for this: a trigger, which says when, and an integration of the domain,
+    which names the campaign. With ``campaign_arn`` this makes both.
 
     Example:
         >>> ProfileEventTrigger(
@@ -65,30 +65,29 @@ class ProfileEventTrigger:
 
     Args:
         event_type: The tag's ``event``, exactly: 1 to 255 characters (Customer Profiles' limit).
-        where: What else has to be true of the event, at most 8 comparisons: of ``metrics.{name}``,
-            ``attributes.{name}``, or ``user_id`` and the like. A comparison is
-            :class:`GreaterThan`, :class:`Inclusive` and so on; a text compares 10 values at most
-            (Customer Profiles' limit). An object type that exists needs the fields
-            ``metric_{name}`` and ``attribute_{name}``; one that the connector makes gets them.
-            Default: nothing.
-        campaign_arn: The outbound campaign that it starts, with the domain as the source of its
-            events. Each campaign is started by one trigger. Default: none; whoever owns the domain
-            attaches something to the trigger.
-        name: The trigger's name in the domain: 1 to 64 letters, digits, ``_`` and ``-``. It has to
-            be known when the app is synthesized. Default: the event type, with ``_`` for every
-            other character, cut to 64: ``gtm_click``.
-        authenticated_only: Whether events of anonymous visitors leave the trigger alone. Without it
-            **a stranger who knows a customer's endpoint id can start what hangs on the trigger**.
-            The object type needs the field ``access``; one that the connector makes has it.
-            Default: no, every event starts it.
+        where: Further conditions on the event, at most 8: comparisons by ``metrics.{name}``,
+            ``attributes.{name}``, ``user_id`` and the like. A comparison is :class:`GreaterThan`,
+            :class:`Inclusive` and so on, with at most 10 texts (Customer Profiles' limit). An
+            object type that exists needs the fields ``metric_{name}`` and ``attribute_{name}``; one
+            that the connector makes gets them. Default: none.
+        campaign_arn: The outbound campaign to start, whose event source is the domain. A campaign
+            has one trigger. Default: none; the owner of the domain attaches something to the
+            trigger.
+        name: The trigger's name in the domain, known at synthesis: 1 to 64 letters, digits, ``_``
+            and ``-``. Default: the event type, with ``_`` for every other character, cut to 64:
+            ``gtm_click``.
+        authenticated_only: Whether the trigger ignores events of anonymous visitors. If not, **a
+            stranger who knows a customer's endpoint id can start the campaign**. The object type
+            needs the field ``access``; one that the connector makes has it. Default: no, every
+            event counts.
         segment: A :class:`Segment` of the same destination, or the name of a segment definition
-            that exists: the trigger starts for its profiles only. Default: none, for every profile.
-        max_invocations: How often the trigger starts for one profile within ``period``, 1 to 1,000
-            (Customer Profiles' limit). Needs ``period``. Default: no limit.
+            that exists. Only its profiles start the trigger. Default: none, every profile does.
+        max_invocations: Maximum starts for one profile within ``period``, 1 to 1,000 (Customer
+            Profiles' limit). Needs ``period``. Default: no maximum.
         period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
             Needs ``max_invocations``. Default: none.
-        expiration: An event that is older when it comes in does not start the trigger. At least 1
-            second. Default: none. An event waits in the queue while the destination is down.
+        expiration: Maximum age of an event that starts the trigger, at least 1 second. Events wait
+            in the queue while the destination is down. Default: no maximum.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -162,7 +161,7 @@ class ProfileEventTrigger:
 
     @property
     def fields(self) -> dict[EventField, Comparison]:
-        """The fields of the object type that an event is compared by, and how."""
+        """The object type's fields that the trigger compares, with the comparisons."""
         texts = {"event_type": self.event_type}
         if self.authenticated_only:
             texts["access"] = "authenticated"
@@ -177,13 +176,13 @@ class ProfileEventTrigger:
 
     @property
     def segment_name(self) -> str | None:
-        """The name of the segment's definition, ``None`` for every profile."""
+        """Name of the segment's definition; ``None`` for every profile."""
         return self.segment.definition_name if isinstance(self.segment, Segment) else self.segment
 
     def add_to(
         self, scope: Construct, construct_id: str, domain_name: str, object_type_name: str
     ) -> customer_profiles.CfnEventTrigger:
-        """Add it to ``scope``, and the integration that names its campaign."""
+        """Add the trigger to ``scope``, and the integration that names its campaign."""
         kind = customer_profiles.CfnEventTrigger
         trigger = kind(
             scope,
@@ -243,7 +242,7 @@ class ProfileEventTrigger:
 
     @property
     def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:
-        """The limits as CloudFormation has them, ``None`` for none."""
+        """The limits as CloudFormation's property; ``None`` for no limits."""
         if self.period is None and self.expiration is None:
             return None
         periods = None
@@ -273,7 +272,7 @@ class ProfileEventTrigger:
 
 
 class _Exactly(Comparison):
-    """One text that is there already, a token too."""
+    """Matches one text that was checked before, even a token."""
 
     __slots__ = ("_text",)
     operator = Inclusive.operator

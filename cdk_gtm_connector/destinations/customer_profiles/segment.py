@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import aws_customerprofiles as customer_profiles
 
-from cdk_gtm_connector.destinations.comparisons import (
+from cdk_gtm_connector.destinations.customer_profiles.comparisons import (
     Comparison,
     check_comparisons,
     is_numeric,
 )
-from cdk_gtm_connector.destinations.profile_fields import MAX_NAME, PROFILE_FIELDS
+from cdk_gtm_connector.destinations.customer_profiles.profile_fields import MAX_NAME, PROFILE_FIELDS
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_text
@@ -39,7 +39,7 @@ SEGMENT_FIELDS: Final = tuple(
     # A birth date is compared as a date.
     if field != "BirthDate" and ("." not in field or field.partition(".")[2] in _OF_ADDRESS)
 )
-"""The profile's own fields that a segment compares, as texts."""
+"""The profile's own fields that a segment can compare, as texts."""
 
 _EXAMPLE: Final = "CalculatedAttributes.spent_90_days to GreaterThan(100)"
 
@@ -47,16 +47,16 @@ _EXAMPLE: Final = "CalculatedAttributes.spent_90_days to GreaterThan(100)"
 @named_props
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """The profiles that fulfill some conditions, for campaigns and triggers.
+    """A group of profiles that meet some conditions, for campaigns and triggers.
 
-    A profile is in it that fulfills all conditions of ``all_of`` and, if there are any, at least
+    A profile belongs to it if it meets all conditions of ``all_of`` and, if there are any, at least
     one of ``any_of``.
 
-    A condition is of one of
+    A condition compares
 
-    - ``Attributes.{name}``: a user attribute that has become the profile's;
-    - ``CalculatedAttributes.{name}``: a :class:`CalculatedAttribute`;
-    - a field of the profile's own, ``EmailAddress`` or ``Address.City`` for instance.
+    - ``Attributes.{name}``, a user attribute that has become the profile's;
+    - ``CalculatedAttributes.{name}``, a :class:`CalculatedAttribute`;
+    - or a field of the profile's own, such as ``EmailAddress`` or ``Address.City``.
 
     Example:
         >>> Segment(
@@ -68,9 +68,9 @@ class Segment:
         ... )
 
     Args:
-        name: What Amazon Connect shows: 1 to 255 characters in one line.
-        all_of: Conditions that all have to be fulfilled. Default: none, ``any_of`` is needed.
-        any_of: Conditions of which one has to be fulfilled. Default: none, ``all_of`` is needed.
+        name: Name that Amazon Connect shows: 1 to 255 characters in one line.
+        all_of: Conditions to meet, all of them. Default: none; then ``any_of`` is needed.
+        any_of: Conditions to meet, one of them. Default: none; then ``all_of`` is needed.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -94,10 +94,10 @@ class Segment:
 
     @property
     def definition_name(self) -> str:
-        """The name of its definition in the domain.
+        """Name of the segment's definition in the domain, which depends on its conditions.
 
-        Customer Profiles changes no segment: another one takes its place. So the name is another
-        one with other conditions, for two cannot have the same while one replaces the other.
+        Customer Profiles cannot change a segment, so CloudFormation replaces it. For a moment both
+        exist, and must have different names.
         """
         conditions = {
             prop: {name: [c.operator, *c.texts] for name, c in (getattr(self, prop) or {}).items()}
@@ -109,7 +109,7 @@ class Segment:
 
     @property
     def construct_id(self) -> str:
-        """The id of its construct, which stays with other conditions."""
+        """Construct id, which does not depend on the conditions."""
         return f"Segment{self._slug}"
 
     @property
@@ -118,7 +118,7 @@ class Segment:
         return slug[: MAX_NAME - _HASH - 1]
 
     def add_to(self, scope: Construct, domain_name: str) -> customer_profiles.CfnSegmentDefinition:
-        """Add its definition to ``scope``."""
+        """Add the segment's definition to ``scope``."""
         kind = customer_profiles.CfnSegmentDefinition
         groups = [
             kind.GroupProperty(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from aws_cdk import aws_customerprofiles as customer_profiles
 
-from cdk_gtm_connector.destinations.comparisons import (
+from cdk_gtm_connector.destinations.customer_profiles.comparisons import (
     Comparison,
     EqualTo,
     Exclusive,
@@ -16,7 +16,11 @@ from cdk_gtm_connector.destinations.comparisons import (
     Inclusive,
     LessThan,
 )
-from cdk_gtm_connector.destinations.event_fields import EventField, event_field, member_field
+from cdk_gtm_connector.destinations.customer_profiles.event_fields import (
+    EventField,
+    event_field,
+    member_field,
+)
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
@@ -38,7 +42,7 @@ _EVENT_TYPE: Final = re.compile(r"(?=.*\S).{1,255}", re.DOTALL)
 _OF_NUMBERS: Final = ("SUM", "AVERAGE", "MINIMUM", "MAXIMUM")
 _OF_VALUES: Final = ("FIRST_OCCURRENCE", "LAST_OCCURRENCE", "MAX_OCCURRENCE")
 STATISTICS: Final = ("COUNT", *_OF_NUMBERS, *_OF_VALUES)
-"""Those that CloudFormation knows."""
+"""Statistics that CloudFormation knows."""
 
 _MAX_DAYS: Final = 1_098  # for which a domain keeps anything
 _MAX_OBJECTS: Final = 300
@@ -55,10 +59,9 @@ _TIMESTAMP: Final = "timestamp"
 @named_props
 @dataclass(frozen=True, slots=True)
 class CalculatedAttribute:
-    """Counts, adds up or picks what an endpoint's events say, for each profile.
+    """A count, sum or pick of a profile's events, which Customer Profiles computes.
 
-    It counts event objects, by the events' own time. Customer Profiles computes it; segments and
-    campaigns compare it.
+    It looks at event objects, by the events' own time. Segments and campaigns can compare it.
 
     Example:
         >>> CalculatedAttribute(
@@ -66,24 +69,23 @@ class CalculatedAttribute:
         ... )
 
     Args:
-        name: Its name in the domain: 1 to 53 letters, digits and ``_`` that do not begin with a
-            digit.
-        event_type: The tag's ``event``, or several of them: only these events are counted. Default:
-            all events.
+        name: Name in the domain: 1 to 53 letters, digits and ``_`` that do not begin with a digit.
+        event_type: The tag's ``event``, or several of them, of the events to look at. Default: all
+            events.
         statistic: ``COUNT``, ``SUM``, ``AVERAGE``, ``MINIMUM``, ``MAXIMUM``, ``FIRST_OCCURRENCE``,
             ``LAST_OCCURRENCE`` or ``MAX_OCCURRENCE``, which is the most frequent value.
-        metric: Name of the metric that it is of. Default: none; ``COUNT`` counts the events, the
-            other statistics need a metric or an attribute. ``COUNT`` of a metric counts the events
-            that have it.
-        attribute: Name of the event attribute that it is of, instead of a metric. ``SUM``,
-            ``AVERAGE``, ``MINIMUM`` and ``MAXIMUM`` are of metrics alone.
-        days: How far back it looks, 1 to 1,098 days, and not further than the events are kept.
+        metric: Name of the metric to compute with. Without metric and attribute, ``COUNT`` counts
+            the events; the other statistics need one. ``COUNT`` of a metric counts the events that
+            have it. Default: none.
+        attribute: Name of the event attribute to compute with, instead of a metric. ``SUM``,
+            ``AVERAGE``, ``MINIMUM`` and ``MAXIMUM`` need a metric. Default: none.
+        days: Days to look back, 1 to 1,098, and not longer than events are kept. Default: Customer
+            Profiles' own.
+        object_count: Maximum events to look at, the newest, 1 to 300 (CloudFormation's limit).
             Default: Customer Profiles' own.
-        object_count: How many of the newest events it looks at, 1 to 300 (CloudFormation's limit).
-            Default: Customer Profiles' own.
-        threshold: Makes it a yes or no: :class:`GreaterThan`, :class:`LessThan`, :class:`EqualTo`,
-            or, of one text, :class:`Inclusive` or :class:`Exclusive`. Default: none, it is the
-            value.
+        threshold: Turns the value into yes or no: :class:`GreaterThan`, :class:`LessThan`,
+            :class:`EqualTo`, or :class:`Inclusive` or :class:`Exclusive` of one text. Default:
+            none, the value itself.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -146,7 +148,7 @@ class CalculatedAttribute:
 
     @property
     def event_types(self) -> tuple[str, ...]:
-        """The event types that it counts, empty for all."""
+        """The event types to look at; empty for all."""
         if self.event_type is None:
             return ()
         if isinstance(self.event_type, str):
@@ -155,10 +157,10 @@ class CalculatedAttribute:
 
     @property
     def field(self) -> EventField:
-        """The field of the event objects that it is of.
+        """The field of the event objects to compute with.
 
-        CloudFormation has no filter. So, with event types, it is of a field that only their events
-        fill: the function puts it into them as ``calculated.{name}``.
+        CloudFormation has no filter. With event types, the field is therefore one that only their
+        events fill: the function adds it to them as ``calculated.{name}``.
         """
         if self.event_type is not None:
             is_number = self.metric is not None
@@ -171,7 +173,7 @@ class CalculatedAttribute:
 
     @property
     def rule(self) -> dict[str, Any] | None:
-        """What the function fills its field by, ``None`` if that is there in any case."""
+        """The rule by which the function fills its field; ``None`` if every event has the field."""
         if self.event_type is None:
             return None
         of = {"metric": self.metric, "attribute": self.attribute}
@@ -183,7 +185,7 @@ class CalculatedAttribute:
     def add_to(
         self, scope: Construct, domain_name: str, object_type_name: str
     ) -> customer_profiles.CfnCalculatedAttributeDefinition:
-        """Add its definition to ``scope``.
+        """Add the attribute's definition to ``scope``.
 
         Raises:
             PropError: The names are too long for an expression.

@@ -1,4 +1,4 @@
-"""Object types of Customer Profiles: what becomes of events and user attributes."""
+"""Object types of Customer Profiles for events and for user attributes."""
 
 from __future__ import annotations
 
@@ -6,20 +6,25 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aws_cdk as cdk
 from aws_cdk import aws_customerprofiles as customer_profiles
+from aws_cdk import aws_iam as iam
 
-from cdk_gtm_connector.destinations.event_fields import PLAIN_FIELDS, EventField
-from cdk_gtm_connector.destinations.profile_fields import CONTENT_TYPES, FIELD_PREFIX
+from cdk_gtm_connector.destinations.customer_profiles.event_fields import PLAIN_FIELDS, EventField
+from cdk_gtm_connector.destinations.customer_profiles.profile_fields import (
+    CONTENT_TYPES,
+    FIELD_PREFIX,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from aws_cdk import aws_lambda as lambda_
     from constructs import Construct
 
 ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type.
 
-A key's name is the domain's: objects of different types that have the same value of a key of the
-same name are one profile's.
+Key names are shared within a domain: objects of different types belong to the same profile if keys
+of the same name have the same value.
 """
 
 EVENT_KEY: Final = "GtmEventId"
@@ -37,19 +42,19 @@ def add_event_object_type(
     expiration: cdk.Duration,
     max_objects: int,
 ) -> customer_profiles.CfnObjectType:
-    """Add the type of the event objects: each event is one, and says nothing of the profile.
+    """Add the event objects' type. An event object changes no field of the profile.
 
     Args:
-        scope: Where it goes.
-        domain_name: Of the domain.
-        name: Of the object type.
-        fields: Those that are compared or counted.
-        expiration: How long each is kept.
-        max_objects: How many a profile holds.
+        scope: Parent construct.
+        domain_name: Name of the domain.
+        name: Name of the object type.
+        fields: Fields that are compared or counted.
+        expiration: How long an object is kept.
+        max_objects: Maximum objects of a profile.
     """
     return _add(
         scope,
-        # It is that of the one object type of earlier versions, which it goes on being.
+        # The id of earlier versions' single object type, so that an update keeps the resource.
         "ObjectType",
         domain_name=domain_name,
         object_type_name=name,
@@ -64,12 +69,12 @@ def add_event_object_type(
 def add_visitor_object_type(
     scope: Construct, domain_name: str, name: str, *, user_attributes: Mapping[str, str]
 ) -> customer_profiles.CfnObjectType:
-    """Add the type of the visitor objects: an endpoint has one, with its user attributes.
+    """Add the visitor objects' type. An endpoint has one such object, with its user attributes.
 
     Args:
-        scope: Where it goes.
-        domain_name: Of the domain.
-        name: Of the object type.
+        scope: Parent construct.
+        domain_name: Name of the domain.
+        name: Name of the object type.
         user_attributes: The profile's field by user attribute.
     """
     return _add(
@@ -94,13 +99,13 @@ def add_single_object_type(
     fields: Iterable[EventField],
     user_attributes: Mapping[str, str],
 ) -> customer_profiles.CfnObjectType:
-    """Add the one object type of earlier versions, for the newest event of an endpoint.
+    """Add the single object type of earlier versions, for the newest event of an endpoint.
 
     Args:
-        scope: Where it goes.
-        domain_name: Of the domain.
-        name: Of the object type.
-        fields: Those that triggers compare.
+        scope: Parent construct.
+        domain_name: Name of the domain.
+        name: Name of the object type.
+        fields: Fields that triggers compare.
         user_attributes: The profile's field by user attribute.
     """
     return _add(
@@ -111,6 +116,35 @@ def add_single_object_type(
         description="The newest Google Tag Manager event of an endpoint",
         fields=[*_event_fields(fields), *_user_attribute_fields(user_attributes)],
         keys=[_key(ENDPOINT_KEY, "endpoint_id", "PROFILE", "UNIQUE")],
+    )
+
+
+def grant_put(
+    function: lambda_.Function, domain_name: str, object_type_name: str, region: str | None
+) -> None:
+    """Let ``function`` put objects of one type.
+
+    Customer Profiles has no L2 construct to ask for a grant. IAM has no action for
+    ``BatchPutProfileObject``: this permission covers it. The service authorization reference wants
+    it for the domain and for the object type.
+
+    Args:
+        function: The function that puts them.
+        domain_name: The domain's name.
+        object_type_name: The object type's name.
+        region: The domain's Region; ``None`` for the function's.
+    """
+    stack = cdk.Stack.of(function)
+    function.add_to_role_policy(
+        iam.PolicyStatement(
+            actions=["profile:PutProfileObject"],
+            resources=[
+                stack.format_arn(
+                    service="profile", region=region, resource="domains", resource_name=name
+                )
+                for name in (domain_name, f"{domain_name}/object-types/{object_type_name}")
+            ],
+        )
     )
 
 

@@ -1,0 +1,391 @@
+"""Amazon Connect Customer Profiles."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+
+from cdk_gtm_connector.destinations.base import Destination
+from cdk_gtm_connector.destinations.customer_profiles.behavior import ProfileBehavior
+from cdk_gtm_connector.destinations.customer_profiles.checks import (
+    DEFAULT_EVENT_EXPIRATION,
+    check_constructs,
+    check_events,
+    check_existing_object_types,
+    check_expiration,
+    check_nothing_is_made,
+    check_object_type_name,
+    checked_visitors,
+    refuse_without,
+)
+from cdk_gtm_connector.destinations.customer_profiles.domain import add_domain
+from cdk_gtm_connector.destinations.customer_profiles.made import Made
+from cdk_gtm_connector.destinations.customer_profiles.object_types import (
+    add_event_object_type,
+    add_single_object_type,
+    add_visitor_object_type,
+    grant_put,
+)
+from cdk_gtm_connector.destinations.customer_profiles.profile_fields import (
+    check_name,
+    profile_fields,
+)
+from cdk_gtm_connector.destinations.customer_profiles.regions import check_place, check_region
+from cdk_gtm_connector.destinations.module import BuiltInModule
+from cdk_gtm_connector.errors import PropError
+from cdk_gtm_connector.named_props import named_props
+from cdk_gtm_connector.validation import check_boolean, check_number, number_text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from aws_cdk import aws_customerprofiles as customer_profiles
+    from aws_cdk import aws_kms as kms
+    from aws_cdk import aws_lambda as lambda_
+    from aws_cdk import aws_sqs as sqs
+    from constructs import Construct
+
+    from cdk_gtm_connector.delivery_options import DeliveryOptions
+    from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import (
+        CalculatedAttribute,
+    )
+    from cdk_gtm_connector.destinations.customer_profiles.event_trigger import ProfileEventTrigger
+    from cdk_gtm_connector.destinations.customer_profiles.segment import Segment
+
+_OBJECT_TYPE: Final = "GtmEvent"
+_DEFAULT_EXPIRATION: Final = cdk.Duration.days(366)
+# Half of the about 1,000 objects that a profile holds over all types: contacts are objects too.
+_MAX_EVENTS: Final = 500
+
+
+@named_props
+class CustomerProfilesDestination(Destination):
+    """Amazon Connect Customer Profiles: profiles of customers, and triggers for what they do.
+
+    Every event finds the profile whose key is the event's endpoint id, or makes it. Two object
+    types hold what events bring:
+
+    - Each event becomes an *event object*, with the event's id as its unique key, so that events
+      can be counted. It changes no profile, and expires after ``event_expiration``.
+    - Events that may set user attributes make one *visitor object* for each endpoint. The
+      attributes that ``user_attributes`` names become the profile's.
+
+    ``docs/customer-profiles.md`` shows how profiles, calculated attributes, segments and triggers
+    go together. For a record of every event, add a :class:`KinesisDestination` or a
+    :class:`FirehoseDestination`.
+
+    The domain and the object types stay when they leave the stack, because the profiles would go
+    with them. A new stack uses them by their names, with ``create_domain`` and
+    ``create_object_type`` at ``False``; ``cdk import`` brings them back into a stack
+    (``docs/migrating-from-pinpoint.md``).
+
+    Customer Profiles may use ``encryption_key``, and ``dead_letter_queue`` with its key, for this
+    domain alone. For imported ones, whose policies are not written here, the warnings
+    ``cdk-gtm-connector:customerProfilesKeyPolicy`` and
+    ``cdk-gtm-connector:customerProfilesQueuePolicy`` say what the policies must allow.
+
+    Example:
+        >>> CustomerProfilesDestination(
+        ...     domain_name="shop",
+        ...     user_attributes={"plan": "Attributes.plan", "email": "EmailAddress"},
+        ...     calculated_attributes=[
+        ...         CalculatedAttribute(
+        ...             "purchases_30_days", event_type="purchase", statistic="COUNT", days=30
+        ...         )
+        ...     ],
+        ...     event_trigger=ProfileEventTrigger(event_type="purchase"),
+        ... )
+
+    Args:
+        domain_name: The domain, in the stack's account: 1 to 64 letters, digits, ``_`` and ``-``.
+        region: The domain's Region, such as ``eu-west-2``. A stack in a Region that is known to
+            lack Customer Profiles must name another. A stack of unknown Region gets the warning
+            ``cdk-gtm-connector:customerProfilesRegion``. In another Region than the stack's nothing
+            is made, so the domain and the object types have to exist, and **personal data lies in
+            both Regions**: in queues here until it is delivered, in profiles there. Default: the
+            stack's.
+        create_domain: Whether to make the domain. Default: no, it exists.
+        default_expiration: How long the new domain keeps data, 1 to 1,098 days (Customer Profiles'
+            limit). Default: 366 days.
+        encryption_key: Encrypts the new domain: a symmetric key in its Region. Default: a key of
+            AWS's.
+        dead_letter_queue: Where the new domain reports what it cannot ingest from *other*
+            applications. This function gets its answers at once. Default: nowhere.
+        object_type_name: Name of the event objects' type: 1 to 255 letters, digits, ``_`` and ``-``
+            that do not begin with a digit or ``-``. Default: ``GtmEvent``.
+        visitor_object_type_name: Name of the visitor objects' type, likewise. Default: if the types
+            are made here, ``GtmVisitor`` (``ShopVisitor`` beside ``ShopEvent``); else none, and the
+            one object type that exists gets both.
+        create_object_type: Whether to make the object types. A type that exists keeps its mapping.
+            On its own it needs ``endpoint_id`` as its unique key. Beside a
+            ``visitor_object_type_name`` it needs ``event_id`` as its unique key and ``endpoint_id``
+            as a profile key. Default: yes.
+        single_object_type: Whether to make one object type only, as earlier versions did: it holds
+            an endpoint's newest event, whose user attributes become the profile's, and nothing can
+            be counted. For stacks that have one, until they move over
+            (``docs/migrating-from-pinpoint.md``). Needs ``create_object_type``. Default: no.
+        event_expiration: How long an event object is kept, 1 to 1,098 days (Customer Profiles'
+            limit). Needs both object types to be made here. Default: 90 days.
+        max_events_per_profile: Maximum event objects of a profile, 1 to 1,000, of the about 1,000
+            objects of all types that a profile can have. Needs both object types to be made here.
+            Default: 500.
+        user_attributes: Names of the user attributes (``usat_…``) that become the profile's: a
+            sequence, for custom attributes of these names, or a mapping to the profile's fields,
+            such as ``EmailAddress``, ``Address.City`` or ``Attributes.{name}``. A name has 1 to 59
+            letters, digits, ``_`` and ``-``. ``GtmConnector`` says who may set them. Needs
+            ``create_object_type``. Default: none.
+        event_trigger: A trigger for events of one type. Default: none.
+        event_triggers: More triggers, each with its own name and campaign. Default: none.
+        calculated_attributes: Counts, sums and picks of a profile's events. Need two object types.
+            With a domain in another Region only their fields are filled, and the attributes have to
+            be made there. Default: none.
+        segments: Groups of profiles, for campaigns. Default: none but those of triggers.
+        requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
+        construct_id: See :class:`Destination`.
+        delivery: See :class:`Destination`.
+
+    Raises:
+        PropError: A prop has a value that cannot work.
+    """
+
+    def __init__(
+        self,
+        *,
+        domain_name: str,
+        create_domain: bool = False,
+        default_expiration: cdk.Duration | None = None,
+        encryption_key: kms.IKey | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
+        object_type_name: str = _OBJECT_TYPE,
+        visitor_object_type_name: str | None = None,
+        create_object_type: bool = True,
+        single_object_type: bool = False,
+        event_expiration: cdk.Duration | None = None,
+        max_events_per_profile: int | None = None,
+        user_attributes: Sequence[str] | Mapping[str, str] = (),
+        event_trigger: ProfileEventTrigger | None = None,
+        event_triggers: Sequence[ProfileEventTrigger] = (),
+        calculated_attributes: Sequence[CalculatedAttribute] = (),
+        segments: Sequence[Segment] = (),
+        requests_per_second: int | None = None,
+        construct_id: str | None = None,
+        delivery: DeliveryOptions | None = None,
+        region: str | None = None,
+    ) -> None:
+        super().__init__(construct_id=construct_id, delivery=delivery)
+        check_name("domain_name", domain_name)
+        check_region(region)
+        check_boolean("create_domain", create_domain)
+        check_boolean("create_object_type", create_object_type)
+        check_boolean("single_object_type", single_object_type)
+        check_constructs(encryption_key, dead_letter_queue, event_trigger)
+        targets = profile_fields(user_attributes)
+        if not create_domain:
+            refuse_without(
+                "create_domain",
+                default_expiration=default_expiration,
+                encryption_key=encryption_key,
+                dead_letter_queue=dead_letter_queue,
+            )
+        if default_expiration is None:
+            default_expiration = _DEFAULT_EXPIRATION
+        check_expiration("default_expiration", default_expiration)
+        check_object_type_name("object_type_name", object_type_name)
+        if not create_object_type:
+            check_existing_object_types(user_attributes, create_domain=create_domain)
+        if requests_per_second is not None:
+            check_number("requests_per_second", requests_per_second, 1, 100_000)
+        behavior = ProfileBehavior.of(
+            calculated_attributes, segments, event_trigger, event_triggers
+        )
+        visitors = checked_visitors(
+            visitor_object_type_name,
+            object_type_name,
+            create_object_type=create_object_type,
+            single_object_type=single_object_type,
+        )
+        check_events(
+            event_expiration,
+            max_events_per_profile,
+            behavior,
+            counted=visitors is not None,
+            made=create_object_type and not single_object_type,
+        )
+        self._domain_name = domain_name
+        self._region = region
+        self._create_domain = create_domain
+        self._default_expiration = default_expiration
+        self._encryption_key = encryption_key
+        self._dead_letter_queue = dead_letter_queue
+        self._object_type_name = object_type_name
+        self._create_object_type = create_object_type
+        self._user_attributes = targets
+        self._visitor_object_type_name = visitors
+        self._event_expiration = event_expiration or DEFAULT_EVENT_EXPIRATION
+        self._max_events_per_profile = (
+            _MAX_EVENTS if max_events_per_profile is None else max_events_per_profile
+        )
+        self._behavior = behavior
+        self._requests_per_second = requests_per_second
+        self._domain: customer_profiles.CfnDomain | None = None
+        self._object_type: customer_profiles.CfnObjectType | None = None
+        self._visitor_object_type: customer_profiles.CfnObjectType | None = None
+        # What has to be there before an event is put, if this stack makes it at all.
+        self._needs: tuple[cdk.CfnResource, ...] = ()
+
+    @property
+    def module(self) -> BuiltInModule:
+        """See :attr:`Destination.module`."""
+        return BuiltInModule("customer-profiles")
+
+    @property
+    def max_attribute_name(self) -> int:
+        """255: Customer Profiles' limit for a custom attribute's name."""
+        return 255
+
+    @property
+    def used_user_attributes(self) -> Sequence[str]:
+        """See :attr:`Destination.used_user_attributes`: those that become the profile's."""
+        return tuple(self._user_attributes)
+
+    @property
+    def authenticated_only(self) -> bool:
+        """See :attr:`Destination.authenticated_only`: whether that is what starts the trigger."""
+        return self._behavior.authenticated_only
+
+    @property
+    def domain(self) -> customer_profiles.CfnDomain | None:
+        """The new domain; ``None`` if it exists, and until the connector is made."""
+        return self._domain
+
+    @property
+    def object_type(self) -> customer_profiles.CfnObjectType | None:
+        """The new event objects' type, or the single one; ``None`` as for :attr:`domain`."""
+        return self._object_type
+
+    @property
+    def visitor_object_type(self) -> customer_profiles.CfnObjectType | None:
+        """The new visitor objects' type; ``None`` as for :attr:`domain`, or if there is none."""
+        return self._visitor_object_type
+
+    def add_resources(self, scope: Construct) -> None:
+        """See :meth:`Destination.add_resources`."""
+        check_place(scope, self._region)
+        if self._is_elsewhere(cdk.Stack.of(scope)):
+            check_nothing_is_made(
+                cdk.Stack.of(scope),
+                self._region,
+                create_domain=self._create_domain,
+                create_object_type=self._create_object_type,
+                **self._behavior.resources,
+            )
+        made = Made.of(cdk.Stack.of(scope), self._domain_name)
+        if self._create_domain:
+            if made.domain is not None:
+                raise PropError(
+                    "create_domain",
+                    "must not be True for a {domain_name} that this stack makes already",
+                    got=True,
+                    others={"domain_name": self._domain_name},
+                )
+            made.domain = self._domain = add_domain(
+                scope,
+                self._domain_name,
+                default_expiration=self._default_expiration,
+                encryption_key=self._encryption_key,
+                dead_letter_queue=self._dead_letter_queue,
+            )
+        if self._create_object_type:
+            for prop, name in (
+                ("object_type_name", self._object_type_name),
+                ("visitor_object_type_name", self._visitor_object_type_name),
+            ):
+                made.check_new(prop, name)
+            self._add_object_types(scope, made)
+        elif self._visitor_object_type_name is None:
+            made.check_single(self._object_type_name)
+        names = (self._object_type_name, self._visitor_object_type_name)
+        types = tuple(made.object_types[name] for name in names if name in made.object_types)
+        self._needs = types or (() if made.domain is None else (made.domain,))
+        if self._is_elsewhere(cdk.Stack.of(scope)):
+            return  # what is counted is made there; here the function fills its fields
+        first = made.object_types.get(self._object_type_name, made.domain)
+        self._behavior.add_to(scope, self._domain_name, self._object_type_name, first)
+
+    def bind(self, function: lambda_.Function) -> None:
+        """See :meth:`Destination.bind`."""
+        function.add_environment("CUSTOMER_PROFILES_DOMAIN_NAME", self._domain_name)
+        function.add_environment("CUSTOMER_PROFILES_OBJECT_TYPE_NAME", self._object_type_name)
+        if self._requests_per_second is not None:
+            function.add_environment(
+                "CUSTOMER_PROFILES_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
+            )
+        stack = cdk.Stack.of(function)
+        if self._is_elsewhere(stack):
+            function.add_environment("CUSTOMER_PROFILES_REGION", self._region or "")
+        if self._visitor_object_type_name is not None:
+            function.add_environment(
+                "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME", self._visitor_object_type_name
+            )
+        if self._behavior.rules:
+            function.add_environment(
+                "CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES", self._behavior.rules
+            )
+        for object_type_name in (self._object_type_name, self._visitor_object_type_name):
+            if object_type_name is not None:
+                grant_put(function, self._domain_name, object_type_name, self._region)
+        for resource in self._needs:
+            # The first batch would find no such object type, and come back much later.
+            function.node.add_dependency(resource)
+        if self._may_be_an_event_object_type():
+            cdk.Annotations.of(function).add_warning_v2(
+                "cdk-gtm-connector:visitorObjectType",
+                f"The object type {self._object_type_name} exists, and no visitor_object_type_name "
+                "is given, so it must have endpoint_id as its unique key and map user attributes. "
+                "One that this library makes has neither, unless with single_object_type=True: "
+                'then give visitor_object_type_name="GtmVisitor".',
+            )
+
+    def _may_be_an_event_object_type(self) -> bool:
+        return (
+            not self._create_object_type
+            and self._visitor_object_type_name is None
+            and self._object_type_name == _OBJECT_TYPE
+            and not self._needs
+        )
+
+    def _is_elsewhere(self, stack: cdk.Stack) -> bool:
+        """Return whether the domain may be in another Region than ``stack``."""
+        return self._region is not None and self._region != stack.region
+
+    def _add_object_types(self, scope: Construct, made: Made) -> None:
+        fields = self._behavior.fields
+        if self._visitor_object_type_name is None:
+            self._object_type = add_single_object_type(
+                scope,
+                self._domain_name,
+                self._object_type_name,
+                fields=fields,
+                user_attributes=self._user_attributes,
+            )
+        else:
+            self._object_type = add_event_object_type(
+                scope,
+                self._domain_name,
+                self._object_type_name,
+                fields=fields,
+                expiration=self._event_expiration,
+                max_objects=self._max_events_per_profile,
+            )
+            self._visitor_object_type = add_visitor_object_type(
+                scope,
+                self._domain_name,
+                self._visitor_object_type_name,
+                user_attributes=self._user_attributes,
+            )
+            made.object_types[self._visitor_object_type_name] = self._visitor_object_type
+        made.object_types[self._object_type_name] = self._object_type
+        for object_type in (self._object_type, self._visitor_object_type):
+            if object_type is not None and made.domain is not None:
+                object_type.node.add_dependency(made.domain)
