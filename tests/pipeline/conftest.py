@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from local.destination import Behaviour, Delivered
-from local.emulator import mask_token
+from local.emulator.targets import mask_token
 from local.journal import Journal, event_id_of
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running

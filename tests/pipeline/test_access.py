@@ -16,7 +16,7 @@ import pytest
 from cdk_gtm_connector.endpoint import MAX_BODY_CHARACTERS, TOKEN_PARAMETER
 from cdk_gtm_connector.max_events import DEFAULT_MAX_EVENTS
 from cdk_gtm_connector.tokens import mint as mint_token
-from local import emulator
+from local.emulator import targets
 from local.pipeline import Pipeline, running
 from local.putevents import PutEventsServer
 from tests.pipeline.conftest import (
@@ -388,7 +388,7 @@ def test_a_token_is_kept_nowhere(
         for secret in secrets:
             assert not any(secret in text for text in texts), f"in the {place}"
     assert [TOKEN_PARAMETER in body for body in bodies] == [False] * 3
-    assert emulator.TOKEN_PARAMETER == TOKEN_PARAMETER
+    assert targets.TOKEN_PARAMETER == TOKEN_PARAMETER
 
 
 def test_a_rotated_secret_refuses_nobody(send_signed: Send, pipeline: Pipeline) -> None:

@@ -1,4 +1,4 @@
-"""What the emulator adds to MiniStack, without a server: rules of API Gateway and event sources."""
+"""The emulator's rules and patches, without a server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,13 @@ from ministack.services.cloudformation import (  # type: ignore[import-untyped]
     provisioners,
 )
 
-from local import emulator
+from local.emulator import patches, targets
+from local.emulator.access import is_open
+from local.emulator.patches import apigateway, cloudformation, event_source, integrations
+from local.emulator.patches import eventbridge as eventbridge_patches
+from local.emulator.patches import sns as sns_patches
+from local.emulator.patches import sqs as sqs_patches
+from local.emulator.placeholders import add_placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -47,7 +53,7 @@ WINDOW_SECONDS = 5.0
 def test_query_strings_are_split_as_api_gateway_splits_them(
     query: str, parameters: dict[str, list[str]]
 ) -> None:
-    assert emulator.split_query(query) == parameters
+    assert targets.split_query(query) == parameters
 
 
 @pytest.mark.parametrize(
@@ -66,13 +72,13 @@ def test_query_strings_are_split_as_api_gateway_splits_them(
     ],
 )
 def test_reports_show_no_token(query: str, masked: str) -> None:
-    assert emulator.mask_token(query) == masked
+    assert targets.mask_token(query) == masked
 
 
 @pytest.mark.parametrize("delay", [-1, 901])
 def test_a_delay_that_sqs_does_not_take_is_refused(delay: int) -> None:
     sent: list[object] = []
-    send = emulator._checking_delay(lambda data, _: sent.append(data))
+    send = sqs_patches.checking_delay(lambda data, _: sent.append(data))
 
     with pytest.raises(sqs._Err, match=f"Value {delay} for parameter DelaySeconds is invalid"):
         send({"DelaySeconds": delay}, "")
@@ -83,35 +89,35 @@ def test_a_delay_that_sqs_does_not_take_is_refused(delay: int) -> None:
 
 
 def test_the_installed_ministack_is_the_expected_one() -> None:
-    emulator.check_ministack()
+    patches.check_ministack()
 
 
 def test_another_release_of_ministack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("importlib.metadata.version", lambda _: "9.9.9")
 
-    with pytest.raises(emulator.WrongMiniStackError, match=r"needs ministack .*, 9\.9\.9 is inst"):
-        emulator.check_ministack()
+    with pytest.raises(patches.WrongMiniStackError, match=r"needs ministack .*, 9\.9\.9 is inst"):
+        patches.check_ministack()
 
 
 def test_another_signature_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(apigateway_v1, "_invoke_mock_v1", print)
 
-    with pytest.raises(emulator.WrongMiniStackError, match=r"_invoke_mock_v1 .* has the signature"):
-        emulator.check_ministack()
+    with pytest.raises(patches.WrongMiniStackError, match=r"_invoke_mock_v1 has the signature"):
+        patches.check_ministack()
 
 
 def test_a_function_that_is_gone_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delattr(sqs, "_dlq_sweep")
 
-    with pytest.raises(emulator.WrongMiniStackError, match=r"_dlq_sweep .* has the signature not"):
-        emulator.check_ministack()
+    with pytest.raises(patches.WrongMiniStackError, match=r"_dlq_sweep has the signature not"):
+        patches.check_ministack()
 
 
 def test_types_that_ministack_lacks_become_placeholders() -> None:
     types = ["AWS::SQS::Queue", "AWS::Pinpoint::App", "Custom::Anything"]
 
-    assert emulator.add_placeholders(types) == ["AWS::Pinpoint::App"]
-    assert emulator.add_placeholders(["AWS::SQS::Queue"]) == []
+    assert add_placeholders(types) == ["AWS::Pinpoint::App"]
+    assert add_placeholders(["AWS::SQS::Queue"]) == []
 
 
 # Who may do what ----------------------------------------------------------------------------------
@@ -119,7 +125,7 @@ def test_types_that_ministack_lacks_become_placeholders() -> None:
 
 @pytest.mark.parametrize("method", ["GET", "POST", "OPTIONS", "HEAD"])
 def test_an_api_is_open_to_all(method: str) -> None:
-    assert emulator.is_open(method, "/_aws/execute-api/abc123/stage/events")
+    assert is_open(method, "/_aws/execute-api/abc123/stage/events")
 
 
 @pytest.mark.parametrize(
@@ -142,18 +148,18 @@ def test_an_api_is_open_to_all(method: str) -> None:
 )
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT", "OPTIONS"])
 def test_nothing_else_is_open(method: str, path: str) -> None:
-    assert not emulator.is_open(method, path)
+    assert not is_open(method, path)
 
 
 def test_a_custom_resources_url_is_open_while_its_answer_is_awaited() -> None:
     custom_resource.register_token("token")
     path = "/_ministack/cfn-response/token"
     try:
-        assert emulator.is_open("PUT", path)
-        assert not emulator.is_open("GET", path)
+        assert is_open("PUT", path)
+        assert not is_open("GET", path)
     finally:
         custom_resource.reset()
-    assert not emulator.is_open("PUT", path)
+    assert not is_open("PUT", path)
 
 
 # Topics -------------------------------------------------------------------------------------------
@@ -166,9 +172,9 @@ class Topic:
 
     def __init__(self, *queues: str, size: int | None = None) -> None:
         properties = {"TopicName": "topic"} | ({"MaximumMessageSize": size} if size else {})
-        create = emulator._keeping_message_size(provisioners._sns_create)
+        create = cloudformation.keeping_message_size(provisioners._sns_create)
         self.arn, _ = create("Topic", properties, "Stack")
-        self._publish = emulator._checking_message(sns.publish_internal)
+        self._publish = sns_patches.checking_message(sns.publish_internal)
         for queue in (*queues, "letters"):
             sqs._act_create_queue({"QueueName": queue}, "")
         for queue in queues:
@@ -196,7 +202,7 @@ class Topic:
 
 @pytest.fixture
 def _scope(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(sns, "_deliver_to_sqs", emulator._redriving(sns._deliver_to_sqs))
+    monkeypatch.setattr(sns, "_deliver_to_sqs", sns_patches.redriving(sns._deliver_to_sqs))
     monkeypatch.setattr(sns, "_SNS_MAX_PAYLOAD_BYTES", 1_048_576)
     with request_scope(ACCOUNT, REGION):
         yield
@@ -269,7 +275,7 @@ def test_a_body_meets_the_model_of_its_media_type(
     content_type: str, body: bytes, checked: tuple[bytes, str | None]
 ) -> None:
     found: list[tuple[bytes, str | None]] = []
-    check = emulator._by_media_type(
+    check = apigateway.by_media_type(
         lambda method, _api, _request, _headers, body, _query: found.append(
             (body, method["requestModels"].get("application/json"))
         )
@@ -304,7 +310,7 @@ def test_a_body_meets_the_model_of_its_media_type(
 def test_api_gateway_gets_what_sns_answers_as_json(
     answer: tuple[int, object, bytes], document: dict[str, Any]
 ) -> None:
-    found = json.loads(emulator._json_of(answer[2]))
+    found = json.loads(integrations.json_of(answer[2]))
     if "Error" in document:
         assert found.pop("RequestId")
     else:
@@ -317,8 +323,8 @@ def test_api_gateway_gets_what_sns_answers_as_json(
 
 @pytest.mark.usefixtures("_scope")
 def test_an_event_has_its_entrys_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(eventbridge, "_now_ts", emulator._of_the_entry(lambda: 9.0))
-    put = emulator._one_by_one(eventbridge._put_events)
+    monkeypatch.setattr(eventbridge, "_now_ts", eventbridge_patches.of_the_entry(lambda: 9.0))
+    put = eventbridge_patches.one_by_one(eventbridge._put_events)
     eventbridge._ensure_default_bus()
     entry = {"Source": "shop", "DetailType": "GTM Event", "Detail": "{}"}
     status, _, body = put(
@@ -346,7 +352,7 @@ class Queue:
             "EventSourceArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:queue",
             "MaximumBatchingWindowInSeconds": WINDOW_SECONDS,
         }
-        self._window = emulator.BatchingWindow()
+        self._window = event_source.BatchingWindow()
 
     def send(self, count: int, *, size: int = 100) -> None:
         for _ in range(count):

@@ -1,0 +1,51 @@
+"""Request targets: their queries, their limits, and the tokens in them."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Final
+from urllib.parse import parse_qsl, unquote_plus
+
+TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
+"""Query parameter whose value no report shows, because it lets its owner in."""
+
+_MASK: Final = "***"
+# From its beginning only: a long text without "=" would be searched once for each character of it.
+_PARAMETER: Final = re.compile("(?<![^&;])(?P<name>[^&;=]+)=[^&;]*")
+_MAX_URL_CHARACTERS: Final = 10_240  # API Gateway's limit for a Regional API
+
+
+def split_query(query: str) -> dict[str, list[str]]:
+    """Return the decoded parameters of a raw query string, each with all its values in order.
+
+    API Gateway separates parameters by ``&`` or ``;``, and keeps those that are empty.
+    """
+    parameters: dict[str, list[str]] = {}
+    for name, value in parse_qsl(query.replace(";", "&"), keep_blank_values=True):
+        parameters.setdefault(name, []).append(value)
+    return parameters
+
+
+def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
+    """Return the answer to a request target that API Gateway would not let in, else ``None``."""
+    if len(target) > _MAX_URL_CHARACTERS:
+        status, message = 414, f"The URL is over {_MAX_URL_CHARACTERS:,} characters"
+    elif "|" in target:
+        status, message = 400, "A | in the URL must be sent as %7C"
+    else:
+        return None
+    return status, {"Content-Type": "application/json"}, json.dumps({"message": message}).encode()
+
+
+def mask_token(query: str) -> str:
+    """Return a raw query string with ``***`` for each token.
+
+    The parameter's name may be written in any way: ``%74oken`` is ``token``, too.
+    """
+    return _PARAMETER.sub(
+        lambda it: (
+            f"{it['name']}={_MASK}" if unquote_plus(it["name"]) == TOKEN_PARAMETER else it[0]
+        ),
+        query,
+    )

@@ -1,0 +1,1 @@
+"""Tests of the scaffolding in local/, each part by itself."""
