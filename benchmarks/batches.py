@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from benchmarks import processes
 from cdk_gtm_connector import mapping
-from local.velocity import Request, render
+from local.vtl import Request, render
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping

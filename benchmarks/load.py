@@ -11,8 +11,8 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from benchmarks import batches
-from local.pipeline import running
-from local.putevents import PutEventsServer
+from local.destinations.pinpoint.server import PutEventsServer
+from local.pipeline.running import running
 
 _CONNECTIONS: Final = 8
 _DELIVERY_SECONDS: Final = 120.0

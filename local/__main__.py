@@ -13,14 +13,18 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from local.console.journal import Journal
 from local.deploy import AssemblyError, DeploymentError
-from local.destination import DestinationServer
-from local.destinations import KINDS
-from local.journal import Journal
-from local.pipeline import APP, EmulatorError, Pipeline, SynthesisError, running
+from local.destinations import stand_ins
+from local.pipeline.emulator_process import EmulatorError
+from local.pipeline.running import running
+from local.pipeline.synthesis import APP, SynthesisError
+from local.stand_in.server import DestinationServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from local.pipeline.stack import Pipeline
 
 _DEFAULT_PORT: Final = 8765
 _KEPT_EVENTS: Final = 10_000  # by each destination; it may run for days
@@ -83,7 +87,7 @@ def _parser() -> argparse.ArgumentParser:
         "--destination",
         type=_destinations,
         metavar="KIND[,KIND…]",
-        help=f"where events go, one or several of {', '.join(KINDS)} (default: pinpoint)",
+        help=f"where events go, one or several of {', '.join(stand_ins())} (default: pinpoint)",
     )
     parser.add_argument(
         "--port",
@@ -121,7 +125,7 @@ def _parser() -> argparse.ArgumentParser:
         dest="stand_ins",
         metavar="MODULE:CLASS",
         help="server that stands in for a destination of your own, a subclass of "
-        "local.destination.DestinationServer; repeatable",
+        "local.stand_in.server.DestinationServer; repeatable",
     )
     parser.add_argument(
         "--assembly",
@@ -135,9 +139,10 @@ def _parser() -> argparse.ArgumentParser:
 def _destinations(text: str) -> str:
     kinds = [kind.strip() for kind in text.split(",")]
     for kind in kinds:
-        if kind not in KINDS:
+        if kind not in stand_ins():
             raise argparse.ArgumentTypeError(
-                f"must be one of {', '.join(KINDS)}, or several, comma-separated, got {text!r}"
+                f"must be one of {', '.join(stand_ins())}, or several, comma-separated, "
+                f"got {text!r}"
             )
     return ",".join(kinds)
 
@@ -150,7 +155,7 @@ def _stand_in(text: str) -> type[DestinationServer]:
         raise argparse.ArgumentTypeError(f"must be MODULE:CLASS, got {text!r} ({error})") from error
     if not (isinstance(found, type) and issubclass(found, DestinationServer)):
         raise argparse.ArgumentTypeError(
-            f"must name a subclass of local.destination.DestinationServer, got {text!r}"
+            f"must name a subclass of local.stand_in.server.DestinationServer, got {text!r}"
         )
     return found
 

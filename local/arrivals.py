@@ -11,8 +11,8 @@ import threading
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from local.destination import Event, Exposition
 from local.model import json_or_text
+from local.stand_in.values import Event, Exposition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

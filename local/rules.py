@@ -5,16 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from gtm_events.destinations.customer_profiles import LIMITS as CUSTOMER_PROFILES
-from gtm_events.destinations.eventbridge import EventBridge
-from gtm_events.destinations.firehose import Firehose
-from gtm_events.destinations.kinesis import Kinesis
-from gtm_events.destinations.pinpoint import Pinpoint
 from gtm_events.errors import MalformedMessage, UnsetParameter
 from gtm_events.event import Limits, interpret
 from gtm_events.losses import Loss
 from gtm_events.message import Request
 from gtm_events.settings import FunctionSettings
+from local.destinations import stand_ins
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -23,13 +19,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Losses", "Rules"]
 
-_LIMITS: Final = {
-    "customer-profiles": CUSTOMER_PROFILES,
-    "eventbridge": EventBridge.limits,
-    "firehose": Firehose.limits,
-    "kinesis": Kinesis.limits,
-    "pinpoint": Pinpoint.limits,
-}
 # Proves who sends a request; the endpoint keeps it out of the message.
 _TOKEN: Final = "token"  # noqa: S105 - a parameter's name
 
@@ -70,7 +59,7 @@ class Rules:
             {"DEAD_LETTER_QUEUE_URL": "-"} | dict(variables)
         )
         return cls(
-            _LIMITS[settings.destination] if limits is None else limits,
+            stand_ins()[settings.destination].limits if limits is None else limits,
             settings.access_policy,
             settings.accept_client_timestamp,
             settings.unset_values,

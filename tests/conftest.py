@@ -78,7 +78,7 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     def _split_scope(self, nodeid: str) -> str:
         path = nodeid.partition("::")[0]
         _tests, folder, *_rest = path.split("/")
-        by_file = folder in {"unit", "destinations"} or (
+        by_file = folder in {"unit", "destinations", "local"} or (
             folder == "infrastructure" and path.rpartition("/")[2] in _BY_FILE
         )
         return path if by_file else folder

@@ -15,17 +15,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from examples.webhook.runtime.shop_webhook import Webhook, signature
-from local.destination import (
-    Answered,
-    DestinationServer,
-    Event,
-    Exposition,
-    Outcome,
-    ServerEndpoint,
-    Settled,
-    Told,
-)
 from local.model import RequestRefused
+from local.stand_in.server import DestinationServer
+from local.stand_in.transport import ServerEndpoint
+from local.stand_in.values import Answered, Event, Exposition, Outcome, Settled, Told
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -105,10 +98,10 @@ class WebhookServer(DestinationServer):
     ) -> Settled:
         answered = []
         for event in self._events(document):
-            refused = told.behaviour.refuses(event)
+            refused = told.behavior.refuses(event)
             status = 400 if refused else 503 if told.fails() else 200
             outcome, words = _VERDICTS[status]
-            message = told.behaviour.refuse_message if refused else words
+            message = told.behavior.refuse_message if refused else words
             answered.append(Answered(event, outcome, str(status), message))
         verdicts = [
             {"id": it.event.event_id, "status": int(it.status), "message": it.message}

@@ -35,7 +35,8 @@ Known differences that are left:
 - SNS delivers at once, once and in order, and never fails to while the queue exists. Its encryption
   and its topic policy have no effect.
 - Kinesis, Firehose and EventBridge keep to few of their limits and to none of their quotas:
-  :mod:`local.streams` stands before them. EventBridge takes events for a bus that does not exist.
+  :mod:`local.stand_in.stream` stands before them. EventBridge takes events for a bus that does
+  not exist.
 - A function runs on this machine's Python and boto3, whatever runtime the template names.
 - IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect: whoever has the
   run's secret may do everything.

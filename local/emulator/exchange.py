@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ministack.services import apigateway_v1
 
-from local import velocity
+from local import vtl
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,7 +37,7 @@ class Call:
         *,
         authorizer: Mapping[str, Any] | None = None,
         caller: Mapping[str, Any] | None = None,
-    ) -> velocity.Request:
+    ) -> vtl.Request:
         """Return the request as mapping templates see it.
 
         Args:
@@ -47,7 +47,7 @@ class Call:
         routed = self.routed
         now = time.time()
         user_agent: str = apigateway_v1._header_ci(routed["headers"], "user-agent")
-        return velocity.Request(
+        return vtl.Request(
             querystring=last_values(routed["query_params"]),
             headers=dict(routed["headers"]),
             path=dict(routed["path_params"]),

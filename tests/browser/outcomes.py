@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
     from starlette.requests import Request
 
-    from local.pipeline import Pipeline
-    from local.putevents import Delivered
+    from local.pipeline.stack import Pipeline
+    from local.stand_in.values import Delivered
 
 _LOAD_IMAGE = """url => new Promise(done => {
   const image = new Image(1, 1);

@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator  # noqa: TC003 - pytest reads the fixtures' annotations
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from cdk_gtm_connector.tokens import mint
-from local.pipeline import Pipeline, running
+from local.pipeline.running import running
 from tests.browser.outcomes import check_nothing_came_of, delivered, load_image, rejection, site
+
+if TYPE_CHECKING:
+    from local.pipeline.stack import Pipeline
 
 AUDIENCE = "shop"
 

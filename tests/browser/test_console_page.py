@@ -10,21 +10,22 @@ import httpx
 import pytest
 from playwright.sync_api import Dialog, Page, expect
 
-from local.console import MintRequest, create_app
-from local.destination import Answered, Behaviour, Event, Exposition, Outcome
-from local.journal import Journal
-from local.profiles import ObjectType, ProfilesServer
-from local.putevents import PutEventsServer
+from local.console.app import MintRequest, create_app
+from local.console.journal import Journal
+from local.destinations.customer_profiles.objects import ObjectType
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.kinesis import KinesisServer
+from local.destinations.pinpoint.server import PutEventsServer
 from local.rules import Rules
 from local.serve import serving
-from local.streams import KinesisServer
+from local.stand_in.values import Answered, Behavior, Event, Exposition, Outcome
 from tests.browser.endpoint import TOKEN, Endpoint, standing_in
-from tests.unit.test_profiles import PROPERTIES, batch, record
+from tests.local.test_profiles import PROPERTIES, batch, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.destination import DestinationServer
+    from local.stand_in.server import DestinationServer
 
 TIME = "2026-11-23T22:11:00.000Z"
 
@@ -167,7 +168,7 @@ def test_a_hit_from_the_tag_to_the_destination(shown: Page, pipeline: Pipeline) 
     expect(sheet).to_contain_text("Nothing yet")
 
     # Throttled, then delivered: the open row follows.
-    pipeline.putevents.behaviour = Behaviour(throttle_next=2)
+    pipeline.putevents.behavior = Behavior(throttle_next=2)
     pipeline.deliver("m-1", EventType="purchase", Attributes={"cup": "Espresso cup"})
     pipeline.deliver("m-1", EventType="purchase", Attributes={"cup": "Espresso cup"})
     expect(row).to_contain_text("Throttled 2\N{MULTIPLICATION SIGN}, retrying")
@@ -245,7 +246,7 @@ def test_hostile_values_are_text(
             pipeline.request(
                 f"event={sent}&endpoint_id={sent}&evat_{sent}={sent}", event_id=event_id
             )
-            pipeline.putevents.behaviour = Behaviour(
+            pipeline.putevents.behavior = Behavior(
                 refuse_event_types=frozenset({"*"}), refuse_message=value
             )
             pipeline.deliver(event_id, value, EventType=value, Attributes={value: value})
@@ -267,13 +268,13 @@ def test_hostile_values_are_text(
 def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) -> None:
     mode = shown.get_by_label("What it does")
     apply = shown.get_by_role("button", name="Apply")
-    told = shown.locator("#behaviour")
+    told = shown.locator("#behavior")
 
     mode.select_option("throttle")
     shown.get_by_label("How many requests").fill("4")
     apply.click()
     expect(told).to_have_text("Throttling the next 4")
-    assert pipeline.putevents.behaviour == Behaviour(throttle_next=4)
+    assert pipeline.putevents.behavior == Behavior(throttle_next=4)
     pipeline.deliver("m-1")
     expect(told).to_have_text("Throttling the next 3")
 
@@ -282,21 +283,21 @@ def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) 
     expect(shown.get_by_label("How many requests")).to_be_hidden()
     apply.click()
     expect(told).to_have_text("Failing 50 %")
-    assert pipeline.putevents.behaviour == Behaviour(fail_share=0.5)
+    assert pipeline.putevents.behavior == Behavior(fail_share=0.5)
 
     mode.select_option("slow")
     shown.get_by_label("Seconds until the answer").fill("9")
     shown.get_by_label("How many requests").fill("2")
     apply.click()
     expect(told).to_have_text("Slow for the next 2")
-    assert pipeline.putevents.behaviour == Behaviour(slow_next=2, slow_seconds=9)
+    assert pipeline.putevents.behavior == Behavior(slow_next=2, slow_seconds=9)
 
     mode.select_option("refuse")
     shown.get_by_label("Event names").fill(" purchase, sign_up ")
     apply.click()
     expect(told).to_have_text("Refusing purchase, sign_up")
     refused = frozenset({"purchase", "sign_up"})
-    assert pipeline.putevents.behaviour == Behaviour(refuse_event_types=refused)
+    assert pipeline.putevents.behavior == Behavior(refuse_event_types=refused)
 
     mode.select_option("slow")
     shown.get_by_label("How many requests").evaluate("input => { input.value = '-1'; }")
@@ -306,7 +307,7 @@ def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) 
 
     shown.get_by_role("button", name="Back to normal").click()
     expect(told).to_have_text("Normal")
-    assert pipeline.putevents.behaviour == Behaviour()
+    assert pipeline.putevents.behavior == Behavior()
 
 
 def test_the_test_event_is_a_real_image_request(shown: Page, endpoint: Endpoint) -> None:
@@ -802,7 +803,7 @@ def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> N
     gold = record("e-1", event_type="purchase", user_attributes={"plan": "gold"})
     put_profile_object(fanned, gold)
     expect(row.locator(".status")).to_have_text("Delivered to 1 of 3")
-    fanned.putevents.behaviour = Behaviour(throttle_next=1)
+    fanned.putevents.behavior = Behavior(throttle_next=1)
     fanned.deliver("e-1")
     expect(row.locator(".status")).to_have_text("Retrying at 1 of 3")
     expect(row.locator(".place")).to_have_text(
@@ -912,7 +913,7 @@ def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> Non
     fan.get_by_label("Share of the records").fill("30")
     fan.get_by_role("button", name="Apply").click()
     expect(place(fan, "kinesis").last).to_have_text("Failing 30 % of records")
-    assert fanned.servers["kinesis"].behaviour == Behaviour(fail_records_share=0.3)
+    assert fanned.servers["kinesis"].behavior == Behavior(fail_records_share=0.3)
 
     # Pinpoint has no way to say that: the page does not offer it.
     which.select_option("pinpoint")
@@ -922,9 +923,9 @@ def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> Non
     expect(fan.locator("#mode-words")).to_have_text("Answers 429 TooManyRequestsException.")
     fan.get_by_label("For", exact=True).select_option("all")
     fan.get_by_role("button", name="Apply").click()
-    expect(fan.locator("#behaviour")).to_have_text("2 misbehave")
-    assert fanned.putevents.behaviour == Behaviour(throttle_share=1)
-    assert fanned.servers["customer-profiles"].behaviour == Behaviour()
+    expect(fan.locator("#behavior")).to_have_text("2 misbehave")
+    assert fanned.putevents.behavior == Behavior(throttle_share=1)
+    assert fanned.servers["customer-profiles"].behavior == Behavior()
 
     which.select_option("kinesis")
     fan.get_by_role("button", name="Back to normal").click()
@@ -932,8 +933,8 @@ def test_each_destination_is_told_on_its_own(fan: Page, fanned: Pipeline) -> Non
 
 
 def test_the_destinations_can_be_read_on_a_tablet(fan: Page, fanned: Pipeline) -> None:
-    fanned.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset({"x" * 30}))
-    fanned.putevents.behaviour = Behaviour(throttle_next=3)
+    fanned.servers["kinesis"].behavior = Behavior(refuse_event_types=frozenset({"x" * 30}))
+    fanned.putevents.behavior = Behavior(throttle_next=3)
     told = place(fan, "pinpoint").last.locator(".pill")
     expect(told).to_have_text("Throttling the next 3")
     fan.set_viewport_size({"width": 768, "height": 900})
@@ -947,7 +948,7 @@ def test_several_destinations_fit_a_phone(fan: Page, fanned: Pipeline) -> None:
     fan.set_viewport_size({"width": 360, "height": 740})
     long = "x" * 300
     fanned.request(f"event={long}&endpoint_id={long}", event_id="e-1")
-    fanned.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset({long}))
+    fanned.servers["kinesis"].behavior = Behavior(refuse_event_types=frozenset({long}))
     put_profile_object(fanned, record("e-1", long))
     row = fan.locator(".hit")
     expect(row.locator(".status")).to_have_text("Rejected by 1 of 3")

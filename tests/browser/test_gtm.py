@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from cdk_gtm_connector.gtm import files_for
-from local.pipeline import Pipeline, running
+from local.pipeline.running import running
 from tests.browser.outcomes import check_nothing_came_of, delivered, site
 from tests.gtm.templates import SANDBOX, Template
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import Page
 
-    from local.putevents import Delivered
+    from local.pipeline.stack import Pipeline
+    from local.stand_in.values import Delivered
 
 IMAGES: Final = "container.json"
 TEMPLATES: Final = "container-with-templates.json"

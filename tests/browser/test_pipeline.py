@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.pipeline import Pipeline, running
+from local.pipeline.running import running
 from tests.browser.outcomes import delivered, load_image, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.pipeline.stack import Pipeline
 
 
 @pytest.fixture(scope="module")

@@ -15,12 +15,14 @@ from playwright.sync_api import (  # noqa: TC002 - pytest reads the fixtures' an
     Request,
 )
 
-from local.destination import Behaviour
-from local.pipeline import Pipeline, running
+from local.pipeline.running import running
+from local.stand_in.values import Behavior
 from tests.browser.outcomes import delivered, load_image, site
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from local.pipeline.stack import Pipeline
 
 EVIL = "evil.test"  # which the browser takes for 127.0.0.1, see conftest.py
 UNREADABLE = "TypeError"  # a fetch whose answer, or whose sending, the browser keeps
@@ -180,7 +182,7 @@ def test_another_site_does_not_change_the_consoles_switches(
         assert fetch(stranger, url, method="POST", body=body, mode="no-cors") == "opaque"
         stranger.evaluate(BEACON, [url, body])
         submit(stranger, url, body)
-    assert pipeline.putevents.behaviour == Behaviour()
+    assert pipeline.putevents.behavior == Behavior()
     assert pipeline.putevents.counts.accepted == before
 
 
@@ -212,16 +214,16 @@ def test_a_name_that_is_rebound_to_the_console_opens_nothing(
     assert fetch(page, "control/pinpoint", method="PUT", body=drop, headers=headers) == 403
     token = json.dumps({"subject": "u"})
     assert fetch(page, "api/token", method="POST", body=token, headers=headers) == 403
-    assert pipeline.putevents.behaviour == Behaviour()
+    assert pipeline.putevents.behavior == Behavior()
 
 
 def test_the_consoles_own_page_may(page: Page, pipeline: Pipeline) -> None:
     page.goto(pipeline.console_url.replace("127.0.0.1", "localhost"))
     headers = {"Content-Type": "application/json"}
-    for behaviour in (Behaviour(slow_seconds=5), Behaviour()):
-        body = json.dumps(behaviour.to_json())
+    for behavior in (Behavior(slow_seconds=5), Behavior()):
+        body = json.dumps(behavior.to_json())
         assert fetch(page, "control/pinpoint", method="PUT", body=body, headers=headers) == 200
-        assert pipeline.putevents.behaviour == behaviour
+        assert pipeline.putevents.behavior == behavior
     token = json.dumps({"subject": "u"})
     assert fetch(page, "api/token", method="POST", body=token, headers=headers) == 200
 

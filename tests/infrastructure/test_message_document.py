@@ -15,7 +15,7 @@ import pytest
 import cdk_gtm_connector
 from cdk_gtm_connector import SignedTokenAuthorizer
 from gtm_events import message
-from local.velocity import Request, render
+from local.vtl import Request, render
 from tests.infrastructure.synthesis import Template, add_connector, synthesize
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from examples.webhook.stand_in import WebhookServer
-from local.pipeline import running
+from local.pipeline.running import running
 from tests.packaging.conftest import CHECKOUT, Installation, run
 from tests.pipeline.conftest import wait_for
 

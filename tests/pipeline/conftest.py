@@ -12,16 +12,19 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from local.destination import Behaviour, Delivered
+from local.console.journal import Journal
+from local.destinations.pinpoint.server import PutEventsServer
+from local.destinations.pinpoint.service import Limits
 from local.emulator.targets import mask_token
-from local.journal import Journal, event_id_of
-from local.pinpoint import Limits
-from local.pipeline import Pipeline, running
-from local.putevents import PutEventsServer
+from local.messages import event_id_of
+from local.pipeline.running import running
+from local.stand_in.values import Behavior, Delivered
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from local.pipeline.stack import Pipeline
 
 T = TypeVar("T")
 
@@ -96,7 +99,7 @@ def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
     """Return the pipeline, whose destinations behave."""
     yield _running_pipeline
     for server in _running_pipeline.servers.values():
-        server.behaviour = Behaviour()
+        server.behavior = Behavior()
     _running_pipeline.emulator.check()
 
 

@@ -16,9 +16,9 @@ import pytest
 from cdk_gtm_connector.endpoint import MAX_BODY_CHARACTERS, TOKEN_PARAMETER
 from cdk_gtm_connector.max_events import DEFAULT_MAX_EVENTS
 from cdk_gtm_connector.tokens import mint as mint_token
+from local.destinations.pinpoint.server import PutEventsServer
 from local.emulator import targets
-from local.pipeline import Pipeline, running
-from local.putevents import PutEventsServer
+from local.pipeline.running import running
 from tests.pipeline.conftest import (
     RecordingJournal,
     delivered,
@@ -29,6 +29,7 @@ from tests.pipeline.conftest import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import Answer, Send
 
     Mint = Callable[..., str]

@@ -10,7 +10,7 @@ import pytest
 from tests.pipeline.conftest import delivered
 
 if TYPE_CHECKING:
-    from local.pipeline import Pipeline
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import Send
 
 IMAGE_REQUEST = {

@@ -28,8 +28,9 @@ from cdk_gtm_connector import (
     LambdaAuthorizer,
     PinpointDestination,
 )
-from local.pipeline import Pipeline, local_url, not_simulated, running
-from local.putevents import PutEventsServer
+from local.destinations.pinpoint.server import PutEventsServer
+from local.pipeline.running import running
+from local.pipeline.stack import Pipeline, local_url, not_simulated
 from tests.pipeline.conftest import RecordingJournal, delivered, wait_for
 
 if TYPE_CHECKING:

@@ -16,14 +16,15 @@ from urllib.request import ProxyHandler, build_opener
 
 import pytest
 
-from local.pipeline import ROOT, Emulator, EmulatorError, SynthesisError, synthesize
+from local.pipeline.emulator_process import Emulator, EmulatorError
+from local.pipeline.synthesis import ROOT, SynthesisError, synthesize
 from tests.patience import HANG_SECONDS
 from tests.pipeline.conftest import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from local.pipeline import Pipeline
+    from local.pipeline.stack import Pipeline
 
 PROC = Path("/proc")
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from local.putevents import Behaviour
+from local.stand_in.values import Behavior
 from tests.pipeline.conftest import (
     dead_letter,
     delivered,
@@ -20,7 +20,7 @@ from tests.pipeline.conftest import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.pipeline import Pipeline
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import RecordingJournal, Send
 
 VISIBILITY_SECONDS = 6  # an invocation is over by then, or its messages would come twice
@@ -48,7 +48,7 @@ def impatient_queue(pipeline: Pipeline) -> Iterator[None]:
 @pytest.mark.usefixtures("impatient_queue")
 def test_an_event_that_comes_back_keeps_its_id(send: Send, pipeline: Pipeline) -> None:
     failures = 4  # as often as one invocation tries
-    pipeline.putevents.behaviour = Behaviour(fail_next=failures)
+    pipeline.putevents.behavior = Behavior(fail_next=failures)
     answer = send("event=again&endpoint_id=e1&evat_a=1")
 
     assert delivered(pipeline, answer).event["Attributes"] == {"a": "1"}
@@ -62,7 +62,7 @@ def test_an_event_that_comes_back_keeps_its_id(send: Send, pipeline: Pipeline) -
 
 @pytest.mark.usefixtures("impatient_queue")
 def test_only_what_failed_comes_back(send: Send, pipeline: Pipeline) -> None:
-    pipeline.putevents.behaviour = Behaviour(refuse_event_types=frozenset({"refused"}))
+    pipeline.putevents.behavior = Behavior(refuse_event_types=frozenset({"refused"}))
     good = [send(f"event=good&endpoint_id=e{number}") for number in range(3)]
     refused = send("event=refused&endpoint_id=e1")
 
@@ -78,7 +78,7 @@ def test_only_what_failed_comes_back(send: Send, pipeline: Pipeline) -> None:
 def test_an_event_that_fails_for_too_long_ends_in_the_dead_letter_queue(
     send: Send, pipeline: Pipeline
 ) -> None:
-    pipeline.putevents.behaviour = Behaviour(fail_share=1)
+    pipeline.putevents.behavior = Behavior(fail_share=1)
     answer = send("event=never&endpoint_id=e1")
 
     letter = wait_for(

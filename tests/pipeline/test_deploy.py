@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from local.deploy import Assembly, AssemblyError, DeploymentError, client, deploy
-from local.pipeline import Emulator, Pipeline, local_url, not_simulated
+from local.pipeline.emulator_process import Emulator
+from local.pipeline.stack import Pipeline, local_url, not_simulated
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -11,22 +11,26 @@ from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local import deploy
-from local.console import create_app
-from local.destination import Behaviour
-from local.destinations import Deployed
-from local.journal import Journal
-from local.pipeline import Emulator
-from local.profiles import ObjectType, ProfilesServer
+from local.console.app import create_app
+from local.console.journal import Journal
+from local.deployed import Deployed
+from local.destinations.customer_profiles.objects import ObjectType
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.eventbridge import EventBridgeServer
+from local.destinations.firehose import FirehoseServer
+from local.destinations.kinesis import KinesisServer
+from local.pipeline.emulator_process import Emulator
 from local.serve import serving
-from local.streams import EventBridgeServer, FirehoseServer, KinesisServer, StreamServer
-from tests.unit.test_profiles import PROPERTIES
+from local.stand_in.stream import StreamServer
+from local.stand_in.values import Behavior
+from tests.local.test_profiles import PROPERTIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.arrivals import Arrivals
-    from local.destination import DestinationServer
     from local.signature import Access, Scope
+    from local.stand_in.server import DestinationServer
 
 ACCOUNT, REGION = deploy.DEFAULT_ACCOUNT, deploy.DEFAULT_REGION
 STREAM = f"arn:aws:kinesis:{REGION}:{ACCOUNT}:stream/s"
@@ -157,7 +161,7 @@ def test_an_event_on_a_bus_has_its_entrys_time(destinations: Destinations) -> No
 @pytest.mark.parametrize("told", ["throttle_next", "fail_next"])
 def test_the_sdk_reads_the_errors(destinations: Destinations, kind: str, told: str) -> None:
     server = destinations.servers[kind]
-    server.behaviour = Behaviour.from_json({told: 1})
+    server.behavior = Behavior.from_json({told: 1})
     with pytest.raises(ClientError) as caught:
         destinations.put(kind, "a")
     status, code = server.throttled if told == "throttle_next" else server.failed
@@ -167,7 +171,7 @@ def test_the_sdk_reads_the_errors(destinations: Destinations, kind: str, told: s
 
 @pytest.mark.parametrize("kind", SERVICES)
 def test_the_sdk_reads_what_failed_alone(destinations: Destinations, kind: str) -> None:
-    destinations.servers[kind].behaviour = Behaviour(fail_records_share=0.5)
+    destinations.servers[kind].behavior = Behavior(fail_records_share=0.5)
     found = destinations.put(kind, *(f"{kind}-{number}" for number in range(10)))
     assert None in found
     assert len(set(found)) == 2
@@ -176,7 +180,7 @@ def test_the_sdk_reads_what_failed_alone(destinations: Destinations, kind: str) 
 
 @pytest.mark.parametrize("kind", SERVICES)
 def test_a_dropped_connection_is_a_connection_error(destinations: Destinations, kind: str) -> None:
-    destinations.servers[kind].behaviour = Behaviour(drop_next=1)
+    destinations.servers[kind].behavior = Behavior(drop_next=1)
     with pytest.raises(ConnectionClosedError):
         destinations.put(kind, "a")
     assert destinations.put(kind, "b") == [None]

@@ -10,18 +10,19 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
-from local.destination import Behaviour
-from local.pinpoint import Limits
-from local.pipeline import Pipeline, running
-from local.profiles import ProfilesServer
-from local.putevents import PutEventsServer
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.pinpoint.server import PutEventsServer
+from local.destinations.pinpoint.service import Limits
+from local.pipeline.running import running
+from local.stand_in.values import Behavior
 from tests.pipeline.conftest import RecordingJournal, dead_letter, wait_for
 from tests.pipeline.test_values import CASES, HOSTILE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from local.destination import DestinationServer
+    from local.pipeline.stack import Pipeline
+    from local.stand_in.server import DestinationServer
     from tests.pipeline.conftest import Answer, Send
 
 KINDS = ("kinesis", "firehose", "eventbridge", "customer-profiles", "pinpoint")
@@ -304,7 +305,7 @@ def test_a_message_whose_queue_is_gone_is_in_the_dead_letter_queue(
 
 def test_nothing_is_lost_while_every_destination_misbehaves(send: Send, pipeline: Pipeline) -> None:
     for kind, server in pipeline.servers.items():
-        server.behaviour = Behaviour(
+        server.behavior = Behavior(
             drop_next=1,
             throttle_next=2,
             fail_next=3,
@@ -317,7 +318,7 @@ def test_nothing_is_lost_while_every_destination_misbehaves(send: Send, pipeline
             assert record(pipeline, kind, answer)["attributes"] == {"n": str(number)}
         assert record(pipeline, "pinpoint", answer)["Attributes"] == {"n": str(number)}
     for kind, server in pipeline.servers.items():
-        told = server.behaviour
+        told = server.behavior
         assert (told.drop_next, told.throttle_next, told.fail_next) == (0, 0, 0), kind
     # Each record that failed was sent again; none that was taken was.
     for arrivals in pipeline.arrivals.values():
@@ -327,7 +328,7 @@ def test_nothing_is_lost_while_every_destination_misbehaves(send: Send, pipeline
 
 def test_the_outage_of_one_destination_delays_no_other(send: Send, pipeline: Pipeline) -> None:
     down = "kinesis"  # the first, whose queue and function have no name of their own
-    pipeline.servers[down].behaviour = Behaviour(drop_share=1)
+    pipeline.servers[down].behavior = Behavior(drop_share=1)
     answers = [send(f"event=outage&endpoint_id=o{number}") for number in range(10)]
     for answer in answers:
         for kind in KINDS[1:]:
@@ -345,7 +346,7 @@ def test_the_outage_of_one_destination_delays_no_other(send: Send, pipeline: Pip
     expected = {**dict.fromkeys(KINDS, "delivered"), down: "retrying"}
     assert wait_for("outage on the console", shown) == expected
 
-    pipeline.servers[down].behaviour = Behaviour()
+    pipeline.servers[down].behavior = Behavior()
     for answer in answers:
         record(pipeline, down, answer)
 
@@ -355,7 +356,7 @@ def test_what_a_destination_refuses_is_in_its_own_dead_letter_queue(
 ) -> None:
     refusing = ("kinesis", "firehose", "eventbridge", "customer-profiles")
     for kind in refusing:
-        pipeline.servers[kind].behaviour = Behaviour(
+        pipeline.servers[kind].behavior = Behavior(
             refuse_event_types=frozenset({"unwanted"}), refuse_message="Not this one"
         )
     good = [send(f"event=wanted&endpoint_id=w{number}") for number in range(7)]

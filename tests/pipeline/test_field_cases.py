@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.pipeline import Pipeline, running
+from local.pipeline.running import running
 from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
 from tests.pipeline.conftest import RecordingJournal, invalid_message, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import Send
 
 

@@ -11,14 +11,14 @@ import pytest
 
 from examples.webhook.runtime.shop_webhook import signature
 from examples.webhook.stand_in import WebhookServer
-from local.destination import Behaviour
-from local.pipeline import running
+from local.pipeline.running import running
+from local.stand_in.values import Behavior
 from tests.pipeline.conftest import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from local.pipeline import Pipeline
+    from local.pipeline.stack import Pipeline
 
 KIND = WebhookServer.kind
 
@@ -58,7 +58,7 @@ def test_an_event_arrives_whole_and_signed(own: Pipeline, webhook: WebhookServer
 
 
 def test_an_event_that_fails_for_now_comes_again(own: Pipeline, webhook: WebhookServer) -> None:
-    webhook.behaviour = Behaviour(throttle_next=1, fail_next=1, drop_next=1)
+    webhook.behavior = Behavior(throttle_next=1, fail_next=1, drop_next=1)
     send(own, event="retried", endpoint_id="ep-2")
     [delivered] = wait_for("event", lambda: webhook.delivered or None).values()
     assert delivered.event["event_type"] == "retried"
@@ -66,7 +66,7 @@ def test_an_event_that_fails_for_now_comes_again(own: Pipeline, webhook: Webhook
 
 
 def test_what_it_refuses_is_kept_with_its_words(own: Pipeline, webhook: WebhookServer) -> None:
-    webhook.behaviour = Behaviour(
+    webhook.behavior = Behavior(
         refuse_event_types=frozenset({"bad"}), refuse_message="no such customer"
     )
     send(own, event="bad", endpoint_id="ep-3")

@@ -15,8 +15,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from local.putevents import Behaviour, PutEventsServer
+from local.destinations.pinpoint.server import PutEventsServer
 from local.serve import serving
+from local.stand_in.values import Behavior
 from tests.patience import HANG_SECONDS
 from tests.pipeline.conftest import wait_for
 
@@ -54,7 +55,7 @@ def pinpoint(server: PutEventsServer) -> Iterator[Any]:
 
 
 def test_the_sdk_reads_the_answer(pinpoint: Any, server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(refuse_endpoint_data=frozenset({"ep-1"}), refuse_message="No")
+    server.behavior = Behavior(refuse_endpoint_data=frozenset({"ep-1"}), refuse_message="No")
     sent = request("é", "b")
     sent["BatchItem"]["ep-1"]["Events"]["b"] = {"EventType": "", "Timestamp": "now"}
     answer = pinpoint.put_events(ApplicationId="an app é", EventsRequest=sent)
@@ -75,16 +76,16 @@ def test_the_sdk_reads_the_answer(pinpoint: Any, server: PutEventsServer) -> Non
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "name", "status"),
+    ("behavior", "name", "status"),
     [
-        (Behaviour(throttle_next=1), "TooManyRequestsException", 429),
-        (Behaviour(fail_next=1), "InternalServerErrorException", 500),
+        (Behavior(throttle_next=1), "TooManyRequestsException", 429),
+        (Behavior(fail_next=1), "InternalServerErrorException", 500),
     ],
 )
 def test_the_sdk_raises_the_modelled_exception(
-    pinpoint: Any, server: PutEventsServer, behaviour: Behaviour, name: str, status: int
+    pinpoint: Any, server: PutEventsServer, behavior: Behavior, name: str, status: int
 ) -> None:
-    server.behaviour = behaviour
+    server.behavior = behavior
     with pytest.raises(getattr(pinpoint.exceptions, name)) as caught:
         pinpoint.put_events(ApplicationId="app", EventsRequest=request("a"))
 
@@ -105,7 +106,7 @@ def test_too_many_events_and_too_many_bytes_are_modelled_too(pinpoint: Any) -> N
 
 
 def test_a_dropped_connection_is_a_connection_error(pinpoint: Any, server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(drop_next=1)
+    server.behavior = Behavior(drop_next=1)
     with pytest.raises(ConnectionClosedError):
         pinpoint.put_events(ApplicationId="app", EventsRequest=request("a"))
     pinpoint.put_events(ApplicationId="app", EventsRequest=request("a"))
@@ -116,7 +117,7 @@ def test_a_dropped_connection_is_a_connection_error(pinpoint: Any, server: PutEv
 def test_a_slow_answer_is_a_timeout_though_the_event_arrived(
     pinpoint: Any, server: PutEventsServer
 ) -> None:
-    server.behaviour = Behaviour(slow_next=1, slow_seconds=60)
+    server.behavior = Behavior(slow_next=1, slow_seconds=60)
     hasty = client(pinpoint.meta.endpoint_url, read_seconds=1)
     with pytest.raises(ReadTimeoutError):
         hasty.put_events(ApplicationId="app", EventsRequest=request("a"))
@@ -166,7 +167,9 @@ def test_answers_do_not_wait_for_delayed_acknowledgements(
 def test_it_runs_alone_and_ends_by_itself() -> None:
     arguments = ["--rate", "0.001", "--burst", "1", "--latency-ms", "1"]
     with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "local.putevents", *arguments], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "local.destinations.pinpoint.server", *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         try:
             assert process.stdout is not None
@@ -192,7 +195,7 @@ def test_it_runs_alone_and_ends_by_itself() -> None:
 
 def test_it_ends_when_its_time_is_over() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "local.putevents", "--duration", "0.1"],
+        [sys.executable, "-m", "local.destinations.pinpoint.server", "--duration", "0.1"],
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,
@@ -203,7 +206,7 @@ def test_it_ends_when_its_time_is_over() -> None:
 
 def test_an_impossible_option_is_one_sentence() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "local.putevents", "--fail-share", "2"],
+        [sys.executable, "-m", "local.destinations.pinpoint.server", "--fail-share", "2"],
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,

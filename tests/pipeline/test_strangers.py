@@ -32,7 +32,7 @@ from tests.pipeline.conftest import delivered
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from local.pipeline import Pipeline
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import Send
 
 LISTENING = "0A"  # in /proc/net/tcp
@@ -315,13 +315,13 @@ class TestConsole:
         self, console: Port, pipeline: Pipeline
     ) -> None:
         headers = {"Origin": pipeline.console_origin, "Content-Type": "application/json"}
-        before = pipeline.putevents.behaviour
+        before = pipeline.putevents.behavior
         body = json.dumps({"drop_next": 5, "subject": "u"}).encode()
         for start in ("", f"/{secrets.token_urlsafe(16)}"):
             for path, method in (("control/pinpoint", "PUT"), ("api/token", "POST")):
                 asked = f"{start}/{path}"
                 console.check_refused(asked, method=method, headers=headers, body=body)
-        assert pipeline.putevents.behaviour == before
+        assert pipeline.putevents.behavior == before
 
     def test_with_its_key_all_is_there(self, console: Port, pipeline: Pipeline) -> None:
         own = urlsplit(pipeline.console_url).path

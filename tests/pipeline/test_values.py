@@ -11,7 +11,7 @@ from urllib.parse import parse_qsl, quote, urlencode
 from tests.pipeline.conftest import delivered, event_of, logged_batches, wait_for
 
 if TYPE_CHECKING:
-    from local.pipeline import Pipeline
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import Answer, Send
 
 CASES = Path(__file__).parents[1] / "cases" / "queries.jsonl"

@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
-from local.velocity import Rendered, Request, render_response
+from local.vtl import Rendered, Request, render_response
 from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
 from tests.infrastructure.options import add_stream
 from tests.infrastructure.synthesis import add_connector, answer, synthesize

@@ -30,8 +30,8 @@ from cdk_gtm_connector.endpoint import MAX_BODY_CHARACTERS, REQUIRED_PARAMETERS,
 from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events import message
 from gtm_events.errors import MalformedMessage
-from local.velocity import LOOP_LIMIT, Rendered, Request, TemplateError, render, render_response
-from local.velocity_objects import call_method
+from local.vtl import LOOP_LIMIT, Rendered, Request, TemplateError, render, render_response
+from local.vtl.java import call_method
 from tests.velocity import ReferenceRefusal
 
 if TYPE_CHECKING:
@@ -909,7 +909,7 @@ def test_a_method_that_does_not_exist_lets_nothing_in(
     sent += [variant.posting("x" * 300_001)]
     usual = rendered(reference, sent, variant.template)
     monkeypatch.setattr(
-        "local.velocity.call_method",
+        "local.vtl.grammar.call_method",
         lambda owner, name, arguments: (
             None if name == method else call_method(owner, name, arguments)
         ),

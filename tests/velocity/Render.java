@@ -28,7 +28,7 @@ import org.apache.velocity.util.introspection.VelMethod;
  * Renders API Gateway mapping templates with Apache Velocity 1.7.
  *
  * <p>Each line of standard input is {@code {"template": ..., "requests": [...], "missing": [...]}}
- * with requests of the fields of {@code local.velocity.Request} and the names of methods that shall
+ * with requests of the fields of {@code local.vtl.Request} and the names of methods that shall
  * not exist. It is answered by one line, {@code {"rendered":
  * [{"text": ..., "override": {"header": {...}}}, ...]}} with what the template set in {@code
  * $context.responseOverride}, or {@code {"error": ...}} where Velocity refuses the template or

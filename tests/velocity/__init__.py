@@ -18,14 +18,14 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Self
 
-from local.velocity import Rendered
+from local.vtl import Rendered
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
-    from local.velocity import Request
+    from local.vtl import Request
 
 __all__ = ["ReferenceEngine", "ReferenceEngineMissing", "ReferenceRefusal"]
 

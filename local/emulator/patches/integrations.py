@@ -17,11 +17,11 @@ from xml.etree import ElementTree as ET
 from ministack.core.responses import request_scope
 from ministack.services import apigateway_v1, sns, sqs
 
-from local import velocity
+from local import vtl
 from local.emulator.exchange import CURRENT, last_values
 from local.emulator.media_types import media_type, request_template
 from local.emulator.patches.patch import patch
-from local.journal import decode_envelope, event_id_of
+from local.messages import decode_envelope, event_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -104,7 +104,7 @@ def rendering(invoke: Callable[..., Any]) -> Callable[..., Any]:
         answering = Answering(replace(CURRENT.get().call.template_request(), body=""))
         try:
             body = answering.render(template).encode()
-        except velocity.TemplateError as error:
+        except vtl.TemplateError as error:
             return _template_failure("response", error)
         return answering.override((status, headers, body))
 
@@ -115,12 +115,12 @@ def rendering(invoke: Callable[..., Any]) -> Callable[..., Any]:
 class Answering:
     """A response template at work: its text becomes the body, its overrides the rest."""
 
-    request: velocity.Request
-    rendered: velocity.Rendered | None = None
+    request: vtl.Request
+    rendered: vtl.Rendered | None = None
 
     def render(self, template: str) -> str:
         """Return the body, and remember the overrides."""
-        self.rendered = velocity.render_response(template, self.request)
+        self.rendered = vtl.render_response(template, self.request)
         return self.rendered.text
 
     def override(
@@ -137,7 +137,7 @@ class Answering:
         return status, {**kept, **overrides}, b"" if status == HTTPStatus.NO_CONTENT else body
 
 
-def _template_failure(which: str, error: velocity.TemplateError) -> Any:
+def _template_failure(which: str, error: vtl.TemplateError) -> Any:
     """Return API Gateway's answer to a failed template, and print the reason."""
     call = CURRENT.get().call
     print(f"the {which} template of {call.method} {call.path} fails: {error}", file=sys.stderr)
@@ -194,8 +194,8 @@ async def invoke_service(  # noqa: PLR0917 - MiniStack's signature
     # integration passes the body through.
     template = request_template(integration, media_type(headers, "content-type"))
     try:
-        message = request.body if template is None else velocity.render(template, request)
-    except velocity.TemplateError as error:
+        message = request.body if template is None else vtl.render(template, request)
+    except vtl.TemplateError as error:
         return _template_failure("request", error)
 
     with request_scope(account, region):
@@ -225,7 +225,7 @@ async def invoke_service(  # noqa: PLR0917 - MiniStack's signature
                 integration, status, text, media_type(headers, "accept"), answering
             )
         )
-    except velocity.TemplateError as error:
+    except vtl.TemplateError as error:
         return _template_failure("response", error)
 
 

@@ -1,10 +1,10 @@
 """A server for Amazon Pinpoint's ``PutEvents`` on loopback: no AWS emulator has one.
 
 It refuses what :mod:`local.pinpoint` says that Pinpoint refuses, holds its callers to Pinpoint's
-request quota, answers per endpoint and per event, and misbehaves on demand (:class:`Behaviour`).
+request quota, answers per endpoint and per event, and misbehaves on demand (:class:`Behavior`).
 Point an AWS SDK at it with the environment variable ``AWS_ENDPOINT_URL_PINPOINT``. Alone::
 
-    python -m local.putevents --latency-ms 20 --rate 15 --duration 60
+    python -m local.destinations.pinpoint.server --latency-ms 20 --rate 15 --duration 60
 """
 
 from __future__ import annotations
@@ -21,49 +21,34 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from starlette.routing import BaseRoute, Route
 
-from local.destination import (
-    CONNECTION_DROPPED,
-    EVERY,
+from local.destinations.pinpoint.service import (
+    ERROR_NAMES,
+    Application,
+    Limits,
+    Verdict,
+    each_event,
+    parse,
+)
+from local.model import RequestRefused
+from local.serve import serving
+from local.stand_in.server import DestinationServer
+from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
+from local.stand_in.values import (
     Answered,
-    Behaviour,
-    ConnectionDropped,
-    Counts,
-    Delivered,
-    DestinationServer,
-    Dropped,
-    EscapedJSONResponse,
+    Behavior,
     Event,
     Exposition,
     Observer,
     Outcome,
-    RecordedRequest,
-    ServerEndpoint,
     Settled,
     Told,
 )
-from local.model import RequestRefused
-from local.pinpoint import ERROR_NAMES, Application, Limits, Verdict, each_event, parse
-from local.serve import serving
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
-
-__all__ = [
-    "CONNECTION_DROPPED",
-    "EVERY",
-    "Behaviour",
-    "ConnectionDropped",
-    "Counts",
-    "Delivered",
-    "Dropped",
-    "EscapedJSONResponse",
-    "Observer",
-    "PutEventsServer",
-    "RecordedRequest",
-]
 
 
 class PutEventsServer(DestinationServer):
@@ -75,9 +60,9 @@ class PutEventsServer(DestinationServer):
             default is 15 an account and Region.
         burst: Size of that bucket.
         application_id: The one application that exists; others get 404. By default all do.
-        keep: See :class:`~local.destination.DestinationServer`, as for what follows.
+        keep: See :class:`~local.stand_in.server.DestinationServer`, as for what follows.
         observer: Told of each event.
-        behaviour: What to do from the start on.
+        behavior: What to do from the start on.
         clock: Seconds, monotonic; for tests of the quota.
     """
 
@@ -102,7 +87,7 @@ class PutEventsServer(DestinationServer):
         application_id: str | None = None,
         keep: int | None = None,
         observer: Observer | None = None,
-        behaviour: Behaviour | None = None,
+        behavior: Behavior | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._limits = limits or Limits()
@@ -112,13 +97,13 @@ class PutEventsServer(DestinationServer):
             burst=burst,
             keep=keep,
             observer=observer,
-            behaviour=behaviour,
+            behavior=behavior,
             clock=clock,
         )
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
-        """See :class:`~local.destination.DestinationServer`."""
+        """See :class:`~local.stand_in.server.DestinationServer`."""
         return (
             Route(
                 "/v1/apps/{application_id}/events", ServerEndpoint(self.answer), name="put_events"
@@ -127,7 +112,7 @@ class PutEventsServer(DestinationServer):
 
     @property
     def request_bytes(self) -> int:
-        """See :class:`~local.destination.DestinationServer`."""
+        """See :class:`~local.stand_in.server.DestinationServer`."""
         return self._limits.request_bytes
 
     def _forget(self) -> None:
@@ -154,22 +139,22 @@ class PutEventsServer(DestinationServer):
         """Judge the events of an accepted request."""
         results: dict[str, Any] = {}
         answered: list[Answered] = []
-        behaviour = told.behaviour
+        behavior = told.behavior
         with self._lock:
             application = self._applications.setdefault(
                 self._target(request, document), Application(self._limits)
             )
             for endpoint_id, item in document["BatchItem"].items():
                 about_endpoint = (
-                    Verdict(HTTPStatus.BAD_REQUEST, behaviour.refuse_message)
-                    if behaviour.refuses_data_of(endpoint_id)
+                    Verdict(HTTPStatus.BAD_REQUEST, behavior.refuse_message)
+                    if behavior.refuses_data_of(endpoint_id)
                     else application.judge_endpoint(item["Endpoint"])
                 )
                 answers = {}
                 for event_id, sent in item["Events"].items():
                     event = _event(event_id, endpoint_id, sent, item["Endpoint"])
-                    if behaviour.refuses(event):
-                        verdict = Verdict(HTTPStatus.BAD_REQUEST, behaviour.refuse_message)
+                    if behavior.refuses(event):
+                        verdict = Verdict(HTTPStatus.BAD_REQUEST, behavior.refuse_message)
                     else:
                         verdict = application.judge_event(sent, request_bytes=len(body))
                     answers[event_id] = verdict.answer()
@@ -224,7 +209,7 @@ def _answered(event: Event, verdict: Verdict, about_endpoint: Verdict) -> Answer
 def main(arguments: Sequence[str] | None = None) -> int:
     """Serve until ``--duration`` is over, Ctrl-C or SIGTERM; then print the totals as JSON."""
     parser = argparse.ArgumentParser(
-        prog="python -m local.putevents",
+        prog="python -m local.destinations.pinpoint.server",
         description="Amazon Pinpoint's PutEvents on 127.0.0.1: its model, limits and quota.",
     )
     parser.add_argument("--port", type=int, default=0, help="TCP port; 0, the default: a free one")
@@ -242,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             requests_per_second=options.rate or None,
             burst=options.burst,
             keep=0,  # nobody reads them out of this process: only the totals are used
-            behaviour=Behaviour(
+            behavior=Behavior(
                 latency_ms=options.latency_ms,
                 drop_share=options.drop_share,
                 throttle_share=options.throttle_share,

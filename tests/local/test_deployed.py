@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local import pipeline
 from local.__main__ import main
 from local.arrivals import Arrivals, DeliveryStreamReader
+from local.console.journal import Journal
 from local.deploy import Assembly, AssemblyError
-from local.destination import Event
-from local.destinations import KINDS, context_for, deployed_in, serve
-from local.journal import Journal
-from local.profiles import ProfilesServer
-from local.putevents import PutEventsServer
-from tests.unit.test_profiles import PROPERTIES, TRIGGER
+from local.deployed import context_for, deployed_in, serve
+from local.destinations import stand_ins
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.pinpoint.server import PutEventsServer
+from local.pipeline import synthesis
+from local.stand_in.values import Event
+from tests.local.test_profiles import PROPERTIES, TRIGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -129,8 +130,8 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
         "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
         "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "GtmEvent",
     }
-    functions = {kind: {"DESTINATION": kind, **names} for kind in KINDS}
-    outputs = {f"{kind}FunctionName": kind for kind in KINDS}
+    functions = {kind: {"DESTINATION": kind, **names} for kind in stand_ins()}
+    outputs = {f"{kind}FunctionName": kind for kind in stand_ins()}
     profiles = {
         "Type": {"Type": "AWS::CustomerProfiles::ObjectType", "Properties": PROPERTIES},
         "Trigger": {"Type": "AWS::CustomerProfiles::EventTrigger", "Properties": TRIGGER},
@@ -139,7 +140,7 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
     putevents = PutEventsServer()
     servers = serve(deployed_in(found), found, Journal(), putevents=putevents)
 
-    assert sorted(servers) == sorted(KINDS)
+    assert sorted(servers) == sorted(stand_ins())
     assert all(server.kind == kind for kind, server in servers.items())
     assert servers["pinpoint"] is putevents
 
@@ -157,12 +158,12 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
 
 def test_the_destination_in_cdk_json_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = {"destination": ["firehose"], "firehose_delivery_stream_name": "theirs"}
-    monkeypatch.setattr(pipeline, "_cdk_json", lambda: theirs)
-    assert pipeline.completed({}) == {
+    monkeypatch.setattr(synthesis, "_cdk_json", lambda: theirs)
+    assert synthesis.completed({}) == {
         "destination": ["firehose"],
         "firehose_delivery_stream_name": "gtm-events",
     }
-    assert pipeline.completed({"destination": "pinpoint"}) == {
+    assert synthesis.completed({"destination": "pinpoint"}) == {
         "destination": "pinpoint",
         "pinpoint_app_id": "local",
     }
@@ -197,8 +198,8 @@ def test_what_destinations_need_is_completed(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--destination", "nowhere"], "must be one of pinpoint, kinesis"),
-        (["--destination", "kinesis,"], "must be one of pinpoint, kinesis"),
+        (["--destination", "nowhere"], "must be one of customer-profiles, eventbridge"),
+        (["--destination", "kinesis,"], "must be one of customer-profiles, eventbridge"),
         (["--destination", "kinesis", "-c", "destination=firehose"], "contradict each other"),
         (["--destination", "kinesis", "--assembly", "cdk.out"], "exclude each other"),
     ],

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.destination import Answered, Behaviour, ConnectionDropped, Outcome
+from local.destinations.eventbridge import EventBridgeServer
+from local.destinations.firehose import FirehoseServer
+from local.destinations.kinesis import KinesisServer
 from local.signature import Access
-from local.streams import EventBridgeServer, FirehoseServer, KinesisServer, StreamServer
+from local.stand_in.transport import ConnectionDropped
+from local.stand_in.values import Answered, Behavior, Outcome
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     import httpx
 
     from local.signature import Scope
+    from local.stand_in.stream import StreamServer
 
 TIME = 1_795_471_860.5
 NOBODY = Access("http://127.0.0.1:9", "secret")
@@ -143,7 +147,7 @@ def test_what_is_to_be_refused_is_refused_in_the_services_own_way(
     make: Callable[..., Any], observations: Observations, kind: type[StreamServer]
 ) -> None:
     server, upstream = make(kind)
-    server.behaviour = Behaviour(refuse_event_types=frozenset({"bad"}), refuse_message="No")
+    server.behavior = Behavior(refuse_event_types=frozenset({"bad"}), refuse_message="No")
     response = put(server, request(server, event("a"), event("b", event_type="bad")))
     if kind is EventBridgeServer:
         assert codes(server, response) == [None, "InvalidArgument"]
@@ -161,21 +165,21 @@ def test_what_is_to_be_refused_is_refused_in_the_services_own_way(
 
 @every_kind
 @pytest.mark.parametrize(
-    ("behaviour", "outcome"),
+    ("behavior", "outcome"),
     [
-        (Behaviour(throttle_next=1), Outcome.THROTTLED),
-        (Behaviour(fail_next=1), Outcome.FAILED),
+        (Behavior(throttle_next=1), Outcome.THROTTLED),
+        (Behavior(fail_next=1), Outcome.FAILED),
     ],
 )
 def test_it_throttles_and_fails_with_the_services_own_errors(
     make: Callable[..., Any],
     observations: Observations,
     kind: type[StreamServer],
-    behaviour: Behaviour,
+    behavior: Behavior,
     outcome: Outcome,
 ) -> None:
     server, upstream = make(kind)
-    server.behaviour = behaviour
+    server.behavior = behavior
     response = put(server, request(server, event("a")))
     expected = server.throttled if outcome is Outcome.THROTTLED else server.failed
     assert refusal(response) == expected
@@ -188,13 +192,13 @@ def test_single_records_fail_and_the_others_are_passed_on(
     make: Callable[..., Any], kind: type[StreamServer]
 ) -> None:
     server, upstream = make(kind)
-    server.behaviour = Behaviour(fail_records_share=0.5)
+    server.behavior = Behavior(fail_records_share=0.5)
     found = codes(server, put(server, request(server, *(event(str(n)) for n in range(10)))))
     assert set(found) == {None, server.record_failure[0]}
     assert upstream.sizes == [found.count(None)]
     assert len(server.delivered) == found.count(None)
 
-    server.behaviour = Behaviour(fail_records_share=1)
+    server.behavior = Behavior(fail_records_share=1)
     assert codes(server, put(server, request(server, event("a")))) == [server.record_failure[0]]
     assert len(upstream.passed) == 1  # an empty request would be refused
 
@@ -204,7 +208,7 @@ def test_a_dropped_connection_passes_nothing_on(
     make: Callable[..., Any], kind: type[StreamServer]
 ) -> None:
     server, upstream = make(kind)
-    server.behaviour = Behaviour(drop_next=1)
+    server.behavior = Behavior(drop_next=1)
     with pytest.raises(ConnectionDropped):
         put(server, request(server, event("a")))
     assert upstream.passed == []
@@ -365,7 +369,7 @@ def test_a_firehose_record_holds_many_events(
 ) -> None:
     server, _ = make(FirehoseServer)
     records = [{"Data": data(event("a"), event("b"))}, {"Data": data(event("c"))}]
-    server.behaviour = Behaviour(refuse_event_types=frozenset({"bad"}))
+    server.behavior = Behavior(refuse_event_types=frozenset({"bad"}))
     assert codes(server, put(server, {"DeliveryStreamName": "s", "Records": records})) == [None] * 2
     assert [it.event.event_id for it in observations.told] == ["a", "b", "c"]
 

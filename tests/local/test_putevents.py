@@ -9,16 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.destination import (
-    CONNECTION_DROPPED,
-    EVERY,
-    Answered,
-    Behaviour,
-    ConnectionDropped,
-    Outcome,
-)
-from local.pinpoint import ERROR_NAMES, Limits
-from local.putevents import PutEventsServer
+from local.destinations.pinpoint.server import PutEventsServer
+from local.destinations.pinpoint.service import ERROR_NAMES, Limits
+from local.stand_in.transport import ConnectionDropped
+from local.stand_in.values import CONNECTION_DROPPED, EVERY, Answered, Behavior, Outcome
 from tests.asgi import OWN_PAGE, send
 from tests.patience import HANG_SECONDS
 
@@ -347,7 +341,7 @@ def test_only_the_newest_are_kept_when_bounded() -> None:
 
 def test_bodies_kept_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
     body = json.dumps(batch(event())).encode()
-    monkeypatch.setattr("local.destination._BODY_BYTES_KEPT", 2 * len(body))
+    monkeypatch.setattr("local.stand_in.server._BODY_BYTES_KEPT", 2 * len(body))
     server = PutEventsServer(keep=10)
     for _ in range(4):
         put(server, body)
@@ -357,11 +351,11 @@ def test_bodies_kept_are_bounded_too(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_reset_forgets_everything(server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(fail_share=1)
+    server.behavior = Behavior(fail_share=1)
     put(server, batch(event()))
     server.reset()
 
-    assert server.behaviour == Behaviour()
+    assert server.behavior == Behavior()
     assert (server.requests, server.delivered, server.counts.requests) == ([], {}, 0)
 
 
@@ -382,18 +376,18 @@ def test_half_a_surrogate_pair_is_answered(server: PutEventsServer) -> None:
     assert verdicts(response) == {"\ud800": 202}
 
 
-# --- Behaviour ---------------------------------------------------------------------------------
+# --- Behavior ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("action", "status"), [("throttle", 429), ("fail", 500)])
 def test_the_next_requests_are_refused_and_counted_down(
     server: PutEventsServer, action: str, status: int
 ) -> None:
-    server.behaviour = Behaviour.from_json({f"{action}_next": 2})
+    server.behavior = Behavior.from_json({f"{action}_next": 2})
     answers = [put(server, batch(event())).status_code for _ in range(3)]
 
     assert answers == [status, status, 202]
-    assert server.behaviour == Behaviour()
+    assert server.behavior == Behavior()
     assert len(server.delivered) == 1
 
 
@@ -402,7 +396,7 @@ def test_a_share_of_requests_is_refused_the_same_way_every_time(action: str, sta
     server = PutEventsServer(requests_per_second=None)
 
     def answers() -> list[int]:
-        server.behaviour = Behaviour.from_json({f"{action}_share": 0.25})
+        server.behavior = Behavior.from_json({f"{action}_share": 0.25})
         return [put(server, batch(event())).status_code for _ in range(60)]
 
     first = answers()
@@ -411,7 +405,7 @@ def test_a_share_of_requests_is_refused_the_same_way_every_time(action: str, sta
 
 
 def test_a_dropped_connection_records_nothing(server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(drop_next=1)
+    server.behavior = Behavior(drop_next=1)
     with pytest.raises(ConnectionDropped):
         put(server, batch(event()))
 
@@ -421,18 +415,18 @@ def test_a_dropped_connection_records_nothing(server: PutEventsServer) -> None:
 
 
 def test_a_slow_answer_is_held_back_and_its_events_are_recorded(server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(slow_next=1, slow_seconds=0.2)
+    server.behavior = Behavior(slow_next=1, slow_seconds=0.2)
     response = put(server, batch(event()))
 
     assert response.elapsed.total_seconds() >= 0.2
     assert verdict(response)[0] == 202
-    assert server.behaviour.slow_next == 0
-    server.behaviour = replace(server.behaviour, slow_seconds=HANG_SECONDS)
+    assert server.behavior.slow_next == 0
+    server.behavior = replace(server.behavior, slow_seconds=HANG_SECONDS)
     assert put(server, batch(event())).status_code == 202  # at once
 
 
 def test_latency_delays_every_answer(server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(latency_ms=50, throttle_next=1)
+    server.behavior = Behavior(latency_ms=50, throttle_next=1)
     assert [put(server, batch(event())).elapsed.total_seconds() >= 0.05 for _ in range(2)] == [
         True,
         True,
@@ -440,29 +434,29 @@ def test_latency_delays_every_answer(server: PutEventsServer) -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "expected"),
+    ("behavior", "expected"),
     [
-        (Behaviour(refuse_event_types=frozenset({"purchase"})), {"id-0": 202, "id-1": 400}),
-        (Behaviour(refuse_event_types=frozenset({EVERY})), {"id-0": 400, "id-1": 400}),
-        (Behaviour(refuse_endpoint_ids=frozenset({"ep-1"})), {"id-0": 400, "id-1": 400}),
-        (Behaviour(refuse_endpoint_ids=frozenset({"ep-2"})), {"id-0": 202, "id-1": 202}),
-        (Behaviour(refuse_endpoint_data=frozenset({EVERY})), {"id-0": 202, "id-1": 202}),
+        (Behavior(refuse_event_types=frozenset({"purchase"})), {"id-0": 202, "id-1": 400}),
+        (Behavior(refuse_event_types=frozenset({EVERY})), {"id-0": 400, "id-1": 400}),
+        (Behavior(refuse_endpoint_ids=frozenset({"ep-1"})), {"id-0": 400, "id-1": 400}),
+        (Behavior(refuse_endpoint_ids=frozenset({"ep-2"})), {"id-0": 202, "id-1": 202}),
+        (Behavior(refuse_endpoint_data=frozenset({EVERY})), {"id-0": 202, "id-1": 202}),
     ],
 )
 def test_events_are_refused_as_told(
-    server: PutEventsServer, behaviour: Behaviour, expected: dict[str, int]
+    server: PutEventsServer, behavior: Behavior, expected: dict[str, int]
 ) -> None:
-    server.behaviour = behaviour
+    server.behavior = behavior
     response = put(server, batch(event(), event(EventType="purchase")))
 
     assert verdicts(response) == expected
     assert set(server.delivered) == {key for key, status in expected.items() if status == 202}
-    refused_data = bool(behaviour.refuse_endpoint_data)
+    refused_data = bool(behavior.refuse_endpoint_data)
     assert endpoint_verdict(response)[0] == (400 if refused_data else 202)
 
 
 def test_the_refusal_says_what_it_was_told_to(server: PutEventsServer) -> None:
-    server.behaviour = Behaviour(
+    server.behavior = Behavior(
         refuse_event_types=frozenset({EVERY}), refuse_message="No such endpoint"
     )
     assert verdict(put(server, batch(event()))) == (400, "No such endpoint")
@@ -486,27 +480,27 @@ def test_the_refusal_says_what_it_was_told_to(server: PutEventsServer) -> None:
         ({"refuse_message": None}, "refuse_message"),
     ],
 )
-def test_a_malformed_behaviour_is_refused_with_the_reason(document: object, words: str) -> None:
+def test_a_malformed_behavior_is_refused_with_the_reason(document: object, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        Behaviour.from_json(document)
+        Behavior.from_json(document)
 
 
-def test_a_behaviour_survives_json() -> None:
-    behaviour = Behaviour(
+def test_a_behavior_survives_json() -> None:
+    behavior = Behavior(
         latency_ms=20, fail_next=1, refuse_event_types=frozenset({"b", "a"}), slow_seconds=1
     )
-    assert Behaviour.from_json(json.loads(json.dumps(behaviour.to_json()))) == behaviour
+    assert Behavior.from_json(json.loads(json.dumps(behavior.to_json()))) == behavior
 
 
-def test_a_behaviour_that_the_service_cannot_show_is_refused(server: PutEventsServer) -> None:
+def test_a_behavior_that_the_service_cannot_show_is_refused(server: PutEventsServer) -> None:
     with pytest.raises(ValueError, match="fail_records_share has no meaning for Amazon Pinpoint"):
-        server.behaviour = Behaviour(fail_records_share=0.5)
-    assert server.behaviour == Behaviour()
+        server.behavior = Behavior(fail_records_share=0.5)
+    assert server.behavior == Behavior()
 
 
-def test_the_behaviour_is_set_over_http_and_watched(server: PutEventsServer) -> None:
-    changes: list[Behaviour] = []
-    server.watch(lambda: changes.append(server.behaviour))
+def test_the_behavior_is_set_over_http_and_watched(server: PutEventsServer) -> None:
+    changes: list[Behavior] = []
+    server.watch(lambda: changes.append(server.behavior))
     app = server.app()
     answer = send(app, "PUT", "/control", json={"throttle_next": 1}, headers=OWN_PAGE)
     assert (answer.status_code, answer.json()["throttle_next"]) == (200, 1)
@@ -514,10 +508,10 @@ def test_the_behaviour_is_set_over_http_and_watched(server: PutEventsServer) -> 
     assert (refused.status_code, "throttle_next" in refused.text) == (400, True)
     broken = {"content": b"{", "headers": OWN_PAGE | {"Content-Type": "application/json"}}
     assert send(app, "PUT", "/control", **broken).status_code == 400
-    assert send(app, "GET", "/control").json() == Behaviour(throttle_next=1).to_json()
+    assert send(app, "GET", "/control").json() == Behavior(throttle_next=1).to_json()
 
     put(server, batch(event()))
-    assert changes == [Behaviour(throttle_next=1), Behaviour()]
+    assert changes == [Behavior(throttle_next=1), Behavior()]
 
 
 # --- The observer ------------------------------------------------------------------------------
@@ -539,7 +533,7 @@ def test_the_observer_hears_of_every_event_and_attempt() -> None:
     observations = Observations()
     server = PutEventsServer(observer=observations)
     request = batch(event(), event(EventType="_own"), event(Attributes={"a": "x" * 201}))
-    server.behaviour = Behaviour(throttle_next=1)
+    server.behavior = Behavior(throttle_next=1)
     put(server, request)
     put(server, request)
 
@@ -554,12 +548,12 @@ def test_the_observer_hears_of_every_event_and_attempt() -> None:
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status"),
-    [(Behaviour(fail_next=1), "500"), (Behaviour(drop_next=1), "none")],
+    ("behavior", "status"),
+    [(Behavior(fail_next=1), "500"), (Behavior(drop_next=1), "none")],
 )
-def test_the_observer_hears_of_requests_that_failed(behaviour: Behaviour, status: str) -> None:
+def test_the_observer_hears_of_requests_that_failed(behavior: Behavior, status: str) -> None:
     observations = Observations()
-    server = PutEventsServer(observer=observations, behaviour=behaviour)
+    server = PutEventsServer(observer=observations, behavior=behavior)
     try:
         put(server, batch(event()))
     except ConnectionDropped:
@@ -584,7 +578,7 @@ def test_the_observer_hears_of_events_in_a_request_refused_whole() -> None:
 def test_the_observer_hears_that_the_endpoints_data_was_refused() -> None:
     observations = Observations()
     server = PutEventsServer(
-        observer=observations, behaviour=Behaviour(refuse_endpoint_data=frozenset({"ep-1"}))
+        observer=observations, behavior=Behavior(refuse_endpoint_data=frozenset({"ep-1"}))
     )
     put(server, batch(event()))
 

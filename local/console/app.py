@@ -32,9 +32,9 @@ from starlette.responses import (
 from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from local.destination import EscapedJSONResponse
 from local.guard import KeyedOnly, LoopbackOnly, check_own_page
-from local.streams import StreamServer, json_route
+from local.stand_in.stream import StreamServer, json_route
+from local.stand_in.transport import EscapedJSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -43,13 +43,13 @@ if TYPE_CHECKING:
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from local.destination import DestinationServer
-    from local.journal import Journal
+    from local.console.journal import Journal
+    from local.stand_in.server import DestinationServer
 
 __all__ = ["MintRequest", "create_app", "image_url", "stream"]
 
 _STATIC: Final = Path(__file__).parent / "static"
-_DEMO: Final = Path(__file__).parent.parent / "gtm" / "demo"
+_DEMO: Final = Path(__file__).parents[2] / "gtm" / "demo"
 
 _DEMO_PAGES: Final = "<!-- pages:"
 
@@ -118,7 +118,7 @@ def create_app(
         servers: The destinations, the first first; their observer should be ``journal``. Each is
             directed at ``/control/{kind}``.
         endpoint_url: Where the pipeline answers. Left out, the console waits for
-            :meth:`~local.journal.Journal.endpoint_ready`.
+            :meth:`~local.console.journal.Journal.endpoint_ready`.
         authenticated_endpoint_url: Where its authenticated route does, if it has one.
         mint: Returns a signed token that the authenticated route takes; raises ``ValueError`` for
             one that it will not sign. Called on a thread, and only once the route is known.
@@ -222,13 +222,13 @@ async def stream(
 
     Each carries ``reset`` (forget what you show), ``endpoint_url``, ``image_url``,
     ``authenticated`` (the same of the authenticated route, or ``None``), ``counters``,
-    ``destinations`` (each with its own counters and ``behaviour``) and ``hits`` (summaries that
+    ``destinations`` (each with its own counters and ``behavior``) and ``hits`` (summaries that
     changed, newest hit first). Changes that come close together share one event, so a slow reader
     gets fewer, not older ones.
 
     Args:
         journal: Its hits and counters.
-        servers: Their behaviour.
+        servers: Their behavior.
         last_event_id: The ``Last-Event-ID`` of a page that reconnects.
         stopping: Ends the stream.
     """
@@ -318,7 +318,7 @@ def _told(servers: Sequence[DestinationServer], kind: str) -> dict[str, Any]:
                 "stand_in": not isinstance(server, StreamServer),
                 "words": server.words(),
                 "impossible": list(server.impossible),
-                "behaviour": server.behaviour.to_json(),
+                "behavior": server.behavior.to_json(),
             }
     return {}
 

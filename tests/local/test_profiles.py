@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.destination import Answered, Behaviour, ConnectionDropped, Outcome
-from local.profiles import ObjectType, ProfilesServer
+from local.destinations.customer_profiles.objects import ObjectType
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.stand_in.transport import ConnectionDropped
+from local.stand_in.values import Answered, Behavior, Outcome
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -246,23 +248,23 @@ def test_a_field_that_is_not_the_profiles_may_be_long(server: ProfilesServer) ->
 
 
 @pytest.mark.parametrize(
-    ("behaviour", "status", "name"),
+    ("behavior", "status", "name"),
     [
-        (Behaviour(throttle_next=1), 429, "ThrottlingException"),
-        (Behaviour(fail_next=1), 500, "InternalServerException"),
+        (Behavior(throttle_next=1), 429, "ThrottlingException"),
+        (Behavior(fail_next=1), 500, "InternalServerException"),
     ],
 )
 def test_it_throttles_and_fails_as_the_model_says(
-    server: ProfilesServer, behaviour: Behaviour, status: int, name: str
+    server: ProfilesServer, behavior: Behavior, status: int, name: str
 ) -> None:
-    server.behaviour = behaviour
+    server.behavior = behavior
     response = put(server, batch(record()))
     assert (response.status_code, response.headers["x-amzn-errortype"]) == (status, name)
     assert put(server, batch(record())).status_code == 200
 
 
 def test_it_drops_connections(server: ProfilesServer) -> None:
-    server.behaviour = Behaviour(drop_next=1)
+    server.behavior = Behavior(drop_next=1)
     with pytest.raises(ConnectionDropped):
         put(server, batch(record()))
     assert not server.delivered
@@ -271,11 +273,11 @@ def test_it_drops_connections(server: ProfilesServer) -> None:
 def test_single_objects_are_refused_or_fail(
     server: ProfilesServer, observations: Observations
 ) -> None:
-    server.behaviour = Behaviour(refuse_endpoint_ids=frozenset({"ep-2"}), refuse_message="No")
+    server.behavior = Behavior(refuse_endpoint_ids=frozenset({"ep-2"}), refuse_message="No")
     assert failures(put(server, batch(record("m-1"), record("m-2", "ep-2")))) == {
         "m-2": (400, "No")
     }
-    server.behaviour = Behaviour(fail_records_share=1)
+    server.behavior = Behavior(fail_records_share=1)
     assert failures(put(server, batch(record("m-3"))))["m-3"][0] == 500
 
     assert [(it.event.event_id, it.outcome, it.status) for it in observations.told] == [
@@ -498,21 +500,21 @@ class TestTwoObjectTypes:
         assert kept["event_id"] == "m-4"
 
     @pytest.mark.parametrize(
-        ("behaviour", "events", "of_visitors"),
+        ("behavior", "events", "of_visitors"),
         [
-            (Behaviour(refuse_endpoint_data=frozenset({"ep-1"})), set(), {"v0"}),
-            (Behaviour(refuse_endpoint_ids=frozenset({"ep-1"})), {"m-1"}, set()),
-            (Behaviour(fail_records_share=1), {"m-1"}, {"v0"}),
+            (Behavior(refuse_endpoint_data=frozenset({"ep-1"})), set(), {"v0"}),
+            (Behavior(refuse_endpoint_ids=frozenset({"ep-1"})), {"m-1"}, set()),
+            (Behavior(fail_records_share=1), {"m-1"}, {"v0"}),
         ],
     )
     def test_it_refuses_either(
         self,
         server: ProfilesServer,
-        behaviour: Behaviour,
+        behavior: Behavior,
         events: set[str],
         of_visitors: set[str],
     ) -> None:
-        server.behaviour = behaviour
+        server.behavior = behavior
         assert failures(put(server, batch(event()))).keys() == events
         assert failures(put(server, visitors(visitor(plan="gold")))).keys() == of_visitors
 

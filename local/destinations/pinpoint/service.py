@@ -1,8 +1,9 @@
-"""What Amazon Pinpoint's ``PutEvents`` takes: the service model's shapes and the quotas beside it.
+"""Amazon Pinpoint's ``PutEvents``: the service model's shapes, and the quotas beside it.
 
-Pure functions and values, no I/O: :mod:`local.putevents` serves them over HTTP. Shapes and error
-names are read from botocore's service model of ``pinpoint``; the quotas in :class:`Limits` are not
-in the model and come from AWS's quotas page, as does the silent drop of long attribute values.
+Pure functions and values, no I/O: :mod:`local.destinations.pinpoint.server` serves them over HTTP.
+Shapes and error names come from botocore's service model of ``pinpoint``. The quotas in
+:class:`Limits` are not in the model: they come from AWS's quotas page, as does the silent drop of
+long attribute values.
 """
 
 from __future__ import annotations
@@ -21,18 +22,11 @@ from local.model import RequestRefused, error_names, operation, parse_json
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = [
-    "ERROR_NAMES",
-    "Application",
-    "Limits",
-    "RequestRefused",
-    "Verdict",
-    "each_event",
-    "parse",
-]
 
 _OPERATION = operation("pinpoint", "PutEvents")
+
 _INPUT: Final[Any] = _OPERATION.input_shape
+
 _CHANNEL_TYPES: Final = frozenset(
     _INPUT.members["EventsRequest"]
     .members["BatchItem"]

@@ -1,25 +1,5 @@
-"""API Gateway's mapping templates on this machine: the Velocity that they need, and no more.
+"""The syntax tree of airspeed-ext, with the classes replaced that differ from Velocity 1.7."""
 
-API Gateway renders mapping templates with an engine that follows Apache Velocity 1.7. Here
-airspeed-ext parses and runs them. It is more lenient than Velocity and gives some constructs
-another meaning, so the classes of its syntax tree that differ are replaced below, and whatever is
-not known to mean the same in both is refused: a template either renders as on API Gateway or raises
-`TemplateError`. ``tests/unit/test_templates.py`` holds this module against Velocity itself.
-
-Besides variables, ``#set`` reaches the answer's overrides, which nothing can read:
-``$context.responseOverride.status`` and ``$context.responseOverride.header.Any-Name``.
-
-Understood are references, ``#set``, ``#if``/``#elseif``/``#else``, ``#foreach``, comments, and
-expressions of strings, whole numbers, booleans, lists and maps. In text, ``$`` must begin a
-reference and ``#`` a directive or comment (otherwise: ``#set($hash = '#')``).
-
-Example:
-    >>> request = Request(querystring={"event": "sign up"})
-    >>> render("$util.urlEncode($input.params('event')),$context.unknown", request)
-    'sign+up,'
-"""
-
-# airspeed-ext carries no types, so its classes are Any to mypy, and subclassing them is the point.
 # mypy: disallow-subclassing-any=False
 
 from __future__ import annotations
@@ -30,17 +10,15 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import islice, pairwise
 from typing import TYPE_CHECKING, Any, Final
 
-from local.velocity_objects import (
-    UTIL,
+from local.vtl.errors import TemplateError
+from local.vtl.java import (
     JavaObject,
     call_method,
     equal,
     read_property,
-    request_input,
     text,
 )
 
@@ -52,114 +30,21 @@ else:
     vtl = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(vtl)
 
-__all__ = ["LOOP_LIMIT", "Rendered", "Request", "TemplateError", "render", "render_response"]
+__all__ = ["LOOP_LIMIT", "ResponseOverride", "refusal", "vtl"]
 
 LOOP_LIMIT: Final = 1_000
 """Iterations after which a ``#foreach`` ends, without an error (API Gateway's quota)."""
 
 
-class TemplateError(Exception):
-    """The template cannot be rendered here as API Gateway renders it; the message says where."""
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What a mapping template can see of one request (or, for a response template, of its answer).
-
-    Args:
-        querystring: decoded query parameters, by name. Default: none.
-        headers: headers, by name as the client wrote it. Default: none.
-        path: decoded path parameters, by name. Default: none.
-        body: the payload as text. Default: empty.
-        context: ``$context``: strings, numbers, booleans, lists and mappings of them. Default:
-            empty.
-    """
-
-    querystring: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    path: Mapping[str, str] = field(default_factory=dict)
-    body: str = ""
-    context: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """What a response template makes of an answer.
-
-    Args:
-        text: the body.
-        status: the HTTP status that it sets instead of the integration response's, or None.
-        headers: the headers that it sets, by name as the template writes it, over those of the
-            integration response. Default: none.
-    """
-
-    text: str
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
-
-
-def render(template: str, request: Request) -> str:
-    r"""Render a mapping template as API Gateway would.
-
-    References without a value render as nothing, and a ``#foreach`` ends after `LOOP_LIMIT`
-    iterations. Templates are parsed once and remembered.
-
-    Args:
-        template: the template's text, with ``\n`` as its line end.
-        request: what ``$input`` and ``$context`` show.
-
-    Raises:
-        TemplateError: if API Gateway would refuse the template or fail on this request, or if the
-            template uses something that this module does not render exactly as Velocity 1.7 does.
-    """
-    return render_response(template, request).text
-
-
-def render_response(template: str, request: Request) -> Rendered:
-    """Render a response template as API Gateway would, with what it overrides.
-
-    Args:
-        template: as for `render`.
-        request: the request that is answered, with the integration's answer as its body.
-
-    Raises:
-        TemplateError: as `render` does.
-    """
-    inputs = request_input(
-        path=request.path,
-        querystring=request.querystring,
-        headers=request.headers,
-        body=request.body,
-    )
-    override = _ResponseOverride()
-    context = {**request.context, "responseOverride": override}
-    namespace = {"input": inputs, "util": UTIL, "context": context}
-    output = vtl.StoppableStream()
-    try:
-        _parse(template).evaluate(output, namespace, vtl.NullLoader())
-    except vtl.TemplateExecutionError as error:
-        raise _refusal(error.element, error.start, str(error.__cause__)) from error
-    return Rendered(str(output.getvalue()), override.status, override.headers)
-
-
-@lru_cache(maxsize=64)
-def _parse(template: str) -> Any:
-    if "\r" in template:
-        raise TemplateError("the template holds a carriage return: end its lines with \\n alone")
-    return vtl.TemplateBody("template", template)
-
-
-# What templates are made of ------------------------------------------------------------------
-
-
-def _refusal(element: Any, position: int, why: str) -> TemplateError:
+def refusal(element: Any, position: int, why: str) -> TemplateError:
+    """Return the error for an element, with its line and what stands there."""
     before, after = element.full_text()[:position], element.full_text()[position:]
     found = after.partition("\n")[0][:40] or "nothing more"
     return TemplateError(f"line {before.count(chr(10)) + 1}: {why}: {found}")
 
 
 def _syntax_error(element: Any, expected: str) -> TemplateError:
-    return _refusal(element, element.end, f"expected {expected} instead of")
+    return refusal(element, element.end, f"expected {expected} instead of")
 
 
 class _Never(vtl.Text):
@@ -190,18 +75,18 @@ class _UnknownDirective(vtl.Text):
 
     def parse(self) -> None:
         self.identity_match(self.START)
-        raise _refusal(self, self.start, "this directive or escape is not rendered here")
+        raise refusal(self, self.start, "this directive or escape is not rendered here")
 
 
 class _Reference(vtl.FormalReference):
     def parse(self) -> None:
         super().parse()
         if self.expression is None:
-            raise _refusal(
+            raise refusal(
                 self, self.start, "$ must begin a reference; write #set($dollar = '$') for a dollar"
             )
         if self.expression.part.parameters is not None:
-            raise _refusal(self, self.start, "a variable cannot be called")
+            raise refusal(self, self.start, "a variable cannot be called")
 
     def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:
         # airspeed-ext compares the value with a magic string, which a client could send.
@@ -215,7 +100,7 @@ class _Name(vtl.NameOrCall):
     def parse(self) -> None:
         super().parse()
         if self.name in self.RESERVED:
-            raise _refusal(self, self.start, "this name has a meaning of its own in Velocity")
+            raise refusal(self, self.start, "this name has a meaning of its own in Velocity")
 
     def calculate(self, owner: Any, loader: Any, namespace: Any) -> Any:
         if isinstance(owner, vtl.LocalNamespace):
@@ -234,7 +119,7 @@ class _Member(vtl.SubExpression):
 class _Index(vtl.ArrayIndex):
     def parse(self) -> None:
         self.identity_match(self.START)
-        raise _refusal(
+        raise refusal(
             self, self.start, "an index after a reference is not rendered here; write .get(…)"
         )
 
@@ -245,7 +130,7 @@ class _String(vtl.InterpolatedStringLiteral):
         # airspeed-ext drops what it cannot parse, and Velocity has rules of its own for comments.
         complete = self.block.end == len(self.value)
         if not complete or any(isinstance(part, vtl.Comment) for part in self.block.children):
-            raise _refusal(self, self.start, "not a string that can be interpolated")
+            raise refusal(self, self.start, "not a string that can be interpolated")
 
 
 class _Boolean(vtl.BooleanLiteral):
@@ -274,7 +159,7 @@ class _Argument(vtl.Value):
     def parse(self) -> None:
         super().parse()
         if isinstance(self.expression, vtl.ParenthesizedExpression | vtl.UnaryOperatorValue):
-            raise _refusal(self, self.start, "expected a value without operators or parentheses")
+            raise refusal(self, self.start, "expected a value without operators or parentheses")
 
 
 class _Parenthesized(vtl.ParenthesizedExpression):
@@ -383,7 +268,7 @@ class _Set(vtl.SetDirective):
 
 
 @dataclass(slots=True, repr=False)
-class _ResponseOverride:
+class ResponseOverride:
     """``$context.responseOverride``. It offers templates nothing that they could read."""
 
     status: int | None = None
@@ -393,11 +278,13 @@ class _ResponseOverride:
         return "$context.responseOverride"
 
     def set_status(self, value: object) -> None:
+        """Set the answer's status."""
         if isinstance(value, bool) or not isinstance(value, int):
             raise TypeError(f"a status must be a whole number, got {value!r}")
         self.status = value
 
     def set_header(self, name: str, value: object) -> None:
+        """Set one of the answer's headers."""
         if not isinstance(value, str):
             raise TypeError(f"the header {name} must be a string, got {value!r}")
         self.headers[name] = value
@@ -427,7 +314,7 @@ class _Assignment(vtl.Assignment):
             namespace[self.root_term] = value
             return
         override = read_property(namespace[self.root_term], "responseOverride")
-        if not isinstance(override, _ResponseOverride):
+        if not isinstance(override, ResponseOverride):
             raise TypeError("$context is not API Gateway's any more")
         if self.header:
             override.set_header(self.header, value)
@@ -473,7 +360,7 @@ class _Block(vtl.Block):
                 is_property = not before.my_text().endswith(")") and "." in before.my_text()
                 unclear = self.AFTER_PROPERTY if is_property else self.AFTER_REFERENCE
                 if unclear.match(self.full_text(), before.end):
-                    raise _refusal(before, before.start, "write this reference as ${...}")
+                    raise refusal(before, before.start, "write this reference as ${...}")
             # Velocity drops blanks before #set, unless they follow other text than a backslash.
             if isinstance(before, vtl.Text) and isinstance(after, vtl.SetDirective):
                 before.text = re.sub(r"(^|\\)[ \t]+\Z", r"\1", before.text)
@@ -571,6 +458,7 @@ for _name in (
     "UserDefinedDirective",
 ):
     setattr(vtl, _name, _Never)
+
 
 for _name, _replacement in {
     "ArrayIndex": _Index,

@@ -1,71 +1,50 @@
-"""The destinations of a deployed stack: which there are, and what each needs on this machine.
+"""The destinations of a deployed stack, and their servers on this machine.
 
-A template says by its functions' environments where events go. For each destination there is a
-server that the function calls, see :mod:`local.destination`. What the template refers to and does
-not bring along, a stream, a delivery stream, an event bus, is made in the emulator first.
+The environments of a template's functions say where events go. For each destination there is a
+server that the function calls, see :mod:`local.stand_in.server`. Streams and buses that the
+template refers to and does not make are made in the emulator first.
 """
 
 from __future__ import annotations
 
-import json
-import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from gtm_events.errors import SettingsError
-from local.arrivals import Arrivals, BusReader, DeliveryStreamReader, StreamReader
-from local.deploy import DEFAULT_ACCOUNT, DEFAULT_REGION, Assembly, AssemblyError
-from local.profiles import ObjectType, ProfilesServer
-from local.putevents import PutEventsServer
+from local.deploy import Assembly, AssemblyError
+from local.destinations import stand_ins
 from local.rules import Rules
-from local.streams import EventBridgeServer, FirehoseServer, KinesisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from gtm_events.event import Limits
-    from local.destination import DestinationServer, Observer
+    from local.arrivals import Arrivals
+    from local.destinations.pinpoint.server import PutEventsServer
+    from local.stand_in.server import DestinationServer
+    from local.stand_in.values import Observer
 
-__all__ = ["KINDS", "Deployed", "context_for", "deployed_in", "endpoint_variable", "serve"]
+__all__ = ["Deployed", "context_for", "deployed_in", "endpoint_variable", "serve"]
 
-KINDS: Final = ("pinpoint", "kinesis", "firehose", "eventbridge", "customer-profiles")
-"""What the setting ``destination`` may name."""
-
-SHARDS: Final = 2
-"""Of the stream that is made here."""
-
-_NAME: Final = "gtm-events"
-_CONTEXT: Final[Mapping[str, Mapping[str, str]]] = {
-    "pinpoint": {"pinpoint_app_id": "local"},
-    "kinesis": {
-        "kinesis_stream_arn": f"arn:aws:kinesis:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:stream/{_NAME}"
-    },
-    "firehose": {"firehose_delivery_stream_name": _NAME},
-    "eventbridge": {"eventbridge_bus_name": _NAME},
-    "customer-profiles": {
-        "customer_profiles_domain": _NAME,
-        "customer_profiles_create_domain": "true",
-    },
-}
-_WATCHER: Final = "local-console"  # the rule and the queue by which the console sees a bus
+_FIRST: Final = "pinpoint"  # the destination of an app that is told none
 _PROFILE_TYPES: Final = "AWS::CustomerProfiles::"
-_ACTIVE_SECONDS: Final = 10.0
 
 
 def endpoint_variable(kind: str) -> str:
     """Return the environment variable that directs a function to a server on this machine."""
-    if kind not in KINDS:  # somebody's own, see gtm_events.https
+    if kind not in stand_ins():  # somebody's own, see gtm_events.https
         return "DESTINATION_ENDPOINT_URL"
     return f"AWS_ENDPOINT_URL_{kind.upper().replace('-', '_')}"
 
 
 def context_for(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app's context, completed by what its destinations need to be told."""
-    chosen = context.get("destination", KINDS[0])
+    chosen = context.get("destination", _FIRST)
     kinds = chosen.split(",") if isinstance(chosen, str) else map(str, chosen or ())
     completed: dict[str, Any] = {}
     for kind in kinds:
-        completed |= _CONTEXT.get(kind.strip(), {})  # of an unknown one the app says so itself
+        stand_in = stand_ins().get(kind.strip())
+        completed |= stand_in.context if stand_in else {}  # the app itself refuses an unknown one
     return completed | dict(context)
 
 
@@ -74,7 +53,7 @@ class Deployed:
     """One destination of a stack.
 
     Attributes:
-        kind: One of :data:`KINDS`, or the module of a destination of somebody's own.
+        kind: Name of a built-in destination, or the module of one of somebody's own.
         prefix: What the names of its outputs begin with; nothing for the first destination.
         variables: Its function's environment, as far as the template tells it.
     """
@@ -107,58 +86,11 @@ class Deployed:
         Args:
             client: Returns a boto3 client by the service's name.
         """
-        match self.kind:
-            case "kinesis":
-                return self._prepare_stream(client("kinesis"))
-            case "firehose":
-                return self._prepare_delivery_stream(client("firehose"), client("s3"))
-            case "eventbridge":
-                return self._prepare_bus(client("events"), client("sqs"))
-            case _:  # not the emulator's: the server itself keeps what arrives
-                return None
-
-    def _prepare_stream(self, kinesis: Any) -> Arrivals:
-        arn = self.variables["KINESIS_STREAM_ARN"]
-        kinesis.create_stream(StreamName=arn.rpartition("/")[2], ShardCount=SHARDS)
-        deadline = time.monotonic() + _ACTIVE_SECONDS
-        while True:
-            summary = kinesis.describe_stream_summary(StreamARN=arn)["StreamDescriptionSummary"]
-            if summary["StreamStatus"] == "ACTIVE" or time.monotonic() > deadline:
-                return Arrivals(self.kind, StreamReader(kinesis, arn))
-            time.sleep(0.05)
-
-    def _prepare_delivery_stream(self, firehose: Any, s3: Any) -> Arrivals:
-        name = self.variables["FIREHOSE_DELIVERY_STREAM_NAME"]
-        bucket = f"{_WATCHER}-firehose"
-        s3.create_bucket(Bucket=bucket)
-        firehose.create_delivery_stream(
-            DeliveryStreamName=name,
-            ExtendedS3DestinationConfiguration={
-                "BucketARN": f"arn:aws:s3:::{bucket}",
-                "RoleARN": f"arn:aws:iam::{DEFAULT_ACCOUNT}:role/local",
-            },
-        )
-        return Arrivals(self.kind, DeliveryStreamReader(s3, bucket))
-
-    def _prepare_bus(self, events: Any, sqs: Any) -> Arrivals:
-        name = self.variables["EVENT_BUS_ARN"].rpartition("/")[2]
-        if name != "default":
-            events.create_event_bus(Name=name)
-        queue_url = sqs.create_queue(QueueName=_WATCHER)["QueueUrl"]
-        attributes = sqs.get_queue_attributes(QueueUrl=queue_url, AttributeNames=["QueueArn"])
-        pattern = {"source": [self.variables["EVENT_SOURCE"]]}
-        events.put_rule(Name=_WATCHER, EventBusName=name, EventPattern=json.dumps(pattern))
-        events.put_targets(
-            Rule=_WATCHER,
-            EventBusName=name,
-            Targets=[{"Id": _WATCHER, "Arn": attributes["Attributes"]["QueueArn"]}],
-        )
-        return Arrivals(self.kind, BusReader(sqs, queue_url))
+        stand_in = stand_ins().get(self.kind)
+        return stand_in.prepare(self.variables, client) if stand_in else None
 
 
-def deployed_in(
-    assembly: Assembly, stand_ins: Iterable[type[DestinationServer]] = ()
-) -> list[Deployed]:
+def deployed_in(assembly: Assembly, own: Iterable[type[DestinationServer]] = ()) -> list[Deployed]:
     """Return the destinations of a stack, the first first.
 
     They are told apart by the outputs ``FunctionName`` and ``{Kind}FunctionName``, as the
@@ -167,7 +99,7 @@ def deployed_in(
     Raises:
         AssemblyError: No function of the stack says where it delivers to, or they do not agree.
     """
-    known = (*KINDS, *(each.kind for each in stand_ins))
+    known = (*stand_ins(), *(each.kind for each in own))
     functions = {
         name: environment
         for name, resource in assembly.template["Resources"].items()
@@ -211,7 +143,8 @@ def _kind(variables: Mapping[str, str]) -> str:
 def _check_place(deployed: Deployed, assembly: Assembly) -> None:
     """Check that what a destination refers to can be made where the stack is."""
     place = [assembly.region, assembly.account]
-    for variable in ("KINESIS_STREAM_ARN", "EVENT_BUS_ARN"):
+    stand_in = stand_ins().get(deployed.kind)
+    for variable in stand_in.places if stand_in else ():
         arn = deployed.variables.get(variable)
         if arn is not None and arn.split(":")[3:5] != place:
             raise AssemblyError(
@@ -236,7 +169,7 @@ def serve(
     observer: Observer,
     *,
     putevents: PutEventsServer | None = None,
-    stand_ins: Iterable[type[DestinationServer]] = (),
+    own: Iterable[type[DestinationServer]] = (),
     keep: int | None = None,
 ) -> dict[str, DestinationServer]:
     """Return a server for each destination, by its kind.
@@ -246,30 +179,24 @@ def serve(
         assembly: Of the stack: its template describes profile objects.
         observer: Told of each event.
         putevents: Pinpoint's, if it is a destination. Default: a new one.
-        stand_ins: The servers of destinations of somebody's own.
-        keep: How much each of them keeps, see :class:`~local.destination.DestinationServer`.
+        own: The servers of destinations of somebody's own.
+        keep: How much each of them keeps, see :class:`~local.stand_in.server.DestinationServer`.
 
     Raises:
         AssemblyError: The template's object types hold something that is not known here.
     """
-    own = {each.kind: each for each in stand_ins}
+    theirs = {each.kind: each for each in own}
 
     def server(each: Deployed) -> DestinationServer:
-        match each.kind:
-            case "kinesis":
-                return KinesisServer(shards=SHARDS, observer=observer, keep=keep)
-            case "firehose":
-                return FirehoseServer(observer=observer, keep=keep)
-            case "eventbridge":
-                return EventBridgeServer(observer=observer, keep=keep)
-            case "customer-profiles":
-                return ProfilesServer(
-                    _object_types(each, assembly.template), observer=observer, keep=keep
-                )
-            case kind if kind in own:
-                return own[kind](observer=observer, keep=keep)
-            case _:
-                return putevents or PutEventsServer(observer=observer, keep=keep)
+        if each.kind in theirs:
+            return theirs[each.kind](observer=observer, keep=keep)
+        if each.kind == _FIRST and putevents is not None:
+            return putevents
+        stand_in = stand_ins()[each.kind]
+        try:
+            return stand_in.server(each.variables, assembly.template, observer=observer, keep=keep)
+        except ValueError as error:
+            raise AssemblyError(str(error)) from error
 
     return {each.kind: server(each) for each in deployed}
 
@@ -277,22 +204,6 @@ def serve(
 def simulated(resource_type: str) -> bool:
     """Return whether a server here does what a resource of this type is for."""
     return resource_type.startswith(_PROFILE_TYPES)
-
-
-def _object_types(deployed: Deployed, template: Mapping[str, Any]) -> list[ObjectType]:
-    try:
-        found = ObjectType.all_of(template)
-    except ValueError as error:
-        raise AssemblyError(f"Customer Profiles: {error}") from error
-    variables = deployed.variables
-    domain = variables["CUSTOMER_PROFILES_DOMAIN_NAME"]
-    names = [variables["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]]
-    if visitors := variables.get("CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME"):
-        names.append(visitors)
-    known = {(it.domain, it.name) for it in found}
-    # One that the account has already: what it does with an object is not known here.
-    others = [ObjectType(domain, name) for name in names if (domain, name) not in known]
-    return [*found, *others]
 
 
 def _resolved(value: Any, assembly: Assembly) -> str | None:

@@ -100,7 +100,7 @@
     choice.addEventListener("change", showRoute);
   }
 
-  function behaviourWords(told) {
+  function behaviorWords(told) {
     const extent = (action) => {
       if (told[`${action}_next`]) return `the next ${number(told[`${action}_next`])}`;
       const share = told[`${action}_share`];
@@ -139,11 +139,11 @@
     }
     byId("places").hidden = !several;
     document.querySelector(".places-table tbody").replaceChildren(...latest.map(placeRow));
-    showBehaviour();
+    showBehavior();
   }
 
-  function behaviourPill(destination) {
-    const words = behaviourWords(destination.behaviour);
+  function behaviorPill(destination) {
+    const words = behaviorWords(destination.behavior);
     const pill = element("span", { className: "pill", text: words });
     pill.dataset.state = words === "Normal" ? "good" : "warn";
     return pill;
@@ -156,9 +156,9 @@
       if (value && tone) made.dataset.tone = tone;
       return made;
     };
-    const told = element("td", {}, behaviourPill(destination));
-    told.dataset.label = "Behaviour";
-    told.toggleAttribute("data-told", behaviourWords(destination.behaviour) !== "Normal");
+    const told = element("td", {}, behaviorPill(destination));
+    told.dataset.label = "Behavior";
+    told.toggleAttribute("data-told", behaviorWords(destination.behavior) !== "Normal");
     const row = element(
       "tr",
       {},
@@ -174,10 +174,10 @@
     return row;
   }
 
-  function showBehaviour() {
-    const pill = byId("behaviour");
+  function showBehavior() {
+    const pill = byId("behavior");
     const told = destinations
-      .map(({ kind, behaviour }) => [kind, behaviourWords(behaviour)])
+      .map(({ kind, behavior }) => [kind, behaviorWords(behavior)])
       .filter(([, words]) => words !== "Normal");
     pill.dataset.state = told.length ? "warn" : "good";
     if (!told.length) pill.textContent = "Normal";
@@ -234,17 +234,17 @@
     }
   }
 
-  async function tell(behaviour) {
+  async function tell(behavior) {
     const result = byId("control-result");
     try {
       const destination = chosen();
       const answer = await fetch(`control/${destination.kind}`, {
         method: "PUT",
         headers: { "Content-Type": "application/json" },
-        body: JSON.stringify(behaviour),
+        body: JSON.stringify(behavior),
       });
       if (!answer.ok) throw new Error(await answer.text());
-      destination.behaviour = await answer.json();
+      destination.behavior = await answer.json();
       showDestinations(destinations);
       result.textContent = "";
     } catch (error) {

@@ -13,12 +13,15 @@ from urllib.parse import parse_qs, quote, urljoin, urlsplit
 import pytest
 from starlette.routing import Mount, Route
 
-from local.console import MintRequest, create_app, image_url, stream
-from local.destination import Answered, Behaviour, Event, Exposition, Outcome, ServerEndpoint
-from local.journal import Journal, decode_query
-from local.profiles import ProfilesServer
-from local.putevents import PutEventsServer
-from local.streams import EventBridgeServer, KinesisServer
+from local.console.app import MintRequest, create_app, image_url, stream
+from local.console.journal import Journal
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.eventbridge import EventBridgeServer
+from local.destinations.kinesis import KinesisServer
+from local.destinations.pinpoint.server import PutEventsServer
+from local.messages import decode_query
+from local.stand_in.transport import ServerEndpoint
+from local.stand_in.values import Answered, Behavior, Event, Exposition, Outcome
 from tests.asgi import OWN_PAGE, send
 from tests.patience import HANG_SECONDS
 
@@ -651,17 +654,17 @@ def test_the_stream_begins_with_everything_and_goes_on_with_changes(journal: Jou
         assert [each["status"] for each in first["hits"]] == ["waiting"]
         [pinpoint] = first["destinations"]
         assert (pinpoint["title"], pinpoint["operation"]) == ("Amazon Pinpoint", "PutEvents")
-        assert pinpoint["behaviour"] == Behaviour().to_json()
+        assert pinpoint["behavior"] == Behavior().to_json()
 
         await asyncio.to_thread(answered, journal)
         _, second = await next_state(messages)
         assert second["reset"] is False
         assert [each["status"] for each in second["hits"]] == ["delivered"]
 
-        server.behaviour = Behaviour(fail_next=3)
+        server.behavior = Behavior(fail_next=3)
         _, third = await next_state(messages)
         assert third["hits"] == []
-        assert third["destinations"][0]["behaviour"]["fail_next"] == 3
+        assert third["destinations"][0]["behavior"]["fail_next"] == 3
 
         journal.endpoint_ready(ENDPOINT_URL, AUTHENTICATED_URL)
         _, fourth = await next_state(messages)
@@ -809,7 +812,7 @@ def test_destinations_of_one_protocol_share_an_address(journal: Journal) -> None
     app = create_app(journal, servers)
     headers = {"Content-Type": "application/x-amz-json-1.1"}
     for server in servers:
-        server.behaviour = Behaviour(fail_next=1)
+        server.behavior = Behavior(fail_next=1)
         answer = send(app, "POST", "/", headers=headers | {"X-Amz-Target": server.header})
         assert (answer.status_code, answer.json()["__type"]) == server.failed
     unknown = send(app, "POST", "/", headers=headers | {"X-Amz-Target": "Kinesis_20131202.Get"})
@@ -823,8 +826,8 @@ def test_each_destination_is_told_on_its_own(journal: Journal) -> None:
     half = {"json": {"fail_records_share": 0.5}, "headers": OWN_PAGE}
     told = send(app, "PUT", "/control/kinesis", **half)
     assert told.status_code == 200
-    assert servers[0].behaviour == Behaviour(fail_records_share=0.5)
-    assert servers[1].behaviour == Behaviour()
+    assert servers[0].behavior == Behavior(fail_records_share=0.5)
+    assert servers[1].behavior == Behavior()
     refused = send(app, "PUT", "/control/pinpoint", **half)
     assert (refused.status_code, "has no meaning" in refused.text) == (400, True)
     assert send(app, "GET", "/control/firehose").status_code == 404
@@ -926,7 +929,7 @@ def test_another_site_changes_nothing(
         assert (answer.status_code, len(answer.text) > 20) == (status, True), path
         assert "access-control-allow-origin" not in answer.headers
     assert minted == []
-    assert [server.behaviour for server in servers] == [Behaviour()] * len(servers)
+    assert [server.behavior for server in servers] == [Behavior()] * len(servers)
 
 
 @pytest.mark.parametrize(
@@ -985,7 +988,7 @@ def test_the_image_url_is_the_one_for_gtm() -> None:
 
 PAGES = sorted(
     path
-    for folder in (ROOT / "local" / "static", ROOT / "gtm" / "demo")
+    for folder in (ROOT / "local" / "console" / "static", ROOT / "gtm" / "demo")
     for path in folder.iterdir()
     if path.suffix in {".html", ".css", ".js"}
 )

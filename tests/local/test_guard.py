@@ -11,12 +11,14 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from local.destination import Answered, Behaviour
+from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.eventbridge import EventBridgeServer
+from local.destinations.firehose import FirehoseServer
+from local.destinations.kinesis import KinesisServer
+from local.destinations.pinpoint.server import PutEventsServer
 from local.guard import LoopbackOnly, SignedOnly
-from local.profiles import ProfilesServer
-from local.putevents import PutEventsServer
 from local.signature import Access, Scope
-from local.streams import EventBridgeServer, FirehoseServer, KinesisServer
+from local.stand_in.values import Answered, Behavior
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message
 
-    from local.destination import DestinationServer
+    from local.stand_in.server import DestinationServer
 
 SECRET = "secret"  # noqa: S105 - opens nothing
 PORT = 8765
@@ -228,10 +230,10 @@ def test_a_stranger_changes_nothing_at_a_destination(kind: str, secret: str | No
     witness = Witness()
     [server] = [each for each in destinations(witness) if each.kind == kind]
     server.signing_secret = SECRET
-    server.behaviour = behaviour = Behaviour(drop_next=1, throttle_next=1, slow_next=1)
+    server.behavior = behavior = Behavior(drop_next=1, throttle_next=1, slow_next=1)
     answer = ask(server, secret)
     assert answer.status_code == 403
-    assert server.behaviour == behaviour
+    assert server.behavior == behavior
     assert (server.requests, server.delivered, server.dropped, witness.told) == ([], {}, [], [])
     assert server.counts.statuses == {403: 1}
 
@@ -240,14 +242,14 @@ def test_a_stranger_changes_nothing_at_a_destination(kind: str, secret: str | No
 def test_what_is_too_large_to_be_checked_is_refused_as_such(kind: str) -> None:
     [server] = [each for each in destinations(Witness()) if each.kind == kind]
     server.signing_secret = SECRET
-    server.behaviour = behaviour = Behaviour(drop_next=1)
+    server.behavior = behavior = Behavior(drop_next=1)
     path, _ = REQUESTS[kind]
     headers = {"X-Amz-Target": getattr(server, "header", "")}
     answer = send(
         server.app(), "POST", path, content=b"x" * (server.request_bytes + 1), headers=headers
     )
     assert answer.status_code in {400, 413}
-    assert (server.behaviour, server.requests) == (behaviour, [])
+    assert (server.behavior, server.requests) == (behavior, [])
 
 
 def test_a_destination_on_its_own_answers_to_this_machines_names_only() -> None:

@@ -1,25 +1,12 @@
-"""Kinesis, Firehose and EventBridge: a server before each of the emulator's own services.
-
-The emulator keeps the records. In front of it each operation is held against botocore's service
-model and the service's quotas, can be told to misbehave in the service's own way, and says what
-each event in it was answered. Point an AWS SDK at it with ``AWS_ENDPOINT_URL_KINESIS``,
-``…_FIREHOSE`` and ``…_EVENTBRIDGE``; the three, and more, can share one address, for the header
-``X-Amz-Target`` tells them apart.
-
-What none of these services can say of a single record, that it is refused for good, refuses here
-the request that it is in, as a record that is too large does. EventBridge alone can.
-"""
+"""The base class of stand-ins in front of a service of the emulator."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import hashlib
 import json
-import time
 import uuid
 from abc import abstractmethod
-from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.error import HTTPError, URLError
@@ -29,48 +16,42 @@ from starlette.concurrency import run_in_threadpool
 from starlette.routing import BaseRoute, Route
 
 from local.deploy import DEFAULT_ACCOUNT, DEFAULT_REGION
-from local.destination import (
-    Answered,
-    DestinationServer,
-    EscapedJSONResponse,
-    Event,
-    Exposition,
-    Outcome,
-    ServerEndpoint,
-    Settled,
-    Told,
-)
 from local.model import (
     RequestRefused,
     faults,
     items,
-    json_or_text,
     member,
     operation,
     parse_json,
     text,
 )
 from local.signature import Scope
+from local.stand_in.server import DestinationServer
+from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
+from local.stand_in.values import Answered, Event, Outcome, Settled, Told
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from local.signature import Access
 
-__all__ = ["EventBridgeServer", "FirehoseServer", "KinesisServer", "StreamServer", "json_route"]
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
-_FORWARD_SECONDS: Final = 30.0
-_MAX_HASH: Final = 2**128
 
-_FAILING: Final = "Answers 200, and for some of the records"
-_REFUSING_WHOLE: Final = (
+_FORWARD_SECONDS: Final = 30.0
+
+MAX_HASH: Final = 2**128
+
+FAILING: Final = "Answers 200, and for some of the records"
+
+REFUSING_WHOLE: Final = (
     "Answers 400 InvalidArgumentException to the request that holds one: this service refuses no "
     "record alone."
 )
+
 
 # On the local machine only: a proxy for the world outside must not see these requests.
 _opener = build_opener(ProxyHandler({}))
@@ -82,7 +63,7 @@ class StreamServer(DestinationServer):
     Args:
         upstream: The emulator. ``None`` while it is not known: requests are answered as by a
             service that has failed.
-        options: See :class:`~local.destination.DestinationServer`.
+        options: See :class:`~local.stand_in.server.DestinationServer`.
     """
 
     model_name: ClassVar[str]
@@ -133,7 +114,7 @@ class StreamServer(DestinationServer):
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
-        """See :class:`~local.destination.DestinationServer`."""
+        """See :class:`~local.stand_in.server.DestinationServer`."""
         return (json_route([self]),)
 
     def _parse(self, request: Request, body: bytes) -> dict[str, Any]:
@@ -220,7 +201,7 @@ class StreamServer(DestinationServer):
         Raises:
             RequestRefused: It is to be refused, which the service does with the request only.
         """
-        if any(told.behaviour.refuses(event) for event in events):
+        if any(told.behavior.refuses(event) for event in events):
             return self._refuse(told)
         if told.fails():
             return {"ErrorCode": self.record_failure[0], "ErrorMessage": "Told to fail records"}
@@ -229,7 +210,7 @@ class StreamServer(DestinationServer):
         return None
 
     def _refuse(self, told: Told) -> dict[str, Any]:
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, told.behaviour.refuse_message, self.invalid)
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, told.behavior.refuse_message, self.invalid)
 
     def _answered(self, event: Event, answer: Mapping[str, Any]) -> Answered:
         code = answer.get("ErrorCode")
@@ -315,238 +296,6 @@ def json_route(servers: Iterable[StreamServer]) -> Route:
     return Route("/", ServerEndpoint(answer), methods=["POST"], name="aws_json")
 
 
-class KinesisServer(StreamServer):
-    """``PutRecords`` of Kinesis Data Streams: one record an event.
-
-    Each shard takes 1,000 records and 1 MiB a second, as on AWS: what is over it fails alone.
-
-    Args:
-        upstream: The emulator.
-        shards: How many shards the stream has; ``None`` is no quota.
-        options: See :class:`~local.destination.DestinationServer`.
-    """
-
-    kind: ClassVar[str] = "kinesis"
-    title: ClassVar[str] = "Amazon Kinesis Data Streams"
-    operation: ClassVar[str] = "PutRecords"
-    service: ClassVar[str] = "kinesis"
-    model_name: ClassVar[str] = "kinesis"
-    count_member: ClassVar[str] = "FailedRecordCount"
-    record_failure: ClassVar[tuple[str, Outcome]] = (
-        "ProvisionedThroughputExceededException",
-        Outcome.THROTTLED,
-    )
-    throttled: ClassVar[tuple[int, str]] = (400, "ProvisionedThroughputExceededException")
-    failed: ClassVar[tuple[int, str]] = (500, "InternalFailure")
-    refusing: ClassVar[str] = _REFUSING_WHOLE
-    failing: ClassVar[str] = f"{_FAILING} ProvisionedThroughputExceededException."
-
-    record_bytes: ClassVar[int] = 1_048_576
-    """Data and partition key of one record: a stream's limit unless it is raised."""
-    records_bytes: ClassVar[int] = 10_485_760
-    """Data and partition keys of one request, before base64."""
-    # The emulator has not followed when AWS raised that from 5 MiB.
-    passed_bytes: ClassVar[int | None] = 4_000_000
-
-    def __init__(
-        self,
-        upstream: Access | None = None,
-        *,
-        shards: int | None = None,
-        clock: Callable[[], float] = time.monotonic,
-        **options: Any,
-    ) -> None:
-        self._shards = [_Shard(clock) for _ in range(shards or 0)]
-        super().__init__(upstream, clock=clock, **options)
-
-    @property
-    def request_bytes(self) -> int:
-        """See :class:`~local.destination.DestinationServer`."""
-        return 2 * self.records_bytes
-
-    def _target(self, request: Request, document: object) -> str:  # noqa: ARG002
-        found = member(document, "StreamARN") or member(document, "StreamName")
-        return found if isinstance(found, str) else ""
-
-    def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _with_bytes(document)
-
-    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:
-        if "StreamARN" not in document and "StreamName" not in document:
-            yield "Either StreamARN or StreamName must be given"
-        sizes = [_kinesis_size(record) for record in document["Records"]]
-        if sum(sizes) > self.records_bytes:
-            yield f"{sum(sizes):,} bytes of records, over the limit of {self.records_bytes:,}"
-        if max(sizes) > self.record_bytes:
-            yield f"A record has {max(sizes):,} bytes, over the limit of {self.record_bytes:,}"
-        for record in document["Records"]:
-            if "PartitionKey" not in record:
-                yield "A record has no PartitionKey"
-
-    def _throttles(self, record: Mapping[str, Any]) -> bool:
-        if not self._shards:
-            return False
-        digest = hashlib.md5(_bytes(record, "PartitionKey"), usedforsecurity=False).digest()
-        shard = self._shards[int.from_bytes(digest) * len(self._shards) // _MAX_HASH]
-        return not shard.take(_kinesis_size(record))
-
-    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        document = json_or_text(_decoded(record))
-        shown = {"PartitionKey": record.get("PartitionKey"), "Data": document}
-        yield Event.of_record(document, Exposition("Stream record", shown))
-
-    def _accepted_words(self, answer: Mapping[str, Any]) -> str:
-        return f"Accepted in {answer.get('ShardId')}"
-
-
-class FirehoseServer(StreamServer):
-    """``PutRecordBatch`` of Data Firehose: many events a record, one on each line."""
-
-    kind: ClassVar[str] = "firehose"
-    title: ClassVar[str] = "Amazon Data Firehose"
-    operation: ClassVar[str] = "PutRecordBatch"
-    service: ClassVar[str] = "firehose"
-    model_name: ClassVar[str] = "firehose"
-    answers_member: ClassVar[str] = "RequestResponses"
-    count_member: ClassVar[str] = "FailedPutCount"
-    record_failure: ClassVar[tuple[str, Outcome]] = (
-        "ServiceUnavailableException",
-        Outcome.THROTTLED,
-    )
-    throttled: ClassVar[tuple[int, str]] = (503, "ServiceUnavailableException")
-    failed: ClassVar[tuple[int, str]] = (500, "InternalFailure")
-    refusing: ClassVar[str] = _REFUSING_WHOLE
-    failing: ClassVar[str] = f"{_FAILING} ServiceUnavailableException."
-
-    records_bytes: ClassVar[int] = 4_194_304
-    """Data of one request, before base64."""
-
-    @property
-    def request_bytes(self) -> int:
-        """See :class:`~local.destination.DestinationServer`."""
-        return 2 * self.records_bytes
-
-    def _target(self, request: Request, document: object) -> str:  # noqa: ARG002
-        found = member(document, "DeliveryStreamName")
-        return found if isinstance(found, str) else ""
-
-    def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        return _with_bytes(document)
-
-    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:
-        size = sum(len(_decoded(record)) for record in document["Records"])
-        if size > self.records_bytes:
-            yield f"{size:,} bytes of records, over the limit of {self.records_bytes:,}"
-
-    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        for line in _decoded(record).splitlines(keepends=True):
-            yield Event.of_record(
-                json_or_text(line), Exposition("Line of a record", json_or_text(line))
-            )
-
-
-class EventBridgeServer(StreamServer):
-    """``PutEvents`` of EventBridge: one entry an event."""
-
-    kind: ClassVar[str] = "eventbridge"
-    title: ClassVar[str] = "Amazon EventBridge"
-    operation: ClassVar[str] = "PutEvents"
-    service: ClassVar[str] = "events"
-    model_name: ClassVar[str] = "events"
-    records_member: ClassVar[str] = "Entries"
-    answers_member: ClassVar[str] = "Entries"
-    count_member: ClassVar[str] = "FailedEntryCount"
-    record_failure: ClassVar[tuple[str, Outcome]] = ("InternalFailure", Outcome.FAILED)
-    throttled: ClassVar[tuple[int, str]] = (400, "ThrottlingException")
-    failed: ClassVar[tuple[int, str]] = (500, "InternalException")
-    refusing: ClassVar[str] = "Answers 200, and InvalidArgument for each of the entries."
-    failing: ClassVar[str] = f"{_FAILING} InternalFailure."
-    invalid: ClassVar[str] = "ValidationException"
-
-    entries_bytes: ClassVar[int] = 999_999
-    """Of one request, as EventBridge counts an entry's size: "less than 1 MB"."""
-
-    _refusal: ClassVar[str] = "InvalidArgument"
-    # Those that say: this entry, sent again, is refused again.
-    _for_good: ClassVar[frozenset[str]] = frozenset(
-        {
-            "InvalidArgument",
-            "MalformedDetail",
-            "RedactionFailure",
-        }
-    )
-
-    @property
-    def request_bytes(self) -> int:
-        """See :class:`~local.destination.DestinationServer`."""
-        return 4 * self.entries_bytes
-
-    def _target(self, request: Request, document: object) -> str:  # noqa: ARG002
-        for entry in items(member(document, "Entries")):
-            if isinstance(entry, dict):
-                return text(entry, "EventBusName")
-        return ""
-
-    def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:
-        size = sum(_entry_size(entry) for entry in document["Entries"])
-        if size > self.entries_bytes:
-            yield f"Total size of the entries is {size:,}, over the limit of {self.entries_bytes:,}"
-
-    def _own_answer(
-        self, record: Mapping[str, Any], events: Iterable[Event], told: Told
-    ) -> dict[str, Any] | None:
-        for name in ("Source", "DetailType", "Detail"):
-            if not text(record, name):
-                return {
-                    "ErrorCode": self._refusal,
-                    "ErrorMessage": f"Parameter {name} is not valid. Reason: {name} is a required "
-                    "argument.",
-                }
-        if not isinstance(json_or_text(_bytes(record, "Detail")), dict):
-            return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        return super()._own_answer(record, events, told)
-
-    def _refuse(self, told: Told) -> dict[str, Any]:
-        return {"ErrorCode": self._refusal, "ErrorMessage": told.behaviour.refuse_message}
-
-    def _outcome(self, code: str) -> Outcome:
-        return Outcome.REFUSED if code in self._for_good else super()._outcome(code)
-
-    def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        document = json_or_text(_bytes(record, "Detail"))
-        yield Event.of_record(
-            document, Exposition("Event bus entry", {**record, "Detail": document})
-        )
-
-
-@dataclass(slots=True)
-class _Shard:
-    """What a shard takes in a second: two token buckets, full at first."""
-
-    clock: Callable[[], float]
-    records: float = 1_000
-    size: float = 1_048_576
-    filled: float = field(init=False)
-
-    most_records: ClassVar[int] = 1_000
-    most_bytes: ClassVar[int] = 1_048_576
-
-    def __post_init__(self) -> None:
-        self.filled = self.clock()
-
-    def take(self, size: int) -> bool:
-        now = self.clock()
-        passed = now - self.filled
-        self.filled = now
-        self.records = min(self.most_records, self.records + passed * self.most_records)
-        self.size = min(self.most_bytes, self.size + passed * self.most_bytes)
-        if self.records < 1 or self.size < size:
-            return False
-        self.records -= 1
-        self.size -= size
-        return True
-
-
 def _json_error(refusal: RequestRefused) -> Response:
     return EscapedJSONResponse(
         {"__type": refusal.code, "message": refusal.message},
@@ -555,7 +304,7 @@ def _json_error(refusal: RequestRefused) -> Response:
     )
 
 
-def _with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a document with each record's data decoded.
 
     Raises:
@@ -575,7 +324,7 @@ def _with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
     }
 
 
-def _decoded(record: Mapping[str, Any]) -> bytes:
+def decoded(record: Mapping[str, Any]) -> bytes:
     """Return the data of a record, nothing if it is malformed."""
     try:
         return base64.b64decode(text(record, "Data"), validate=True)
@@ -583,18 +332,7 @@ def _decoded(record: Mapping[str, Any]) -> bytes:
         return b""
 
 
-def _bytes(value: Mapping[str, Any], name: str) -> bytes:
+def bytes_of(value: Mapping[str, Any], name: str) -> bytes:
+    """Return a text member of a request as UTF-8."""
     # JSON can carry half a surrogate pair, written as an escape.
     return text(value, name).encode("utf-8", "surrogatepass")
-
-
-def _kinesis_size(record: Mapping[str, Any]) -> int:
-    return len(_decoded(record)) + len(_bytes(record, "PartitionKey"))
-
-
-def _entry_size(entry: Mapping[str, Any]) -> int:
-    """Return the size of an entry as EventBridge's documentation counts it."""
-    size = 14 if "Time" in entry else 0
-    for name in ("Source", "DetailType", "Detail"):
-        size += len(_bytes(entry, name))
-    return size + sum(len(resource.encode()) for resource in entry.get("Resources", []))

@@ -1,0 +1,418 @@
+"""What has happened on this machine's pipeline: one hit for each request that the API answered.
+
+Four parties report, in no fixed order: the gateway (what the tag sent), each destination (what it
+was given and what it answered), what reads the destination (what arrived there) and the
+dead-letter queues. Their reports are joined on the event's ID, which is the same at each
+destination.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections import Counter, OrderedDict
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from local.console.hits import (
+    LISTED_EVENT_ID,
+    Attempt,
+    Delivery,
+    Hit,
+    Letter,
+    SentEvent,
+    Status,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from local.rules import Rules
+    from local.stand_in.values import Answered, Event
+
+
+PINPOINT: Final = {"pinpoint": "Amazon Pinpoint"}
+"""The destinations of a journal that is not told any."""
+
+_HITS_KEPT: Final = 1_000
+
+
+class _Before(NamedTuple):
+    """What a hit was before a report; nothing if it is new."""
+
+    status: Status | None
+    statuses: Mapping[str, Status]
+
+
+class Journal:
+    """The newest hits and running totals, in memory. Safe to use from every thread.
+
+    Args:
+        destinations: The destinations' kinds and titles, the first first. Default: Pinpoint.
+        hits_kept: How many hits to keep; older ones are forgotten, and a late report about one of
+            them shows as a hit of its own.
+        clock: Seconds since the epoch.
+    """
+
+    def __init__(
+        self,
+        destinations: Mapping[str, str] = PINPOINT,
+        *,
+        hits_kept: int = _HITS_KEPT,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._destinations = dict(destinations)
+        self._rules: dict[str, Rules] = {}
+        self._hits_kept = hits_kept
+        self._clock = clock
+        self._lock = threading.Lock()
+        # A page that reconnects tells by it whether it knows this journal or an earlier one.
+        self._session = uuid.uuid4().hex[:12]
+        self._revision = 0
+        self._numbered = 0
+        self._received = 0
+        # By number, in the order in which they last changed.
+        self._hits: OrderedDict[int, Hit] = OrderedDict()
+        self._oldest = 1
+        self._by_event_id: dict[str, Hit] = {}
+        self._statuses: Counter[Status] = Counter()
+        self._statuses_at: Counter[tuple[str, Status]] = Counter()
+        self._queues: dict[str, dict[str, int]] = {}
+        self._invalid_messages: int | None = None
+        self._endpoint_url: str | None = None
+        self._authenticated_endpoint_url: str | None = None
+        self._subscribers: dict[object, Callable[[], None]] = {}
+
+    @property
+    def destinations(self) -> dict[str, str]:
+        """The destinations' kinds and titles, the first first."""
+        with self._lock:
+            return dict(self._destinations)
+
+    def destinations_known(
+        self, destinations: Mapping[str, str], rules: Mapping[str, Rules] | None = None
+    ) -> None:
+        """Take note of where the pipeline delivers to.
+
+        Args:
+            destinations: The destinations' kinds and titles, the first first.
+            rules: How the function of each reads events. Default: not known, so the console shows
+                what was left out and not always why.
+        """
+        with self._lock:
+            self._destinations = dict(destinations)
+            self._rules = dict(rules or {})
+            self._revision += 1
+        self._notify()
+
+    def gateway_answered(self, report: Mapping[str, Any]) -> None:
+        """Take note of a request that the API answered.
+
+        Args:
+            report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
+                ``status``, ``event_id`` (``None`` if nothing was queued), ``detail`` (the answer's
+                body when the status is an error) and, optionally, ``content_type``, ``body`` (what
+                was posted), ``body_cut`` (whether there was more of it) and ``opted_out`` (whether
+                nothing of it is kept, for the browser asked not to be tracked). A CORS preflight
+                that was answered well is no hit.
+        """
+        status = int(report["status"])
+        if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
+            return
+        with self._lock:
+            hit, before = self._hit(report["event_id"], int(report["time"]))
+            if hit.event_id is not None:
+                for destination in self._destinations:
+                    hit.deliveries.setdefault(destination, Delivery())
+            self._received += 1
+            hit.time = int(report["time"])
+            hit.method = report["method"]
+            hit.path = report["path"]
+            hit.query = report["query"]
+            hit.content_type = report.get("content_type", "")
+            hit.body = report.get("body", "")
+            hit.body_cut = bool(report.get("body_cut", False))
+            hit.gateway_status = status
+            hit.gateway_detail = report["detail"]
+            hit.opted_out = bool(report.get("opted_out", False))
+            hit.judge(self._rules)
+            self._changed(hit, before)
+        self._notify()
+
+    def destination_answered(self, destination: str, answered: Answered) -> None:
+        """Take note of a destination's answer about one event; see ``destination.Observer``."""
+        with self._lock:
+            now = int(self._clock() * 1000)
+            hit, before, sent = self._sent(destination, answered.event, now)
+            sent.got = answered.event.got
+            sent.answered(Attempt(now, answered.outcome, answered.status, answered.message))
+            self._changed(hit, before)
+        self._notify()
+
+    def destination_has(self, destination: str, event: Event) -> None:
+        """Take note of an event that was read at its destination.
+
+        Args:
+            destination: Which.
+            event: What is there, in the destination's own terms as :attr:`Event.got`.
+        """
+        with self._lock:
+            hit, before, sent = self._sent(destination, event, int(self._clock() * 1000))
+            sent.arrived.extend(event.got)
+            self._changed(hit, before)
+        self._notify()
+
+    def dead_lettered(
+        self,
+        *,
+        event_id: str | None,
+        reason: str,
+        detail: str,
+        body: str,
+        destination: str | None = None,
+    ) -> None:
+        """Take note of a message in a dead-letter queue.
+
+        Args:
+            event_id: Of the message's event; ``None`` when it is not known, which makes it a hit
+                of its own.
+            reason: Why it is there, in short.
+            detail: The same in the destination's own words, or empty.
+            body: The message's body.
+            destination: Whose queue it is. Default: the first destination's.
+        """
+        with self._lock:
+            name = destination or next(iter(self._destinations))
+            hit, before = self._hit(event_id, int(self._clock() * 1000))
+            delivery = hit.deliveries.setdefault(name, Delivery())
+            delivery.dead_letter = Letter(reason, detail, body)
+            self._changed(hit, before)
+        self._notify()
+
+    def found_invalid(
+        self,
+        *,
+        event_id: str | None,
+        reason: str,
+        detail: str,
+        body: str,
+        destination: str | None = None,
+    ) -> None:
+        """Take note of a message in the invalid-message queue.
+
+        Args:
+            event_id: As :meth:`dead_lettered` has it.
+            reason: As :meth:`dead_lettered` has it.
+            detail: As :meth:`dead_lettered` has it.
+            body: The message's body.
+            destination: Which destination rejects it. Default: every one does.
+        """
+        with self._lock:
+            hit, before = self._hit(event_id, int(self._clock() * 1000))
+            for name in self._destinations if destination is None else [destination]:
+                delivery = hit.deliveries.setdefault(name, Delivery())
+                delivery.invalid_message = Letter(reason, detail, body)
+            self._changed(hit, before)
+        self._notify()
+
+    def invalid_messages_counted(self, number: int) -> None:
+        """Take note of how many messages the invalid-message queue holds."""
+        with self._lock:
+            if number == self._invalid_messages:
+                return
+            self._invalid_messages = number
+            self._revision += 1
+        self._notify()
+
+    def queues_counted(
+        self, *, waiting: int, in_flight: int, dead_letters: int, destination: str | None = None
+    ) -> None:
+        """Take note of how many messages a destination's queues hold, as SQS counts them.
+
+        Args:
+            waiting: Messages in the queue that can be received.
+            in_flight: Messages received and not yet deleted.
+            dead_letters: Messages in the dead-letter queue.
+            destination: Whose queues. Default: the first destination's.
+        """
+        queues = {"waiting": waiting + in_flight, "dead_letters": dead_letters}
+        with self._lock:
+            name = destination or next(iter(self._destinations))
+            if queues == self._queues.get(name):
+                return
+            self._queues[name] = queues
+            self._revision += 1
+        self._notify()
+
+    def endpoint_ready(
+        self, endpoint_url: str, authenticated_endpoint_url: str | None = None
+    ) -> None:
+        """Take note that the pipeline is deployed and answers.
+
+        Args:
+            endpoint_url: URL of ``/events``, without a query string.
+            authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if there is
+                no such route.
+        """
+        with self._lock:
+            self._endpoint_url = endpoint_url
+            self._authenticated_endpoint_url = authenticated_endpoint_url
+            self._revision += 1
+        self._notify()
+
+    @property
+    def endpoint_url(self) -> str | None:
+        """The endpoint's URL, or ``None`` before it is known."""
+        with self._lock:
+            return self._endpoint_url
+
+    @property
+    def authenticated_endpoint_url(self) -> str | None:
+        """The authenticated route's URL; ``None`` before it is known, and if there is none."""
+        with self._lock:
+            return self._authenticated_endpoint_url
+
+    @property
+    def session(self) -> str:
+        """Identifies this journal among those of earlier runs."""
+        return self._session
+
+    def touch(self) -> None:
+        """Make subscribers look again: something beside the journal changed."""
+        with self._lock:
+            self._revision += 1
+        self._notify()
+
+    def snapshot(self) -> dict[str, Any]:
+        """Return everything a list shows: :meth:`changes` since the beginning."""
+        return self.changes(0)
+
+    def changes(self, since: int) -> dict[str, Any]:
+        """Return what changed after revision ``since``, as JSON values.
+
+        Returns:
+            ``revision``, ``endpoint_url``, ``authenticated_endpoint_url``, ``counters``,
+            ``destinations`` (their own counters) and ``hits`` (summaries of the hits that changed,
+            newest hit first).
+        """
+        with self._lock:
+            hits: list[Hit] = []
+            for hit in reversed(self._hits.values()):
+                if hit.revision <= since:
+                    break
+                hits.append(hit)
+            hits.sort(key=lambda hit: hit.number, reverse=True)
+            return {
+                "revision": self._revision,
+                "endpoint_url": self._endpoint_url,
+                "authenticated_endpoint_url": self._authenticated_endpoint_url,
+                "counters": self._counters(),
+                "destinations": [
+                    self._counters_at(kind, title) for kind, title in self._destinations.items()
+                ],
+                "hits": [hit.summary(self._destinations) for hit in hits],
+            }
+
+    def details(self, number: int) -> dict[str, Any] | None:
+        """Return everything known about hit ``number``, or ``None`` if it is not kept."""
+        with self._lock:
+            hit = self._hits.get(number)
+            return hit.details(self._destinations) if hit else None
+
+    def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call ``callback`` after every change, on the thread that made it.
+
+        Returns:
+            A function that ends the subscription.
+        """
+        key = object()
+        with self._lock:
+            self._subscribers[key] = callback
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._subscribers.pop(key, None)
+
+        return unsubscribe
+
+    def _counters(self) -> dict[str, int | None]:
+        queues = self._queues.values()
+        return {
+            "received": self._received,
+            "waiting": sum(each["waiting"] for each in queues) if queues else None,
+            "delivered": self._statuses[Status.DELIVERED],
+            "rejected": self._statuses[Status.REJECTED],
+            "dead_letters": sum(each["dead_letters"] for each in queues) if queues else None,
+            "invalid_messages": self._invalid_messages,
+            "refused": self._statuses[Status.REFUSED],
+            "dropped": self._statuses[Status.DROPPED],
+            "opted_out": self._statuses[Status.OPTED_OUT],
+        }
+
+    def _counters_at(self, kind: str, title: str) -> dict[str, Any]:
+        """Return what a destination is called and its counters."""
+        queues = self._queues.get(kind, {})
+        counted = (Status.DELIVERED, Status.RETRYING, Status.REJECTED, Status.DROPPED)
+        return {
+            "kind": kind,
+            "title": title,
+            "waiting": queues.get("waiting"),
+            "dead_letters": queues.get("dead_letters"),
+            **{str(status): self._statuses_at[kind, status] for status in counted},
+        }
+
+    def _sent(self, destination: str, event: Event, now: int) -> tuple[Hit, _Before, SentEvent]:
+        """Return an event of a hit, both new if need be, and what the hit was before."""
+        listed = LISTED_EVENT_ID.fullmatch(event.event_id)
+        hit, before = self._hit(listed[1] if listed else event.event_id, now)
+        delivery = hit.deliveries.setdefault(destination, Delivery())
+        sent = delivery.events.setdefault(event.event_id, SentEvent())
+        sent.endpoint_id, sent.event_type = event.endpoint_id, event.event_type
+        return hit, before, sent
+
+    def _hit(self, event_id: str | None, now: int) -> tuple[Hit, _Before]:
+        """Return the hit that an event belongs to, new if need be, and what it was before.
+
+        Args:
+            event_id: Of the event, or of its list; ``None`` for a hit that has none.
+            now: Milliseconds since the epoch.
+        """
+        known = None if event_id is None else self._by_event_id.get(event_id)
+        if known is not None:
+            return known, _Before(known.status, known.statuses)
+        self._numbered += 1
+        hit = Hit(self._numbered, now, event_id)
+        self._hits[hit.number] = hit
+        if event_id is not None:
+            self._by_event_id[event_id] = hit
+        if len(self._hits) > self._hits_kept:
+            self._forget_oldest()
+        return hit, _Before(None, {})
+
+    def _forget_oldest(self) -> None:
+        hit = self._hits.pop(self._oldest)
+        self._oldest += 1
+        if hit.event_id is not None:
+            del self._by_event_id[hit.event_id]
+
+    def _changed(self, hit: Hit, before: _Before) -> None:
+        self._revision += 1
+        hit.revision = self._revision
+        self._hits.move_to_end(hit.number)
+        self._count(before, _Before(hit.status, hit.statuses))
+
+    def _count(self, before: _Before, after: _Before) -> None:
+        """Keep the running totals, so that they outlive the hits that are forgotten."""
+        for change, counted in ((-1, before), (1, after)):
+            if counted.status is None:
+                continue
+            self._statuses[counted.status] += change
+            for destination, status in counted.statuses.items():
+                self._statuses_at[destination, status] += change
+
+    def _notify(self) -> None:
+        with self._lock:
+            callbacks = list(self._subscribers.values())
+        for callback in callbacks:
+            callback()

@@ -1,0 +1,30 @@
+"""Queue messages and queries, decoded."""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import parse_qsl
+
+_URL_SAFE: Final = str.maketrans("+/", "-_", "=")
+
+
+def decode_envelope(message_body: str) -> dict[str, str]:
+    """Return what the API wrote of a request into the first line of its message."""
+    return dict(parse_qsl(message_body.partition("\n")[0]))
+
+
+def event_id_of(message_body: str) -> str | None:
+    """Return what the function calls a message's event, or the ``{ID}`` of those of its list.
+
+    ``None`` if it is not a message that the API wrote.
+    """
+    request_id = decode_envelope(message_body).get("id")
+    return None if request_id is None else request_id.translate(_URL_SAFE)
+
+
+def decode_query(query: str) -> list[tuple[str, str]]:
+    """Return the parameters of a raw query string in the order sent, names and values decoded.
+
+    Bytes that are not UTF-8 become U+FFFD. As at API Gateway, ``;`` separates parameters too.
+    """
+    return parse_qsl(query.replace(";", "&"), keep_blank_values=True, errors="replace")

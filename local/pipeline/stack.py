@@ -1,0 +1,145 @@
+"""The deployed stack on this machine."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlencode, urlsplit
+
+from local import deploy
+from local.deployed import simulated
+from local.destinations.pinpoint.server import PutEventsServer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from local.arrivals import Arrivals
+    from local.console.journal import Journal
+    from local.deployed import Deployed
+    from local.pipeline.emulator_process import Emulator
+    from local.signature import Access
+    from local.stand_in.server import DestinationServer
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """A pipeline that runs.
+
+    Attributes:
+        endpoint_url: URL of ``/events``, without a query string.
+        authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if the stack
+            has no such route.
+        console_url: URL of the console page, with the run's key in its path; the demo page is at
+            ``demo/`` below it.
+        console_origin: Origin of both pages, and base URL of the destinations.
+        emulator: The emulator.
+        assembly: What is deployed in it.
+        outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
+        journal: What happened so far.
+        deployed: The stack's destinations, the first first.
+        servers: What they call, by kind, to be told how to behave.
+        arrivals: What arrived at those that the emulator keeps, by kind.
+    """
+
+    endpoint_url: str
+    authenticated_endpoint_url: str | None
+    console_url: str
+    console_origin: str
+    emulator: Emulator
+    assembly: deploy.Assembly
+    outputs: Mapping[str, str]
+    journal: Journal
+    deployed: Sequence[Deployed]
+    servers: Mapping[str, DestinationServer]
+    arrivals: Mapping[str, Arrivals]
+
+    @property
+    def putevents(self) -> PutEventsServer:
+        """Pinpoint's server, if Pinpoint is a destination."""
+        server = self.servers["pinpoint"]
+        if not isinstance(server, PutEventsServer):  # there is no other of that kind
+            raise TypeError(f"expected Pinpoint's server, got {server!r}")
+        return server
+
+    def output(self, kind: str, name: str) -> str:
+        """Return the name of a destination's own output, such as ``QueueName``."""
+        return next(each for each in self.deployed if each.kind == kind).output(name)
+
+    def client(self, service: str) -> Any:
+        """Return a boto3 client for the stack's account and Region in the emulator."""
+        return deploy.client(
+            service, self.emulator.access, self.assembly.account, self.assembly.region
+        )
+
+    def queue_url(self, output: str) -> str:
+        """Return the URL of the queue whose name is the stack's output ``output``."""
+        url: str = self.client("sqs").get_queue_url(QueueName=self.outputs[output])["QueueUrl"]
+        return url
+
+    def peek(self, output: str) -> list[dict[str, Any]]:
+        """Return the messages of a queue without receiving them, as MiniStack shows them.
+
+        Each has ``MessageId``, ``Body``, ``ReceiveCount``, ``MessageAttributes`` and more.
+        """
+        query = urlencode({"QueueUrl": self.queue_url(output)})
+        accounts = self.emulator.get(f"/_ministack/sqs/messages?{query}")["messages"]
+        return [
+            message
+            for regions in accounts.values()
+            for queues in regions.values()
+            for messages in queues.values()
+            for message in messages
+        ]
+
+
+def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
+    """Return a line for the user about each resource that is in the emulator by name only."""
+    return [
+        f"Not simulated: {name}, MiniStack has no {resource_type}"
+        for name, resource_type in assembly.resources().items()
+        if resource_type in emulator.placeholders and not simulated(resource_type)
+    ] + [
+        f"Not simulated: {name}, MiniStack keeps an {resource_type} and filters nothing"
+        for name, resource_type in assembly.resources().items()
+        if resource_type == "AWS::WAFv2::WebACL"
+    ]
+
+
+def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = None) -> str:
+    """Return where the emulator serves an API's ``https://{api}.execute-api.…`` URL.
+
+    Under a path, not a host name of its own: not every resolver knows ``*.localhost``.
+
+    Args:
+        url: On AWS.
+        emulator_url: The emulator.
+        domains: Custom domain names that stand for an API as well, each with the API's id.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    api, _, service = host.partition(".")
+    if not service.startswith("execute-api."):
+        if host not in (domains or {}):
+            raise ValueError(f"not the URL of an API Gateway API: {url!r}")
+        api = (domains or {})[host]
+    query = f"?{parts.query}" if parts.query else ""
+    return f"{emulator_url}/_aws/execute-api/{api}{parts.path}{query}"
+
+
+def local_output(
+    outputs: Mapping[str, str], name: str, access: Access, assembly: deploy.Assembly
+) -> str | None:
+    """Return the URL on this machine of an output that is an API's URL; ``None`` without it."""
+    if name not in outputs:
+        return None
+    return local_url(outputs[name], access.url, _domains(access, assembly))
+
+
+def _domains(access: Access, assembly: deploy.Assembly) -> dict[str, str]:
+    """Return the API's id for each custom domain name of the stack."""
+    api_gateway = deploy.client("apigateway", access, assembly.account, assembly.region)
+    return {
+        domain["domainName"]: mapping["restApiId"]
+        for domain in api_gateway.get_domain_names()["items"]
+        for mapping in api_gateway.get_base_path_mappings(domainName=domain["domainName"])["items"]
+    }

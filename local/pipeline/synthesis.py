@@ -1,0 +1,111 @@
+"""Synthesis of the app."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from local import deploy
+from local.deployed import context_for
+from local.pipeline.processes import end
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+APP: Final = "app.py"
+"""The deployable app, from :data:`ROOT`."""
+
+_SYNTHESIS_SECONDS: Final = 180.0
+
+
+# The CLI adds these to every app's context unless told otherwise: with them the template is the one
+# that would be deployed.
+_CLI_CONTEXT: Final = {
+    "aws:cdk:enable-path-metadata": True,
+    "aws:cdk:enable-asset-metadata": True,
+    "aws:cdk:version-reporting": True,
+    "aws:cdk:bundling-stacks": ["**"],
+}
+
+
+class SynthesisError(Exception):
+    """``app.py`` did not produce a cloud assembly. The message is what it said."""
+
+
+def _cdk_json() -> dict[str, Any]:
+    """Return the context in ``cdk.json``."""
+    context: dict[str, Any] = json.loads((ROOT / "cdk.json").read_text(encoding="utf-8")).get(
+        "context", {}
+    )
+    return context
+
+
+def completed(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``context`` with what its destinations, or those of ``cdk.json``, need here."""
+    # Of cdk.json this alone: the streams and buses that it names are an account's.
+    chosen = {name: it for name, it in _cdk_json().items() if name == "destination"}
+    return context_for(chosen | dict(context))
+
+
+def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> None:
+    """Synthesize an app into ``directory`` as ``cdk synth -c name=value …`` does.
+
+    Args:
+        directory: Where the cloud assembly goes.
+        context: Wins over the context of ``cdk.json``.
+        app: Its file, from the project's root.
+
+    Raises:
+        SynthesisError: The app refused a setting, or failed.
+    """
+    with tempfile.TemporaryDirectory(prefix="gtm-connector-synth-") as temporary:
+        status, said = _run_app(
+            app,
+            {
+                "CDK_OUTDIR": str(directory),
+                "CDK_DEFAULT_REGION": deploy.DEFAULT_REGION,
+                "CDK_CONTEXT_JSON": json.dumps({**_CLI_CONTEXT, **_cdk_json(), **context}),
+                "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
+                # The library of this checkout, wherever the app is.
+                "PYTHONPATH": os.pathsep.join(
+                    filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
+                ),
+            },
+        )
+    if status != 0:
+        # jsii frames its remark about the Node release in such lines; it is not what failed.
+        said = "\n".join(line for line in said.splitlines() if not line.startswith("b'!!"))
+        raise SynthesisError(said.strip() or f"{app} ended with status {status}")
+
+
+def _run_app(app: str, environment: Mapping[str, str]) -> tuple[int, str]:
+    """Run an app; return its exit status and what it said on standard error."""
+    # In a process group of its own, for node runs below it.
+    process = subprocess.Popen(  # noqa: S603 - no shell, and the user's own app
+        [sys.executable, app],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    try:
+        _, said = process.communicate(timeout=_SYNTHESIS_SECONDS)
+    except subprocess.TimeoutExpired:
+        end(process)
+        raise SynthesisError(
+            f"{app} did not finish within {_SYNTHESIS_SECONDS:g} seconds"
+        ) from None
+    except BaseException:
+        end(process)
+        raise
+    return process.returncode, said

@@ -1,0 +1,1 @@
+"""Parts that the stand-ins for destinations share."""

@@ -1,0 +1,9 @@
+"""API Gateway's mapping templates: Velocity, as far as they need it."""
+
+from __future__ import annotations
+
+from local.vtl.errors import TemplateError
+from local.vtl.grammar import LOOP_LIMIT
+from local.vtl.rendering import Rendered, Request, render, render_response
+
+__all__ = ["LOOP_LIMIT", "Rendered", "Request", "TemplateError", "render", "render_response"]

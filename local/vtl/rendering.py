@@ -1,0 +1,123 @@
+"""API Gateway's mapping templates on this machine: the Velocity that they need, and no more.
+
+API Gateway renders mapping templates with an engine that follows Apache Velocity 1.7. Here
+airspeed-ext parses and runs them. It is more lenient than Velocity and gives some constructs
+another meaning, so the classes of its syntax tree that differ are replaced below, and whatever is
+not known to mean the same in both is refused: a template either renders as on API Gateway or raises
+`TemplateError`. ``tests/unit/test_templates.py`` holds this package against Velocity itself.
+
+Besides variables, ``#set`` reaches the answer's overrides, which nothing can read:
+``$context.responseOverride.status`` and ``$context.responseOverride.header.Any-Name``.
+
+Understood are references, ``#set``, ``#if``/``#elseif``/``#else``, ``#foreach``, comments, and
+expressions of strings, whole numbers, booleans, lists and maps. In text, ``$`` must begin a
+reference and ``#`` a directive or comment (otherwise: ``#set($hash = '#')``).
+
+Example:
+    >>> request = Request(querystring={"event": "sign up"})
+    >>> render("$util.urlEncode($input.params('event')),$context.unknown", request)
+    'sign+up,'
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from local.vtl.errors import TemplateError
+from local.vtl.grammar import ResponseOverride, refusal, vtl
+from local.vtl.java import (
+    UTIL,
+    request_input,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a mapping template can see of one request (or, for a response template, of its answer).
+
+    Args:
+        querystring: decoded query parameters, by name. Default: none.
+        headers: headers, by name as the client wrote it. Default: none.
+        path: decoded path parameters, by name. Default: none.
+        body: the payload as text. Default: empty.
+        context: ``$context``: strings, numbers, booleans, lists and mappings of them. Default:
+            empty.
+    """
+
+    querystring: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """What a response template makes of an answer.
+
+    Args:
+        text: the body.
+        status: the HTTP status that it sets instead of the integration response's, or None.
+        headers: the headers that it sets, by name as the template writes it, over those of the
+            integration response. Default: none.
+    """
+
+    text: str
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def render(template: str, request: Request) -> str:
+    r"""Render a mapping template as API Gateway would.
+
+    References without a value render as nothing, and a ``#foreach`` ends after `LOOP_LIMIT`
+    iterations. Templates are parsed once and remembered.
+
+    Args:
+        template: the template's text, with ``\n`` as its line end.
+        request: what ``$input`` and ``$context`` show.
+
+    Raises:
+        TemplateError: if API Gateway would refuse the template or fail on this request, or if the
+            template uses something that this module does not render exactly as Velocity 1.7 does.
+    """
+    return render_response(template, request).text
+
+
+def render_response(template: str, request: Request) -> Rendered:
+    """Render a response template as API Gateway would, with what it overrides.
+
+    Args:
+        template: as for `render`.
+        request: the request that is answered, with the integration's answer as its body.
+
+    Raises:
+        TemplateError: as `render` does.
+    """
+    inputs = request_input(
+        path=request.path,
+        querystring=request.querystring,
+        headers=request.headers,
+        body=request.body,
+    )
+    override = ResponseOverride()
+    context = {**request.context, "responseOverride": override}
+    namespace = {"input": inputs, "util": UTIL, "context": context}
+    output = vtl.StoppableStream()
+    try:
+        _parse(template).evaluate(output, namespace, vtl.NullLoader())
+    except vtl.TemplateExecutionError as error:
+        raise refusal(error.element, error.start, str(error.__cause__)) from error
+    return Rendered(str(output.getvalue()), override.status, override.headers)
+
+
+@lru_cache(maxsize=64)
+def _parse(template: str) -> Any:
+    if "\r" in template:
+        raise TemplateError("the template holds a carriage return: end its lines with \\n alone")
+    return vtl.TemplateBody("template", template)
