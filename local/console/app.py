@@ -49,7 +49,9 @@ if TYPE_CHECKING:
 __all__ = ["MintRequest", "create_app", "image_url", "stream"]
 
 _STATIC: Final = Path(__file__).parent / "static"
-_DEMO: Final = Path(__file__).parents[2] / "gtm" / "demo"
+_GTM: Final = Path(__file__).parents[2] / "gtm"
+_DEMO: Final = _GTM / "demo"
+_SHARED: Final = _GTM / "shared"  # by both pages
 
 _DEMO_PAGES: Final = "<!-- pages:"
 
@@ -171,6 +173,7 @@ def create_app(
             Route("/demo/", demo, middleware=[fresh]),
             Route("/demo/index.html", demo, middleware=[fresh]),
             Mount("/demo", StaticFiles(directory=_DEMO), middleware=[fresh]),
+            Mount("/shared", StaticFiles(directory=_SHARED), middleware=[fresh]),
             Mount("/static", StaticFiles(directory=_STATIC), middleware=[fresh]),
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),

@@ -779,19 +779,21 @@ def test_the_demo_page_itself_has_no_link_to_a_console_that_is_not_there() -> No
     # Its own files, and places on the page.
     assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
         "#form",
-        "clipboard.js",
+        "../shared/clipboard.js",
+        "../shared/style.css",
         "data:,",
         "demo.css",
         "demo.js",
-        "style.css",
     }
 
 
 def test_the_demo_page_is_served_with_its_files(app: Starlette) -> None:
     page = send(app, "GET", "/demo/?endpoint=http://elsewhere/events")
     assert page.status_code == 200
-    for name in re.findall(r'(?:src|href)="([\w.]+\.(?:js|css))"', page.text):
-        assert send(app, "GET", f"/demo/{name}").status_code == 200, name
+    names = re.findall(r'(?:src|href)="([\w./]+\.(?:js|css))"', page.text)
+    assert len(names) == 4
+    for name in names:
+        assert send(app, "GET", urljoin("/demo/", name)).status_code == 200, name
 
 
 def test_before_the_endpoint_is_known_the_demo_page_is_served_empty(journal: Journal) -> None:
@@ -988,7 +990,11 @@ def test_the_image_url_is_the_one_for_gtm() -> None:
 
 PAGES = sorted(
     path
-    for folder in (ROOT / "local" / "console" / "static", ROOT / "gtm" / "demo")
+    for folder in (
+        ROOT / "local" / "console" / "static",
+        ROOT / "gtm" / "demo",
+        ROOT / "gtm" / "shared",
+    )
     for path in folder.iterdir()
     if path.suffix in {".html", ".css", ".js"}
 )

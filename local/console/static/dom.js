@@ -1,0 +1,35 @@
+// Elements, numbers and times.
+// Everything shown was sent by a browser somewhere: it reaches the page through textContent only.
+
+export const byId = (id) => document.getElementById(id);
+
+export const number = (value) => value.toLocaleString("en");
+
+export const plural = (count, one, many) => `${number(count)} ${count === 1 ? one : many}`;
+
+export function element(tag, { className = "", text, ...properties } = {}, ...children) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
+  Object.assign(made, properties);
+  made.append(...children.filter(Boolean));
+  return made;
+}
+
+const twoDigits = (value) => String(value).padStart(2, "0");
+
+function clock(milliseconds) {
+  const time = new Date(milliseconds);
+  const parts = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits);
+  return `${parts.join(":")}.${String(time.getMilliseconds()).padStart(3, "0")}`;
+}
+
+export function timeElement(milliseconds, className = "") {
+  const time = new Date(milliseconds);
+  return element("time", {
+    className,
+    text: clock(milliseconds),
+    dateTime: time.toISOString(),
+    title: time.toLocaleString(),
+  });
+}
