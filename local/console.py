@@ -32,6 +32,8 @@ from starlette.responses import (
 from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from local.customer_profiles import ProfilesServer
+from local.customer_profiles.view import profile_route
 from local.destination import EscapedJSONResponse
 from local.guard import KeyedOnly, LoopbackOnly, check_own_page
 from local.streams import StreamServer, json_route
@@ -175,6 +177,7 @@ def create_app(
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),
             _token_route(journal, mint),
+            *(profile_route(server) for server in servers if isinstance(server, ProfilesServer)),
             *(server.control_route(f"/control/{server.kind}") for server in servers),
             *served,
         ],

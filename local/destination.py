@@ -4,7 +4,7 @@ A :class:`DestinationServer` takes the requests of one operation, misbehaves on 
 (:class:`Behaviour`), holds its callers to a request quota, records what comes in and tells an
 :class:`Observer` of every event in it. What the operation takes and how it answers is a subclass's:
 
-- :mod:`local.putevents`, Amazon Pinpoint, and :mod:`local.profiles`, Customer Profiles: no emulator
+- :mod:`local.putevents`, Amazon Pinpoint, and :mod:`local.customer_profiles`: no emulator
   has them, so they are stand-ins;
 - :mod:`local.streams`, Kinesis, Firehose and EventBridge: before the emulator's own services.
 """

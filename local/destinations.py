@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gtm_events.errors import SettingsError
 from local.arrivals import Arrivals, BusReader, DeliveryStreamReader, StreamReader
+from local.customer_profiles import DomainBehavior, ObjectType, ProfilesServer
 from local.deploy import DEFAULT_ACCOUNT, DEFAULT_REGION, Assembly, AssemblyError
-from local.profiles import ObjectType, ProfilesServer
 from local.putevents import PutEventsServer
 from local.rules import Rules
 from local.streams import EventBridgeServer, FirehoseServer, KinesisServer
@@ -264,7 +264,7 @@ def serve(
                 return EventBridgeServer(observer=observer, keep=keep)
             case "customer-profiles":
                 return ProfilesServer(
-                    _object_types(each, assembly.template), observer=observer, keep=keep
+                    *_domain(each, assembly.template), observer=observer, keep=keep
                 )
             case kind if kind in own:
                 return own[kind](observer=observer, keep=keep)
@@ -279,9 +279,12 @@ def simulated(resource_type: str) -> bool:
     return resource_type.startswith(_PROFILE_TYPES)
 
 
-def _object_types(deployed: Deployed, template: Mapping[str, Any]) -> list[ObjectType]:
+def _domain(
+    deployed: Deployed, template: Mapping[str, Any]
+) -> tuple[list[ObjectType], DomainBehavior]:
     try:
         found = ObjectType.all_of(template)
+        behavior = DomainBehavior.all_of(template)
     except ValueError as error:
         raise AssemblyError(f"Customer Profiles: {error}") from error
     variables = deployed.variables
@@ -292,7 +295,7 @@ def _object_types(deployed: Deployed, template: Mapping[str, Any]) -> list[Objec
     known = {(it.domain, it.name) for it in found}
     # One that the account has already: what it does with an object is not known here.
     others = [ObjectType(domain, name) for name in names if (domain, name) not in known]
-    return [*found, *others]
+    return [*found, *others], behavior
 
 
 def _resolved(value: Any, assembly: Assembly) -> str | None:

@@ -11,15 +11,15 @@ import pytest
 from playwright.sync_api import Dialog, Page, expect
 
 from local.console import MintRequest, create_app
+from local.customer_profiles import ObjectType, ProfilesServer
 from local.destination import Answered, Behaviour, Event, Exposition, Outcome
 from local.journal import Journal
-from local.profiles import ObjectType, ProfilesServer
 from local.putevents import PutEventsServer
 from local.rules import Rules
 from local.serve import serving
 from local.streams import KinesisServer
 from tests.browser.endpoint import TOKEN, Endpoint, standing_in
-from tests.unit.test_profiles import PROPERTIES, batch, record
+from tests.local.profile_objects import PROPERTIES, batch, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,14 +12,14 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from local import deploy
 from local.console import create_app
+from local.customer_profiles import ObjectType, ProfilesServer
 from local.destination import Behaviour
 from local.destinations import Deployed
 from local.journal import Journal
 from local.pipeline import Emulator
-from local.profiles import ObjectType, ProfilesServer
 from local.serve import serving
 from local.streams import EventBridgeServer, FirehoseServer, KinesisServer, StreamServer
-from tests.unit.test_profiles import PROPERTIES
+from tests.local.profile_objects import PROPERTIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -10,10 +10,10 @@ from urllib.parse import parse_qsl, urlencode
 
 import pytest
 
+from local.customer_profiles import ProfilesServer
 from local.destination import Behaviour
 from local.pinpoint import Limits
 from local.pipeline import Pipeline, running
-from local.profiles import ProfilesServer
 from local.putevents import PutEventsServer
 from tests.pipeline.conftest import RecordingJournal, dead_letter, wait_for
 from tests.pipeline.test_values import CASES, HOSTILE

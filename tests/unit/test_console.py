@@ -14,9 +14,9 @@ import pytest
 from starlette.routing import Mount, Route
 
 from local.console import MintRequest, create_app, image_url, stream
+from local.customer_profiles import ProfilesServer
 from local.destination import Answered, Behaviour, Event, Exposition, Outcome, ServerEndpoint
 from local.journal import Journal, decode_query
-from local.profiles import ProfilesServer
 from local.putevents import PutEventsServer
 from local.streams import EventBridgeServer, KinesisServer
 from tests.asgi import OWN_PAGE, send

@@ -11,9 +11,9 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from local.customer_profiles import ProfilesServer
 from local.destination import Answered, Behaviour
 from local.guard import LoopbackOnly, SignedOnly
-from local.profiles import ProfilesServer
 from local.putevents import PutEventsServer
 from local.signature import Access, Scope
 from local.streams import EventBridgeServer, FirehoseServer, KinesisServer

@@ -11,13 +11,13 @@ import pytest
 from local import pipeline
 from local.__main__ import main
 from local.arrivals import Arrivals, DeliveryStreamReader
+from local.customer_profiles import ProfilesServer
 from local.deploy import Assembly, AssemblyError
 from local.destination import Event
 from local.destinations import KINDS, context_for, deployed_in, serve
 from local.journal import Journal
-from local.profiles import ProfilesServer
 from local.putevents import PutEventsServer
-from tests.unit.test_profiles import PROPERTIES, TRIGGER
+from tests.local.profile_objects import PROPERTIES, TRIGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
