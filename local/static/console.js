@@ -928,6 +928,7 @@
         forgotten = false;
       }
       showDestinations(state.destinations);
+      document.dispatchEvent(new CustomEvent("console:state", { detail: state })); // profile.js
       showCounters(state.counters);
       showEndpoint(state);
       update(state.hits, { fresh: !state.reset });
