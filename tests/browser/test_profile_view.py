@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aws_cdk as cdk
 import httpx
@@ -27,12 +27,12 @@ from tests.browser.test_console_page import rules
 from tests.local.profile_objects import PATH, batch, event, visitor, visitors
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 
 
-def template() -> dict[str, object]:
+def template() -> Mapping[str, Any]:
     """Return what the construct synthesizes for a shop."""
     stack = cdk.Stack(cdk.App(), "S", env=cdk.Environment(region="eu-central-1"))
     spent = CalculatedAttribute("spent_90_days", metric="price", statistic="SUM", days=90)
@@ -49,8 +49,7 @@ def template() -> dict[str, object]:
         ),
     )
     GtmConnector(stack, "Gtm", destination=destination)
-    found: dict[str, object] = Template.from_stack(stack).to_json()
-    return found
+    return Template.from_stack(stack).to_json()
 
 
 @pytest.fixture(scope="module")
