@@ -1,28 +1,5 @@
 /** The profile of a visitor, as the local Customer Profiles has it: what a journey would go by. */
 
-const section = document.createElement("section");
-section.id = "profile";
-section.className = "card profile";
-section.hidden = true;
-section.setAttribute("aria-labelledby", "profile-title");
-section.innerHTML = `
-  <h2 id="profile-title">Profile</h2>
-  <form id="profile-form">
-    <label for="profile-endpoint">Endpoint ID</label>
-    <input id="profile-endpoint" list="profile-endpoints" spellcheck="false" autocapitalize="off" autocomplete="off" required>
-    <datalist id="profile-endpoints"></datalist>
-    <button type="submit" class="primary">Show</button>
-  </form>
-  <p id="profile-words" class="soft small" role="status">As the stand-in computes it. What AWS does not document is in docs/customer-profiles.md.</p>
-  <div id="profile-parts" hidden></div>`;
-document.querySelector("main .counters").after(section);
-
-const input = section.querySelector("input");
-const words = section.querySelector("#profile-words");
-const parts = section.querySelector("#profile-parts");
-let shown = ""; // the endpoint whose profile is on the page
-let seen = ""; // what the page last knew of the destinations
-
 function element(tag, text = "", className = "", ...children) {
   const made = document.createElement(tag);
   made.textContent = text;
@@ -30,6 +7,35 @@ function element(tag, text = "", className = "", ...children) {
   made.append(...children);
   return made;
 }
+
+/** Give an element properties, and return it. */
+const having = (made, properties) => Object.assign(made, properties);
+
+const input = having(element("input"), { id: "profile-endpoint", spellcheck: false, autocapitalize: "off", autocomplete: "off", required: true });
+const choices = having(element("datalist"), { id: "profile-endpoints" });
+input.setAttribute("list", choices.id);
+const form = having(
+  element(
+    "form",
+    "",
+    "",
+    having(element("label", "Endpoint ID"), { htmlFor: input.id }),
+    input,
+    choices,
+    having(element("button", "Show", "primary"), { type: "submit" }),
+  ),
+  { id: "profile-form" },
+);
+const words = having(element("p", "As a stand-in computes it, see docs/customer-profiles.md.", "soft small"), { id: "profile-words" });
+words.setAttribute("role", "status");
+const parts = having(element("div"), { id: "profile-parts", hidden: true });
+const title = having(element("h2", "Profile"), { id: "profile-title" });
+const section = having(element("section", "", "card profile", title, form, words, parts), { id: "profile", hidden: true });
+section.setAttribute("aria-labelledby", title.id);
+document.querySelector("main .counters").after(section);
+
+let shown = ""; // the endpoint whose profile is on the page
+let seen = ""; // what the page last knew of the destinations
 
 function pill(good, text) {
   const made = element("span", text, "pill");
@@ -81,7 +87,7 @@ async function load() {
   const wanted = shown;
   try {
     const known = await fetch("api/profile").then((answer) => answer.json());
-    section.querySelector("datalist").replaceChildren(...known.endpoint_ids.map((id) => new Option(id, id)));
+    choices.replaceChildren(...known.endpoint_ids.map((id) => new Option(id, id)));
     if (!wanted) return;
     if (!known.endpoint_ids.includes(wanted)) {
       // Of many profiles, the list has the last ones: ask for this one all the same.
@@ -96,7 +102,7 @@ async function load() {
   }
 }
 
-section.querySelector("form").addEventListener("submit", (submission) => {
+form.addEventListener("submit", (submission) => {
   submission.preventDefault();
   shown = input.value;
   load();
