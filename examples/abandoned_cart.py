@@ -102,15 +102,22 @@ class AbandonedCartStack(cdk.Stack):
                 expiration=cdk.Duration.hours(1),
             ),
         )
-        connector = GtmConnector(
-            self,
-            "Gtm",
-            destination=destination,
-            authorizer=SignedTokenAuthorizer(self, "Token"),
-        )
+        token = SignedTokenAuthorizer(self, "Token")
+        connector = GtmConnector(self, "Gtm", destination=destination, authorizer=token)
         if destination.domain is not None:
             campaign.node.add_dependency(destination.domain)
-        cdk.CfnOutput(self, "GtmImageUrl", value=connector.gtm_image_url)
+        for name, value in {
+            "GtmImageUrl": connector.gtm_image_url,
+            # `make run APP=examples/abandoned_cart.py` goes by these.
+            "EndpointUrl": connector.endpoint_url,
+            "AuthenticatedEndpointUrl": connector.authenticated_endpoint_url,
+            "TokenSecretArn": token.secret.secret_arn,
+            "FunctionName": connector.function.function_name,
+            "QueueName": connector.queue.queue_name,
+            "DeadLetterQueueName": connector.dead_letter_queue.queue_name,
+            "InvalidMessageQueueName": connector.invalid_message_queue.queue_name,
+        }.items():
+            cdk.CfnOutput(self, name, value=value)
 
 
 ACCOUNT = "eu-central-1:123456789012"

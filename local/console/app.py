@@ -32,6 +32,8 @@ from starlette.responses import (
 from starlette.routing import Match, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from local.destinations.customer_profiles import ProfilesServer
+from local.destinations.customer_profiles.view import profile_route
 from local.guard import KeyedOnly, LoopbackOnly, check_own_page
 from local.stand_in.stream import StreamServer, json_route
 from local.stand_in.transport import EscapedJSONResponse
@@ -178,6 +180,7 @@ def create_app(
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),
             _token_route(journal, mint),
+            *(profile_route(server) for server in servers if isinstance(server, ProfilesServer)),
             *(server.control_route(f"/control/{server.kind}") for server in servers),
             *served,
         ],

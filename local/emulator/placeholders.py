@@ -29,7 +29,11 @@ def add_placeholders(resource_types: Iterable[str]) -> list[str]:
     )
     for resource_type in placeholders:
         provisioners._RESOURCE_HANDLERS[resource_type] = {
-            "create": lambda logical_id, _properties, _stack: (f"placeholder-{logical_id}", {}),
+            # An ARN, for resources that refer to it: a campaign, say.
+            "create": lambda logical_id, _properties, _stack: (
+                f"placeholder-{logical_id}",
+                {"Arn": f"arn:aws:placeholder:::{logical_id}"},
+            ),
             "delete": lambda _physical_id, _properties: None,
         }
     return placeholders

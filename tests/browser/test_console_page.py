@@ -20,7 +20,7 @@ from local.rules import Rules
 from local.serve import serving
 from local.stand_in.values import Answered, Behavior, Event, Exposition, Outcome
 from tests.browser.endpoint import TOKEN, Endpoint, standing_in
-from tests.local.test_profiles import PROPERTIES, batch, record
+from tests.local.profile_objects import PROPERTIES, batch, record
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -18,7 +18,7 @@ from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.pinpoint.server import PutEventsServer
 from local.pipeline import synthesis
 from local.stand_in.values import Event
-from tests.local.test_profiles import PROPERTIES, TRIGGER
+from tests.local.profile_objects import PROPERTIES, TRIGGER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -23,7 +23,7 @@ from local.pipeline.emulator_process import Emulator
 from local.serve import serving
 from local.stand_in.stream import StreamServer
 from local.stand_in.values import Behavior
-from tests.local.test_profiles import PROPERTIES
+from tests.local.profile_objects import PROPERTIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

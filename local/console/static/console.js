@@ -20,6 +20,7 @@ function connect() {
     const state = JSON.parse(data);
     if (state.reset) clear();
     showDestinations(state.destinations);
+    document.dispatchEvent(new CustomEvent("console:state", { detail: state })); // profile.js
     showCounters(state.counters);
     showEndpoint(state);
     update(state.hits, { fresh: !state.reset });

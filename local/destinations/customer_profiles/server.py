@@ -1,4 +1,10 @@
-"""The stand-in for Customer Profiles' ``BatchPutProfileObject``."""
+"""``BatchPutProfileObject`` on loopback, which no emulator has.
+
+A request is held against botocore's service model. Each object in it goes the way that the
+deployed template's resources describe, so the console can show the profile that resulted and what
+it starts. Point an AWS SDK at it with the environment variable
+``AWS_ENDPOINT_URL_CUSTOMER_PROFILES``.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +12,19 @@ import hashlib
 import json
 import time
 import uuid
+from decimal import Decimal
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 from urllib.parse import unquote
 
 from starlette.routing import BaseRoute, Route
 
-from local.destinations.customer_profiles.objects import (
-    ObjectRefused,
-    ObjectType,
-    Profile,
-)
+from local.destinations.customer_profiles import view
+from local.destinations.customer_profiles.behavior import DomainBehavior
+from local.destinations.customer_profiles.objects import Evaluated, ObjectRefused, ObjectType, Profile
+from local.stand_in.server import DestinationServer
+from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
+from local.stand_in.values import Answered, Behavior, Event, Exposition, Observer, Outcome, Settled, Told
 from local.model import (
     RequestRefused,
     error_names,
@@ -27,18 +35,6 @@ from local.model import (
     parse_json,
     text,
 )
-from local.stand_in.server import DestinationServer
-from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
-from local.stand_in.values import (
-    Answered,
-    Behavior,
-    Event,
-    Exposition,
-    Observer,
-    Outcome,
-    Settled,
-    Told,
-)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -46,14 +42,11 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
+__all__ = ["ProfilesServer"]
 
 _OPERATION: Final = operation("customer-profiles", "BatchPutProfileObject")
-
 _ERROR_NAMES: Final = error_names(_OPERATION)
-
 _PATH: Final = "/domains/{DomainName}/profiles/objects/batch-put-profile-object"
-
-
 # Ten objects of the largest size, and what is around them.
 _REQUEST_BYTES: Final = 10 * 4 * 256_000 + 100_000
 
@@ -63,9 +56,10 @@ class ProfilesServer(DestinationServer):
 
     Args:
         object_types: What exists.
+        domain_behavior: What the domains compute of profiles and start. Default: nothing.
         requests_per_second: Request quota, as a token bucket. AWS publishes none. Default: none.
         burst: Size of that bucket.
-        keep: See :class:`~local.stand_in.server.DestinationServer`, as for what follows.
+        keep: See :class:`~local.destination.DestinationServer`, as for what follows.
         observer: Told of each event.
         behavior: What to do from the start on.
         clock: Seconds, monotonic; for tests of the quota.
@@ -85,6 +79,7 @@ class ProfilesServer(DestinationServer):
     def __init__(
         self,
         object_types: Iterable[ObjectType],
+        domain_behavior: DomainBehavior | None = None,
         *,
         requests_per_second: float | None = None,
         burst: int = 15,
@@ -95,6 +90,7 @@ class ProfilesServer(DestinationServer):
         now: Callable[[], float] = time.time,
     ) -> None:
         self._now = now
+        self._domain_behavior = domain_behavior or DomainBehavior()
         self._object_types = {(it.domain, it.name): it for it in object_types}
         super().__init__(
             requests_per_second=requests_per_second,
@@ -107,18 +103,37 @@ class ProfilesServer(DestinationServer):
 
     @property
     def profiles(self) -> dict[tuple[str, ...], Profile]:
-        """The profiles by the key that finds them, oldest first."""
+        """The profiles by the key that finds them, the one last heard of last."""
         with self._lock:
             return {key[2:]: profile for key, profile in self._profiles.items()}
 
+    def profile_of(self, endpoint_id: str) -> dict[str, Any] | None:
+        """Return the profile of an endpoint as the console shows it, ``None`` if there is none.
+
+        Args:
+            endpoint_id: The value of the key that finds it.
+        """
+        with self._lock:
+            for (domain, _, *values), profile in self._profiles.items():
+                if values == [endpoint_id]:
+                    now = self._now()
+                    return view.document(endpoint_id, domain, profile, self._domain_behavior, now)
+        return None
+
+    @property
+    def endpoint_ids(self) -> list[str]:
+        """The endpoints that have a profile, the one that was last heard of first."""
+        with self._lock:
+            return [key[2] for key in reversed(self._profiles) if len(key) == 3]  # noqa: PLR2004
+
     @property
     def routes(self) -> Sequence[BaseRoute]:
-        """See :class:`~local.stand_in.server.DestinationServer`."""
+        """See :class:`~local.destination.DestinationServer`."""
         return (Route(_PATH, ServerEndpoint(self.answer), name="batch_put_profile_object"),)
 
     @property
     def request_bytes(self) -> int:
-        """See :class:`~local.stand_in.server.DestinationServer`."""
+        """See :class:`~local.destination.DestinationServer`."""
         return _REQUEST_BYTES
 
     def _forget(self) -> None:
@@ -204,7 +219,9 @@ class ProfilesServer(DestinationServer):
             ObjectRefused: It is not an object of the type.
         """
         try:
-            document = json.loads(text_of_object)
+            document = json.loads(
+                text_of_object, parse_float=Decimal, parse_constant=_refuse_constant
+            )
         except (ValueError, RecursionError) as error:
             raise ObjectRefused(f"The object is not JSON: {error}") from error
         if not isinstance(document, dict):
@@ -215,19 +232,24 @@ class ProfilesServer(DestinationServer):
         unique = object_type.key_of(values, object_type.unique_key)
         unique_key = hashlib.sha256(json.dumps(unique).encode()).hexdigest()
         with self._lock:
-            profile = self._profiles.get(key)
+            profile = self._profiles.pop(key, None)
             if profile is None and object_type.creates_profiles:
-                profile = self._profiles[key] = Profile(uuid.uuid4().hex)
+                profile = Profile(uuid.uuid4().hex)
             if profile is None:  # kept by itself until a profile has its key
                 return unique_key, event
-            profile.hold(object_type, unique_key, document, self._now())
+            self._profiles[key] = profile  # the one that was last heard of is the last
+            stored, changed = profile.hold(object_type, unique_key, document, values, self._now())
             for name, target in object_type.targets.items():
                 if name in values:
                     profile.set(target, values[name])
+            verdicts = (
+                self._domain_behavior.judge(object_type.domain, stored, profile) if changed else []
+            )
+            if changed and not _of_visitor(document):
+                profile.evaluated.append(Evaluated(stored, verdicts))
             shown = {"ProfileId": profile.profile_id, **json.loads(json.dumps(profile.fields))}
-        started = [it.name for it in object_type.triggers if it.starts(values)]
         got = [*event.got, Exposition("The profile that resulted", shown)]
-        if started:
+        if started := [it.trigger for it in verdicts if it.started]:
             got.append(Exposition("Event triggers that it starts", started))
         return unique_key, event._replace(got=tuple(got))
 
@@ -248,6 +270,10 @@ class ProfilesServer(DestinationServer):
         )
 
 
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
 def _event(item: Mapping[str, Any]) -> tuple[Event, bool]:
     """Return the event of an object, and whether there is none: of a visitor object."""
     try:
@@ -263,4 +289,8 @@ def _event(item: Mapping[str, Any]) -> tuple[Event, bool]:
         {},
         (Exposition(f"Profile object {text(item, 'Id')}", found),),
     )
-    return event, bool(document) and "event_id" not in document
+    return event, _of_visitor(document)
+
+
+def _of_visitor(document: Mapping[str, Any]) -> bool:
+    return bool(document) and "event_id" not in document

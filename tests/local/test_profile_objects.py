@@ -2,117 +2,34 @@
 
 from __future__ import annotations
 
-import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
-from local.destinations.customer_profiles.objects import ObjectType
-from local.destinations.customer_profiles.server import ProfilesServer
+from local.destinations.customer_profiles import DomainBehavior, ObjectType, ProfilesServer
 from local.stand_in.transport import ConnectionDropped
-from local.stand_in.values import Answered, Behavior, Outcome
+from local.stand_in.values import Behavior, Outcome
 from tests.asgi import send
-
-if TYPE_CHECKING:
-    import httpx
-
-PATH = "/domains/shop/profiles/objects/batch-put-profile-object"
-
-
-def field(name: str, source: str, target: str | None = None) -> dict[str, Any]:
-    mapping = {"Source": source, "ContentType": "STRING"}
-    return {"Name": name, "ObjectTypeField": mapping | ({"Target": target} if target else {})}
-
-
-PROPERTIES: dict[str, Any] = {
-    "DomainName": "shop",
-    "ObjectTypeName": "GtmEvent",
-    "AllowProfileCreation": True,
-    "Fields": [
-        field("endpoint_id", "_source.endpoint_id"),
-        field("event_type", "_source.event_type"),
-        field("usat_plan", "_source.user_attributes.plan", "_profile.Attributes.plan"),
-        field("usat_city", "_source.user_attributes.city", "_profile.Address.City"),
-    ],
-    "Keys": [
-        {
-            "Name": "GtmEndpointId",
-            "ObjectTypeKeyList": [
-                {"FieldNames": ["endpoint_id"], "StandardIdentifiers": ["PROFILE", "UNIQUE"]}
-            ],
-        }
-    ],
-}
-TRIGGER: dict[str, Any] = {
-    "DomainName": "shop",
-    "ObjectTypeName": "GtmEvent",
-    "EventTriggerName": "bought",
-    "EventTriggerConditions": [
-        {
-            "LogicalOperator": "ALL",
-            "EventTriggerDimensions": [
-                {
-                    "ObjectAttributes": [
-                        {
-                            "FieldName": "event_type",
-                            "ComparisonOperator": "INCLUSIVE",
-                            "Values": ["purchase"],
-                        }
-                    ]
-                }
-            ],
-        }
-    ],
-}
-
-
-def template(*resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
-    return {
-        "Resources": {
-            f"R{number}": {"Type": f"AWS::CustomerProfiles::{kind}", "Properties": properties}
-            for number, (kind, properties) in enumerate(resources)
-        }
-    }
-
-
-def record(event_id: str = "m-1", endpoint_id: str = "ep-1", **changes: Any) -> dict[str, Any]:
-    return {
-        "schema_version": "1",
-        "event_id": event_id,
-        "event_type": "page_view",
-        "endpoint_id": endpoint_id,
-        "attributes": {},
-        "metrics": {},
-        "user_attributes": {},
-    } | changes
-
-
-def batch(*records: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "ObjectTypeName": "GtmEvent",
-        "Items": [{"Id": each["event_id"], "Object": json.dumps(each)} for each in records],
-    }
-
-
-def put(server: ProfilesServer, document: object, path: str = PATH) -> httpx.Response:
-    body = document if isinstance(document, bytes) else json.dumps(document).encode()
-    return send(server.app(), "PUT", path, content=body)
-
-
-def failures(response: httpx.Response) -> dict[str, tuple[int, str]]:
-    assert response.status_code == 200, response.text
-    return {it["Id"]: (it["Code"], it["Message"]) for it in response.json()["Failed"]}
-
-
-class Observations:
-    """An observer that keeps what it was told."""
-
-    def __init__(self) -> None:
-        self.told: list[Answered] = []
-
-    def destination_answered(self, destination: str, answered: Answered) -> None:
-        assert destination == "customer-profiles"
-        self.told.append(answered)
+from tests.local.profile_objects import (
+    DOMAIN,
+    EVENT_PROPERTIES,
+    PATH,
+    PROPERTIES,
+    TRIGGER,
+    VISITOR_PROPERTIES,
+    Clock,
+    Observations,
+    batch,
+    event,
+    failures,
+    field,
+    key,
+    put,
+    record,
+    template,
+    visitor,
+    visitors,
+)
 
 
 @pytest.fixture
@@ -122,8 +39,10 @@ def observations() -> Observations:
 
 @pytest.fixture
 def server(observations: Observations) -> ProfilesServer:
-    found = ObjectType.all_of(template(("ObjectType", PROPERTIES), ("EventTrigger", TRIGGER)))
-    return ProfilesServer(found, observer=observations)
+    found = template(("ObjectType", PROPERTIES), ("EventTrigger", TRIGGER))
+    return ProfilesServer(
+        ObjectType.all_of(found), DomainBehavior.all_of(found), observer=observations
+    )
 
 
 def test_objects_make_profiles_by_their_key(server: ProfilesServer) -> None:
@@ -311,33 +230,6 @@ def test_the_observer_is_shown_the_profile_and_what_it_starts(
     assert len(observations.told[1].event.got) == 2
 
 
-def test_a_trigger_is_started_when_all_its_fields_agree() -> None:
-    [condition] = TRIGGER["EventTriggerConditions"]
-    vouched_for = {
-        "ObjectAttributes": [
-            {
-                "FieldName": "access",
-                "ComparisonOperator": "INCLUSIVE",
-                "Values": ["authenticated"],
-            }
-        ]
-    }
-    both = condition | {
-        "EventTriggerDimensions": [*condition["EventTriggerDimensions"], vouched_for]
-    }
-    [object_type] = ObjectType.all_of(
-        template(
-            ("ObjectType", PROPERTIES),
-            ("EventTrigger", TRIGGER | {"EventTriggerConditions": [both]}),
-        )
-    )
-    [trigger] = object_type.triggers
-    assert trigger.starts({"event_type": "purchase", "access": "authenticated"})
-    assert not trigger.starts({"event_type": "purchase", "access": "anonymous"})
-    assert not trigger.starts({"event_type": "purchase"})
-    assert not trigger.starts({"event_type": "other", "access": "authenticated"})
-
-
 def test_reset_forgets_the_profiles(server: ProfilesServer) -> None:
     put(server, batch(record()))
     server.reset()
@@ -370,67 +262,7 @@ def test_a_template_that_is_not_understood_is_refused(
     resources = {"ObjectType": PROPERTIES, "EventTrigger": TRIGGER}
     resources[kind] = resources[kind] | changes
     with pytest.raises(ValueError, match=words):
-        ObjectType.all_of(template(*resources.items()))
-
-
-def key(name: str, field_name: str, *identifiers: str) -> dict[str, Any]:
-    return {
-        "Name": name,
-        "ObjectTypeKeyList": [
-            {"FieldNames": [field_name], "StandardIdentifiers": list(identifiers)}
-        ],
-    }
-
-
-# What the construct makes: an object type for events, and one for visitors.
-EVENT_PROPERTIES: dict[str, Any] = {
-    "DomainName": "shop",
-    "ObjectTypeName": "GtmEvent",
-    "AllowProfileCreation": True,
-    "ExpirationDays": 90,
-    "MaxProfileObjectCount": 3,
-    "Fields": [
-        field(name, f"_source.{name}") for name in ("endpoint_id", "event_id", "event_type")
-    ],
-    "Keys": [
-        key("GtmEventId", "event_id", "UNIQUE"),
-        key("GtmEndpointId", "endpoint_id", "PROFILE"),
-    ],
-}
-VISITOR_PROPERTIES: dict[str, Any] = PROPERTIES | {"ObjectTypeName": "GtmVisitor"}
-DOMAIN: dict[str, Any] = {"DomainName": "shop", "DefaultExpirationDays": 366}
-
-
-def visitor(endpoint_id: str = "ep-1", **attributes: str) -> dict[str, Any]:
-    return {
-        "endpoint_id": endpoint_id,
-        "timestamp": "2026-11-26T20:00:00.000Z",
-        "access": "anonymous",
-        "user_attributes": attributes,
-    }
-
-
-def visitors(*documents: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "ObjectTypeName": "GtmVisitor",
-        "Items": [{"Id": f"v{n}", "Object": json.dumps(it)} for n, it in enumerate(documents)],
-    }
-
-
-def event(event_id: str = "m-1", endpoint_id: str = "ep-1") -> dict[str, Any]:
-    document = record(event_id, endpoint_id)
-    del document["user_attributes"]
-    return document
-
-
-class Clock:
-    """Epoch seconds that a test sets."""
-
-    def __init__(self) -> None:
-        self.days = 20_000.0
-
-    def __call__(self) -> float:
-        return self.days * 24 * 60 * 60
+        DomainBehavior.all_of(template(*resources.items()))
 
 
 class TestTwoObjectTypes:
