@@ -265,7 +265,8 @@ class Connector:
             queue_url=self._needed(f"{kind}Queue", stacks.QUEUE),
             dead_letter_queue_url=self._needed(f"{kind}DeadLetterQueue", stacks.QUEUE),
             function_name=function,
-            log_group=self._needed(f"{kind}DeliveryLog", stacks.LOG),
+            log_group=configuration.get("LoggingConfig", {}).get("LogGroup")
+            or self._needed(f"{kind}DeliveryLog", stacks.LOG),
             environment=configuration.get("Environment", {}).get("Variables", {}),
         )
 

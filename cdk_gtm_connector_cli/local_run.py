@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 _DIRECTORIES: Final = "gtm-connector-*"
 _FILE: Final = "run.json"
 
+VARIABLE: Final = "GTM_CONNECTOR_RUN"
+"""Environment variable that names the file of one run, where there are several."""
+
 # They have operations that AWS takes unsigned. The emulator takes none.
 _PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
 
@@ -54,11 +57,19 @@ class LocalRun:
 
     @classmethod
     def find(cls) -> LocalRun:
-        """Return the run of this user that began last.
+        """Return the run of this user that began last, or that :data:`VARIABLE` names.
 
         Raises:
             CommandError: There is none.
         """
+        if named := os.environ.get(VARIABLE):
+            try:
+                return cls(**json.loads(Path(named).read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
+                raise CommandError(
+                    f"{VARIABLE} names no file of a run: {named}",
+                    "leave it unset for the run that began last",
+                ) from error
         newest = max(_files(), key=lambda path: path.stat().st_mtime_ns, default=None)
         if newest is None:
             raise CommandError(

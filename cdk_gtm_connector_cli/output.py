@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 # A tag can send the codes that move a terminal's cursor, or give it a title.
 _CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+
+_WIDTH: Final = 160
 
 GOOD: Final = "green"
 BAD: Final = "bold red"
@@ -41,7 +45,9 @@ class Output:
         self.as_json = as_json
         # Nothing that a tag sends is markup.
         common: dict[str, Any] = {"markup": False, "highlight": False, "emoji": False}
-        self.console = Console(**common)
+        # A file or a pipe has no width.
+        width = None if sys.stdout.isatty() or "COLUMNS" in os.environ else _WIDTH
+        self.console = Console(width=width, **common)
         self.messages = Console(stderr=True, **common)
 
     def result(self, document: Mapping[str, Any]) -> None:
