@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.queues import RejectionQueue
     from cdk_gtm_connector_cli.stack import Delivery
 
-# How long a message is hidden that stays: the others must come before it comes again. And how long
-# the rest of a batch is out of sight if this process is killed.
-_HIDDEN_SECONDS: Final = 120
+HIDDEN_SECONDS: Final = 120
+"""How long a received message is hidden. What stays must not come again before the rest has come;
+and what a killed process had received comes back only then."""
+
+
 _MOST_SNS_BYTES: Final = 262_144  # SNS's PublishBatch; a larger message goes alone
 
 
@@ -73,9 +75,13 @@ class Redrive:
     Args:
         context: Where they are.
         choice: Which are to go back.
+        hidden_seconds: How long a received message is hidden from others.
     """
 
-    def __init__(self, context: Context, choice: Choice) -> None:
+    def __init__(
+        self, context: Context, choice: Choice, *, hidden_seconds: int = HIDDEN_SECONDS
+    ) -> None:
+        self._hidden_seconds = hidden_seconds
         self._connector = context.connector
         self._choice = choice
         self._sqs = context.client("sqs")
@@ -123,7 +129,7 @@ class Redrive:
         progress = Progress()
         kept: dict[str, Message] = {}
         try:
-            for messages in received(self._sqs, queue.url, _HIDDEN_SECONDS):
+            for messages in received(self._sqs, queue.url, self._hidden_seconds):
                 going: dict[str, list[Message]] = {}
                 kept |= {it.id: it for it in messages}
                 for message in messages:

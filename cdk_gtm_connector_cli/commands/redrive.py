@@ -16,7 +16,7 @@ from cdk_gtm_connector_cli.messages import RETRIED
 from cdk_gtm_connector_cli.options import connector_options
 from cdk_gtm_connector_cli.output import BAD, DOUBTFUL, GOOD
 from cdk_gtm_connector_cli.queues import counted, looked_at, rejection_queues
-from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive
+from cdk_gtm_connector_cli.redriving import HIDDEN_SECONDS, Choice, Pace, Redrive
 from cdk_gtm_connector_cli.redriving import Progress as Moved
 from gtm_events.outcome import Reason
 
@@ -122,7 +122,14 @@ def _plan(
     going = 0
     document: list[dict[str, Any]] = []
     for queue in queues:
-        there = sum(counted(sqs, queue.url))
+        waiting, in_flight, delayed = counted(sqs, queue.url)
+        there = waiting + in_flight + delayed
+        if in_flight:
+            output.note(
+                f"{in_flight:,} of {queue.name} are hidden, for somebody has received them: they "
+                f"come back within {HIDDEN_SECONDS} seconds, run the command again then",
+                DOUBTFUL,
+            )
         messages = looked_at(sqs, queue.url, most)
         document.append({"name": queue.name, "messages": there, "looked_at": len(messages)})
         if len(messages) >= most:
