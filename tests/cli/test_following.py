@@ -37,7 +37,7 @@ def test_an_event_is_followed_to_every_destination(
     assert (ran.status, document["tag"], document["accepted"]) == (0, "green", True)
     assert fates(document) == {"kinesis": "delivered", "firehose": "delivered"}
     (event,) = pipeline.arrivals["kinesis"].events[document["event_id"]]
-    record = json.dumps(dict(event.expositions[0].content))
+    record = json.dumps(event.event)
     assert "/a&b" in record
     assert ("user-42" in record) == ("--subject" in how)
 
