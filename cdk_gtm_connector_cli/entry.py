@@ -20,10 +20,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         from cdk_gtm_connector_cli.main import run  # noqa: PLC0415 - what it needs may be missing
     except ModuleNotFoundError as error:
-        if error.name not in _NEEDS:
+        lacking = (error.name or "").partition(".")[0]
+        if lacking not in _NEEDS:
             raise
         print(  # noqa: T201 - a command-line program
-            f"error: gtm-connector needs the package {error.name}: "
+            f"error: gtm-connector needs the package {lacking}: "
             "pip install 'cdk-gtm-connector[cli]'",
             file=sys.stderr,
         )
