@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 @click.option(
     "--rate",
     type=click.FloatRange(min=0),
+    metavar="NUMBER",
     default=500,
     show_default=True,
     help="Messages a second; 0 for no limit.",
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 @click.option(
     "--most",
     type=click.IntRange(1, 100_000),
+    metavar="NUMBER",
     default=1_000,
     show_default=True,
     help="How many messages of each queue the dry run looks at. All are moved that are chosen.",

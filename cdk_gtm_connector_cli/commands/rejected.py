@@ -48,6 +48,7 @@ Found = list[tuple[RejectionQueue, Message]]
 @click.option(
     "--most",
     type=click.IntRange(1, 100_000),
+    metavar="NUMBER",
     default=1_000,
     show_default=True,
     help="How many messages of each queue to look at.",

@@ -43,6 +43,7 @@ _ANSWERED_BAD: Final = 400
 @click.option(
     "--most",
     type=click.IntRange(1, 100_000),
+    metavar="NUMBER",
     default=1_000,
     show_default=True,
     help="How many messages of each queue of rejected messages to look at.",
