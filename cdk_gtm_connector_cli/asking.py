@@ -54,6 +54,8 @@ class Answer:
 
 def ask(context: Context, delivery: Delivery, sought: Sought) -> Answer:
     """Ask the destination of a delivery."""
+    if context.local is not None and delivery.destination not in _IN_THE_EMULATOR:
+        return Answer(has=None, words="a stand-in has it: the console of make run shows it")
     asker = _ASKERS.get(delivery.destination)
     if asker is None:
         words = _NOT_ASKED.get(delivery.destination, "a destination of one's own is not asked")
@@ -195,6 +197,7 @@ _ASKERS: Final[dict[str, Callable[[Context, Mapping[str, str], Sought], Answer]]
     "firehose": _ask_firehose,
     "customer-profiles": _ask_profiles,
 }
+_IN_THE_EMULATOR: Final = ("kinesis", "firehose", "eventbridge")
 _NOT_ASKED: Final = {
     "eventbridge": "EventBridge keeps no events to be asked for: look at a rule's target",
     "pinpoint": "Pinpoint does not show single events",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from cdk_gtm_connector import tokens
 from cdk_gtm_connector_cli.errors import CommandError
@@ -12,6 +12,9 @@ from cdk_gtm_connector_cli.stack import FUNCTION
 
 if TYPE_CHECKING:
     from cdk_gtm_connector_cli.context import Context
+
+
+_A_DAY: Final = 86_400  # what the authorizer's function allows if it is not told otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +25,13 @@ class Authorizer:
         secret_arn: The secret that signs its tokens.
         audience: What a token's ``aud`` must hold; ``None`` for anything.
         function_name: The function that verifies tokens.
+        max_lifetime: How far ahead a token's ``exp`` may be.
     """
 
     secret_arn: str
     audience: str | None
     function_name: str
+    max_lifetime: timedelta
 
 
 def find_authorizer(context: Context) -> Authorizer | None:
@@ -39,7 +44,10 @@ def find_authorizer(context: Context) -> Authorizer | None:
         variables = configuration.get("Environment", {}).get("Variables", {})
         if "SECRET_ARN" in variables and "AUDIENCE" in variables:
             return Authorizer(
-                variables["SECRET_ARN"], variables["AUDIENCE"] or None, resource.physical_id
+                variables["SECRET_ARN"],
+                variables["AUDIENCE"] or None,
+                resource.physical_id,
+                timedelta(seconds=int(variables.get("MAX_TOKEN_LIFETIME") or _A_DAY)),
             )
     return None
 
@@ -71,6 +79,7 @@ def mint(
             endpoint_id=endpoint_id,
             audience=authorizer.audience,
             expires_in=expires_in,
+            max_lifetime=authorizer.max_lifetime,
         )
     except (KeyError, ValueError) as error:
         raise CommandError(f"no token can be minted: {error}", "change the option it names") from (

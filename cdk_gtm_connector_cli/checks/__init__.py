@@ -44,7 +44,8 @@ def findings(check: Callable[[Context], Iterator[Finding]], context: Context) ->
 
     One question that cannot be asked must not keep the others from being asked.
     """
-    what = (check.__doc__ or check.__name__).partition(".")[0].strip()
+    # A probe is a partial function, whose own docstring is functools'.
+    what = (getattr(check, "func", check).__doc__ or "check").partition(".")[0].strip()
     try:
         yield from check(context)
     except ClientError as error:

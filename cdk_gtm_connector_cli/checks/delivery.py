@@ -24,19 +24,28 @@ _MISSING: Final = ("ResourceNotFoundException", "NotFoundException", "ResourceNo
 
 
 def functions(context: Context) -> Iterator[Finding]:
-    """The functions start, and read their queues."""
+    """The functions are there, and read their queues."""
     client = context.client("lambda")
     for delivery in context.connector.deliveries:
         what = f"function of {delivery.destination}"
         known = client.get_function_configuration(FunctionName=delivery.function_name)
+        wrong: list[Finding] = []
         for field, good in (("State", "Active"), ("LastUpdateStatus", "Successful")):
             if known.get(field, good) not in (good, "Inactive"):
                 why = known.get(f"{field}Reason", "")
                 words = f"{delivery.function_name}: {field} is {known[field]} {why}".rstrip()
-                yield Finding(what, BAD, words, "deploy again; Pending takes a minute")
-        yield _started(client, delivery, what)
+                wrong.append(Finding(what, BAD, words, "deploy again; Pending takes a minute"))
         mappings = client.list_event_source_mappings(FunctionName=delivery.function_name)
-        yield from _mappings(mappings["EventSourceMappings"], delivery, what)
+        wrong += _mappings(mappings["EventSourceMappings"], delivery, what)
+        words = f"{delivery.function_name} reads its queue"
+        yield from wrong or [Finding(what, GOOD, words)]
+
+
+def starts(context: Context) -> Iterator[Finding]:
+    """The functions start."""
+    client = context.client("lambda")
+    for delivery in context.connector.deliveries:
+        yield _started(client, delivery, f"function of {delivery.destination}")
 
 
 def _started(client: Any, delivery: Delivery, what: str) -> Finding:
@@ -191,3 +200,4 @@ def problems(context: Context) -> Iterator[Finding]:
 
 
 CHECKS: Final = (functions, destinations, problems)
+PROBES: Final = (starts,)

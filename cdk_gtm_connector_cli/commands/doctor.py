@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -35,7 +36,7 @@ _STYLES: Final = {
 
 @click.command("doctor")
 @connector_options
-@click.option("--no-probe", is_flag=True, help="Send no test event.")
+@click.option("--no-probe", is_flag=True, help="Send no test event, and run no function.")
 @click.option(
     "--wait",
     type=duration,
@@ -48,14 +49,14 @@ _STYLES: Final = {
 def command(context: Context, *, no_probe: bool, wait: int, show_all: bool) -> Status:
     """Look for what is wrong, and say what to do about it.
 
-    It asks the account, the endpoint, the functions and the destinations, and sends one test event
-    of the type "gtm_connector_test". Each function is run once on an empty batch. Nothing else is
-    changed.
+    It asks the account, the endpoint, the functions and the destinations. It sends one test event
+    of the type "gtm_connector_test", and runs each function once on an empty batch.
     """
     output = context.output
     found = [it for check in CHECKS for it in findings(check, context)]
     if not no_probe:
-        found += findings(lambda it: _probe(it, wait), context)
+        found += [it for probe in delivery.PROBES for it in findings(probe, context)]
+        found += findings(partial(_probe, wait=wait), context)
     shown = [it for it in found if show_all or it.verdict != checks.GOOD]
     output.table(
         ("looked at", "", "found", "to do"),
@@ -77,7 +78,7 @@ def command(context: Context, *, no_probe: bool, wait: int, show_all: bool) -> S
     return Status.NOT_FINE if number[checks.BAD] else Status.FINE
 
 
-def _probe(context: Context, wait: int) -> Iterator[Finding]:
+def _probe(context: Context, *, wait: int) -> Iterator[Finding]:
     """A test event arrives."""
     what = "test event"
     since = int(time.time() * 1000)

@@ -73,9 +73,9 @@ def command(context: Context, *, event_id: str, since: int, endpoint_id: str, mo
             f"access log: no request of this id in the last {since // 3600 or 1} hours; a request "
             "that was refused before it had an id is not in it"
         )
-    refused = any(int(line.fields.get("status", 0)) >= _ANSWERED_BAD for line in access)
+    refused = any(_number(line, "status", 0) >= _ANSWERED_BAD for line in access)
     status = Status.NOT_FINE
-    document["fates"] = []
+    document |= {"fates": [], "batches": {}}
     if refused:
         output.line("it was not queued: the tag was told so", BAD)
     else:
@@ -86,7 +86,7 @@ def command(context: Context, *, event_id: str, since: int, endpoint_id: str, mo
         for delivery, it in zip(context.connector.deliveries, fates, strict=True):
             output.line(f"{it.destination}: {it.state}: {it.words}", STYLES.get(it.state, BAD))
             if came:
-                _show_batches(context, delivery, came)
+                document["batches"][delivery.destination] = _show_batches(context, delivery, came)
         document["fates"] = [
             {"destination": it.destination, "state": it.state, "words": it.words} for it in fates
         ]
@@ -110,25 +110,33 @@ def _in_access_log(context: Context, event_id: str, start: int) -> list[Line]:
 
 def _came(access: Sequence[Line], rejected: Sequence[Rejection]) -> int:
     """Return when the event came, in epoch milliseconds; 0 if that is not known."""
-    times = [int(line.fields.get("requestTimeEpoch", line.time)) for line in access]
+    times = [_number(line, "requestTimeEpoch", line.time) for line in access]
     times += [it.content.time or it.message.sent for it in rejected]
     return min(times, default=0)
+
+
+def _number(line: Line, name: str, otherwise: int) -> int:
+    """Return a number of the access log, which has a dash for what API Gateway does not know."""
+    text = str(line.fields.get(name, ""))
+    return int(text) if text.isascii() and text.isdigit() else otherwise
 
 
 def _show_access(context: Context, line: Line) -> None:
     fields = line.fields
     took = fields.get("responseLatency", "?")
     context.output.line(
-        f"access log: {moment(int(fields.get('requestTimeEpoch', line.time)))} "
+        f"access log: {moment(_number(line, 'requestTimeEpoch', line.time))} "
         f"{fields.get('httpMethod', '')} {fields.get('resourcePath', '')} answered "
         f"{fields.get('status', '?')} in {took} ms"
     )
 
 
-def _show_batches(context: Context, delivery: Delivery, came: int) -> None:
+def _show_batches(context: Context, delivery: Delivery, came: int) -> list[dict[str, Any]]:
+    """Show what the function did after the event came; return its lines."""
     found = lines(context.client("logs"), delivery.log_group, came, came + _LOG_MS)
     batches = [line for line in found if line.is_batch]
     for line in batches[:_MOST_LINES]:
         context.output.line(f"  log {line.when()}: {line.words()}", BAD if line.is_problem else "")
     if len(batches) > _MOST_LINES:
         context.output.line(f"  log: {len(batches) - _MOST_LINES} batches more")
+    return [dict(line.fields) for line in batches[:_MOST_LINES]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+import jwt
 import pytest
 
 from cdk_gtm_connector_cli.messages import event_id_of, request_ids_of
@@ -87,6 +88,8 @@ def test_the_browsers_id_leads_to_the_event(pipeline: Pipeline, command: Command
         assert ran.document["event_id"] == sent.event_id
         assert fates(ran.document) == {"kinesis": "delivered", "firehose": "delivered"}
         assert ran.status == 0
+        # The emulator writes no access log, so nobody knows when it came.
+        assert ran.document["access_log"] == []
     text = command("where", sent.event_id, "--endpoint-id", "me").out
     assert "it is in the stream: shardId-" in text
 
@@ -104,6 +107,7 @@ def test_a_dead_letter_is_found_for_its_destination_alone(
     ran = command("where", event_id, "--json")
     assert fates(ran.document) == {"kinesis": "rejected", "firehose": "not found"}
     assert "refused, in dead letters of kinesis: 400 no" in ran.document["fates"][0]["words"]
+    assert set(ran.document["batches"]) == {"kinesis", "firehose"}
 
 
 def test_an_event_ids_request_has_one_id_in_the_access_log() -> None:
@@ -125,13 +129,23 @@ def test_tail_says_batches_in_words(pipeline: Pipeline, command: Command) -> Non
     assert {it["message"] for it in batches} == {"batch"}
 
 
-def test_a_token_is_one_that_the_stack_takes(pipeline: Pipeline, command: Command) -> None:
+def test_a_token_is_one_that_the_stack_takes(
+    pipeline: Pipeline, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     ran = command("token", "--subject", "user-42", "--endpoint-id", "ep-1", "--json")
     token = ran.document["token"]
     url = pipeline.authenticated_endpoint_url
     assert url is not None
     assert send(url, [("event", "buy"), ("endpoint_id", "ep-1")], token=token).status == 200
     assert command("token", "--subject", "user-42").out.count(".") == 2
+    monkeypatch.setenv("OWN_SECRET", "s" * 32)
+    ran = command("token", "--subject", "user-42", "--secret-env", "OWN_SECRET", "--json")
+    assert jwt.decode(ran.document["token"], "s" * 32, algorithms=["HS256"])["sub"] == "user-42"
+    ran = command("token", "--subject", "user-42", "--secret-env", "NOBODYS_SECRET")
+    assert (ran.status, "NOBODYS_SECRET is not set" in ran.err) == (3, True)
+    secret = pipeline.outputs["TokenSecretArn"]
+    ran = command("token", "--subject", "user-42", "--secret-id", secret, "--json")
+    assert send(url, [("event", "buy"), ("endpoint_id", "x")], token=ran.document["token"]).is_green
     ran = command("token", "--subject", "user-42", "--expires-in", "48h")
     assert (ran.status, "expires_in must be at most" in ran.err) == (3, True)
 
