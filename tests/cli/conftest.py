@@ -14,8 +14,6 @@ from urllib.parse import quote_plus, urlencode
 
 import pytest
 
-pytest.importorskip("rich", reason="make test installs it", exc_type=ImportError)
-
 from cdk_gtm_connector_cli.local_run import VARIABLE
 from cdk_gtm_connector_cli.main import run
 from cdk_gtm_connector_cli.messages import event_id_of
