@@ -38,21 +38,23 @@ class Choice:
         reasons: Only these; empty for all that can be delivered now.
         destinations: Only what is for these; empty for all.
         sent_after: Only what was first sent later, in epoch milliseconds.
-        sent_before: Only what was first sent earlier, in epoch milliseconds.
+        sent_before: Only what was first sent earlier, in epoch milliseconds. While a redrive runs,
+            the function may reject again what has gone back: without an end it would go round.
     """
 
     reasons: Sequence[str] = ()
     destinations: Sequence[str] = ()
     sent_after: int = 0
-    sent_before: int = 0
+    sent_before: int = field(default_factory=lambda: int(time.time() * 1000))
 
     def excludes(self, message: Message) -> str:
         """Return why a message is not chosen; empty if it is."""
         if self.reasons and message.reason not in self.reasons:
             return "not chosen by --reason"
-        too_new = self.sent_before and message.sent > self.sent_before
-        if too_new or message.sent < self.sent_after:
+        if message.sent < self.sent_after:
             return "not chosen by its age"
+        if message.sent > self.sent_before:
+            return "not chosen by its age, or rejected since the command began"
         return ""
 
 
@@ -144,7 +146,8 @@ class Redrive:
                         for message in copied:
                             del kept[message.id]
                         progress.moved += len(copied)
-                        progress.refused[refusal] += len(batch) - len(copied)
+                        if refusal:
+                            progress.refused[refusal] += len(batch) - len(copied)
                 progress.kept = len(kept)
                 report(progress)
         finally:

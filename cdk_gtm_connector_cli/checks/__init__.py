@@ -39,13 +39,21 @@ class Finding:
     to_do: str = ""
 
 
-def findings(check: Callable[[Context], Iterator[Finding]], context: Context) -> Iterator[Finding]:
+def findings(
+    check: Callable[[Context], Iterator[Finding]], context: Context, what: str = ""
+) -> Iterator[Finding]:
     """Yield what a check finds; if it cannot go on, that as well.
 
     One question that cannot be asked must not keep the others from being asked.
+
+    Args:
+        check: The check.
+        context: What it looks at.
+        what: What is said of it if it cannot go on. Default: the first sentence of its docstring.
     """
-    # A probe is a partial function, whose own docstring is functools'.
-    what = (getattr(check, "func", check).__doc__ or "check").partition(".")[0].strip()
+    # A partial function's own docstring is functools'.
+    named = getattr(check, "func", check).__doc__ or "check"
+    what = what or named.partition(".")[0].strip()
     try:
         yield from check(context)
     except ClientError as error:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from cdk_gtm_connector_cli.checks import BAD, DOUBTFUL, GOOD, UNKNOWN, Finding
+from cdk_gtm_connector_cli.checks import BAD, DOUBTFUL, GOOD, UNKNOWN, Finding, findings
 from cdk_gtm_connector_cli.checks.needs import Need, needs_of
 from cdk_gtm_connector_cli.logs import lines
 
@@ -96,21 +97,29 @@ def destinations(context: Context) -> Iterator[Finding]:
             words = "a destination of one's own is not looked at"
             yield Finding(what, UNKNOWN, words, "gtm-connector send shows whether it takes events")
             continue
-        yield from _region(context, need, what)
-        try:
-            problem = need.problem()
-        except ClientError as error:
-            if error.response["Error"].get("Code", "") not in _MISSING:
-                raise
-            problem = str(error)
-        if problem:
-            yield Finding(what, BAD, f"{need.name}: {problem}", need.to_do)
-        else:
-            yield Finding(what, GOOD, f"{need.name} is there")
-        yield from _simulated(context, delivery, need, what)
+        # One that cannot be asked must not keep the others from being asked.
+        for check in (
+            partial(_region, need=need, what=what),
+            partial(_exists, need=need, what=what),
+            partial(_simulated, delivery=delivery, need=need, what=what),
+        ):
+            yield from findings(check, context, what)
 
 
-def _region(context: Context, need: Need, what: str) -> Iterator[Finding]:
+def _exists(_context: Context, *, need: Need, what: str) -> Iterator[Finding]:
+    try:
+        problem = need.problem()
+    except ClientError as error:
+        if error.response["Error"].get("Code", "") not in _MISSING:
+            raise
+        problem = str(error)
+    if problem:
+        yield Finding(what, BAD, f"{need.name}: {problem}", need.to_do)
+    else:
+        yield Finding(what, GOOD, f"{need.name} is there")
+
+
+def _region(context: Context, *, need: Need, what: str) -> Iterator[Finding]:
     regions = context.session.get_available_regions(
         need.service, partition_name=_partition(need.region)
     )
@@ -129,7 +138,7 @@ def _partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def _simulated(context: Context, delivery: Delivery, need: Need, what: str) -> Iterator[Finding]:
+def _simulated(context: Context, *, delivery: Delivery, need: Need, what: str) -> Iterator[Finding]:
     """Simulate the policies of the function's role; a resource's own policy is not in it."""
     known = context.client("lambda").get_function_configuration(FunctionName=delivery.function_name)
     entries = [

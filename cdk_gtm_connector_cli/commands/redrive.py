@@ -91,7 +91,7 @@ def command(
         reasons=reasons,
         destinations=destinations,
         sent_after=0 if newer_than is None else now - newer_than * 1000,
-        sent_before=0 if older_than is None else now - older_than * 1000,
+        sent_before=now - (older_than or 0) * 1000,
     )
     redrive = Redrive(context, choice)
     queues = rejection_queues(context.connector, destinations)

@@ -15,6 +15,7 @@ from cdk_gtm_connector_cli.local_run import LocalRun
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.queues import rejection_queues
 from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive
+from local.destination import Behaviour
 from local.journal import event_id_of
 from local.pipeline import ROOT
 from tests.cli.conftest import (
@@ -134,6 +135,23 @@ def test_what_a_destination_refused_goes_back_if_its_owner_says_so(
     assert command("redrive", "--yes", "--reason", "refused", "--json").document["moved"] == 1
     wait_until("the refused one", lambda: refused in arrived(pipeline, "kinesis"))
     assert in_queue(pipeline, "DeadLetterQueueName") == {retried}
+
+
+def test_what_is_refused_once_more_does_not_go_round(pipeline: Pipeline, command: Command) -> None:
+    pipeline.servers["kinesis"].behaviour = Behaviour(refuse_event_types=frozenset("*"))
+    # So few that the function does not blame the destination, which doctor would find.
+    ids = {dead_event(pipeline, Reason="refused") for _ in range(3)}
+    # Its clock and that of the queue are this machine's: what comes back is newer.
+    ran = command("redrive", "--yes", "--reason", "refused", "--json")
+    assert ran.document["moved"] == len(ids)
+    wait_until("all rejected again", lambda: in_queue(pipeline, "DeadLetterQueueName") == ids)
+    context = Context(Output(as_json=True), local=LocalRun.find())
+    began = Choice(reasons=["refused"], sent_before=1)
+    queue = rejection_queues(context.connector, ["kinesis"])[0]
+    steps: list[int] = []
+    Redrive(context, began).run(queue, Pace(0), lambda step: steps.append(step.moved))
+    assert max(steps) == 0
+    assert in_queue(pipeline, "DeadLetterQueueName") == ids
 
 
 def test_destination_and_age_choose(pipeline: Pipeline, command: Command) -> None:
