@@ -58,7 +58,7 @@ class Call:
                 "authorizer": dict(authorizer or {}),
                 "domainName": apigateway_v1._header_ci(routed["headers"], "host"),
                 "error": {},
-                "extendedRequestId": base64.b64encode(os.urandom(11)).decode(),
+                "extendedRequestId": CURRENT.get().extended_request_id,
                 "httpMethod": self.method,
                 "identity": {
                     "sourceIp": "127.0.0.1",
@@ -78,6 +78,9 @@ class Call:
 
 class Exchange:
     """Facts about one request that the layers of the emulator share."""
+
+    def __init__(self) -> None:
+        self.extended_request_id = base64.b64encode(os.urandom(11)).decode()
 
     call: Call
     event_id: str | None = None

@@ -67,7 +67,9 @@ class Reporter:
                 host, path, method, headers, body, split_query(query), raw_path, query
             )
             if answer is not None:
-                status, _, answer_body = answer
+                status, answer_headers, answer_body = answer
+                # With this header a browser's own tools show which event a request became.
+                answer_headers["x-amz-apigw-id"] = exchange.extended_request_id
                 failed = status >= 400  # noqa: PLR2004 - HTTP's errors
                 self.write(
                     {

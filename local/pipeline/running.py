@@ -22,7 +22,7 @@ from local.console.journal import Journal
 from local.deployed import deployed_in, endpoint_variable, serve
 from local.pipeline.emulator_process import Emulator, EmulatorError
 from local.pipeline.observers import observing
-from local.pipeline.stack import Pipeline, local_output, not_simulated
+from local.pipeline.stack import RUN_FILE, Pipeline, local_output, not_simulated, write_run_file
 from local.pipeline.synthesis import APP, completed, synthesize
 from local.serve import serving
 from local.signature import Access, new_secret
@@ -157,6 +157,7 @@ def running(
             servers=servers,
             arrivals=arrivals,
         )
+        write_run_file(run_directory / RUN_FILE, pipeline)
         stack.enter_context(observing(pipeline))
         mint.pipeline = pipeline
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)

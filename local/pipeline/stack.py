@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
 from local import deploy
@@ -12,6 +14,7 @@ from local.destinations.pinpoint.server import PutEventsServer
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from local.arrivals import Arrivals
     from local.console.journal import Journal
@@ -19,6 +22,10 @@ if TYPE_CHECKING:
     from local.pipeline.emulator_process import Emulator
     from local.signature import Access
     from local.stand_in.server import DestinationServer
+
+
+RUN_FILE: Final = "run.json"
+"""File in a run's directory by which ``gtm-connector --local`` finds the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,22 @@ class Pipeline:
             for messages in queues.values()
             for message in messages
         ]
+
+
+def write_run_file(path: Path, pipeline: Pipeline) -> None:
+    """Write a run's address and secret, readable by this user alone."""
+    run = {
+        "url": pipeline.emulator.url,
+        "secret": pipeline.emulator.secret,
+        "account": pipeline.assembly.account,
+        "region": pipeline.assembly.region,
+        "stack": pipeline.assembly.stack,
+        "endpoint_url": pipeline.endpoint_url,
+        "authenticated_endpoint_url": pipeline.authenticated_endpoint_url,
+        "process": os.getpid(),
+    }
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(run, file)
 
 
 def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:

@@ -20,8 +20,8 @@ from cdk_gtm_connector import (
     Segment,
 )
 from local.console.app import create_app
-from local.destinations.customer_profiles import DomainBehavior, ObjectType, ProfilesServer
 from local.console.journal import Journal
+from local.destinations.customer_profiles import DomainBehavior, ObjectType, ProfilesServer
 from local.serve import serving
 from tests.browser.test_console_page import rules
 from tests.local.profile_objects import PATH, batch, event, visitor, visitors

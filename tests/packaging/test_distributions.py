@@ -66,7 +66,11 @@ class TestWheel:
     def test_it_holds_the_library_the_functions_and_the_schema_and_nothing_else(
         self, distributions: Distributions, checkout: Path
     ) -> None:
-        library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
+        library = {
+            f"{package}/{name}"
+            for package in ("cdk_gtm_connector", "cdk_gtm_connector_cli")
+            for name in sources(checkout / package)
+        }
         functions = {
             f"cdk_gtm_connector/_lambda_src/{name}" for name in sources(checkout / "lambda_src")
         }
@@ -114,6 +118,24 @@ class TestWheel:
         }
         assert written == files_for(endpoint)
 
+    def test_it_brings_the_command(self, distributions: Distributions) -> None:
+        with zipfile.ZipFile(distributions.wheel) as archive:
+            entry_points = archive.read(f"{DIST_INFO}/entry_points.txt").decode()
+        assert "gtm-connector = cdk_gtm_connector_cli.entry:main" in entry_points
+
+    def test_the_command_runs_from_what_is_installed(
+        self, installation: Installation, tmp_path: Path
+    ) -> None:
+        # It reads messages by the function's code, which the wheel has beside the library.
+        program = (
+            "import sys; from cdk_gtm_connector_cli.messages import decode; "
+            "from cdk_gtm_connector_cli.entry import main; "
+            "print(sys.modules['gtm_events'].__file__); sys.exit(main(['--version']))"
+        )
+        file, version = run(installation.python, "-c", program, cwd=tmp_path).splitlines()
+        assert Path(file).is_relative_to(installation.site_packages / "cdk_gtm_connector")
+        assert version == f"gtm-connector, version {__version__}"
+
     def test_it_is_for_every_platform(self, distributions: Distributions) -> None:
         assert distributions.wheel.name == f"cdk_gtm_connector-{__version__}-py3-none-any.whl"
 
@@ -135,7 +157,11 @@ class TestSourceDistribution:
     ) -> None:
         with tarfile.open(distributions.sdist) as archive:
             carried = {member.name.partition("/")[2] for member in archive if member.isfile()}
-        library = {f"cdk_gtm_connector/{name}" for name in sources(checkout / "cdk_gtm_connector")}
+        library = {
+            f"{package}/{name}"
+            for package in ("cdk_gtm_connector", "cdk_gtm_connector_cli")
+            for name in sources(checkout / package)
+        }
         functions = {f"lambda_src/{name}" for name in sources(checkout / "lambda_src")}
         documents = {"README.md", "CHANGELOG.md", "LICENSE", "benchmarks/RESULTS.md"}
         documents |= {"CONTRIBUTING.md", "SECURITY.md"}
@@ -165,13 +191,18 @@ class TestMetadata:
 
     def test_dependencies_are_ranges_within_a_major_version(self, metadata: Message) -> None:
         requirements = [Requirement(text) for text in metadata.get_all("Requires-Dist", [])]
-        assert {requirement.name for requirement in requirements} == {"aws-cdk-lib", "constructs"}
+        always = {requirement.name for requirement in requirements if requirement.marker is None}
+        assert always == {"aws-cdk-lib", "constructs"}
+        # `pip install 'cdk-gtm-connector[cli]'` installs what gtm-connector needs besides.
+        more = {requirement.name for requirement in requirements if requirement.marker is not None}
+        assert more == {"boto3", "click", "rich"}
+        assert metadata.get_all("Provides-Extra") == ["cli"]
         for requirement in requirements:
             # A pin would make the importing app's own requirements unsolvable.
             assert {spec.operator for spec in requirement.specifier} == {">=", "<"}, requirement
 
     def test_what_is_pinned_here_is_within_them(self, metadata: Message) -> None:
-        lines = (CHECKOUT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+        lines = (CHECKOUT / "requirements-local.txt").read_text(encoding="utf-8").splitlines()
         pins = dict(line.split("==") for line in lines if "==" in line)
         for requirement in map(Requirement, metadata.get_all("Requires-Dist", [])):
             version = pins[requirement.name].split()[0]

@@ -17,14 +17,14 @@ import pytest
 
 from cdk_gtm_connector.tokens import mint
 from local.destinations.customer_profiles import ProfilesServer
+from local.pipeline.running import running
 from local.stand_in.values import Behavior
-from local.pipeline import running
-from local.pipeline.stack import Pipeline
 from tests.pipeline.conftest import RecordingJournal, wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from local.pipeline.stack import Pipeline
     from tests.pipeline.conftest import Send
 
 VISITORS = 50

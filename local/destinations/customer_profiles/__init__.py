@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gtm_events.destinations.customer_profiles import LIMITS
 from local.destinations.customer_profiles.behavior import DomainBehavior
-from local.destinations.customer_profiles.objects import ObjectRefused, ObjectType, Profile, StoredObject
+from local.destinations.customer_profiles.objects import (
+    ObjectRefused,
+    ObjectType,
+    Profile,
+    StoredObject,
+)
 from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.customer_profiles.triggers import Trigger, Verdict
 from local.stand_in.kind import NAME, StandIn

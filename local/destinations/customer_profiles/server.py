@@ -21,10 +21,12 @@ from starlette.routing import BaseRoute, Route
 
 from local.destinations.customer_profiles import view
 from local.destinations.customer_profiles.behavior import DomainBehavior
-from local.destinations.customer_profiles.objects import Evaluated, ObjectRefused, ObjectType, Profile
-from local.stand_in.server import DestinationServer
-from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
-from local.stand_in.values import Answered, Behavior, Event, Exposition, Observer, Outcome, Settled, Told
+from local.destinations.customer_profiles.objects import (
+    Evaluated,
+    ObjectRefused,
+    ObjectType,
+    Profile,
+)
 from local.model import (
     RequestRefused,
     error_names,
@@ -34,6 +36,18 @@ from local.model import (
     operation,
     parse_json,
     text,
+)
+from local.stand_in.server import DestinationServer
+from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
+from local.stand_in.values import (
+    Answered,
+    Behavior,
+    Event,
+    Exposition,
+    Observer,
+    Outcome,
+    Settled,
+    Told,
 )
 
 if TYPE_CHECKING:

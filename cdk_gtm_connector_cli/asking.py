@@ -1,0 +1,204 @@
+"""Asks a destination whether it has an event, where it can be asked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from cdk_gtm_connector_cli.context import Context
+    from cdk_gtm_connector_cli.stack import Delivery
+
+_EARLIER_MS: Final = 60_000  # than the request: clocks differ
+_MOST_PAGES: Final = 100  # of a shard's records: some 100 MB
+_MOST_OBJECTS: Final = 200
+_MAX_PARTITION_KEY: Final = 256
+_GZIP: Final = b"\x1f\x8b"
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """An event that is looked for.
+
+    Attributes:
+        event_ids: Its id, or the ids that it may have.
+        since: When its request came, in epoch milliseconds.
+        endpoint_id: Its endpoint; empty if it is not known.
+    """
+
+    event_ids: Sequence[str]
+    since: int
+    endpoint_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a destination says.
+
+    Attributes:
+        has: Whether it has the event; ``None`` if it cannot be asked.
+        words: Where it has it, or why it cannot be asked.
+    """
+
+    has: bool | None
+    words: str
+
+
+def ask(context: Context, delivery: Delivery, sought: Sought) -> Answer:
+    """Ask the destination of a delivery."""
+    if context.local is not None and delivery.destination not in _IN_THE_EMULATOR:
+        return Answer(has=None, words="a stand-in has it: the console of make run shows it")
+    asker = _ASKERS.get(delivery.destination)
+    if asker is None:
+        words = _NOT_ASKED.get(delivery.destination, "a destination of one's own is not asked")
+        return Answer(has=None, words=words)
+    try:
+        return asker(context, delivery.environment, sought)
+    except (BotoCoreError, ClientError, KeyError, ValueError) as error:
+        return Answer(has=None, words=f"it could not be asked: {error}")
+
+
+def _ask_kinesis(context: Context, environment: Mapping[str, str], sought: Sought) -> Answer:
+    arn = environment["KINESIS_STREAM_ARN"]
+    kinesis = context.client("kinesis", arn.split(":")[3])
+    shards = [
+        shard
+        for page in kinesis.get_paginator("list_shards").paginate(StreamARN=arn)
+        for shard in page["Shards"]
+        if _may_hold(shard, sought.endpoint_id)
+    ]
+    read_whole = True
+    for shard in shards:
+        iterator = kinesis.get_shard_iterator(
+            StreamARN=arn,
+            ShardId=shard["ShardId"],
+            ShardIteratorType="AT_TIMESTAMP",
+            Timestamp=datetime.fromtimestamp((sought.since - _EARLIER_MS) / 1000, UTC),
+        )["ShardIterator"]
+        for _ in range(_MOST_PAGES):
+            answer = kinesis.get_records(ShardIterator=iterator)
+            for record in answer["Records"]:
+                if _is_in(record["Data"], sought.event_ids):
+                    place = f"{shard['ShardId']}, sequence number {record['SequenceNumber']}"
+                    return Answer(has=True, words=f"it is in the stream: {place}")
+            iterator = answer.get("NextShardIterator")
+            if not iterator or not answer.get("MillisBehindLatest"):
+                break
+        else:
+            read_whole = False
+    if not read_whole:
+        return Answer(
+            has=None, words=f"it is not among the first {_MOST_PAGES} pages of the shard's records"
+        )
+    return Answer(has=False, words="the stream does not have it")
+
+
+def _may_hold(shard: Mapping[str, Any], endpoint_id: str) -> bool:
+    """Return whether a shard gets an endpoint's events: the partition key decides."""
+    if not endpoint_id:
+        return True
+    key = endpoint_id[:_MAX_PARTITION_KEY].encode()
+    number = int(hashlib.md5(key, usedforsecurity=False).hexdigest(), 16)
+    hashes = shard["HashKeyRange"]
+    return int(hashes["StartingHashKey"]) <= number <= int(hashes["EndingHashKey"])
+
+
+def _ask_firehose(context: Context, environment: Mapping[str, str], sought: Sought) -> Answer:
+    name = environment["FIREHOSE_DELIVERY_STREAM_NAME"]
+    description = context.client("firehose").describe_delivery_stream(DeliveryStreamName=name)
+    (destination,) = description["DeliveryStreamDescription"]["Destinations"][:1]
+    s3 = destination.get("ExtendedS3DestinationDescription")
+    if s3 is None:
+        return Answer(has=None, words="it is asked only where it delivers to S3")
+    bucket = s3["BucketARN"].rpartition(":")[2]
+    seconds = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
+    client = context.client("s3")
+    for key in _keys(client, bucket, s3.get("Prefix") or "", sought.since):
+        body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
+        if body.startswith(_GZIP):
+            body = gzip.decompress(body)
+        if any(_is_in(line, sought.event_ids) for line in body.split(b"\n")):
+            return Answer(has=True, words=f"it is in s3://{bucket}/{key}")
+    words = f"the bucket {bucket} does not have it; Firehose writes every {seconds} seconds"
+    return Answer(has=False, words=words)
+
+
+def _keys(s3: Any, bucket: str, prefix: str, since: int) -> Iterator[str]:
+    """Yield the objects that were written since, at most so many."""
+    start = datetime.fromtimestamp((since - _EARLIER_MS) / 1000, UTC)
+    static, has_expression, _ = prefix.partition("!{")
+    # Without an expression Firehose adds the hour.
+    after = static if has_expression else f"{prefix}{start:%Y/%m/%d/%H}"
+    pages = s3.get_paginator("list_objects_v2").paginate(
+        Bucket=bucket, Prefix=static, **({} if has_expression else {"StartAfter": after})
+    )
+    number = 0
+    for page in pages:
+        for found in page.get("Contents", []):
+            if found["LastModified"] >= start:
+                number += 1
+                if number > _MOST_OBJECTS:
+                    raise ValueError(f"more than {_MOST_OBJECTS} objects have come since")
+                yield found["Key"]
+
+
+def _ask_profiles(context: Context, environment: Mapping[str, str], sought: Sought) -> Answer:
+    domain = environment["CUSTOMER_PROFILES_DOMAIN_NAME"]
+    object_type = environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]
+    if not sought.endpoint_id:
+        return Answer(has=None, words="it is asked by the endpoint id, which is not known")
+    client = context.client(
+        "customer-profiles", environment.get("CUSTOMER_PROFILES_REGION") or None
+    )
+    profiles = client.search_profiles(
+        DomainName=domain, KeyName="GtmEndpointId", Values=[sought.endpoint_id]
+    )["Items"]
+    for profile in profiles:
+        request = {
+            "DomainName": domain,
+            "ObjectTypeName": object_type,
+            "ProfileId": profile["ProfileId"],
+            "MaxResults": 100,
+        }
+        token: str | None = None
+        while True:
+            page = client.list_profile_objects(**request, **({"NextToken": token} if token else {}))
+            if any(_is_in(it["Object"].encode(), sought.event_ids) for it in page["Items"]):
+                words = f"the profile {profile['ProfileId']} has the object in {domain}"
+                return Answer(has=True, words=words)
+            token = page.get("NextToken")
+            if not token:
+                break
+    words = f"no profile of the endpoint has it in {domain}; Customer Profiles needs a moment"
+    return Answer(has=False, words=words)
+
+
+def _is_in(data: bytes, event_ids: Sequence[str]) -> bool:
+    """Return whether a record is one of the events."""
+    if not any(event_id.encode() in data for event_id in event_ids):
+        return False
+    try:
+        document = json.loads(data)
+    except ValueError:
+        return False
+    return isinstance(document, dict) and document.get("event_id") in event_ids
+
+
+_ASKERS: Final[dict[str, Callable[[Context, Mapping[str, str], Sought], Answer]]] = {
+    "kinesis": _ask_kinesis,
+    "firehose": _ask_firehose,
+    "customer-profiles": _ask_profiles,
+}
+_IN_THE_EMULATOR: Final = ("kinesis", "firehose", "eventbridge")
+_NOT_ASKED: Final = {
+    "eventbridge": "EventBridge keeps no events to be asked for: look at a rule's target",
+    "pinpoint": "Pinpoint does not show single events",
+}

@@ -1,0 +1,179 @@
+"""What each destination has to have: that it is there, and that the function may send to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from cdk_gtm_connector_cli.context import Context
+    from cdk_gtm_connector_cli.stack import Delivery
+
+_ACTIVE: Final = "ACTIVE"
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What a delivery needs of its destination.
+
+    Attributes:
+        name: The destination, for people.
+        service: Its name for boto3.
+        region: Where it is.
+        action: What the function's role must be allowed.
+        resources: On these ARNs.
+        problem: Returns what is wrong with it, empty for nothing. Raises ``ClientError`` if it is
+            not there.
+        to_do: What to do if it is not there.
+        conditions: Context of the action, by key.
+    """
+
+    name: str
+    service: str
+    region: str
+    action: str
+    resources: Sequence[str]
+    problem: Callable[[], str]
+    to_do: str
+    conditions: Mapping[str, str] = field(default_factory=dict)
+
+
+def needs_of(context: Context, delivery: Delivery) -> Need | None:
+    """Return what a delivery needs; ``None`` for a destination of somebody's own."""
+    make = _MAKERS.get(delivery.destination)
+    return None if make is None else make(context, delivery.environment)
+
+
+def _kinesis(context: Context, environment: Mapping[str, str]) -> Need:
+    arn = environment["KINESIS_STREAM_ARN"]
+    region = arn.split(":")[3]
+
+    def problem() -> str:
+        client = context.client("kinesis", region)
+        summary = client.describe_stream_summary(StreamARN=arn)["StreamDescriptionSummary"]
+        return _not_active(summary["StreamStatus"], (_ACTIVE, "UPDATING"))
+
+    return Need(
+        name=arn,
+        service="kinesis",
+        region=region,
+        action="kinesis:PutRecords",
+        resources=[arn],
+        problem=problem,
+        to_do="make the stream, or give kinesis_stream_arn one that is there; what waits is sent",
+    )
+
+
+def _firehose(context: Context, environment: Mapping[str, str]) -> Need:
+    name = environment["FIREHOSE_DELIVERY_STREAM_NAME"]
+    client = context.client("firehose")
+
+    def problem() -> str:
+        described = client.describe_delivery_stream(DeliveryStreamName=name)
+        stream = described["DeliveryStreamDescription"]
+        if stream.get("DeliveryStreamType", "DirectPut") != "DirectPut":
+            return f"it is of the type {stream['DeliveryStreamType']}, and takes no direct put"
+        return _not_active(stream["DeliveryStreamStatus"], (_ACTIVE,))
+
+    return Need(
+        name=name,
+        service="firehose",
+        region=context.stack_region,
+        action="firehose:PutRecordBatch",
+        resources=[_arn(context, "firehose", f"deliverystream/{name}")],
+        problem=problem,
+        to_do="make the delivery stream for direct put in the stack's account and Region, or name "
+        "another as firehose_delivery_stream_name",
+    )
+
+
+def _event_bridge(context: Context, environment: Mapping[str, str]) -> Need:
+    arn = environment["EVENT_BUS_ARN"]
+    region = arn.split(":")[3]
+
+    def problem() -> str:
+        # Without it EventBridge takes events and loses them.
+        context.client("events", region).describe_event_bus(Name=arn)
+        return ""
+
+    return Need(
+        name=arn,
+        service="events",
+        region=region,
+        action="events:PutEvents",
+        resources=[arn],
+        problem=problem,
+        to_do="make the bus at once: EventBridge loses events for one that is not there",
+        conditions={"events:source": environment.get("EVENT_SOURCE", "")},
+    )
+
+
+def _pinpoint(context: Context, environment: Mapping[str, str]) -> Need:
+    application = environment["PINPOINT_APPLICATION_ID"]
+
+    def problem() -> str:
+        context.client("pinpoint").get_app(ApplicationId=application)
+        return ""
+
+    return Need(
+        name=f"Pinpoint application {application}",
+        service="pinpoint",
+        region=context.stack_region,
+        action="mobiletargeting:PutEvents",
+        resources=[_arn(context, "mobiletargeting", f"apps/{application}/events")],
+        problem=problem,
+        to_do="move to another destination: docs/migrating-from-pinpoint.md",
+    )
+
+
+def _customer_profiles(context: Context, environment: Mapping[str, str]) -> Need:
+    domain = environment["CUSTOMER_PROFILES_DOMAIN_NAME"]
+    region = environment.get("CUSTOMER_PROFILES_REGION") or context.stack_region
+    types = [
+        environment[name]
+        for name in (
+            "CUSTOMER_PROFILES_OBJECT_TYPE_NAME",
+            "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME",
+        )
+        if environment.get(name)
+    ]
+
+    def problem() -> str:
+        client: Any = context.client("customer-profiles", region)
+        client.get_domain(DomainName=domain)
+        for each in types:
+            client.get_profile_object_type(DomainName=domain, ObjectTypeName=each)
+        return ""
+
+    paths = [f"domains/{domain}", *(f"domains/{domain}/object-types/{each}" for each in types)]
+    return Need(
+        name=f"domain {domain} in {region}, object types {', '.join(types)}",
+        service="customer-profiles",
+        region=region,
+        action="profile:PutProfileObject",
+        resources=[_arn(context, "profile", path, region) for path in paths],
+        problem=problem,
+        to_do="make the domain (customer_profiles_create_domain=true) and its object types "
+        "(customer_profiles_create_object_type), or name those that are there",
+    )
+
+
+def _not_active(status: str, good: Sequence[str]) -> str:
+    return "" if status in good else f"it is {status}"
+
+
+def _arn(context: Context, service: str, path: str, region: str = "") -> str:
+    # The API, the queues and all else are in the stack's account: its own ARN says which.
+    partition, _, own_region, account = str(context.description["StackId"]).split(":")[1:5]
+    return f"arn:{partition}:{service}:{region or own_region}:{account}:{path}"
+
+
+_MAKERS: Final[dict[str, Callable[[Context, Mapping[str, str]], Need]]] = {
+    "kinesis": _kinesis,
+    "firehose": _firehose,
+    "eventbridge": _event_bridge,
+    "pinpoint": _pinpoint,
+    "customer-profiles": _customer_profiles,
+}

@@ -1,0 +1,123 @@
+"""Reads the function's log, and says its lines in words."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final
+
+from botocore.exceptions import ClientError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_BATCH: Final = "batch"
+_NOTHING: Final = {0, None}
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a log.
+
+    Attributes:
+        id: CloudWatch's id of it.
+        time: When it was written, in epoch milliseconds.
+        text: As it was written.
+        fields: Its JSON; empty if it is none.
+    """
+
+    id: str
+    time: int
+    text: str
+    fields: Mapping[str, Any]
+
+    @property
+    def is_batch(self) -> bool:
+        """Whether it is about a batch."""
+        return self.fields.get("message") == _BATCH
+
+    @property
+    def is_problem(self) -> bool:
+        """Whether somebody has to look at it."""
+        return self.fields.get("level") in ("ERROR", "CRITICAL", "FATAL")
+
+    def words(self) -> str:
+        """Return it in words."""
+        if not self.is_batch:
+            return str(self.fields.get("message") or self.text).strip()
+        fields = self.fields
+        parts = [
+            f"{fields.get('received', 0):,} messages"
+            + (
+                f" ({fields['events']:,} events)"
+                if fields.get("events") not in (fields.get("received"), None)
+                else ""
+            )
+        ]
+        for name, word in (
+            ("delivered", "delivered"),
+            ("retried", "retried"),
+            ("rejected", "rejected"),
+            ("opted_out", "opted out"),
+        ):
+            if (number := fields.get(name)) not in _NOTHING:
+                reasons = _by_number(fields.get(f"{name}_by_reason") or {})
+                parts.append(f"{number:,} {word}" + (f" ({reasons})" if reasons else ""))
+        if losses := _by_number(fields.get("losses_by_reason") or {}):
+            parts.append(f"left out or cut: {losses}")
+        if throttles := fields.get("throttles"):
+            parts.append(f"throttled {throttles:,} times")
+        parts.append(f"{fields.get('requests', 0):,} requests")
+        parts.append(f"{fields.get('duration_ms', 0) / 1000:.1f} s")
+        return ", ".join(parts) + "".join(f"; {it}" for it in fields.get("problems") or ())
+
+    def when(self) -> str:
+        """Return its time for a person, in UTC."""
+        return f"{datetime.fromtimestamp(self.time / 1000, UTC):%H:%M:%S}Z"
+
+
+def _by_number(counts: Mapping[str, int]) -> str:
+    ordered = sorted(counts.items(), key=lambda it: -it[1])
+    return ", ".join(f"{name} {number:,}" for name, number in ordered)
+
+
+def lines(
+    logs: Any, group: str, since: int, until: int | None = None, pattern: str = ""
+) -> Iterator[Line]:
+    """Yield a log group's lines in their order.
+
+    Args:
+        logs: A boto3 client.
+        group: The log group. If it is not there it has no lines.
+        since: From when on, in epoch milliseconds.
+        until: Until when; ``None`` for now.
+        pattern: CloudWatch's filter pattern; empty for all.
+    """
+    more: dict[str, Any] = {} if until is None else {"endTime": until}
+    if pattern:
+        more["filterPattern"] = pattern
+    pages = logs.get_paginator("filter_log_events").paginate(
+        logGroupName=group, startTime=since, **more
+    )
+    try:
+        for page in pages:
+            for event in page["events"]:
+                yield _line(event)
+    except ClientError as error:
+        if error.response["Error"].get("Code") != "ResourceNotFoundException":
+            raise
+
+
+def _line(event: Mapping[str, Any]) -> Line:
+    text = event["message"].rstrip("\n")
+    try:
+        fields = json.loads(text)
+    except ValueError:
+        fields = {}
+    return Line(
+        str(event.get("eventId", "")) or f"{event['timestamp']} {text}",
+        event["timestamp"],
+        text,
+        fields if isinstance(fields, dict) else {},
+    )

@@ -1,0 +1,193 @@
+"""Sends an event to the endpoint, and says what a tag would report of the answer."""
+
+from __future__ import annotations
+
+import json
+import ssl
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import TYPE_CHECKING, Final
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlencode, urlsplit
+from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_opener
+
+from cdk_gtm_connector_cli.errors import CommandError
+from cdk_gtm_connector_cli.messages import event_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+REQUEST_ID_HEADER: Final = "x-amz-apigw-id"
+METHODS: Final = ("get", "form", "json")
+_SECONDS: Final = 35.0  # API Gateway answers within 29
+_OK: Final = 200
+_NO_CONTENT: Final = 204
+_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+_FORM: Final = "application/x-www-form-urlencoded"
+
+WHY: Final[Mapping[int, tuple[str, str]]] = {
+    400: (
+        "event or endpoint_id is missing, blank, or a word for a variable without a value",
+        "look at the tag's variables in Tag Manager's preview",
+    ),
+    401: (
+        "there is no token, or a signed token that the authorizer does not take",
+        "mint one with gtm-connector token, and check exp, aud and the secret",
+    ),
+    403: (
+        "the authorizer, the web ACL or API Gateway refuses the request, or the path is wrong",
+        "compare the URL with the output EndpointUrl; look at the token and at the web ACL's log",
+    ),
+    404: ("the API has no such path", "compare the URL with the output EndpointUrl"),
+    413: ("the body has more than 300,000 characters", "send fewer events in one request"),
+    414: ("the URL is longer than 10,240 characters", "send a body with POST"),
+    415: (
+        "the Content-Type is none that the endpoint takes",
+        "send a form, application/json or text/plain",
+    ),
+    429: (
+        "more requests come than the endpoint or the account takes",
+        "raise throttling_rate_limit, or the account's quota of API Gateway",
+    ),
+    500: ("API Gateway has failed, or the authorizer", "run gtm-connector doctor"),
+    502: (
+        "the queue or the topic does not take the message",
+        "run gtm-connector doctor: it looks at the queue and at the API's role",
+    ),
+    504: ("the queue or the topic did not answer in time", "try again; run gtm-connector doctor"),
+}
+"""Why an answer has a status, and what to do about it."""
+
+
+class _NoRedirects(HTTPRedirectHandler):
+    def redirect_request(self, *_: object, **__: object) -> None:
+        """Follow none: a tag's request is answered by the endpoint itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request that was answered.
+
+    Attributes:
+        status: HTTP status.
+        headers: Of the answer, with names in lower case.
+        body: Of the answer.
+        by_get: Whether it was sent as an image tag sends.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    by_get: bool
+
+    @property
+    def request_id(self) -> str:
+        """API Gateway's id of the request, which the browser sees; empty if it names none."""
+        return self.headers.get(REQUEST_ID_HEADER, "")
+
+    @property
+    def event_id(self) -> str:
+        """Id of the event, the same at every destination; empty if it is not known."""
+        return event_id_of(self.request_id)
+
+    @property
+    def is_green(self) -> bool:
+        """Whether a tag would succeed: an image tag looks at the body alone, not at the status."""
+        if not self.by_get:
+            return self.status == _NO_CONTENT
+        is_image = self.headers.get("content-type", "").startswith("image/")
+        readable = self.headers.get("cross-origin-resource-policy", "cross-origin")
+        return is_image and bool(self.body) and readable == "cross-origin"
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the event is in the queue."""
+        return self.is_green and self.status in (_OK, _NO_CONTENT)
+
+    @property
+    def why(self) -> tuple[str, str]:
+        """Why the answer is what it is, and what to do; in the endpoint's words if it has any."""
+        if self.is_accepted:
+            return "the event is in the queue", ""
+        if self.is_green:
+            return f"{self.status} with an image: a tag shows it as a success", "see the status"
+        why, to_do = WHY.get(self.status, (f"nothing here knows the status {self.status}", ""))
+        if self.status in (_OK, _NO_CONTENT):
+            why = f"it is no image but {self.headers.get('content-type', 'nothing')}"
+            to_do = "something before the endpoint answers in its place: a CDN, a proxy, a web ACL"
+        return f"{why}{_said(self.body)}", to_do
+
+
+def _said(body: bytes) -> str:
+    try:
+        document = json.loads(body)
+    except ValueError:
+        return ""
+    message = document.get("message") if isinstance(document, dict) else None
+    return f" ({message})" if isinstance(message, str) else ""
+
+
+def send(
+    url: str,
+    parameters: Sequence[tuple[str, str]],
+    *,
+    method: str = "get",
+    token: str = "",
+    origin: str = "",
+) -> Sent:
+    """Send one event.
+
+    Args:
+        url: The endpoint.
+        parameters: The event's, by the names that they have in a URL.
+        method: One of :data:`METHODS`.
+        token: Signed token; in the query, as a tag sends it.
+        origin: Value of the header ``Origin``; empty for none.
+
+    Raises:
+        CommandError: The endpoint did not answer.
+    """
+    headers = {"User-Agent": "gtm-connector", "Accept": "image/avif,image/webp,*/*"}
+    if origin:
+        headers["Origin"] = origin
+    query = [*parameters] if method == "get" else []
+    if token:
+        query.append(("token", token))
+    body: bytes | None = None
+    if method == "form":
+        body, headers["Content-Type"] = urlencode(parameters).encode(), _FORM
+    elif method == "json":
+        body, headers["Content-Type"] = json.dumps(dict(parameters)).encode(), "application/json"
+    target = f"{url}?{urlencode(query)}" if query else url
+    return request(Request(target, body, headers), by_get=method == "get")  # noqa: S310 - checked
+
+
+def request(wanted: Request, *, by_get: bool) -> Sent:
+    """Send a request and return its answer, whatever its status is.
+
+    Raises:
+        CommandError: There is no answer.
+    """
+    parts = urlsplit(wanted.full_url)
+    if parts.scheme not in ("http", "https"):
+        raise CommandError(f"{wanted.full_url!r} is no URL of an endpoint", "begin with https://")
+    # A proxy for the world outside does not know this machine.
+    proxies = ProxyHandler({}) if parts.hostname in _LOOPBACK else ProxyHandler()
+    opener = build_opener(_NoRedirects, proxies)
+    try:
+        with opener.open(wanted, timeout=_SECONDS) as answer:
+            status, headers, body = answer.status, answer.headers, answer.read()
+    except HTTPError as error:
+        with error:
+            status, headers, body = error.code, error.headers, error.read()
+    except (URLError, HTTPException, OSError) as error:
+        reason = getattr(error, "reason", error)
+        remedy = (
+            "the certificate does not fit the name, or has expired: run gtm-connector doctor"
+            if isinstance(reason, ssl.SSLError)
+            else "check the URL, the DNS record of the endpoint's domain, and the network"
+        )
+        raise CommandError(
+            f"{parts.scheme}://{parts.netloc} does not answer: {reason}", remedy
+        ) from error
+    return Sent(status, {name.lower(): value for name, value in headers.items()}, body, by_get)
