@@ -266,7 +266,7 @@ class _Call:
                 "authorizer": dict(authorizer or {}),
                 "domainName": apigateway_v1._header_ci(routed["headers"], "host"),
                 "error": {},
-                "extendedRequestId": base64.b64encode(os.urandom(11)).decode(),
+                "extendedRequestId": _exchange.get().extended_request_id,
                 "httpMethod": self.method,
                 "identity": {
                     "sourceIp": "127.0.0.1",
@@ -286,6 +286,9 @@ class _Call:
 
 class _Exchange:
     """What the layers below learn of one request, and those above and beside them need."""
+
+    def __init__(self) -> None:
+        self.extended_request_id = base64.b64encode(os.urandom(11)).decode()
 
     call: _Call
     event_id: str | None = None
@@ -1022,7 +1025,9 @@ class Reporter:
                 host, path, method, headers, body, split_query(query), raw_path, query
             )
             if answer is not None:
-                status, _, answer_body = answer
+                status, answer_headers, answer_body = answer
+                # By this one the browser's own tools tell which event a request became.
+                answer_headers["x-amz-apigw-id"] = exchange.extended_request_id
                 failed = status >= 400  # noqa: PLR2004 - HTTP's errors
                 self.write(
                     {

@@ -51,6 +51,9 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 
+RUN_FILE: Final = "run.json"
+"""By which ``gtm-connector --local`` finds a run: in its directory, which nobody else may enter."""
+
 APP: Final = "app.py"
 """The deployable app, from :data:`ROOT`."""
 
@@ -414,6 +417,22 @@ class Pipeline:
         ]
 
 
+def _write_run_file(path: Path, pipeline: Pipeline) -> None:
+    """Write where a run is and what opens it, readable by this user alone."""
+    run = {
+        "url": pipeline.emulator.url,
+        "secret": pipeline.emulator.secret,
+        "account": pipeline.assembly.account,
+        "region": pipeline.assembly.region,
+        "stack": pipeline.assembly.stack,
+        "endpoint_url": pipeline.endpoint_url,
+        "authenticated_endpoint_url": pipeline.authenticated_endpoint_url,
+        "process": os.getpid(),
+    }
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(run, file)
+
+
 def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
     """Return a line for the user about each resource that is in the emulator by name only."""
     return [
@@ -595,6 +614,7 @@ def running(
             servers=servers,
             arrivals=arrivals,
         )
+        _write_run_file(run_directory / RUN_FILE, pipeline)
         stack.enter_context(_observing(pipeline))
         mint.pipeline = pipeline
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)

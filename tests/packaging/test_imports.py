@@ -19,6 +19,7 @@ MAY: Final = {
     "lambda_src/gtm_events": set[str](),
     "lambda_src/gtm_token_authorizer": set[str](),
     "cdk_gtm_connector": set[str](),
+    "cdk_gtm_connector_cli": {"cdk_gtm_connector", "gtm_events"},
     "stacks": {"cdk_gtm_connector"},
     "local": {"cdk_gtm_connector", "gtm_events"},
     "capacity": {"gtm_events"},

@@ -1,0 +1,20 @@
+"""Makes the function's own source importable: what reads messages here is what reads them there.
+
+Import this module before ``gtm_events``. An installed wheel has the source beside the library, a
+checkout in ``lambda_src``.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Final
+
+import cdk_gtm_connector
+
+_LIBRARY: Final = Path(cdk_gtm_connector.__file__).resolve().parent
+_PLACES: Final = (_LIBRARY / "_lambda_src", _LIBRARY.parent / "lambda_src")
+
+if find_spec("gtm_events") is None:
+    sys.path += [str(place) for place in _PLACES if place.joinpath("gtm_events").is_dir()]

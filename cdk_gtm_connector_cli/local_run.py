@@ -1,0 +1,112 @@
+"""Finds the pipeline that ``make run`` runs on this machine.
+
+A run writes ``run.json`` into its temporary directory, which nobody else may enter: where its
+emulator is, and the secret that opens it. The file is gone with the run.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import boto3
+from botocore.config import Config
+
+from cdk_gtm_connector_cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_DIRECTORIES: Final = "gtm-connector-*"
+_FILE: Final = "run.json"
+
+VARIABLE: Final = "GTM_CONNECTOR_RUN"
+"""Environment variable that names the file of one run, where there are several."""
+
+# They have operations that AWS takes unsigned. The emulator takes none.
+_PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
+
+
+@dataclass(frozen=True, slots=True)
+class LocalRun:
+    """A pipeline on this machine.
+
+    Attributes:
+        url: The emulator's, for every service.
+        secret: Secret access key that its requests are signed with.
+        account: Where the stack is deployed.
+        region: Where the stack is deployed.
+        stack: Its name.
+        endpoint_url: URL of ``/events``.
+        authenticated_endpoint_url: URL of ``/events/authenticated``; ``None`` if there is none.
+        process: Id of the process that runs it.
+    """
+
+    url: str
+    secret: str = field(repr=False)
+    account: str
+    region: str
+    stack: str
+    endpoint_url: str
+    authenticated_endpoint_url: str | None
+    process: int
+
+    @classmethod
+    def find(cls) -> LocalRun:
+        """Return the run of this user that began last, or that :data:`VARIABLE` names.
+
+        Raises:
+            CommandError: There is none.
+        """
+        if named := os.environ.get(VARIABLE):
+            try:
+                return cls(**json.loads(Path(named).read_text(encoding="utf-8")))
+            except (OSError, ValueError, TypeError) as error:
+                raise CommandError(
+                    f"{VARIABLE} names no file of a run: {named}",
+                    "leave it unset for the run that began last",
+                ) from error
+        newest = max(_files(), key=lambda path: path.stat().st_mtime_ns, default=None)
+        if newest is None:
+            raise CommandError(
+                f"no pipeline runs on this machine: no {_DIRECTORIES}/{_FILE} in "
+                f"{tempfile.gettempdir()}",
+                "start one with make run, in another terminal",
+            )
+        return cls(**json.loads(newest.read_text(encoding="utf-8")))
+
+    def client(self, service: str, region: str | None = None) -> Any:
+        """Return a boto3 client for a service in the emulator."""
+        session: Any = boto3.session.Session()  # its types know only literal service names
+        client = session.client(
+            service,
+            endpoint_url=self.url,
+            region_name=region or self.region,
+            aws_access_key_id=self.account,
+            aws_secret_access_key=self.secret,
+            config=Config(
+                proxies={}, retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30
+            ),
+        )
+        if service in _PARTLY_OPEN:
+            model = client.meta.service_model
+            for operation in model.operation_names:
+                event = f"choose-signer.{model.service_id.hyphenize()}.{operation}"
+                client.meta.events.register_first(event, lambda **_: "v4")
+        return client
+
+
+def _files() -> Iterator[Path]:
+    """Yield the files of this user's runs whose processes are alive."""
+    for path in Path(tempfile.gettempdir()).glob(f"{_DIRECTORIES}/{_FILE}"):
+        try:
+            # Somebody else's file could send what is meant for this run elsewhere.
+            if path.stat().st_uid == os.getuid() == path.parent.stat().st_uid:
+                os.kill(json.loads(path.read_text(encoding="utf-8"))["process"], 0)
+                yield path
+        except (OSError, ValueError, KeyError):
+            continue

@@ -1,0 +1,207 @@
+"""Moves rejected messages back to where they came from: copied first, deleted after.
+
+Nothing else keeps count of what is moved, so it can be stopped at any point and run again. A
+message that was copied and not yet deleted is copied once more, and its events have the same ids.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from cdk_gtm_connector_cli.judging import Judge
+from cdk_gtm_connector_cli.queues import batches, delete, give_back, received
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from cdk_gtm_connector_cli.context import Context
+    from cdk_gtm_connector_cli.messages import Message
+    from cdk_gtm_connector_cli.queues import RejectionQueue
+    from cdk_gtm_connector_cli.stack import Delivery
+
+# How long a message is hidden that stays: the others must come before it comes again. And how long
+# the rest of a batch is out of sight if this process is killed.
+_HIDDEN_SECONDS: Final = 120
+_MOST_SNS_BYTES: Final = 262_144  # SNS's PublishBatch; a larger message goes alone
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """Which messages are to go back.
+
+    Attributes:
+        reasons: Only these; empty for all that can be delivered now.
+        destinations: Only what is for these; empty for all.
+        sent_after: Only what was first sent later, in epoch milliseconds.
+        sent_before: Only what was first sent earlier, in epoch milliseconds.
+    """
+
+    reasons: Sequence[str] = ()
+    destinations: Sequence[str] = ()
+    sent_after: int = 0
+    sent_before: int = 0
+
+    def excludes(self, message: Message) -> str:
+        """Return why a message is not chosen; empty if it is."""
+        if self.reasons and message.reason not in self.reasons:
+            return "not chosen by --reason"
+        too_new = self.sent_before and message.sent > self.sent_before
+        if too_new or message.sent < self.sent_after:
+            return "not chosen by its age"
+        return ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is to become of a message.
+
+    Attributes:
+        target: Queue's URL or topic's ARN that it goes to; empty if it stays.
+        words: Where it goes, or why it stays.
+    """
+
+    target: str
+    words: str
+
+
+class Redrive:
+    """Decides about rejected messages, and moves them.
+
+    Args:
+        context: Where they are.
+        choice: Which are to go back.
+    """
+
+    def __init__(self, context: Context, choice: Choice) -> None:
+        self._connector = context.connector
+        self._choice = choice
+        self._sqs = context.client("sqs")
+        self._sns = context.client("sns")
+        self._judges = {each.kind: Judge(each) for each in self._connector.deliveries}
+
+    def verdict(self, queue: RejectionQueue, message: Message) -> Verdict:
+        """Return what is to become of a message of a queue."""
+        if excluded := self._choice.excludes(message):
+            return Verdict("", f"stays: {excluded}")
+        delivery = queue.delivery or self._named(message)
+        chosen = self._choice.destinations
+        if (
+            delivery is not None
+            and chosen
+            and not {delivery.destination, delivery.kind} & {*chosen}
+        ):
+            return Verdict("", "stays: not chosen by --destination")
+        first, *others = self._connector.deliveries
+        if delivery is None and others and chosen:
+            return Verdict("", "stays: it is for every destination, leave out --destination")
+        # What every destination rejects is rejected by the same rules everywhere.
+        objection = self._judges[(delivery or first).kind].objection(message, self._choice.reasons)
+        if objection:
+            return Verdict("", f"stays: {objection}")
+        topic = self._connector.topic_arn
+        if delivery is None and topic:
+            return Verdict(topic, "goes back to every destination")
+        to = delivery or first
+        return Verdict(to.queue_url, f"goes back to {to.destination}")
+
+    def _named(self, message: Message) -> Delivery | None:
+        """Return the one destination that rejected a message which is not a dead letter."""
+        name = message.attributes.get("Destination", "").partition(":")[0]
+        return next((it for it in self._connector.deliveries if it.destination == name), None)
+
+    def run(self, queue: RejectionQueue, pace: Pace, report: Callable[[Progress], None]) -> None:
+        """Move what is chosen of a queue.
+
+        Args:
+            queue: The queue.
+            pace: How fast.
+            report: Called after each step.
+        """
+        progress = Progress()
+        kept: dict[str, Message] = {}
+        try:
+            for messages in received(self._sqs, queue.url, _HIDDEN_SECONDS):
+                going: dict[str, list[Message]] = {}
+                kept |= {it.id: it for it in messages}
+                for message in messages:
+                    verdict = self.verdict(queue, message)
+                    if verdict.target:
+                        going.setdefault(verdict.target, []).append(message)
+                for target, moving in going.items():
+                    for batch in batches(moving, _most_bytes(target)):
+                        pace.wait(len(batch))
+                        copied, refusal = self._copy(target, batch)
+                        delete(self._sqs, queue.url, copied)
+                        for message in copied:
+                            del kept[message.id]
+                        progress.moved += len(copied)
+                        progress.refused[refusal] += len(batch) - len(copied)
+                progress.kept = len(kept)
+                report(progress)
+        finally:
+            give_back(self._sqs, queue.url, list(kept.values()))
+
+    def _copy(self, target: str, batch: Sequence[Message]) -> tuple[list[Message], str]:
+        """Send messages; return those that were taken, and why the others were not."""
+        if target.startswith("arn:"):
+            entries = [{"Id": str(at), "Message": it.body} for at, it in enumerate(batch)]
+            answer = self._sns.publish_batch(TopicArn=target, PublishBatchRequestEntries=entries)
+        else:
+            entries = [{"Id": str(at), "MessageBody": it.body} for at, it in enumerate(batch)]
+            answer = self._sqs.send_message_batch(QueueUrl=target, Entries=entries)
+        failed = answer.get("Failed", [])
+        refusal = f"{failed[0].get('Code')}: {failed[0].get('Message')}" if failed else ""
+        return [batch[int(it["Id"])] for it in answer.get("Successful", [])], refusal
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a redrive of one queue is.
+
+    Attributes:
+        moved: Messages that are where they came from.
+        kept: Messages that were looked at and stay.
+        refused: Messages that SQS or SNS did not take, by its words. They stay.
+    """
+
+    moved: int = 0
+    kept: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
+
+
+class Pace:
+    """Keeps a rate.
+
+    Args:
+        rate: Messages a second; 0 for no limit.
+        wait: Sleeps for some seconds.
+        clock: Returns the time in seconds.
+    """
+
+    def __init__(
+        self,
+        rate: float,
+        *,
+        wait: Callable[[float], Any] = time.sleep,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._rate = rate
+        self._wait = wait
+        self._clock = clock
+        self._next = clock()
+
+    def wait(self, number: int) -> None:
+        """Wait until some more messages may go."""
+        if self._rate <= 0:
+            return
+        now = self._clock()
+        if self._next > now:
+            self._wait(self._next - now)
+        self._next = max(self._next, now) + number / self._rate
+
+
+def _most_bytes(target: str) -> int:
+    return _MOST_SNS_BYTES if target.startswith("arn:") else 1_048_576

@@ -1,0 +1,178 @@
+"""Finds a connector's resources in a deployed stack, by what they are for.
+
+CloudFormation knows resources by logical ids. The CDK makes these of the constructs' path, so they
+tell the purpose wherever the connector is: in the deployable app's stack, in a stack with much
+else in it, or in a nested one.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+_API: Final = "CollectionApi"
+_FUNCTION: Final = "DeliveryFunction"
+_HASH: Final = re.compile("[0-9A-F]{8}$")
+_NESTED: Final = "AWS::CloudFormation::Stack"
+
+QUEUE: Final = "AWS::SQS::Queue"
+FUNCTION: Final = "AWS::Lambda::Function"
+LOG: Final = "AWS::Logs::LogGroup"
+REST_API: Final = "AWS::ApiGateway::RestApi"
+DOMAIN: Final = "AWS::ApiGateway::DomainName"
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """A resource of a stack.
+
+    Attributes:
+        type: CloudFormation's, such as ``AWS::SQS::Queue``.
+        physical_id: Name, URL or ARN, as ``Ref`` returns it.
+        logical_id: Its id in the template.
+        key: Path of its construct within the stack, in one word, without ``Resource`` at the end:
+            ``GtmCollectionApi``.
+        stack: The stack that has it, which may be a nested one.
+    """
+
+    type: str
+    physical_id: str
+    logical_id: str
+    key: str
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What delivers to one destination.
+
+    Attributes:
+        kind: Its construct's id, such as ``Firehose``; empty for the first destination.
+        queue_url: Where events wait.
+        dead_letter_queue_url: Where messages end that the owner can do something about.
+        function_name: The function.
+        log_group: The function's log.
+        environment: The function's environment.
+    """
+
+    kind: str
+    queue_url: str
+    dead_letter_queue_url: str
+    function_name: str
+    log_group: str
+    environment: Mapping[str, str] = field(repr=False)
+
+    @property
+    def destination(self) -> str:
+        """Name of the destination, such as ``customer-profiles``."""
+        return self.environment.get("DESTINATION", "").partition(":")[0]
+
+    @property
+    def invalid_message_queue_url(self) -> str:
+        """Where messages end that callers got wrong; empty for the dead-letter queue."""
+        return self.environment.get("INVALID_MESSAGE_QUEUE_URL", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A connector's resources, by the ends of their keys.
+
+    Attributes:
+        key: What the keys of its resources begin with: its construct's path in one word.
+        resources: The rest of the keys, with the resources.
+    """
+
+    key: str
+    resources: Mapping[str, Resource]
+
+    def find(self, key: str, resource_type: str) -> Resource | None:
+        """Return a resource, such as ``find("CollectionApi", REST_API)``."""
+        found = self.resources.get(key)
+        return found if found is not None and found.type == resource_type else None
+
+    def kinds(self) -> Sequence[str]:
+        """Return the kinds of its deliveries, the first destination's (empty) first."""
+        return sorted(
+            key.removesuffix(_FUNCTION)
+            for key, resource in self.resources.items()
+            if key.endswith(_FUNCTION) and resource.type == FUNCTION
+        )
+
+
+def read_resources(cloudformation: Any, stack: str) -> list[Resource]:
+    """Return the resources of a stack and of the stacks nested in it.
+
+    Args:
+        cloudformation: A boto3 client.
+        stack: The stack's name or ARN.
+    """
+    paths = _paths(cloudformation, stack)
+    found: list[Resource] = []
+    for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
+        for it in page["StackResourceSummaries"]:
+            logical_id, physical_id = it["LogicalResourceId"], it.get("PhysicalResourceId", "")
+            if it["ResourceType"] == _NESTED and physical_id:
+                found += read_resources(cloudformation, physical_id)
+            key = paths.get(logical_id) or _HASH.sub("", logical_id)
+            found.append(Resource(it["ResourceType"], physical_id, logical_id, key, stack))
+    return found
+
+
+def _paths(cloudformation: Any, stack: str) -> dict[str, str]:
+    """Return the key of each resource whose construct's path is in the template."""
+    body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
+    if isinstance(body, str):
+        try:
+            body = json.loads(body)
+        except ValueError:  # YAML, so no template of the CDK's
+            return {}
+    paths: dict[str, str] = {}
+    for logical_id, resource in body.get("Resources", {}).items():
+        path = (resource.get("Metadata") or {}).get("aws:cdk:path", "")
+        _stack, _, within = path.partition("/")
+        paths[logical_id] = key_of(within)
+    return paths
+
+
+def key_of(path: str) -> str:
+    """Return a construct's path in one word, as a logical id has it before its hash."""
+    parts = [part for part in path.split("/") if part != "Default"]
+    if parts and parts[-1] == "Resource":
+        parts.pop()
+    return re.sub("[^A-Za-z0-9]", "", "".join(parts))
+
+
+def places(resources: Iterable[Resource]) -> Iterator[Place]:
+    """Yield the connectors among a stack's resources."""
+    known = list(resources)
+    beginnings = sorted(
+        {
+            (each.stack, each.key.removesuffix(_API))
+            for each in known
+            if each.type == REST_API and each.key.endswith(_API)
+        }
+    )
+    for stack, key in beginnings:
+        longer = tuple(
+            other for at, other in beginnings if at == stack and other != key and _in(other, key)
+        )
+        yield Place(
+            key,
+            {
+                each.key.removeprefix(key): each
+                for each in known
+                # "Shop" and "ShopTwo" may be two connectors of one stack.
+                if each.stack == stack
+                and _in(each.key, key)
+                and not (longer and each.key.startswith(longer))
+            },
+        )
+
+
+def _in(key: str, beginning: str) -> bool:
+    return key.startswith(beginning)
