@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cdk_gtm_connector_cli.verify import account, bodies, changing, destinations, door
+from cdk_gtm_connector_cli.verify import (
+    account,
+    answers,
+    authorizers,
+    bodies,
+    changing,
+    destinations,
+    door,
+    envelope,
+    profiles,
+)
 from cdk_gtm_connector_cli.verify.by_hand import BY_HAND
 
 if TYPE_CHECKING:
@@ -14,9 +24,13 @@ __all__ = ["BY_HAND", "QUESTIONS", "document"]
 
 QUESTIONS: Final = (
     *door.QUESTIONS,
+    *answers.QUESTIONS,
     *bodies.QUESTIONS,
+    *authorizers.QUESTIONS,
     *destinations.QUESTIONS,
+    *profiles.QUESTIONS,
     *changing.QUESTIONS,
+    *envelope.QUESTIONS,
     *account.QUESTIONS,
 )
 """The questions. Those about logs come last: they look at what the others sent."""

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from cdk_gtm_connector_cli.verify.deployment import Deployment
     from cdk_gtm_connector_cli.verify.probe import Observed, Probe
@@ -79,6 +79,7 @@ class Asked:
         began: When the run began, in epoch milliseconds.
         observed: The question's own probes, with what came of them.
         everything: All probes of the run that were sent.
+        unsafe: Kinds of probes that must not be sent, with the reason.
     """
 
     deployment: Deployment
@@ -86,6 +87,7 @@ class Asked:
     began: int
     observed: Sequence[Observed]
     everything: Sequence[Observed]
+    unsafe: Mapping[str, str] = field(default_factory=dict)
 
 
 def _no_probes(_: Deployment) -> Sequence[Probe]:

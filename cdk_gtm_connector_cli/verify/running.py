@@ -16,6 +16,7 @@ from cdk_gtm_connector_cli.verify import own_messages
 from cdk_gtm_connector_cli.verify.bodies import posted, rejected_json
 from cdk_gtm_connector_cli.verify.door import query
 from cdk_gtm_connector_cli.verify.probe import (
+    BLANK_TEXT,
     FOREIGN_ORIGIN,
     Observed,
     Probe,
@@ -63,7 +64,7 @@ class Run:
 
     def plan(self) -> list[str]:
         """Return what the run will do, in sentences."""
-        asked = self._open()
+        asked = [it for it in self._open() if it.permission in ("", *self.permissions)]
         number = sum(len(question.probes(self.deployment)) for question in asked)
         lines = [
             f"{len(asked)} questions to the connector of {self.deployment.stack}.",
@@ -81,7 +82,7 @@ class Run:
             lines.append(
                 "allowed_origins is not set, so a pilot is rejected by its blank endpoint id alone."
             )
-        lines += [f"{each.id} {each.writes}" for each in asked if each.writes]
+        lines += [f"{each.id}: it {each.writes}." for each in asked if each.writes]
         lines.append("Metrics count the requests, and an alarm on callers' mistakes may see them.")
         return lines
 
@@ -192,8 +193,11 @@ class Run:
             self.journal.note({**line, "answer": answer.to_json()})
 
     def _guarded(self, probe: Probe) -> Probe:
-        """Return the probe with a site that is not allowed, unless it names one itself."""
+        """Return the probe as the function rejects it: from a foreign site, unless it names one."""
         named = {name.lower() for name in probe.headers}
+        # JSON Schema's patterns and Python do not agree on what is white space.
+        json_id = "gtm-connector-verify" if self.deployment.origins else BLANK_TEXT
+        probe = replace(probe, body=probe.body.replace(b"{json_id}", json_id.encode()))
         if not self.deployment.origins or named & {"origin", "referer"}:
             return probe
         headers = {**probe.headers, "Origin": FOREIGN_ORIGIN}
@@ -266,6 +270,7 @@ class Run:
             began=self.journal.began,
             observed=observed,
             everything=everything,
+            unsafe=self._unsafe,
         )
         try:
             return question.judge(asked)
