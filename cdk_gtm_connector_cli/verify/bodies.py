@@ -167,7 +167,7 @@ def _sizes(_: Deployment) -> list[Probe]:
 def _texts(_: Deployment) -> list[Probe]:
     text = "é€日本\U0001f600"
     probes = [
-        posted("UTF-8 in JSON", each, rejected_json(evat_v=text), text)
+        posted(f"UTF-8 as {each}", each, rejected_json(evat_v=text), text)
         for each in ("application/json", "text/plain;charset=UTF-8")
     ]
     form = OURS.encode() + b"&evat_v="

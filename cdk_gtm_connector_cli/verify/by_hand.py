@@ -22,6 +22,7 @@ BY_HAND: Final = (
         sources=(
             Source(_CAPACITY, "most prices are from third parties"),
             Source(_CAPACITY, "and the price of a profile"),
+            Source(_CAPACITY, "Whether API Gateway's access log is charged as vended logs are"),
             Source(_CAPACITY, "Customer Profiles' price was not found"),
         ),
     ),
@@ -53,6 +54,7 @@ BY_HAND: Final = (
             Source(_CAPACITY, "The destinations' latency and the shape of their throttling"),
             Source("capacity/model.py", "The latency is an assumption."),
             Source(_CAPACITY, "which are assumed"),
+            Source("capacity/costs.py", "are assumed to work like the first one's"),
         ),
     ),
     ByHand(

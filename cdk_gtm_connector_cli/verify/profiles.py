@@ -73,7 +73,7 @@ class _Visitor:
         )
         return found
 
-    def put_event(self, number: int) -> None:
+    def put_event(self, number: int, *calculated: str) -> None:
         self._put(
             self.event_type,
             {
@@ -85,6 +85,8 @@ class _Visitor:
                 "access": "authenticated",
                 "attributes": {},
                 "metrics": {},
+                # An attribute of one event type is of a field that only those events fill.
+                "calculated": dict.fromkeys(calculated, 1),
             },
         )
 
@@ -214,8 +216,8 @@ def _judge_calculated(asked: Asked) -> Finding:
         ]
         if not names:
             raise CannotAskError("the domain has no calculated attribute")
-        visitor.put_event(1)
-        visitor.put_event(2)
+        visitor.put_event(1, *names)
+        visitor.put_event(2, *names)
         profiles = visitor.look(lambda: visitor.profiles() or None)
         if not profiles:
             raise CannotAskError("no profile was there within a minute")

@@ -35,6 +35,8 @@ NO_QUESTION: Final = {
     ("local/journal.py", ""),
     # What AWS leaves open is taken in the strict way by the stand-in: nothing relies on it.
     ("local/profiles.py", "is taken in the strict way here"),
+    ("local/profiles.py", "They name something that is not known here"),
+    ("local/destinations.py", "hold something that is not known here"),
     ("local/destinations.py", "what it does with an object is not known here"),
     ("local/velocity.py", ""),
     ("local/velocity_objects.py", ""),
