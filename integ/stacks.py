@@ -13,7 +13,7 @@ from aws_cdk import aws_lambda as lambda_
 import cdk_gtm_connector as gtm
 
 if TYPE_CHECKING:
-    from constructs import Construct
+    from constructs import Construct, IConstruct
 
 NAMES: Final = ("GtmVerifyQueue", "GtmVerifyTopic", "GtmVerifyProfiles")
 """Names of the stacks, in the order in which they are asked."""
@@ -42,7 +42,7 @@ def handler(event, context):
 class _Nothing:
     """Lets CloudFormation delete whatever a stack has."""
 
-    def visit(self, node: Construct) -> None:
+    def visit(self, node: IConstruct) -> None:
         """Change one construct."""
         if isinstance(node, cdk.CfnResource):
             node.apply_removal_policy(cdk.RemovalPolicy.DESTROY)

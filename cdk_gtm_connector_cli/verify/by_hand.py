@@ -52,6 +52,7 @@ BY_HAND: Final = (
         steps="Turn on X-Ray for the function, or divide its durations by its requests.",
         sources=(
             Source(_CAPACITY, "The destinations' latency and the shape of their throttling"),
+            Source(_CAPACITY, "Whether EventBridge's quota does count requests"),
             Source("capacity/model.py", "The latency is an assumption."),
             Source(_CAPACITY, "which are assumed"),
             Source("capacity/costs.py", "are assumed to work like the first one's"),
@@ -63,6 +64,7 @@ BY_HAND: Final = (
         steps="Compare the REPORT lines of full batches with benchmarks/RESULTS.md.",
         sources=(
             Source(_CAPACITY, "The CPU on Lambda"),
+            Source(_CAPACITY, "an answer of 800 are estimates"),
             Source("capacity/model.py", "Lambda's processors differ."),
         ),
     ),

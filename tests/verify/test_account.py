@@ -121,7 +121,7 @@ KEY = {
         "DefaultEncryptionKey": "arn:aws:kms:x",
     }
 }
-TOPIC = {"topic_arn": "arn:aws:sns:eu-central-1:123456789012:Shop"}
+TOPIC: dict[str, Any] = {"topic_arn": "arn:aws:sns:eu-central-1:123456789012:Shop"}
 TRIGGER = {"resources": {"shop|buys": "AWS::CustomerProfiles::EventTrigger"}}
 
 
