@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.verify.probe import Probe
 
 _MOST_LINES: Final = 10_000
+_LOOKS: Final = 12
 _MANY_MESSAGES: Final = 10
 _TOPIC_BYTES: Final = 1_048_576
 
@@ -76,14 +78,20 @@ def _judge_access_log(asked: Asked) -> Finding:
     }
     if not wanted:
         raise CannotAskError("no answer had the header x-amz-apigw-id")
-    lines = log_lines(asked.deployment, asked.deployment.access_log, asked.began, "")
-    if not lines:
+    missing, read = sorted(wanted), 0
+    for again in range(_LOOKS):
+        if again:  # a log is some seconds behind
+            time.sleep(asked.deployment.pause)
+        lines = log_lines(asked.deployment, asked.deployment.access_log, asked.began, "")
+        text, read = "\n".join(lines), len(lines)
+        missing = sorted(each for each in wanted if each not in text)
+        if not missing:
+            break
+    if not read:
         raise CannotAskError(
             "the access log has no line since then: API Gateway needs a role for logs "
             "(gtm-connector doctor)"
         )
-    text = "\n".join(lines)
-    missing = sorted(each for each in wanted if each not in text)
     return all_hold(
         [f"the log lacks {each}" for each in missing], f"{len(wanted)} ids of accepted requests"
     )

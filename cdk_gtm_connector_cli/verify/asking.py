@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.output import Output
     from cdk_gtm_connector_cli.verify.question import Finding, Question
 
+_LATER: Final = 30  # seconds after a batching window until its messages are surely rejected
+
 MAY_REDEPLOY: Final = "--may-redeploy"
 MAY_WRITE_PROFILES: Final = "--may-write-profiles"
 _STYLES: Final = {
@@ -68,12 +70,13 @@ def verify(context: Context, options: Options) -> Status:
     journal = Journal(output.result)
     if options.resume:
         journal.read(_lines(options.resume))
+    deployment = Deployment.of(context, options.token)
     run = Run(
-        deployment=Deployment.of(context, options.token),
+        deployment=deployment,
         questions=_chosen(options.only),
         journal=journal,
         permissions=options.permissions,
-        patience=options.wait,
+        patience=max(options.wait, _window(deployment) + _LATER),
         progress=output.note,
     )
     for sentence in run.plan():
@@ -108,6 +111,21 @@ def report(output: Output, findings: dict[str, Finding]) -> None:
             output.line(f"    to do: {question.mends}")
     counts = Counter(it.verdict for it in findings.values())
     output.line(", ".join(f"{counts[each]} {each}" for each in Verdict))
+
+
+def _window(deployment: Deployment) -> float:
+    """Return the longest window, in seconds, for which a message may wait for others."""
+    functions = deployment.client("lambda")
+    return max(
+        (
+            float(source.get("MaximumBatchingWindowInSeconds", 0))
+            for each in deployment.deliveries
+            for source in functions.list_event_source_mappings(FunctionName=each.function_name)[
+                "EventSourceMappings"
+            ]
+        ),
+        default=0,
+    )
 
 
 def _lines(file: str) -> list[str]:
