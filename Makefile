@@ -85,6 +85,11 @@ deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose
 	@$(PY) -m stacks.preflight $(CONTEXT_ARGS) $(ARGS)
 	$(CDK) deploy --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
 
+.PHONY: settings
+settings: ## Write docs/settings.md from the settings' declarations
+	@scripts/setup.sh run
+	$(PY) -m stacks.settings_page
+
 .PHONY: gtm
 gtm: ## Write what Google Tag Manager imports: make gtm ENDPOINT=https://… (or STACK=name) [OUT=directory]
 	@scripts/setup.sh run

@@ -41,7 +41,7 @@ _CONTEXT: Final[Mapping[str, Mapping[str, str]]] = {
         "kinesis_stream_arn": f"arn:aws:kinesis:{DEFAULT_REGION}:{DEFAULT_ACCOUNT}:stream/{_NAME}"
     },
     "firehose": {"firehose_delivery_stream_name": _NAME},
-    "eventbridge": {"event_bus_name": _NAME},
+    "eventbridge": {"eventbridge_bus_name": _NAME},
     "customer-profiles": {
         "customer_profiles_domain": _NAME,
         "customer_profiles_create_domain": "true",

@@ -1,123 +1,36 @@
-"""Settings of the deployable app, read from CDK context (``cdk deploy -c name=value``)."""
+"""All settings of the deployable app, read from CDK context (``cdk deploy -c name=value``)."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Final, Literal
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-from stacks import values
+from stacks.app_settings import FIRST_DESTINATION, AppSettings
+from stacks.destinations import destination_of, destination_settings, one_of
 from stacks.errors import SettingError
 from stacks.spelling import refuse_misspelt
-from stacks.values import destination_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping
 
-    import aws_cdk as cdk
-    from aws_cdk import aws_logs as logs
     from constructs import Node
+
+    from stacks.destinations.base import DestinationSettings
+    from stacks.setting import Declaration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """What ``cdk deploy`` can be told.
-
-    The first few are the app's own, the others are props of ``GtmConnector``; ``None`` leaves one
-    at the construct's default.
+class Settings(AppSettings):
+    """The settings of ``cdk deploy``.
 
     Attributes:
-        destination: Where the events go, of ``DESTINATIONS``; several for a fan-out.
-        pinpoint_app_id: Pinpoint application that receives the events.
-        pinpoint_requests_per_second: The account's quota for Pinpoint.
-        kinesis_stream_arn: Kinesis data stream that receives the events.
-        firehose_delivery_stream_name: Firehose delivery stream that receives the events.
-        firehose_events_per_record: Events that share a Firehose record at the most.
-        event_bus_name: EventBridge bus that receives the events.
-        event_source: The events' source on it.
-        customer_profiles_domain: Customer Profiles domain that receives the events.
-        customer_profiles_region: Its Region, if it is not the stack's.
-        customer_profiles_create_domain: Whether it is made.
-        customer_profiles_object_type: Name of the object type in it.
-        customer_profiles_visitor_object_type: Name of the visitor objects' type in it.
-        customer_profiles_create_object_type: Whether they are made.
-        customer_profiles_single_object_type: Whether there is but one, as in earlier versions.
-        customer_profiles_event_expiration: How long an event object is kept.
-        customer_profiles_max_events: How many event objects a profile holds.
-        customer_profiles_attributes: User attributes that become the profile's: names, or the
-            profile's fields by name.
-        customer_profiles_trigger_event: Event type that a trigger is made for.
-        customer_profiles_trigger_authenticated_only: Whether only events that a token vouches for
-            start it.
-        customer_profiles_requests_per_second: The account's quota for Customer Profiles.
-        signed_token: Whether there is an authenticated route, behind signed tokens.
-        token_audience: What a token's ``aud`` must hold.
-        max_token_lifetime: How long a token may live.
-        require_endpoint_id: Whether a token has to name an endpoint.
-        authorizer_reserved_concurrent_executions: Invocations at once that are the token
-            authorizer's, at the most.
-        firewall_rate_limit: Puts a web ACL before the endpoint, with this rate limit.
-        firewall_log_retention: How long its log is kept, which there is only then.
-        domain_name: Domain name for the endpoint.
-        certificate_arn: ACM certificate of ``domain_name``.
-        encryption_key_arn: Key for the queues, the topic, the log groups and the token's secret.
-        cdk_nag: Whether synthesis stops for what cdk-nag's AwsSolutions pack finds.
+        destinations: The settings of every destination, chosen or not, by the destination's name.
+        old_names: The old names that were used, with the new ones.
     """
 
-    destination: Sequence[str] = ("pinpoint",)
-    pinpoint_app_id: str = ""
-    pinpoint_requests_per_second: int | None = None
-    kinesis_stream_arn: str = ""
-    firehose_delivery_stream_name: str = ""
-    firehose_events_per_record: int | None = None
-    event_bus_name: str = "default"
-    event_source: str | None = None
-    customer_profiles_domain: str = ""
-    customer_profiles_region: str | None = None
-    customer_profiles_create_domain: bool = False
-    customer_profiles_object_type: str | None = None
-    customer_profiles_visitor_object_type: str | None = None
-    customer_profiles_create_object_type: bool = True
-    customer_profiles_single_object_type: bool = False
-    customer_profiles_event_expiration: cdk.Duration | None = None
-    customer_profiles_max_events: int | None = None
-    customer_profiles_attributes: Sequence[str] | Mapping[str, str] | None = None
-    customer_profiles_trigger_event: str | None = None
-    customer_profiles_trigger_authenticated_only: bool = False
-    customer_profiles_requests_per_second: int | None = None
-    signed_token: bool = False
-    token_audience: str | None = None
-    max_token_lifetime: cdk.Duration | None = None
-    require_endpoint_id: bool = False
-    authorizer_reserved_concurrent_executions: int | None = None
-    firewall_rate_limit: int | None = None
-    firewall_log_retention: logs.RetentionDays | None = None
-    domain_name: str | None = None
-    certificate_arn: str | None = None
-    encryption_key_arn: str | None = None
-    cdk_nag: bool = False
-    anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
-    authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
-    allowed_origins: Sequence[str] | None = None
-    require_origin: bool | None = None
-    allow_http_origins: bool | None = None
-    honor_privacy_signals: bool | None = None
-    unset_values: Sequence[str] | None = None
-    max_events_per_request: int | None = None
-    authenticated_max_events_per_request: int | None = None
-    throttling_rate_limit: int | None = None
-    throttling_burst_limit: int | None = None
-    disable_execute_api_endpoint: bool | None = None
-    accept_client_timestamp: bool | None = None
-    batch_size: int | None = None
-    max_batching_window: cdk.Duration | None = None
-    max_concurrency: int | None = None
-    memory_size: int | None = None
-    timeout: cdk.Duration | None = None
-    max_receive_count: int | None = None
-    message_retention: cdk.Duration | None = None
-    log_retention: logs.RetentionDays | None = None
-    cloud_watch_role: bool | None = None
-    tracing: bool | None = None
+    destinations: Mapping[str, DestinationSettings] = field(default_factory=dict)
+    old_names: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_context(cls, node: Node) -> Settings:
@@ -126,186 +39,105 @@ class Settings:
         Raises:
             SettingError: A setting is missing, malformed, or looks like a misspelt one.
         """
-        refuse_misspelt(node)
-        given = {name: value for name in _READ if (value := _read(node, name)) is not None}
+        declared = all_settings()
+        refuse_misspelt(node, declared)
+        given: dict[str, Any] = {}
+        old_names: dict[str, str] = {}
+        for name, each in declared.items():
+            used, value = _read(node, each)
+            if value is not None:
+                given[name] = value
+                if used != name:
+                    old_names[used] = name
         _check_destinations(given)
-        for name, needed, problem in _NEEDS:
-            if given.get(name) and not given.get(needed):
-                shown = repr(given[needed]) if needed in given else None
-                raise SettingError(needed, f"{problem} with {name}", shown)
-        return cls(**given)
+        for name, each in declared.items():
+            for needed, problem in each.needs.items():
+                if given.get(name) and not given.get(needed):
+                    shown = repr(given[needed]) if needed in given else None
+                    raise SettingError(
+                        needed, f"{problem} with {name}", shown, value=declared[needed].example
+                    )
+        return cls(
+            **{name: value for name, value in given.items() if name in cls.declarations()},
+            destinations={
+                kind: of(**{n: v for n, v in given.items() if n in of.declarations()})
+                for kind, of in destination_settings().items()
+            },
+            old_names=old_names,
+        )
 
-    def props(self) -> dict[str, Any]:
-        """Return the props of ``GtmConnector`` that were set."""
-        return {
-            field.name: value
-            for field in fields(self)
-            if field.name not in _OWN and (value := getattr(self, field.name)) is not None
-        }
+    def warnings(self) -> dict[str, str]:
+        """Return warnings by setting: it has another name now, or changes nothing.
 
-    def ignored(self) -> dict[str, str]:
-        """Return the settings that change nothing, their destination not being chosen, and why.
-
-        They are no errors: one ``cdk.json`` may hold the settings of several destinations, such as
-        the one that was left, and ``destination`` choose among them.
+        A setting of a destination that is not chosen is no error: one ``cdk.json`` may hold the
+        settings of several destinations, and ``destination`` choose among them.
         """
         chosen = ",".join(self.destination)
         return {
-            field.name: (
-                f"setting {field.name} is ignored, got {value!r}: events go to {chosen} and not to "
-                f"{destination}; to send them there as well set -c destination={chosen},"
-                f"{destination}, else remove {field.name}"
-            )
-            for field in fields(self)
-            if (destination := destination_of(field.name)) not in (None, *self.destination)
-            and (value := getattr(self, field.name)) != field.default
+            **{
+                old: f"setting {old} is called {new} now: rename it"
+                for old, new in self.old_names.items()
+            },
+            **{
+                name: (
+                    f"setting {name} is ignored, got {value!r}: events go to {chosen} and not to "
+                    f"{kind}; to send them there as well set -c destination={chosen},{kind}, else "
+                    f"remove {name}"
+                )
+                for kind, settings in self.destinations.items()
+                if kind not in self.destination
+                for name, each in settings.declarations().items()
+                if (value := getattr(settings, name)) != each.default
+            },
         }
 
 
-_OWN = frozenset(
-    {
-        "destination",
-        "pinpoint_app_id",
-        "pinpoint_requests_per_second",
-        "kinesis_stream_arn",
-        "firehose_delivery_stream_name",
-        "firehose_events_per_record",
-        "event_bus_name",
-        "event_source",
-        "customer_profiles_domain",
-        "customer_profiles_region",
-        "customer_profiles_create_domain",
-        "customer_profiles_object_type",
-        "customer_profiles_visitor_object_type",
-        "customer_profiles_create_object_type",
-        "customer_profiles_single_object_type",
-        "customer_profiles_event_expiration",
-        "customer_profiles_max_events",
-        "customer_profiles_attributes",
-        "customer_profiles_trigger_event",
-        "customer_profiles_trigger_authenticated_only",
-        "customer_profiles_requests_per_second",
-        "signed_token",
-        "token_audience",
-        "max_token_lifetime",
-        "require_endpoint_id",
-        "authorizer_reserved_concurrent_executions",
-        "firewall_rate_limit",
-        "firewall_log_retention",
-        "domain_name",
-        "certificate_arn",
-        "encryption_key_arn",
-        "cdk_nag",
-    }
-)
-
-_READ: Final[Mapping[str, Callable[[object], Any]]] = {
-    "destination": values.destinations,
-    "pinpoint_app_id": values.app_id,
-    "pinpoint_requests_per_second": values.whole_number,
-    "kinesis_stream_arn": values.stream_arn,
-    "firehose_delivery_stream_name": values.delivery_stream_name,
-    "firehose_events_per_record": values.whole_number,
-    "event_bus_name": values.event_bus_name,
-    "event_source": values.text,
-    "customer_profiles_domain": values.text,
-    "customer_profiles_region": values.region,
-    "customer_profiles_create_domain": values.boolean,
-    "customer_profiles_object_type": values.text,
-    "customer_profiles_visitor_object_type": values.text,
-    "customer_profiles_create_object_type": values.boolean,
-    "customer_profiles_single_object_type": values.boolean,
-    "customer_profiles_event_expiration": values.days,
-    "customer_profiles_max_events": values.whole_number,
-    "customer_profiles_attributes": values.targets,
-    "customer_profiles_trigger_event": values.text,
-    "customer_profiles_trigger_authenticated_only": values.boolean,
-    "customer_profiles_requests_per_second": values.whole_number,
-    "signed_token": values.boolean,
-    "token_audience": values.text,
-    "max_token_lifetime": values.seconds,
-    "require_endpoint_id": values.boolean,
-    "authorizer_reserved_concurrent_executions": values.whole_number,
-    "firewall_rate_limit": values.whole_number,
-    "firewall_log_retention": values.retention,
-    "domain_name": values.text,
-    "certificate_arn": values.certificate_arn,
-    "encryption_key_arn": values.key_arn,
-    "cdk_nag": values.boolean,
-    "anonymous_user_attributes": values.names,
-    "authenticated_user_attributes": values.names,
-    "allowed_origins": values.origins,
-    "require_origin": values.boolean,
-    "allow_http_origins": values.boolean,
-    "honor_privacy_signals": values.boolean,
-    "unset_values": values.words,
-    "max_events_per_request": values.whole_number,
-    "authenticated_max_events_per_request": values.whole_number,
-    "throttling_rate_limit": values.whole_number,
-    "throttling_burst_limit": values.whole_number,
-    "disable_execute_api_endpoint": values.boolean,
-    "accept_client_timestamp": values.boolean,
-    "batch_size": values.whole_number,
-    "max_batching_window": values.seconds,
-    "max_concurrency": values.whole_number,
-    "memory_size": values.whole_number,
-    "timeout": values.seconds,
-    "max_receive_count": values.whole_number,
-    "message_retention": values.days,
-    "log_retention": values.retention,
-    "cloud_watch_role": values.boolean,
-    "tracing": values.boolean,
-}
-
-# A setting, the one that it does nothing without, and what that must be.
-_NEEDS: Final = (
-    ("domain_name", "certificate_arn", "must be given"),
-    ("certificate_arn", "domain_name", "must be given"),
-    ("token_audience", "signed_token", "must be true"),
-    ("max_token_lifetime", "signed_token", "must be true"),
-    ("require_endpoint_id", "signed_token", "must be true"),
-    ("authorizer_reserved_concurrent_executions", "signed_token", "must be true"),
-    (
-        "customer_profiles_trigger_authenticated_only",
-        "customer_profiles_trigger_event",
-        "must be given",
-    ),
-    ("customer_profiles_trigger_authenticated_only", "signed_token", "must be true"),
-    ("require_origin", "allowed_origins", "must be given"),
-    ("firewall_log_retention", "firewall_rate_limit", "must be given"),
-    ("authenticated_max_events_per_request", "signed_token", "must be true"),
-)
-
-# By destination, the setting that it needs, and what that must be.
-_REQUIRED: Final = {
-    "pinpoint": ("pinpoint_app_id", values.APP_ID),
-    "kinesis": ("kinesis_stream_arn", values.STREAM_ARN),
-    "firehose": ("firehose_delivery_stream_name", values.DELIVERY_STREAM_NAME),
-    "customer-profiles": ("customer_profiles_domain", values.DOMAIN_NAME),
-}
+@cache
+def all_settings() -> Mapping[str, Declaration]:
+    """Return every setting of the app and of its destinations, by name."""
+    found = Settings.declarations()
+    for settings in destination_settings().values():
+        found |= settings.declarations()
+    return found
 
 
-def _read(node: Node, name: str) -> Any:
-    """Return the setting ``name``, ``None`` where it is not set."""
-    value = node.try_get_context(name)
+def _read(node: Node, declared: Declaration) -> tuple[str, Any]:
+    """Return the name that a setting was given by, and its value; ``None`` if it is not set."""
+    name, value = declared.name, node.try_get_context(declared.name)
+    if declared.old_name:
+        old = node.try_get_context(declared.old_name)
+        if None not in (value, old):
+            raise SettingError(
+                declared.old_name,
+                f"must not be given with {name}, its name of today",
+                repr(old),
+                remedy=name,
+                value=declared.example,
+            )
+        if old is not None:
+            name, value = declared.old_name, old
     if value is None:
-        return None
+        return name, None
     try:
-        return _READ[name](value)
+        return name, declared.read(value)
     except ValueError as error:
-        raise SettingError(name, str(error), repr(value)) from error
+        raise SettingError(
+            name, str(error), repr(value), remedy=declared.name, value=declared.example
+        ) from error
 
 
 def _check_destinations(given: Mapping[str, Any]) -> None:
     """Refuse settings that leave open where the events go."""
+    declared = all_settings()
     if "destination" not in given:
-        # Else the events would go to Pinpoint, although another destination was meant.
+        # Otherwise events would go to Pinpoint, although another destination was meant.
         named = {name: kind for name in given if (kind := destination_of(name)) is not None}
         for name, kind in named.items():
-            if kind != "pinpoint":
+            if kind != FIRST_DESTINATION:
                 raise SettingError("destination", f"must be {kind} with {name}", None, value=kind)
         if not named:  # nobody who begins today means Pinpoint
-            raise SettingError("destination", values.ONE_OF, None)
-    for kind in given.get("destination", ("pinpoint",)):
-        if kind in _REQUIRED and _REQUIRED[kind][0] not in given:
-            raise SettingError(*_REQUIRED[kind], None)
+            raise SettingError("destination", one_of(), None, value=declared["destination"].example)
+    for kind in given.get("destination", (FIRST_DESTINATION,)):
+        for name, each in destination_settings()[kind].declarations().items():
+            if each.required and name not in given:
+                raise SettingError(name, each.required, None, value=each.example)

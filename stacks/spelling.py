@@ -1,4 +1,4 @@
-"""Finds the settings that somebody misspelt, which CDK would ignore without a word."""
+"""Misspelt settings, which the CDK would ignore without a word."""
 
 from __future__ import annotations
 
@@ -6,24 +6,38 @@ import difflib
 import re
 from typing import TYPE_CHECKING, Final
 
-from stacks.errors import EXAMPLES, SettingError
-from stacks.values import destination_of
+from stacks.destinations import destination_of
+from stacks.errors import SettingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from constructs import Node
 
+    from stacks.setting import Declaration
 
-def refuse_misspelt(node: Node) -> None:
-    """Refuse a key that is almost one of ours: it would be ignored without a word."""
-    names = list(EXAMPLES)
+
+def refuse_misspelt(node: Node, settings: Mapping[str, Declaration]) -> None:
+    """Refuse a key of the context that looks like a misspelt setting.
+
+    Args:
+        node: Node whose context to check.
+        settings: The settings by name.
+
+    Raises:
+        SettingError: There is such a key.
+    """
+    old_names = {each.old_name: name for name, each in settings.items() if each.old_name}
+    names = [*settings, *old_names]
     for key in node.get_all_context():
         if key in names or _CDKS_OWN.search(key):
             continue
         meant = _meant(key, names)
         if meant is not None:
-            raise SettingError(meant, "seems to be misspelt", repr(key))
+            meant = old_names.get(meant, meant)
+            raise SettingError(
+                meant, "seems to be misspelt", repr(key), value=settings[meant].example
+            )
 
 
 # Feature flags (@aws-cdk/…), the CLI's (aws:cdk:…, aws-cdk:…, cli-…) and what it looked up in an
@@ -35,7 +49,7 @@ _WORDS_IN_COMMON: Final = 2
 
 
 def _meant(key: str, names: Sequence[str]) -> str | None:
-    """Return the setting that ``key`` is a misspelling of, ``None`` if it is somebody's own."""
+    """Return the setting that ``key`` probably means; ``None`` if it is a key of somebody's own."""
     # acceptClientTimestamp, batch-size
     spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key.strip()).lower()
     # api_domain_name: that of something else

@@ -1,75 +1,18 @@
-"""Reads the values of settings: texts from the command line, any JSON from ``cdk.json``.
+"""Readers of settings' values: texts from the command line, any JSON from ``cdk.json``.
 
-Each raises ``ValueError`` with what the value must be, which is not what it was.
+Each raises ``ValueError`` with the requirement that the value misses.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Literal
 
 import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-DESTINATIONS: Final = ("pinpoint", "kinesis", "firehose", "eventbridge", "customer-profiles")
-"""What the setting ``destination`` may name."""
-
-APP_ID: Final = (
-    "must be the ID of the Pinpoint application that receives the events (letters, digits and "
-    "hyphens)"
-)
-STREAM_ARN: Final = "must be the ARN of the Kinesis data stream that receives the events"
-DELIVERY_STREAM_NAME: Final = (
-    "must be the name of the Firehose delivery stream that receives the events"
-)
-DOMAIN_NAME: Final = "must be the name of the Customer Profiles domain that receives the events"
-ONE_OF: Final = f"must be one of {', '.join(DESTINATIONS)}, or several, comma-separated"
-
-
-def destination_of(setting: str) -> str | None:
-    """Return the destination that a setting is for, ``None`` if it is for all of them."""
-    if setting.startswith("event_"):
-        return "eventbridge"
-    prefixes = {name: f"{name.replace('-', '_')}_" for name in DESTINATIONS}
-    return next((name for name, prefix in prefixes.items() if setting.startswith(prefix)), None)
-
-
-def destinations(value: object) -> Sequence[str]:
-    """Read what destinations are chosen."""
-    given = value.split(",") if isinstance(value, str) else value
-    if not isinstance(given, list) or not given:
-        raise ValueError(ONE_OF)
-    given = [name.strip() if isinstance(name, str) else name for name in given]
-    if not all(name in DESTINATIONS for name in given):
-        raise ValueError(ONE_OF)
-    if len(set(given)) < len(given):
-        raise ValueError("must name each destination once")
-    return given
-
-
-def app_id(value: object) -> str:
-    """Read the id of a Pinpoint application."""
-    return _matched(r"[A-Za-z0-9-]{1,64}", value, APP_ID)
-
-
-def stream_arn(value: object) -> str:
-    """Read the ARN of a Kinesis data stream."""
-    return _matched(
-        r"arn:[a-z-]+:kinesis:[a-z0-9-]+:\d{12}:stream/[A-Za-z0-9_.-]{1,128}", value, STREAM_ARN
-    )
-
-
-def delivery_stream_name(value: object) -> str:
-    """Read the name of a Firehose delivery stream."""
-    return _matched(r"[A-Za-z0-9_.-]{1,64}", value, DELIVERY_STREAM_NAME)
-
-
-def event_bus_name(value: object) -> str:
-    """Read the name of an EventBridge bus."""
-    return _matched(r"[A-Za-z0-9_./-]{1,256}", value, "must be the name of an EventBridge bus")
 
 
 def targets(value: object) -> Sequence[str] | Mapping[str, str]:
@@ -135,7 +78,7 @@ def text(value: object) -> str:
 
 def certificate_arn(value: object) -> str:
     """Read the ARN of a certificate."""
-    return _matched(
+    return matched(
         r"arn:[a-z-]+:acm:[a-z0-9-]+:\d{12}:certificate/[A-Za-z0-9-]+",
         value,
         "must be the ARN of an ACM certificate",
@@ -144,7 +87,7 @@ def certificate_arn(value: object) -> str:
 
 def key_arn(value: object) -> str:
     """Read the ARN of a key."""
-    return _matched(
+    return matched(
         # An alias would not do: no policy can name one.
         r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
         value,
@@ -154,7 +97,7 @@ def key_arn(value: object) -> str:
 
 def region(value: object) -> str:
     """Read the name of a Region."""
-    return _matched(
+    return matched(
         r"[a-z]{2}(?:-[a-z]+)+-[1-9][0-9]?", value, "must be a Region, such as eu-west-2"
     )
 
@@ -224,7 +167,14 @@ def retention(value: object) -> logs.RetentionDays:
         raise ValueError(allowed) from None
 
 
-def _matched(pattern: str, value: object, problem: str) -> str:
+def matched(pattern: str, value: object, problem: str) -> str:
+    """Read a text that ``pattern`` matches as a whole.
+
+    Args:
+        pattern: Regular expression.
+        value: The value.
+        problem: Requirement in the error.
+    """
     given = value.strip() if isinstance(value, str) else ""
     if not re.fullmatch(pattern, given, re.ASCII):
         raise ValueError(problem)

@@ -63,6 +63,8 @@ _BY_FILE = {
     "test_pairs.py",
     "test_props.py",
     "test_settings.py",
+    "test_settings_of_destinations.py",
+    "test_settings_refused.py",
     "test_wrong_values.py",
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import math
 from dataclasses import replace
 from importlib import import_module
@@ -30,6 +29,7 @@ from capacity.prices import (
     XRAY,
     Price,
 )
+from cdk_gtm_connector.delivery_options import DEFAULT_DELIVERY
 from gtm_events import destinations
 from gtm_events.destinations import firehose
 from gtm_events.destinations.batching import BatchService
@@ -434,18 +434,7 @@ def test_numbers_in_tables() -> None:
 
 
 def test_the_defaults_are_the_constructs() -> None:
-    source = Path(__file__).parents[2] / "cdk_gtm_connector" / "connector.py"
-    arguments = next(
-        node.args
-        for node in ast.walk(ast.parse(source.read_text("utf-8")))
-        if isinstance(node, ast.FunctionDef) and node.name == "__init__"
-    )
-    defaults = {
-        argument.arg: default.value
-        for argument, default in zip(arguments.kwonlyargs, arguments.kw_defaults, strict=True)
-        if isinstance(default, ast.Constant)
-    }
     settings = ConnectorSettings()
     for name in ("batch_size", "max_concurrency", "memory_size"):
-        assert defaults[name] == getattr(settings, name)
-    assert defaults["max_receive_count"] == 10
+        assert getattr(DEFAULT_DELIVERY, name) == getattr(settings, name)
+    assert DEFAULT_DELIVERY.max_receive_count == 10

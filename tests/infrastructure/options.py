@@ -379,7 +379,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "firehose_delivery_stream_name": "events",
         "firehose_events_per_record": "1",
     },
-    "eventbridge": {"destination": "eventbridge", "event_source": "shop.example"},
+    "eventbridge": {"destination": "eventbridge", "eventbridge_source": "shop.example"},
     "customer_profiles": {
         "destination": "customer-profiles",
         "customer_profiles_domain": "shop",
@@ -398,7 +398,7 @@ SETTINGS: dict[str, dict[str, str]] = {
         "destination": "pinpoint,kinesis,firehose,eventbridge,customer-profiles",
         "kinesis_stream_arn": STREAM_ARN,
         "firehose_delivery_stream_name": "events",
-        "event_bus_name": "shop",
+        "eventbridge_bus_name": "shop",
         "customer_profiles_domain": "shop",
     },
     "signed_token": {"signed_token": "true"},

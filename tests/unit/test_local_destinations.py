@@ -179,10 +179,10 @@ def test_the_destination_in_cdk_json_is_the_one_that_runs(monkeypatch: pytest.Mo
             {"destination": ["firehose"], "firehose_delivery_stream_name": "gtm-events"},
         ),
         (
-            {"destination": "eventbridge, firehose", "event_bus_name": "default"},
+            {"destination": "eventbridge, firehose", "eventbridge_bus_name": "default"},
             {
                 "destination": "eventbridge, firehose",
-                "event_bus_name": "default",
+                "eventbridge_bus_name": "default",
                 "firehose_delivery_stream_name": "gtm-events",
             },
         ),

@@ -1,0 +1,143 @@
+"""Declarations of settings: name, type, default, words, example and prop in one place."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
+
+from cdk_gtm_connector import PropError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+_METADATA: Final = "setting"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """A setting of the deployable app.
+
+    Attributes:
+        name: The setting's name, which is the field's.
+        default: The field's value when the setting is not given.
+        read: Turns a context value into the field's. Raises ``ValueError`` with the requirement
+            that the value misses.
+        words: Description for the table of settings.
+        default_words: The default in that table.
+        example: A value that works, as the command line takes it.
+        prop: Construct and prop that the setting becomes, ``connector.batch_size``; empty for none.
+        also: Other props whose errors are about this setting.
+        needs: Settings without which this one has no effect, each with its requirement.
+        required: Requirement in the error for a missing setting; empty for an optional one.
+        old_name: A name that still works, with a warning; empty for none.
+        section: Heading that begins with this setting in the table; empty for none.
+    """
+
+    name: str
+    default: Any
+    read: Callable[[object], Any]
+    words: str
+    default_words: str
+    example: str
+    prop: str
+    also: Sequence[str]
+    needs: Mapping[str, str]
+    required: str
+    old_name: str
+    section: str
+
+
+def setting(
+    read: Callable[[object], Any],
+    words: str,
+    *,
+    example: str,
+    default_words: str,
+    default: Any = None,
+    prop: str | None = None,
+    also: Sequence[str] = (),
+    needs: Mapping[str, str] | None = None,
+    required: str = "",
+    old_name: str = "",
+    section: str = "",
+) -> Any:
+    """Return the field of a setting. The arguments are a :class:`Declaration`'s.
+
+    Args:
+        read: See :class:`Declaration`.
+        words: See :class:`Declaration`.
+        example: See :class:`Declaration`.
+        default_words: See :class:`Declaration`.
+        default: See :class:`Declaration`. ``None`` leaves the default to the construct.
+        prop: See :class:`Declaration`. Default: the connector's prop of the same name.
+        also: See :class:`Declaration`.
+        needs: See :class:`Declaration`.
+        required: See :class:`Declaration`.
+        old_name: See :class:`Declaration`.
+        section: See :class:`Declaration`.
+    """
+    declared = {
+        "read": read,
+        "words": words,
+        "default_words": default_words,
+        "example": example,
+        "prop": prop,
+        "also": also,
+        "needs": needs or {},
+        "required": required,
+        "old_name": old_name,
+        "section": section,
+    }
+    return field(default=default, metadata={_METADATA: declared})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declared:
+    """Base class of dataclasses whose fields are settings."""
+
+    @classmethod
+    def declarations(cls) -> dict[str, Declaration]:
+        """Return the declarations by name."""
+        found = {}
+        for each in fields(cls):
+            if declared := dict(each.metadata.get(_METADATA, {})):
+                if declared["prop"] is None:
+                    declared["prop"] = f"connector.{each.name}"
+                found[each.name] = Declaration(name=each.name, default=each.default, **declared)
+        return found
+
+    def props(self, construct: str) -> dict[str, Any]:
+        """Return the props of ``construct`` that were set."""
+        return {
+            prop: value
+            for name, each in self.declarations().items()
+            for of, _, prop in [each.prop.partition(".")]
+            if of == construct and (value := getattr(self, name)) is not None
+        }
+
+    @classmethod
+    def names(cls, construct: str) -> dict[str, str]:
+        """Return the settings' names by prop of ``construct``."""
+        return {
+            prop: name
+            for name, each in cls.declarations().items()
+            for of, _, prop in [path.partition(".") for path in (each.prop, *each.also)]
+            if of == construct
+        }
+
+
+@contextmanager
+def in_settings(names: Mapping[str, str]) -> Iterator[None]:
+    """Name the settings instead of the props in the errors of constructs.
+
+    Args:
+        names: Settings by prop. Other props keep their names.
+
+    Raises:
+        PropError: What a construct raised, with other names.
+    """
+    try:
+        yield
+    except PropError as error:
+        raise error.renamed(names) from error

@@ -1,0 +1,73 @@
+"""``docs/settings.md``, made of the settings' declarations: ``python -m stacks.settings_page``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from stacks.app_settings import AppSettings
+from stacks.destinations import destination_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from stacks.setting import Declaration
+
+PAGE: Final = Path(__file__).parents[1] / "docs" / "settings.md"
+
+_BEFORE: Final = """# Settings
+
+Settings of the deployable app go under `"context"` in `cdk.json`, or for one run into
+`CONTEXT="name=value …"` of make or `-c name=value` of the CDK's command line. Most have the names
+of the construct's props.
+
+A missing or malformed setting stops synthesis with a sentence that says what is wrong and what to
+write. So does a name that looks like a misspelt setting. Any other name is taken for a key of yours
+or the CDK's.
+
+One `cdk.json` may hold the settings of several destinations. A setting of a destination that is not
+chosen gets a warning, which `cdk deploy --strict` makes an error, and which
+`cdk.Annotations.of(stack).acknowledge_warning("cdk-gtm-connector:pinpoint_app_id")` ends.
+
+This page is made of the code: `make settings`.
+"""
+_HEADER: Final = "| Setting | Default | Meaning |\n|---|---|---|\n"
+
+
+def page() -> str:
+    """Return the page."""
+    parts = [_BEFORE]
+    sections = _sections(AppSettings.declarations().values())
+    destinations = [
+        (f"Destination `{kind}`", [*settings.declarations().values()])
+        for kind, settings in destination_settings().items()
+    ]
+    # The chosen destination comes first, so its settings come next.
+    for heading, settings in [sections[0], *destinations, *sections[1:]]:
+        parts.append(f"\n## {heading}\n\n{_HEADER}{''.join(map(_row, settings))}")
+    return "".join(parts)
+
+
+def _sections(settings: Iterable[Declaration]) -> list[tuple[str, list[Declaration]]]:
+    found: list[tuple[str, list[Declaration]]] = []
+    for each in settings:
+        if each.section:
+            found.append((each.section, []))
+        found[-1][1].append(each)
+    return found
+
+
+def _row(declared: Declaration) -> str:
+    kinds = ", ".join(f"`{name}`" for name in destination_settings())
+    return (
+        f"| `{declared.name}` | {declared.default_words} | "
+        f"{declared.words.format(destinations=kinds)}{_formerly(declared)} |\n"
+    )
+
+
+def _formerly(declared: Declaration) -> str:
+    return f"; formerly `{declared.old_name}`" if declared.old_name else ""
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
