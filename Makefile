@@ -96,6 +96,16 @@ gtm: ## Write what Google Tag Manager imports: make gtm ENDPOINT=https://… (or
 	@$(PY) -m cdk_gtm_connector.gtm $(if $(ENDPOINT),--endpoint "$(ENDPOINT)") \
 	    $(if $(STACK),--stack "$(STACK)") $(if $(OUT),--out "$(OUT)") $(ARGS)
 
+.PHONY: verify
+verify: ## Ask a deployed stack what only an account can answer: make verify STACK=GtmConnector
+	@scripts/setup.sh run
+	@$(PY) -m cdk_gtm_connector_cli.verify $(STACK) $(ARGS)
+
+.PHONY: verify-all
+verify-all: ## Deploy three short-lived stacks, ask all questions of them, remove them; says what it costs
+	@scripts/setup.sh integ
+	@$(PY) -m integ --cdk "$(CDK)" $(ARGS)
+
 .PHONY: build
 build: ## Build the wheel and the source distribution into dist
 	@scripts/setup.sh release
@@ -112,7 +122,7 @@ requirements: ## Pin the requirements anew, with hashes (needs uv); make require
 requirements: ARGS = --upgrade
 requirements:
 	uv pip compile $(PIN) $(ARGS) requirements-dev.in -o requirements-dev.txt
-	for set in "" -local -bench -capacity -release; do \
+	for set in "" -local -bench -capacity -integ -release; do \
 	    uv pip compile $(PIN) -c requirements-dev.txt requirements$$set.in -o requirements$$set.txt || exit; \
 	done
 

@@ -113,7 +113,8 @@ def publish(topic_arn: str) -> Call:
         template="sns",
         values={"TOPIC_ARN": topic_arn},
         asked=("refused-", "Message Structure"),
-        number="refused-{}-",
+        # More than a dash after it: the answer has a request id, which may hold "00-".
+        number="refused-{}-reason",
         too_large="Message too long",
     )
 

@@ -18,6 +18,7 @@ from cdk_gtm_connector_cli.local_run import VARIABLE
 from cdk_gtm_connector_cli.main import run
 from cdk_gtm_connector_cli.messages import event_id_of
 from local.pipeline.running import running
+from local.stand_in.values import Behavior
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:

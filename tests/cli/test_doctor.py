@@ -28,6 +28,7 @@ from cdk_gtm_connector_cli.context import Context
 from cdk_gtm_connector_cli.local_run import LocalRun
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.stack import Resource
+from local.stand_in.values import Behavior
 from tests.cli.conftest import SITE, dead_event, wait_until
 from tests.cli.test_stack import context_with, resources_of
 

@@ -10,6 +10,7 @@ import pytest
 
 from cdk_gtm_connector_cli.messages import event_id_of, request_ids_of
 from cdk_gtm_connector_cli.sending import WHY, Sent, send
+from local.stand_in.values import Behavior
 from tests.cli.conftest import SITE, arrived, dead_event, wait_until
 
 if TYPE_CHECKING:

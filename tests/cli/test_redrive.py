@@ -17,6 +17,7 @@ from cdk_gtm_connector_cli.queues import rejection_queues
 from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive
 from local.messages import event_id_of
 from local.pipeline.synthesis import ROOT
+from local.stand_in.values import Behavior
 from tests.cli.conftest import (
     SITE,
     arrived,

@@ -163,14 +163,14 @@ class TestPublishing:
         )
         too_large, _, rest = rest.partition("#elseif")
         too_many, _, failed = rest.partition("#elseif")
-        assert '.contains("refused-9000-")' in condition
+        assert '.contains("refused-9000-reason")' in condition
         assert '.contains("Message too long")' in condition
         assert failed.startswith(
             '($said.contains("refused-") || $said.contains("Message Structure"))'
             "#set($context.responseOverride.status = 400)"
         )
         assert "300,000 characters" in too_large
-        assert '.contains("refused-8000-")' in too_many
+        assert '.contains("refused-8000-reason")' in too_many
         assert "at most 20 events" in too_many
         assert "could not be queued" in failed
         assert headers(failure, "method.response")["Cache-Control"] == "no-store"

@@ -23,6 +23,7 @@ MAY: Final = {
     "stacks": {"cdk_gtm_connector"},
     "local": {"cdk_gtm_connector", "gtm_events"},
     "capacity": {"gtm_events"},
+    "integ": {"capacity", "cdk_gtm_connector"},
     "benchmarks": {"cdk_gtm_connector", "gtm_events", "local"},
 }
 OURS: Final = {Path(package).name for package in MAY} | {"app", "examples", "tests", "scripts"}

@@ -357,7 +357,7 @@ def refused(output: str) -> int:
         # SNS knows no such type; and it takes a JSON object only, which two lines are not.
         assert call[f"{attribute}Value.DataType"] == "Refused"
         assert call["MessageStructure"] == "json"
-        number = int(call[f"{attribute}Name"].removeprefix("refused-").removesuffix("-"))
+        number = int(call[f"{attribute}Name"].removeprefix("refused-").removesuffix("-reason"))
     # Nothing of what was sent.
     assert lines[1:] == [""]
     return int(number)
@@ -579,13 +579,18 @@ def answers_of(service: Service, number: int) -> Sequence[str]:
         return [
             json.dumps({"__type": "com.amazonaws.sqs#InvalidParameterValue", "message": message})
         ]
+    name = f"refused-{number}-reason"
     return [
         json.dumps(
-            {"Error": {"Code": "ParameterValueInvalid", "Message": message, "Type": "Sender"}}
+            {
+                "Error": {"Code": "ParameterValueInvalid", "Message": message, "Type": "Sender"},
+                # Parts of an id may look like the end of a number.
+                "RequestId": "00000000-0000-5001-8002-010203040500",
+            }
         )
         for message in (
-            f"The message attribute 'refused-{number}-' has an invalid message attribute type.",
-            f"The type of message (user) attribute 'refused-{number}-' is invalid.",
+            f"The message attribute '{name}' has an invalid message attribute type.",
+            f"The type of message (user) attribute '{name}' is invalid.",
         )
     ]
 

@@ -1,0 +1,18 @@
+"""``gtm-connector verify``: asks a deployed connector what nobody could check without an account.
+
+Each question is declared once, in :mod:`cdk_gtm_connector_cli.verify.catalog`'s modules: what is
+assumed, where that is written, how it is asked, what breaks if it is different, and what mends it.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def __getattr__(name: str) -> Any:
+    # The command needs packages that `python -m cdk_gtm_connector_cli.verify` does without.
+    if name == "command":
+        from cdk_gtm_connector_cli.verify.click_command import command  # noqa: PLC0415 - see above
+
+        return command
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,220 @@
+"""Questions about what the endpoint answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from cdk_gtm_connector_cli.verify.bodies import FORM, malformed, posted
+from cdk_gtm_connector_cli.verify.door import OURS, query, statuses
+from cdk_gtm_connector_cli.verify.probe import Probe
+from cdk_gtm_connector_cli.verify.question import (
+    Asked,
+    CannotAskError,
+    Finding,
+    Question,
+    Source,
+    all_hold,
+)
+
+if TYPE_CHECKING:
+    from cdk_gtm_connector_cli.verify.deployment import Deployment
+
+_0012: Final = "docs/decisions/0012-refusing-at-the-door.md"
+
+
+def _empty_answers(_: Deployment) -> list[Probe]:
+    return [
+        posted("a POST", FORM, OURS, 204),
+        Probe(
+            about="a preflight",
+            method="OPTIONS",
+            headers={
+                "Origin": "https://shop.example",
+                "Access-Control-Request-Method": "POST",
+                "Access-Control-Request-Headers": "content-type",
+            },
+            data=204,
+        ),
+    ]
+
+
+def _judge_empty(asked: Asked) -> Finding:
+    wrong = []
+    for each in asked.observed:
+        if each.answer.status != each.probe.data:
+            wrong.append(f"{each.probe.about}: answered {each.answer.status}")
+        elif each.answer.body or each.answer.headers.get("content-length", "0") != "0":
+            wrong.append(f"{each.probe.about}: its answer has a body, {each.answer.body[:40]!r}")
+    return all_hold(wrong, "204 without a body")
+
+
+def _errors(_: Deployment) -> list[Probe]:
+    return [
+        Probe(about="a parameter missing", query="gtmcb={mark}", data=400),
+        Probe(about="another path", path="/verify", query="gtmcb={mark}", data=403),
+        Probe(about="another method", method="PUT", query=OURS, data=403),
+        Probe(
+            about="another media type",
+            query=OURS,
+            headers={"Content-Type": "video/mp4"},
+            data=415,
+        ),
+        malformed("a POST of another media type", "video/mp4", "{mark}", 415),
+    ]
+
+
+def _judge_errors(asked: Asked) -> Finding:
+    wrong = []
+    for each in asked.observed:
+        if each.answer.status != each.probe.data:
+            wrong.append(
+                f"{each.probe.about}: answered {each.answer.status}, not {each.probe.data}"
+            )
+        elif "access-control-allow-origin" not in each.answer.headers:
+            wrong.append(f"{each.probe.about}: no script may read the answer")
+    return all_hold(wrong, f"{len(asked.observed)} requests")
+
+
+def _order(deployment: Deployment) -> list[Probe]:
+    probes = [
+        Probe(
+            about="a parameter missing and another media type",
+            query="gtmcb={mark}",
+            headers={"Content-Type": "video/mp4"},
+            data=400,
+        )
+    ]
+    if deployment.authenticated_url:
+        path = "/authenticated"
+        probes += [
+            Probe(about="no token and no event", path=path, query="gtmcb={mark}", data=401),
+            Probe(about="no token", path=path, query=OURS, data=401),
+        ]
+    return probes
+
+
+def _echo(deployment: Deployment) -> list[Probe]:
+    return [
+        query(f"the site {site}", "evat_v=1", site, Origin=site)
+        for site in (deployment.origins or [])[:3]
+        if "*" not in site
+    ]
+
+
+def _judge_echo(asked: Asked) -> Finding:
+    if not asked.observed:
+        raise CannotAskError("every site may read answers: set allowed_origins to ask")
+    wrong = [
+        f"{each.probe.about}: allowed is {got!r}"
+        for each in asked.observed
+        if (got := each.answer.headers.get("access-control-allow-origin")) != each.probe.data
+    ]
+    return all_hold(wrong, f"{len(asked.observed)} sites")
+
+
+def _words(deployment: Deployment) -> list[Probe]:
+    return [
+        Probe(
+            about=f"endpoint_id is {word}",
+            query=f"event=verify&endpoint_id={word}&gtmcb={{mark}}",
+            data=word,
+        )
+        for word in (deployment.setting("UNSET_VALUES") or [])
+        if word.isalpha()
+    ] + [
+        Probe(
+            about="endpoint_id is white space",
+            query="event=verify&endpoint_id=%C2%A0&gtmcb={mark}",
+            data="blank",
+        )
+    ]
+
+
+def _judge_words(asked: Asked, *, topic: bool) -> Finding:
+    if topic != bool(asked.deployment.topic_arn):
+        raise CannotAskError(f"the connector has {'no' if topic else 'a'} topic before its queues")
+    wrong = []
+    for each in asked.observed:
+        if each.answer.status != 400:  # noqa: PLR2004 - HTTP's
+            wrong.append(f"{each.probe.about}: answered {each.answer.status}, not 400")
+        elif "endpoint_id" not in each.answer.body or each.probe.data not in each.answer.body:
+            wrong.append(f"{each.probe.about}: the sentence is {each.answer.body[:80]!r}")
+    return all_hold(wrong, f"{len(asked.observed)} requests")
+
+
+QUESTIONS: Final = (
+    Question(
+        id="empty-answers",
+        assumed="An answer with status 204 has no body, of a POST and of a preflight.",
+        how="A POST, and a preflight.",
+        breaks="Some clients wait for a body, or report an error.",
+        mends="Answer 200 with a text: event_methods.py; issue.",
+        sources=(
+            Source("local/emulator.py", "an answer with status 204, as to a preflight, has none"),
+            Source("issue 13", "empty answers' bodies"),
+        ),
+        probes=_empty_answers,
+        judge=_judge_empty,
+    ),
+    Question(
+        id="error-answers",
+        assumed="Every error has the status that docs name, and lets scripts read it.",
+        how="A missing parameter, another path, method and media type.",
+        breaks="Scripts see a network error where docs/troubleshooting.md names a status.",
+        mends="gateway responses in cdk_gtm_connector/cors.py; issue.",
+        sources=(Source("issue 9", "media types with a charset"),),
+        probes=_errors,
+        judge=_judge_errors,
+    ),
+    Question(
+        id="order-of-checks",
+        assumed="API Gateway asks the authorizer first, then for parameters, then for a template.",
+        how="Requests that are wrong in two ways.",
+        breaks="Only which of two errors a tag shows first.",
+        mends="The local endpoint and docs/troubleshooting.md.",
+        sources=(Source("issue 13", "order of checks"),),
+        probes=_order,
+        judge=statuses,
+    ),
+    Question(
+        id="origin-echo",
+        assumed="$input.params().header is filled in the response templates of an SQS or SNS "
+        "integration.",
+        how="A request of each site of allowed_origins; the answer has to name it.",
+        breaks="Scripts of the site cannot read answers. Nothing else changes.",
+        mends="Allow one site only, or all: the header is static then; issue.",
+        sources=(
+            Source("docs/decisions/0006-access.md", "that `$input.params().header` is filled"),
+        ),
+        probes=_echo,
+        judge=_judge_echo,
+    ),
+    Question(
+        id="sqs-refusal",
+        assumed="SQS refuses a delay over 900 seconds in words that hold it, which reach the "
+        "response template as JSON.",
+        how="An endpoint id for each word of unset_values, and one of white space.",
+        breaks="Such tags fail with 502, or with a sentence that names no word.",
+        mends="mapping.send_message(): the words asked for; decision 0012.",
+        sources=(Source("issue 3", "the words of SQS's refusals behind 413"),),
+        probes=_words,
+        judge=lambda asked: _judge_words(asked, topic=False),
+    ),
+    Question(
+        id="sns-refusal",
+        assumed="SNS looks at attributes before MessageStructure, and its refusal reaches the "
+        "response template as JSON.",
+        how="As for SQS, on a connector with several destinations.",
+        breaks="Such tags fail with 502, or with a sentence that names no word.",
+        mends="mapping.publish(): the words asked for; decision 0012.",
+        sources=(
+            Source(_0012, "whether SNS looks at the attribute first"),
+            Source(
+                "docs/decisions/0008-fan-out.md",
+                "that SNS's refusals reach the response template as JSON with these words",
+            ),
+        ),
+        probes=_words,
+        judge=lambda asked: _judge_words(asked, topic=True),
+    ),
+)

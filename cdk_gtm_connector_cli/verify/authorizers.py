@@ -1,0 +1,137 @@
+"""Questions about authorizers and those who have a token."""
+
+from __future__ import annotations
+
+import json
+from typing import Final
+
+from cdk_gtm_connector_cli.verify.deployment import STAGE, Deployment
+from cdk_gtm_connector_cli.verify.door import OURS
+from cdk_gtm_connector_cli.verify.probe import Probe
+from cdk_gtm_connector_cli.verify.question import (
+    Asked,
+    CannotAskError,
+    Finding,
+    Question,
+    Source,
+    all_hold,
+)
+
+
+def _judge_snapshot(asked: Asked) -> Finding:
+    gateway, api = asked.deployment.client("apigateway"), asked.deployment.api_id
+    authorizers = gateway.get_authorizers(restApiId=api)["items"]
+    if not authorizers:
+        raise CannotAskError("the connector has no authorizer of API Gateway's")
+    answer = gateway.get_export(
+        restApiId=api,
+        stageName=STAGE,
+        exportType="swagger",
+        parameters={"extensions": "authorizers"},
+        accepts="application/json",
+    )
+    served = json.loads(answer["body"].read()).get("securityDefinitions", {})
+    wrong = []
+    for each in authorizers:
+        deployed = served.get(each["name"], {}).get("x-amazon-apigateway-authorizer")
+        if deployed is None:
+            wrong.append(f"the stage does not know the authorizer {each['name']}")
+            continue
+        wrong += [
+            f"{each['name']}: {name} is {each[name]}, served {deployed[name]}"
+            for name in ("identitySource", "authorizerResultTtlInSeconds", "authorizerUri")
+            if name in each and name in deployed and each[name] != deployed[name]
+        ]
+    return all_hold(wrong, f"{len(authorizers)} authorizers are served as they are")
+
+
+def _judge_claims(asked: Asked) -> Finding:
+    if not asked.deployment.authenticated_url or not asked.deployment.token:
+        raise CannotAskError("give --token: a token of a visitor for /events/authenticated")
+    (each,) = asked.observed
+    if each.raw is None:
+        raise CannotAskError(f"answered {each.answer.status}, and no message came: a fresh token?")
+    envelope = each.raw.envelope
+    wrong = [
+        f"the field {name} is empty" for name in ("subject", "endpoint") if not envelope.get(name)
+    ]
+    if "token" in dict(each.raw.parameters):
+        wrong.append("the token is in the queue")
+    return all_hold(wrong, "subject and endpoint are in the envelope")
+
+
+def _with_token(deployment: Deployment) -> list[Probe]:
+    if not deployment.authenticated_url or not deployment.token:
+        return []
+    token = deployment.token
+    return [
+        Probe(
+            about="with a token",
+            path="/authenticated",
+            query=f"{OURS}&token={token}",
+            headers={"Authorization": f"Bearer {token}"},
+        )
+    ]
+
+
+def _judge_clients(asked: Asked) -> Finding:
+    gateway, api = asked.deployment.client("apigateway"), asked.deployment.api_id
+    pools = {
+        arn.rpartition("/")[2]
+        for each in gateway.get_authorizers(restApiId=api)["items"]
+        for arn in each.get("providerARNs", [])
+    }
+    if not pools:
+        raise CannotAskError("the connector's authorizer is no Cognito user pool's")
+    cognito = asked.deployment.client("cognito-idp")
+    wrong, seen = [], 0
+    for pool in sorted(pools):
+        listed = cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
+        for each in listed:
+            client = cognito.describe_user_pool_client(UserPoolId=pool, ClientId=each["ClientId"])
+            writable = client["UserPoolClient"].get("WriteAttributes")
+            seen += 1
+            custom = [it for it in writable or () if it.startswith("custom:")]
+            if custom:
+                wrong.append(f"{each['ClientName']} may write {', '.join(custom)}")
+    return all_hold(wrong, f"{seen} clients list no custom attribute as writable")
+
+
+QUESTIONS: Final = (
+    Question(
+        id="authorizer-snapshot",
+        assumed="The stage serves authorizers as the last update made them.",
+        how="The API's authorizers, compared with an export of the stage.",
+        breaks="A changed authorizer has no effect, or a new one too early.",
+        mends="aws apigateway create-deployment; redeployment.py; issue.",
+        sources=(
+            Source("cdk_gtm_connector/redeployment.py", "API Gateway's stage serves a snapshot"),
+            Source("issue 13", "authorizer changes"),
+        ),
+        judge=_judge_snapshot,
+    ),
+    Question(
+        id="claims",
+        assumed="Claims of a verified visitor are in $context.authorizer, custom ones too.",
+        how="A request with the token that --token gives.",
+        breaks="Every authenticated event is rejected: it fails closed.",
+        mends="Another endpoint_claim, or a Lambda authorizer.",
+        sources=(Source("issue 3", "`$context.authorizer.claims.get('custom:…')`"),),
+        probes=_with_token,
+        judge=_judge_claims,
+    ),
+    Question(
+        id="cognito-clients",
+        assumed="No client of the user pool lets visitors write a custom attribute.",
+        how="WriteAttributes of the pool's clients. Without the property it is empty there.",
+        breaks="A visitor can give himself the endpoint of another.",
+        mends="Set write_attributes of the client, without the endpoint claim.",
+        sources=(
+            Source(
+                "docs/decisions/0022-what-a-stranger-can-do.md",
+                "Which attributes a client without `write_attributes` may write",
+            ),
+        ),
+        judge=_judge_clients,
+    ),
+)

@@ -1,0 +1,312 @@
+"""Questions about what the endpoint answers, and about posted bodies."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from cdk_gtm_connector_cli.verify.door import OURS, arrived, query, statuses
+from cdk_gtm_connector_cli.verify.probe import Observed, Probe
+from cdk_gtm_connector_cli.verify.question import (
+    Asked,
+    CannotAskError,
+    Finding,
+    Question,
+    Source,
+    all_hold,
+)
+
+if TYPE_CHECKING:
+    from cdk_gtm_connector_cli.verify.deployment import Deployment
+
+FORM: Final = "application/x-www-form-urlencoded"
+JSON_TYPES: Final = ("application/json", "text/plain")
+_MOST_CHARACTERS: Final = 300_000
+_DEFAULT_EVENTS: Final = 100
+_GET_TYPES: Final = (
+    "application/json",
+    FORM,
+    "text/plain",
+    "multipart/form-data",
+    "text/html",
+    "text/xml",
+    "application/xml",
+    "application/octet-stream",
+)
+
+
+def posted(about: str, media_type: str, body: str | bytes, data: object = None) -> Probe:
+    """Return a POST."""
+    content = body if isinstance(body, bytes) else body.encode()
+    headers = {"Content-Type": media_type}
+    return Probe(about=about, method="POST", headers=headers, body=content, data=data)
+
+
+def malformed(about: str, media_type: str, body: str, data: object = None) -> Probe:
+    """Return a POST that the function rejects, whatever its endpoint id is."""
+    return replace(posted(about, media_type, body, data), malformed=True)
+
+
+def event(**others: object) -> dict[str, object]:
+    """Return an event that the endpoint takes and the function rejects, for JSON."""
+    return {"event": "verify", "endpoint_id": "{json_id}", "gtmcb": "{mark}", **others}
+
+
+def rejected_json(**others: object) -> str:
+    """Return a JSON body that the endpoint takes and the function rejects."""
+    return json.dumps(event(**others), ensure_ascii=False)
+
+
+def _charsets(_: Deployment) -> list[Probe]:
+    probes = []
+    for parameter in (";charset=UTF-8", "; charset=utf-8", ';charset="utf-8"', "; x=1"):
+        probes.append(posted(f"{FORM}{parameter}", FORM + parameter, OURS, 204))
+        probes += [
+            posted(f"{each}{parameter}", each + parameter, rejected_json(), 204)
+            for each in JSON_TYPES
+        ]
+    return probes
+
+
+def _get_types(_: Deployment) -> list[Probe]:
+    return [query(f"a GET with {each}", "evat_v=1", 200, Content_Type=each) for each in _GET_TYPES]
+
+
+def _empty_posts(_: Deployment) -> list[Probe]:
+    return [
+        Probe(
+            about=f"an empty body as {media_type or 'nothing'}",
+            method="POST",
+            query=f"{OURS}&evat_v=1",
+            headers={"Content-Length": "0"} | ({"Content-Type": media_type} if media_type else {}),
+            data=["1"],
+        )
+        for media_type in (FORM, *JSON_TYPES, "text/plain;charset=UTF-8", "")
+    ]
+
+
+def _judge_empty_posts(asked: Asked) -> Finding:
+    arrived(asked.observed)
+    wrong = []
+    for each in asked.observed:
+        if not each.answer.accepted:
+            wrong.append(f"{each.probe.about}: answered {each.answer.status}")
+        elif each.raw and each.raw.values("evat_v") != each.probe.data:
+            wrong.append(f"{each.probe.about}: its query did not arrive")
+    return all_hold(wrong, f"{len(asked.observed)} requests")
+
+
+def _models(_: Deployment) -> list[Probe]:
+    documents: dict[str, dict[str, object]] = {
+        "no event": {"endpoint_id": "x", "gtmcb": "{mark}"},
+        "an empty event": {"event": "", "endpoint_id": "x", "gtmcb": "{mark}"},
+        "a list as an event": {"event": ["verify"], "endpoint_id": "", "gtmcb": "{mark}"},
+        "no events": {"events": [], "gtmcb": "{mark}"},
+        "an event without an id": {"events": [{"event": "verify", "gtmcb": "{mark}"}]},
+    }
+    return [
+        malformed(f"{about} as {media_type}", media_type, json.dumps(document), 400)
+        for media_type in JSON_TYPES
+        for about, document in documents.items()
+    ]
+
+
+def _no_json(_: Deployment) -> list[Probe]:
+    return [
+        malformed(f"{body} as {media_type}", media_type, body, 400)
+        for media_type in JSON_TYPES
+        for body in ("{mark}", '"{mark}"', '["{mark}"', '{"event":"verify","gtmcb":"{mark}"')
+    ]
+
+
+def _unvalidated(_: Deployment) -> list[Probe]:
+    return [malformed("a form without an event", FORM, "endpoint_id=x&gtmcb={mark}", 204)]
+
+
+def _counts(deployment: Deployment) -> list[Probe]:
+    most = int(deployment.environment.get("ANONYMOUS_MAX_EVENTS_PER_REQUEST") or _DEFAULT_EVENTS)
+    return [
+        posted(
+            f"{number} events as {media_type}",
+            media_type,
+            json.dumps({"events": [event()] * number}, ensure_ascii=False),
+            number <= most,
+        )
+        for media_type in JSON_TYPES
+        for number in (1, most, most + 1)
+    ]
+
+
+def _judge_counts(asked: Asked) -> Finding:
+    wrong = []
+    for each in asked.observed:
+        answer = each.answer
+        if each.probe.data:
+            if not answer.accepted:
+                wrong.append(f"{each.probe.about}: answered {answer.status}")
+        elif answer.status != 400 or "at most" not in answer.body:  # noqa: PLR2004 - HTTP's
+            wrong.append(f"{each.probe.about}: answered {answer.status} {answer.body[:60]!r}")
+    return all_hold(wrong, f"{len(asked.observed)} requests")
+
+
+def _sizes(_: Deployment) -> list[Probe]:
+    beginning = f"{OURS}&evat_v="
+    room = 40 + 306  # what the mark and the blank id are longer than their names here
+    return [
+        posted(
+            f"a body of about {length:,} characters",
+            FORM,
+            beginning + "x" * (length - len(beginning) - room),
+            status,
+        )
+        for length, status in ((60_000, 204), (270_000, 204), (299_000, 204), (310_000, 413))
+    ]
+
+
+def _texts(_: Deployment) -> list[Probe]:
+    text = "é€日本\U0001f600"
+    probes = [
+        posted(f"UTF-8 as {each}", each, rejected_json(evat_v=text), text)
+        for each in ("application/json", "text/plain;charset=UTF-8")
+    ]
+    form = OURS.encode() + b"&evat_v="
+    return [
+        *probes,
+        posted("UTF-8 in a form", FORM, form + text.encode(), text),
+        posted("a byte that is no UTF-8 in a form", FORM, form + b"a\xe4b", "a\ufffdb"),
+    ]
+
+
+def _judge_texts(asked: Asked) -> Finding:
+    wrong = []
+    for each in asked.observed:
+        if each.raw is None:
+            wrong.append(f"{each.probe.about}: {_missing_message(each)}")
+        elif each.probe.data not in (body := "".join(each.raw.values("body"))):
+            wrong.append(f"{each.probe.about}: arrived as {body[-40:]!r}")
+    if all(each.raw is None for each in asked.observed):
+        raise CannotAskError("no message of these requests came to the invalid-message queue")
+    return all_hold(wrong, f"{len(asked.observed)} bodies")
+
+
+def _missing_message(observed: Observed) -> str:
+    return f"answered {observed.answer.status}, and no message came"
+
+
+_0012: Final = "docs/decisions/0012-refusing-at-the-door.md"
+
+QUESTIONS: Final = (
+    Question(
+        id="charsets",
+        assumed="Parameters of a media type, such as charset, are no part of it.",
+        how="Four kinds of parameters with each media type of a POST.",
+        breaks="Beacons and libraries that name a charset get 415.",
+        mends="Name these in full in event_methods.py, as `;charset=UTF-8` is.",
+        sources=(
+            Source(_0012, "whether a media type's parameters are ignored"),
+            Source("local/emulator.py", "A media type's parameters are no part of it"),
+            Source(
+                "cdk_gtm_connector/event_methods.py",
+                "A parameter such as charset is commonly held to be no part of the type",
+            ),
+        ),
+        probes=_charsets,
+        judge=statuses,
+    ),
+    Question(
+        id="get-media-types",
+        assumed="A GET is one whatever Content-Type it carries, of the eight that are named.",
+        how="A GET with each of them.",
+        breaks="Tags of clients that set the header on each request get 415.",
+        mends="event_methods.py; issue.",
+        sources=(Source(_0012, "API Gateway knows no wildcard"),),
+        probes=_get_types,
+        judge=statuses,
+    ),
+    Question(
+        id="empty-bodies",
+        assumed="A POST with an empty body passes the validator, and is read from its query.",
+        how="An empty body with each media type and with none.",
+        breaks="sendBeacon(url) without data is answered 400.",
+        mends="README: give the beacon a body; the model's maxProperties in json_body.py.",
+        sources=(
+            Source(_0012, "whether the validator takes an empty body"),
+            Source("local/emulator.py", "whether API Gateway shows them ``{}`` is not known here"),
+        ),
+        probes=_empty_posts,
+        judge=_judge_empty_posts,
+    ),
+    Question(
+        id="json-model",
+        assumed="Model or template refuse JSON without its required parts, as text/plain too.",
+        how="Five such bodies as application/json and as text/plain.",
+        breaks="Such tags turn green, and their events end as invalid messages.",
+        mends="events.vtl looks for presence as well; issue.",
+        sources=(Source(_0012, "holds `text/plain` to its model"),),
+        probes=_models,
+        judge=statuses,
+    ),
+    Question(
+        id="no-json",
+        assumed="A body that is no JSON is refused, whatever $input.path makes of it.",
+        how="Four such bodies as application/json and as text/plain.",
+        breaks="Such tags turn green, and their events end as invalid messages.",
+        mends="body.vtl has to look at $input.body; issue.",
+        sources=(Source(_0012, "what `$input.path` makes of a body that is no JSON"),),
+        probes=_no_json,
+        judge=statuses,
+    ),
+    Question(
+        id="forms-unvalidated",
+        assumed="A form's body is held to no model: the one for JSON is not for it.",
+        how="A form without an event.",
+        breaks="Every form is refused with 400.",
+        mends="Give POST forms a model of their own in event_methods.py.",
+        sources=(Source("issue 3", "that a form POST is not validated against the JSON model"),),
+        probes=_unvalidated,
+        judge=statuses,
+    ),
+    Question(
+        id="json-counts",
+        assumed="API Gateway's engine counts a list's events as both engines of the tests do.",
+        how="One event, as many as are allowed, and one more, in two media types.",
+        breaks="Every JSON body is refused, and none is queued; or no limit holds.",
+        mends="events.vtl: leave the limit to the function (max_events_per_request=100); issue.",
+        sources=(
+            Source(
+                "docs/decisions/0020-limits-that-count-events.md",
+                "that API Gateway's engine counts as both engines here do",
+            ),
+        ),
+        probes=_counts,
+        judge=_judge_counts,
+    ),
+    Question(
+        id="body-sizes",
+        assumed="A body of up to 300,000 characters is taken, also by SNS; a larger one is "
+        "answered 413.",
+        how="Forms of 60,000, 270,000, 299,000 and 310,000 characters.",
+        breaks="Large bodies get 502, which tells the client to send them again.",
+        mends="MAX_BODY_CHARACTERS in endpoint.py; the words in mapping.py.",
+        sources=(
+            Source(
+                "docs/decisions/0008-fan-out.md",
+                "that API Gateway passes a form body of more than 256 KiB on to SNS",
+            ),
+            Source("issue 13", "SNS's refusals and sizes"),
+        ),
+        probes=_sizes,
+        judge=statuses,
+    ),
+    Question(
+        id="body-texts",
+        assumed="Bodies are read as UTF-8, and a byte that is none becomes U+FFFD.",
+        how="UTF-8 in JSON and in a form, and a byte of Latin 1 in a form.",
+        breaks="Posted values outside ASCII arrive as other characters.",
+        mends="binaryMediaTypes and a template of its own; issue.",
+        sources=(Source("issue 9", "U+FFFD"),),
+        probes=_texts,
+        judge=_judge_texts,
+    ),
+)

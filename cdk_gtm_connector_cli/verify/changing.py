@@ -1,0 +1,125 @@
+"""Questions that change the stack while it works: asked only with ``--may-redeploy``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from cdk_gtm_connector_cli.verify import own_messages
+from cdk_gtm_connector_cli.verify.deployment import STAGE
+from cdk_gtm_connector_cli.verify.door import query
+from cdk_gtm_connector_cli.verify.probe import Answer, Sender, mark
+from cdk_gtm_connector_cli.verify.question import (
+    Asked,
+    CannotAskError,
+    Finding,
+    Question,
+    Source,
+    all_hold,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_MAY: Final = "--may-redeploy"
+_FIRST_NUMBER: Final = 9_000  # of marks: the run's own requests are fewer
+_LOOKS: Final = 12
+_BEFORE, _AFTER = 20, 80
+
+
+@dataclass(slots=True)
+class _Traffic:
+    """Requests one after the other, while the stage changes."""
+
+    asked: Asked
+    answers: list[tuple[int, Answer | None]] = field(default_factory=list)
+    before: threading.Event = field(default_factory=threading.Event)
+    changed: threading.Event = field(default_factory=threading.Event)
+
+    def send(self) -> None:
+        sender = Sender(self.asked.deployment.endpoint_url)
+        after = 0
+        number = _FIRST_NUMBER
+        try:
+            while after < _AFTER and number < _FIRST_NUMBER + 1_000:
+                after += self.changed.is_set()
+                probe = query(f"request {number}", "evat_v=1")
+                try:
+                    answer = sender.send(probe, mark(self.asked.run, number))
+                except OSError:
+                    answer = None
+                self.answers.append((number, answer))
+                number += 1
+                if len(self.answers) == _BEFORE:
+                    self.before.set()
+        finally:
+            self.before.set()
+            sender.close()
+
+
+def _judge_stage(asked: Asked) -> Finding:
+    deployment = asked.deployment
+    queue = deployment.invalid_message_queue_url
+    # Its requests are rejected by their blank endpoint id alone.
+    why = asked.unsafe.get("site") or asked.unsafe.get("query")
+    if queue is None or why:
+        raise CannotAskError(why or "the stack has no invalid-message queue")
+    traffic = _Traffic(asked)
+    thread = threading.Thread(target=traffic.send)
+    thread.start()
+    traffic.before.wait()
+    try:
+        deployment.client("apigateway").create_deployment(
+            restApiId=deployment.api_id,
+            stageName=STAGE,
+            description=f"gtm-connector verify {asked.run}",
+        )
+    finally:
+        traffic.changed.set()
+        thread.join()
+    accepted = {number for number, answer in traffic.answers if answer and answer.accepted}
+    others = [answer.status if answer else "none" for _, answer in traffic.answers
+              if not (answer and answer.accepted)]  # fmt: skip
+    found = _collected(asked, queue, accepted)
+    wrong = []
+    if lost := sorted(accepted - found):
+        wrong.append(f"{len(lost)} of {len(accepted)} accepted requests have no message")
+    if others:
+        wrong.append(f"{len(others)} of {len(traffic.answers)} failed: {_statuses(others)}")
+    return all_hold(wrong, f"{len(accepted)} requests during the change, each accounted for")
+
+
+def _statuses(answers: Sequence[object]) -> str:
+    return ", ".join(f"{answers.count(it)} × {it}" for it in sorted(set(answers), key=str))
+
+
+def _collected(asked: Asked, queue: str, wanted: set[int]) -> set[int]:
+    found: set[int] = set()
+    sqs = asked.deployment.client("sqs")
+    for again in range(_LOOKS):
+        if again:
+            time.sleep(asked.deployment.pause)
+        own_messages.take(sqs, queue, asked.run, lambda number, _: found.add(number))
+        if wanted <= found:
+            break
+    return found
+
+
+QUESTIONS: Final = (
+    Question(
+        id="stage-change",
+        assumed="While a stage changes to another deployment, each accepted request is queued, "
+        "and none fails.",
+        how="Requests one after the other while a new deployment is made of the API as it is; "
+        "each id is looked for.",
+        breaks="Tags fail during an update, or events are lost.",
+        mends="Update at a quiet time; a canary of the stage; issue.",
+        sources=(Source("issue 13", "stage changes under traffic (every id accounted for)"),),
+        judge=_judge_stage,
+        writes="makes a new deployment of the API, with whatever was changed by hand and not "
+        "deployed yet",
+        permission=_MAY,
+    ),
+)

@@ -1,0 +1,88 @@
+"""Questions about destinations: what they let the function do, and what they keep."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from botocore.exceptions import ClientError
+
+from cdk_gtm_connector_cli.verify.account import batches
+from cdk_gtm_connector_cli.verify.question import (
+    Asked,
+    CannotAskError,
+    Finding,
+    Question,
+    Source,
+    differs,
+    held,
+)
+
+_DAY_MS: Final = 86_400_000
+
+
+def judge_let_in(asked: Asked, destination: str) -> Finding:
+    """Judge by what the function logged of the last day: nothing is sent for it."""
+    delivery = asked.deployment.delivery(destination)
+    lines = list(batches(asked.deployment, delivery, asked.began - _DAY_MS))
+    denied = [
+        problem
+        for line in lines
+        for problem in line.get("problems", [])
+        if "denied" in problem.lower() or "not authorized" in problem.lower()
+    ]
+    if denied:
+        return differs(denied[0])
+    delivered = sum(line.get("delivered", 0) for line in lines)
+    if not delivered:
+        raise CannotAskError(
+            "no event was delivered within a day: send one (gtm-connector send), then ask again"
+        )
+    return held(f"{delivered:,} events were delivered within a day, and none denied")
+
+
+def _judge_pinpoint(asked: Asked) -> Finding:
+    delivery = asked.deployment.delivery("pinpoint")
+    application = delivery.environment["PINPOINT_APPLICATION_ID"]
+    pinpoint = asked.deployment.client("pinpoint")
+    try:
+        pinpoint.put_events(ApplicationId=application, EventsRequest={"BatchItem": {}})
+    except ClientError as error:
+        code = error.response["Error"].get("Code", "")
+        status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+        if code == "BadRequestException":
+            return held("PutEvents answers: it refuses a request without events")
+        if code in {"AccessDeniedException", "ForbiddenException"} and status == 403:  # noqa: PLR2004
+            raise CannotAskError(f"PutEvents says {error}") from error
+        return differs(f"PutEvents answers {status} {code}")
+    return held("PutEvents answers")
+
+
+# Customer Profiles: a visitor of the run's own ------------------------------------------------
+
+
+_MIGRATING: Final = "docs/migrating-from-pinpoint.md"
+_UNCHECKED: Final = "whether Pinpoint still answers `PutEvents` in your account"
+
+QUESTIONS: Final = (
+    Question(
+        id="pinpoint-answers",
+        assumed="Amazon Pinpoint still answers PutEvents.",
+        how="A PutEvents without any event, with your credentials.",
+        breaks="No event is delivered to Pinpoint.",
+        mends="docs/migrating-from-pinpoint.md.",
+        sources=(
+            Source(_MIGRATING, _UNCHECKED),
+            Source("docs/capacity.md", "Whether Pinpoint still answers `PutEvents`"),
+        ),
+        judge=_judge_pinpoint,
+    ),
+    Question(
+        id="eventbridge-condition",
+        assumed="EventBridge grants PutEvents under the conditions on source and detail type.",
+        how="What the function logged of the last day.",
+        breaks="No event is delivered to EventBridge.",
+        mends="eventbridge.py: events:source alone as a condition; issue.",
+        sources=(Source("issue 13", "EventBridge's condition"),),
+        judge=lambda asked: judge_let_in(asked, "eventbridge"),
+    ),
+)

@@ -1,0 +1,170 @@
+"""Questions about the envelope: ids, time and headers of a request."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import time
+from typing import TYPE_CHECKING, Final
+
+from cdk_gtm_connector_cli.verify.door import arrived, query
+from cdk_gtm_connector_cli.verify.question import (
+    Asked,
+    CannotAskError,
+    Finding,
+    Question,
+    Source,
+    all_hold,
+)
+
+if TYPE_CHECKING:
+    from cdk_gtm_connector_cli.verify.deployment import Deployment
+    from cdk_gtm_connector_cli.verify.probe import Probe
+
+
+_DAY_MS: Final = 86_400_000
+
+
+def _headers(_: Deployment) -> list[Probe]:
+    site = "https://verify-header.invalid"
+    return [
+        query(
+            f"the header {name}",
+            "evat_v=1",
+            (name.lower(), f"{site}/?a=%22"),
+            **{name: f"{site}/?a=%22"},
+        )
+        for name in ("Origin", "ORIGIN", "referer", "Referer")
+    ]
+
+
+def _judge_headers(asked: Asked) -> Finding:
+    wrong = []
+    for each in arrived(asked.observed):
+        name, value = each.probe.data
+        got = each.raw.envelope.get(name) if each.raw else None
+        if got != value:
+            wrong.append(f"{each.probe.about}: arrived as {got!r}")
+    return all_hold(wrong, f"{len(asked.observed)} requests")
+
+
+_CHOSEN: Final = "Y2hvc2VuYnl0aGU="
+
+
+def _client_ids(_: Deployment) -> list[Probe]:
+    return [
+        query(f"the header {name}", "evat_v=1", **{name: _CHOSEN})
+        for name in ("x-amzn-RequestId", "x-amz-apigw-id", "X-Amzn-Trace-Id", "x-amz-cf-id")
+    ]
+
+
+def _judge_client_ids(asked: Asked) -> Finding:
+    wrong = [
+        f"{each.probe.about} chose the id"
+        for each in arrived(asked.observed)
+        if each.raw and _CHOSEN in each.raw.envelope.get("id", "")
+    ]
+    return all_hold(wrong, "a client chooses no id")
+
+
+def _judge_padding(asked: Asked) -> Finding:
+    ids = [each.raw.envelope.get("id", "") for each in arrived(asked.everything) if each.raw]
+    if not ids:
+        raise CannotAskError("no message came to the invalid-message queue")
+    wrong = [f"{got!r}" for got in ids if not _is_padded(got)]
+    if len(set(ids)) != len(ids):
+        wrong.append(f"only {len(set(ids))} different ids in {len(ids)} messages")
+    return all_hold(wrong, f"{len(ids)} ids, such as {ids[0]}")
+
+
+def _is_padded(text: str) -> bool:
+    try:
+        return text.endswith("=") and bool(base64.b64decode(text, validate=True))
+    except binascii.Error:
+        return False
+
+
+def _judge_id_header(asked: Asked) -> Finding:
+    wrong = []
+    seen = arrived(asked.everything)
+    for each in seen:
+        header = each.answer.headers.get("x-amz-apigw-id")
+        if each.raw and header != each.raw.envelope.get("id"):
+            wrong.append(f"the header {header!r} for the id {each.raw.envelope.get('id')!r}")
+    if not seen:
+        raise CannotAskError("no message came to the invalid-message queue")
+    return all_hold(wrong, f"{len(seen)} answers")
+
+
+def _judge_time(asked: Asked) -> Finding:
+    now = time.time() * 1000
+    times = [each.raw.envelope.get("time", "") for each in arrived(asked.everything) if each.raw]
+    if not times:
+        raise CannotAskError("no message came to the invalid-message queue")
+    wrong = [it for it in times if not (it.isdecimal() and abs(int(it) - now) < _DAY_MS)]
+    return all_hold(wrong, f"{len(times)} times, such as {times[0]}")
+
+
+def _plain(_: Deployment) -> list[Probe]:
+    return [
+        query(f"a plain request, the {number}th", f"evat_v={number}") for number in range(1, 21)
+    ]
+
+
+QUESTIONS: Final = (
+    Question(
+        id="request-headers",
+        assumed="A template finds a header however its name is written, and its value unchanged.",
+        how="Origin, ORIGIN, referer and Referer with a value that holds escapes.",
+        breaks="allowed_origins rejects events, or takes what it should not.",
+        mends="message.vtl compares names in lower case; issue.",
+        sources=(Source("local/emulator.py", "Header names arrive in lower case"),),
+        probes=_headers,
+        judge=_judge_headers,
+    ),
+    Question(
+        id="client-ids",
+        assumed="No header lets a client choose the extended request id.",
+        how="Four headers with an id of our own.",
+        breaks="A client can give two events one id: one is taken for a repetition.",
+        mends="Take $context.requestId with the message's id: decision 0009.",
+        sources=(
+            Source("docs/message.md", "`$context.extendedRequestId`, which a client cannot choose"),
+        ),
+        probes=_client_ids,
+        judge=_judge_client_ids,
+    ),
+    Question(
+        id="id-padding",
+        assumed="An extended request id ends in base64's padding, and no two are the same.",
+        how="The ids of all messages of the run, and of 20 plain requests.",
+        breaks="Event ids come from SQS's message id: with several destinations they differ.",
+        mends="Decision 0009: relax the check in gtm_events/message.py.",
+        sources=(
+            Source(
+                "docs/decisions/0009-event-ids.md",
+                "that `extendedRequestId` always ends in base64's padding",
+            ),
+        ),
+        probes=_plain,
+        judge=_judge_padding,
+    ),
+    Question(
+        id="id-header",
+        assumed="The answer's header x-amz-apigw-id is the message's id.",
+        how="Answers and messages of the whole run.",
+        breaks="gtm-connector where does not find an event by what the browser sees.",
+        mends="Search by time and request id in the access log.",
+        sources=(Source("issue 13", "The id that the browser sees (`x-amz-apigw-id`)"),),
+        judge=_judge_id_header,
+    ),
+    Question(
+        id="request-time",
+        assumed="$context.requestTimeEpoch is epoch milliseconds.",
+        how="The times of all messages of the run.",
+        breaks="Events get wrong times.",
+        mends="The template has to convert it: issue.",
+        sources=(Source("docs/message.md", "`$context.requestTimeEpoch`, epoch milliseconds"),),
+        judge=_judge_time,
+    ),
+)

@@ -1,0 +1,84 @@
+"""What a run did so far, line by line: by it a run that was stopped goes on."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from cdk_gtm_connector_cli.errors import CommandError
+from cdk_gtm_connector_cli.verify.probe import Answer
+from cdk_gtm_connector_cli.verify.question import Finding, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+
+@dataclass(slots=True)
+class Journal:
+    """What is known of a run.
+
+    Attributes:
+        write: Takes each new line's document, at once.
+        run: The run's id; empty before it began.
+        began: When it began, in epoch milliseconds.
+        stack: The stack it is about.
+        answers: Answers by question and probe.
+        numbers: The number in the mark, by question and probe.
+        quiet: Numbers of requests of which no message comes, such as preflights.
+        messages: Messages by the number in their mark.
+        findings: Findings by question.
+    """
+
+    write: Callable[[Mapping[str, Any]], None]
+    run: str = ""
+    began: int = 0
+    stack: str = ""
+    answers: dict[tuple[str, str], Answer] = field(default_factory=dict)
+    numbers: dict[tuple[str, str], int] = field(default_factory=dict)
+    quiet: set[int] = field(default_factory=set)
+    messages: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def read(self, lines: Iterable[str]) -> None:
+        """Read the lines of a run that was stopped.
+
+        Raises:
+            CommandError: They are something else. A last line that was cut is left out.
+        """
+        documents = []
+        for line in filter(str.strip, lines):
+            try:
+                documents.append(json.loads(line))
+            except ValueError:
+                break
+        if not documents or "run" not in documents[0]:
+            raise CommandError(
+                "the file holds no run of verify",
+                "give --resume what verify --json wrote to standard output",
+            )
+        for document in documents:
+            self._take(document)
+
+    def _take(self, document: Mapping[str, Any]) -> None:
+        match document:
+            case {"run": run, "began": began, "stack": stack}:
+                self.run, self.began, self.stack = run, began, stack
+            case {"probe": about, "question": question, "number": number, "answer": answer}:
+                self.numbers[question, about] = number
+                if document.get("quiet"):
+                    self.quiet.add(number)
+                if answer is not None:
+                    self.answers[question, about] = Answer.from_json(answer)
+            case {"message": text, "number": number}:
+                self.messages[number].append(text)
+            case {"question": question, "verdict": verdict, "detail": detail}:
+                self.findings[question] = Finding(Verdict(verdict), detail)
+            case _:
+                return
+
+    def note(self, document: Mapping[str, Any]) -> None:
+        """Take a document and write its line."""
+        self._take(document)
+        self.write(document)

@@ -1,0 +1,1 @@
+"""Three short-lived stacks, of which ``make verify-all`` asks all questions of ``verify``."""

@@ -1,0 +1,129 @@
+"""The stacks: a queue, a topic before two queues, and Customer Profiles. They keep nothing."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import aws_cdk as cdk
+import jsii
+from aws_cdk import aws_events as events
+from aws_cdk import aws_kinesis as kinesis
+from aws_cdk import aws_lambda as lambda_
+
+import cdk_gtm_connector as gtm
+
+if TYPE_CHECKING:
+    from constructs import Construct, IConstruct
+
+NAMES: Final = ("GtmVerifyQueue", "GtmVerifyTopic", "GtmVerifyProfiles")
+"""Names of the stacks, in the order in which they are asked."""
+
+_SDK_OUTPUT: Final = "VerifySdkFunctionName"  # cdk_gtm_connector_cli/verify/account.py reads it
+
+
+# Imports what gtm_events imports of the SDK.
+_SDK_FUNCTION: Final = """\
+import importlib
+import sys
+
+def handler(event, context):
+    missing = []
+    for name in ("boto3", "botocore", "botocore.session", "botocore.credentials"):
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            missing.append(name)
+    version = getattr(sys.modules.get("botocore"), "__version__", "none")
+    return {"python": sys.version.split()[0], "botocore": version, "missing": missing}
+"""
+
+
+@jsii.implements(cdk.IAspect)
+class _Nothing:
+    """Lets CloudFormation delete whatever a stack has."""
+
+    def visit(self, node: IConstruct) -> None:
+        """Change one construct."""
+        if isinstance(node, cdk.CfnResource):
+            node.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
+
+
+class QueueStack(cdk.Stack):
+    """One destination, an authorizer, sites: most questions."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, NAMES[0])
+        bus = events.EventBus(self, "Bus")
+        bus.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
+        connector = gtm.GtmConnector(
+            self,
+            "Connector",
+            destination=gtm.EventBridgeDestination(bus),
+            authorizer=gtm.SignedTokenAuthorizer(self, "Token"),
+            allowed_origins=["https://shop.example", "https://www.shop.example"],
+        )
+        _outputs(self, connector)
+        function = lambda_.Function(
+            self,
+            "Sdk",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            handler="index.handler",
+            code=lambda_.Code.from_inline(_SDK_FUNCTION),
+        )
+        cdk.CfnOutput(self, _SDK_OUTPUT, value=function.function_name)
+
+
+class TopicStack(cdk.Stack):
+    """Two destinations, so a topic before their queues."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, NAMES[1])
+        bus = events.EventBus(self, "Bus")
+        bus.apply_removal_policy(cdk.RemovalPolicy.DESTROY)
+        stream = kinesis.Stream(
+            self,
+            "Stream",
+            stream_mode=kinesis.StreamMode.PROVISIONED,
+            shard_count=1,
+            removal_policy=cdk.RemovalPolicy.DESTROY,
+        )
+        connector = gtm.GtmConnector(
+            self,
+            "Connector",
+            destinations=[gtm.KinesisDestination(stream), gtm.EventBridgeDestination(bus)],
+        )
+        _outputs(self, connector)
+
+
+class ProfilesStack(cdk.Stack):
+    """Customer Profiles, with a domain of its own."""
+
+    def __init__(self, scope: Construct) -> None:
+        super().__init__(scope, NAMES[2])
+        connector = gtm.GtmConnector(
+            self,
+            "Connector",
+            destination=gtm.CustomerProfilesDestination(
+                domain_name="gtm-connector-verify",
+                create_domain=True,
+                user_attributes=["plan"],
+                event_trigger=gtm.ProfileEventTrigger(event_type="verify"),
+                calculated_attributes=[
+                    gtm.CalculatedAttribute("visits", statistic="COUNT", days=30)
+                ],
+            ),
+        )
+        cdk.Annotations.of(self).acknowledge_warning("cdk-gtm-connector:customerProfilesRegion")
+        _outputs(self, connector)
+
+
+def _outputs(stack: cdk.Stack, connector: gtm.GtmConnector) -> None:
+    cdk.CfnOutput(stack, "EndpointUrl", value=connector.endpoint_url)
+    # Nothing of them stays: no events of anybody's are in them.
+    cdk.Aspects.of(stack).add(_Nothing())
+
+
+def add_stacks(app: cdk.App) -> list[cdk.Stack]:
+    """Add the three stacks; return them in the order of :data:`NAMES`."""
+    return [QueueStack(app), TopicStack(app), ProfilesStack(app)]

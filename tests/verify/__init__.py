@@ -1,0 +1,1 @@
+"""verify: each question has an answer that is as assumed, and one that is different."""
