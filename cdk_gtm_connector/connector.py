@@ -24,6 +24,7 @@ from cdk_gtm_connector.destinations.given import checked_destinations
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.keys import check_key, let_sns_in
 from cdk_gtm_connector.max_events import checked_max_events
+from cdk_gtm_connector.monitoring import add_monitoring, check_monitoring
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.queues import (
     add_invalid_message_queue,
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.destinations import Destination
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
+    from cdk_gtm_connector.monitoring import Monitoring
+    from cdk_gtm_connector.monitoring.connector_monitoring import ConnectorMonitoring
 
 _DEFAULTS = DeliveryOptions(
     batch_size=10_000,
@@ -185,6 +188,7 @@ class GtmConnector(Construct):
         vpc_subnets: Subnets of ``vpc``. Default: its private ones.
         security_groups: The functions' security groups in ``vpc``. Default: a new one for each,
             which lets all traffic out.
+        monitoring: Metrics of what the functions log, alarms, and a dashboard. Default: none.
 
     Raises:
         PropError: A prop is misspelt, or has a value that cannot work; the message names it and the
@@ -228,6 +232,7 @@ class GtmConnector(Construct):
         vpc: ec2.IVpc | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        monitoring: Monitoring | None = None,
     ) -> None:
         check_scope(scope, construct_id)
         destinations = checked_destinations(destination, destinations)
@@ -254,7 +259,7 @@ class GtmConnector(Construct):
         checked_max_events(max_events_per_request, authenticated_max_events_per_request)
         check_authenticated_max_events(authenticated_max_events_per_request, authorizer)
         check_boolean("accept_client_timestamp", accept_client_timestamp)
-        _check_before_the_endpoint(firewall, domain)
+        _check_before_the_endpoint(firewall, domain, monitoring)
         if disable_execute_api_endpoint and domain is None:
             raise PropError(
                 "disable_execute_api_endpoint",
@@ -393,6 +398,12 @@ class GtmConnector(Construct):
             authenticated_user_attributes if authorizer is not None else (),
             authorized=authorizer is not None,
         )
+        self._monitoring = add_monitoring(self, monitoring)
+
+    @property
+    def monitoring(self) -> ConnectorMonitoring | None:
+        """The alarms, the dashboard and the topic of alarms; ``None`` without ``monitoring``."""
+        return self._monitoring
 
     @property
     def api(self) -> apigateway.RestApi:
@@ -487,7 +498,8 @@ class GtmConnector(Construct):
         return f"{self.endpoint_url}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}"
 
 
-def _check_before_the_endpoint(firewall: object, domain: object) -> None:
+def _check_before_the_endpoint(firewall: object, domain: object, monitoring: object) -> None:
+    check_monitoring(monitoring)
     # Not by their classes: whoever has neither does not import their modules of aws_cdk.
     if firewall is not None:
         check_construct(

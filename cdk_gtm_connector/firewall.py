@@ -88,7 +88,7 @@ class Firewall:
             encryption_key: Encrypts the log, and lets CloudWatch Logs in. Default: a key of AWS's.
         """
         # The web ACL's metrics, and its log, go by this name: two connectors must not share it.
-        name = cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
+        name = web_acl_name(scope)
         web_acl = wafv2.CfnWebACL(
             scope,
             "WebAcl",
@@ -127,6 +127,11 @@ class Firewall:
             )
             _add_logging(scope, web_acl, log, f"aws-waf-logs-{name}")
         return web_acl
+
+
+def web_acl_name(scope: Construct) -> str:
+    """Return by what name the web ACL in ``scope`` goes in CloudWatch."""
+    return cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
 
 
 def _add_logging(scope: Construct, web_acl: wafv2.CfnWebACL, log: logs.LogGroup, name: str) -> None:

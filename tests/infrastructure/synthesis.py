@@ -345,6 +345,7 @@ class Template:
             "cloud_watch_role": bool(self.all("AWS::ApiGateway::Account")),
             "tracing": function.get("TracingConfig") == {"Mode": "Active"},
             "encryption_key": queue.get("KmsMasterKeyId"),
+            "monitoring": bool(self.all("AWS::CloudWatch::Alarm")),
         }
 
     @property
