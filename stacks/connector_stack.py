@@ -99,6 +99,7 @@ class ConnectorStack(cdk.Stack):
         self.token = self._token(settings) if settings.signed_token else None
         destinations = [self._destination(name, settings) for name in settings.destination]
         firewall, domain = self._firewall(settings), self._domain(settings)
+        monitoring = self._monitoring(settings)
         names = _CONNECTOR_PROPS
         if "customer-profiles" in settings.destination:
             names = {
@@ -114,6 +115,7 @@ class ConnectorStack(cdk.Stack):
                 firewall=firewall,
                 domain=domain,
                 encryption_key=self._key,
+                monitoring=monitoring,
                 **settings.props(),
             )
         self._add_outputs()
@@ -242,6 +244,20 @@ class ConnectorStack(cdk.Stack):
         )
         with _in_settings(_DOMAIN_PROPS):
             return gtm.Domain(name=settings.domain_name, certificate=certificate)
+
+    def _monitoring(self, settings: Settings) -> gtm.Monitoring | None:
+        if not settings.monitoring:
+            return None
+        arn = settings.alarm_topic_arn
+        with _in_settings({}):
+            return gtm.Monitoring(
+                alarm_email=settings.alarm_email,
+                alarm_topic=(
+                    None
+                    if arn is None
+                    else cdk.aws_sns.Topic.from_topic_arn(self, "AlarmTopic", arn)
+                ),
+            )
 
     def _add_outputs(self) -> None:
         connector = self.connector

@@ -45,6 +45,9 @@ EXAMPLES: Final = {
     "encryption_key_arn": (
         "arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef"
     ),
+    "monitoring": "true",
+    "alarm_email": "oncall@shop.example",
+    "alarm_topic_arn": "arn:aws:sns:us-east-1:123456789012:alarms",
     "cdk_nag": "true",
     "anonymous_user_attributes": "plan,city",
     "authenticated_user_attributes": "plan,city",

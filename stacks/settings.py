@@ -60,6 +60,9 @@ class Settings:
         domain_name: Domain name for the endpoint.
         certificate_arn: ACM certificate of ``domain_name``.
         encryption_key_arn: Key for the queues, the topic, the log groups and the token's secret.
+        monitoring: Whether there are metrics, alarms and a dashboard.
+        alarm_email: Address that alarms are sent to.
+        alarm_topic_arn: Topic that alarms are published to.
         cdk_nag: Whether synthesis stops for what cdk-nag's AwsSolutions pack finds.
     """
 
@@ -94,6 +97,9 @@ class Settings:
     domain_name: str | None = None
     certificate_arn: str | None = None
     encryption_key_arn: str | None = None
+    monitoring: bool = True
+    alarm_email: str | None = None
+    alarm_topic_arn: str | None = None
     cdk_nag: bool = False
     anonymous_user_attributes: Sequence[str] | Literal["*"] | None = None
     authenticated_user_attributes: Sequence[str] | Literal["*"] | None = None
@@ -129,8 +135,9 @@ class Settings:
         refuse_misspelt(node)
         given = {name: value for name in _READ if (value := _read(node, name)) is not None}
         _check_destinations(given)
+        defaults = {field.name: field.default for field in fields(cls)}
         for name, needed, problem in _NEEDS:
-            if given.get(name) and not given.get(needed):
+            if given.get(name) and not given.get(needed, defaults[needed]):
                 shown = repr(given[needed]) if needed in given else None
                 raise SettingError(needed, f"{problem} with {name}", shown)
         return cls(**given)
@@ -195,6 +202,9 @@ _OWN = frozenset(
         "domain_name",
         "certificate_arn",
         "encryption_key_arn",
+        "monitoring",
+        "alarm_email",
+        "alarm_topic_arn",
         "cdk_nag",
     }
 )
@@ -231,6 +241,9 @@ _READ: Final[Mapping[str, Callable[[object], Any]]] = {
     "domain_name": values.text,
     "certificate_arn": values.certificate_arn,
     "encryption_key_arn": values.key_arn,
+    "monitoring": values.boolean,
+    "alarm_email": values.text,
+    "alarm_topic_arn": values.topic_arn,
     "cdk_nag": values.boolean,
     "anonymous_user_attributes": values.names,
     "authenticated_user_attributes": values.names,
@@ -274,6 +287,8 @@ _NEEDS: Final = (
     ("require_origin", "allowed_origins", "must be given"),
     ("firewall_log_retention", "firewall_rate_limit", "must be given"),
     ("authenticated_max_events_per_request", "signed_token", "must be true"),
+    ("alarm_email", "monitoring", "must be true"),
+    ("alarm_topic_arn", "monitoring", "must be true"),
 )
 
 # By destination, the setting that it needs, and what that must be.

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypedDict
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 
 from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION
 from cdk_gtm_connector.monitoring import metrics
+from cdk_gtm_connector.monitoring.watched import math_number
 from cdk_gtm_connector.validation import number_text
 
 if TYPE_CHECKING:
@@ -169,9 +170,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "`message_retention` first, which counts for the messages that wait already."
             ),
         ),
-        using={"age": age},
-        expression=f"100 * age / {delivery.retention}",
-        threshold=props.expiry_percent,
+        **_share_of(age, delivery.retention, props.expiry_percent),
     )
     yield Alarm(
         construct_id="ExpiringDeadLetters",
@@ -187,14 +186,15 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 f"rejected {stack} --export FILE`."
             ),
         ),
-        using={
-            "age": metrics.of_queue(
-                delivery.dead_letter_queue, "ApproximateAgeOfOldestMessage", "Maximum"
-            )
-        },
         # The age counts from the move; what was moved last had waited for all of the retention.
-        expression=(f"100 * age / ({MAX_SQS_RETENTION.to_seconds():.0f} - {delivery.retention})"),
-        threshold=props.expiry_percent,
+        **_share_of(
+            metrics.of_queue(
+                delivery.dead_letter_queue, "ApproximateAgeOfOldestMessage", "Maximum"
+            ),
+            delivery.retention,
+            props.expiry_percent,
+            of_the_rest=True,
+        ),
     )
     yield Alarm(
         construct_id="Problems",
@@ -282,9 +282,9 @@ def alarms_of_door(
                 "`errorResponseType` and `integrationStatus`."
             ),
         ),
-        using={"errors": metrics.of_api(connector.api, "5XXError", "Average")},
-        expression="100 * errors",
-        threshold=props.server_error_percent,
+        **_share_of(
+            metrics.of_api(connector.api, "5XXError", "Average"), 1, props.server_error_percent
+        ),
     )
     if uses_authorizer(connector):
         yield Alarm(
@@ -359,6 +359,38 @@ def uses_authorizer(connector: GtmConnector) -> bool:
         getattr(method.node.default_child, "authorization_type", None) != "AWS_IAM"
         for method in connector.collection.authenticated_methods
     )
+
+
+class _Watching(TypedDict):
+    """The arguments of :class:`Alarm` that say what is watched."""
+
+    using: Mapping[str, Metric]
+    expression: str
+    threshold: float
+
+
+def _share_of(
+    metric: Metric, whole: float, percent: float, *, of_the_rest: bool = False
+) -> _Watching:
+    """Return what watches whether ``metric`` is more than a share of ``whole``.
+
+    A number that is known only at deployment takes metric math: CloudFormation cannot multiply.
+
+    Args:
+        metric: The metric.
+        whole: What it is a share of.
+        percent: The share.
+        of_the_rest: Whether it is a share of what SQS keeps a message for, without ``whole``.
+    """
+    longest = MAX_SQS_RETENTION.to_seconds()
+    if cdk.Token.is_unresolved(whole) or cdk.Token.is_unresolved(percent):
+        number = math_number(whole)
+        divisor = f"({math_number(longest)} - {number})" if of_the_rest else number
+        return _Watching(
+            using={"value": metric}, expression=f"100 * value / {divisor}", threshold=percent
+        )
+    whole = longest - whole if of_the_rest else whole
+    return _Watching(using={"value": metric}, expression="", threshold=percent * whole / 100)
 
 
 def _share(part: str, whole: str) -> str:

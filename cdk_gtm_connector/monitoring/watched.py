@@ -45,11 +45,11 @@ class WatchedDelivery:
         return self.delivery.function
 
     @property
-    def retention(self) -> str:
-        """Seconds that a message waits in the queue at most, as metric math writes a number."""
+    def retention(self) -> float:
+        """Seconds that a message waits in the queue at most; a token if it is not known yet."""
         resource = self.queue.node.default_child
         if isinstance(resource, sqs.CfnQueue) and resource.message_retention_period is not None:
-            return _text(resource.message_retention_period)
+            return resource.message_retention_period
         raise TypeError(f"expected a queue with a retention period, got {resource!r}")
 
     @property
@@ -57,10 +57,10 @@ class WatchedDelivery:
         """MB of the function's memory, as metric math writes a number."""
         resource = self.function.node.default_child
         if isinstance(resource, lambda_.CfnFunction):
-            return _text(resource.memory_size or _DEFAULT_MEMORY)
+            return math_number(resource.memory_size or _DEFAULT_MEMORY)
         raise TypeError(f"expected a function's CfnFunction, got {resource!r}")
 
 
-def _text(number: float) -> str:
-    # A number may be a token, which aws-cdk-lib knows only as a float.
+def math_number(number: float) -> str:
+    """Return ``number``, which may be a token, as metric math writes it."""
     return cdk.Tokenization.stringify_number(number)

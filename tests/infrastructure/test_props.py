@@ -317,7 +317,7 @@ class TestDefaults:
         assert imported.props == DEFAULTS
 
     def test_they_are_the_deployable_apps(self, template: Template) -> None:
-        assert template.props == DEFAULTS
+        assert template.props == {**DEFAULTS, "monitoring": True}
 
 
 class TestChoices:

@@ -24,6 +24,7 @@ from stacks.spelling import refuse_misspelt
 from stacks.values import DESTINATIONS
 from tests.infrastructure.options import KEY_ARN, STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
+from tests.infrastructure.wrong_values import TOPIC_ARN
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
@@ -118,6 +119,9 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("cloud_watch_role", "true", True, True),
     ("tracing", "false", False, False),
     ("encryption_key_arn", KEY_ARN, KEY_ARN, KEY_ARN),
+    ("monitoring", "true", True, True),
+    ("alarm_email", "oncall@shop.example", "oncall@shop.example", None),
+    ("alarm_topic_arn", TOPIC_ARN, TOPIC_ARN, None),
     ("cdk_nag", "true", True, True),
 ]
 
@@ -260,6 +264,11 @@ MALFORMED: list[tuple[str, Any]] = [
     ("tracing", "off"),
     ("encryption_key_arn", "alias/shop"),
     ("encryption_key_arn", "arn:aws:kms:us-east-1:123456789012:alias/shop"),
+    ("monitoring", "off"),
+    ("alarm_email", "oncall"),
+    ("alarm_email", ""),
+    ("alarm_topic_arn", "alarms"),
+    ("alarm_topic_arn", TOPIC_ARN + ".fifo"),
     ("cdk_nag", "maybe"),
 ]
 
@@ -316,7 +325,7 @@ class TestTaken:
         props -= {"self", "scope", "construct_id"}
         settings = {field.name for field in fields(Settings)}
         made = {"destination", "destinations", "authorizer", "firewall", "domain"}
-        made |= {"encryption_key", "vpc", "vpc_subnets", "security_groups"}
+        made |= {"encryption_key", "vpc", "vpc_subnets", "security_groups", "monitoring"}
         assert props - made == settings - _OWN
         assert made <= props
 
@@ -334,6 +343,8 @@ class TestTaken:
         for name in ("destination", *others):
             assert expected.pop(name) is None
         assert expected.pop("cdk_nag")  # it changes nothing; see TestCdkNag
+        for name in ("alarm_email", "alarm_topic_arn"):  # see test_monitoring.py
+            assert expected.pop(name) is None
         requests_per_second = expected.pop("pinpoint_requests_per_second")
         for setting, prop in {
             "pinpoint_app_id": "destination",
@@ -396,13 +407,16 @@ class TestTaken:
             "domain_name": "API Gateway's",
             "certificate_arn": "API Gateway's",
             "encryption_key_arn": "keys of AWS's",
+            "alarm_email": "nobody",
+            "alarm_topic_arn": "none",
             "max_events_per_request": "20, or 100 if authenticated",
             "authenticated_max_events_per_request": "that of all",
         }.items():
             assert told.pop(name) == words
         assert all(re.fullmatch(r"`.+`", default) for default in told.values()), told
         defaults = {name: default.strip("`") for name, default in told.items()}
-        assert deploy(tmp_path, **defaults).props == imported.props
+        # The app has monitoring unless it is told otherwise, the construct if it is told.
+        assert deploy(tmp_path, **defaults).props == {**imported.props, "monitoring": True}
 
     def test_what_is_not_set_is_left_to_the_construct(self) -> None:
         assert read().props() == {}
