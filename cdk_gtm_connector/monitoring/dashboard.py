@@ -48,7 +48,7 @@ def dashboard_body(
         [_text(f"# {name}\nWhat each alarm means and what to do: [operations]({runbook_url})")],
         [_alarms(alarms)],
         [_text("## Door")],
-        _door(connector, namespace, web_acl),
+        *_in_threes(_door(connector, namespace, web_acl)),
     ]
     for delivery in deliveries:
         rows += [[_text(f"## {delivery.name}")], *_delivery(delivery)]
@@ -155,6 +155,8 @@ def _delivery(delivery: WatchedDelivery) -> list[list[Widget]]:
                     "throttled by Lambda": metrics.of_function(delivery.function, "Throttles"),
                 },
             ),
+        ],
+        [
             _graph(
                 "Time of a batch, milliseconds",
                 {
@@ -162,8 +164,6 @@ def _delivery(delivery: WatchedDelivery) -> list[list[Widget]]:
                     "longest": own("duration_ms", "Maximum"),
                 },
             ),
-        ],
-        [
             _graph(
                 "Messages",
                 {
@@ -183,6 +183,8 @@ def _delivery(delivery: WatchedDelivery) -> list[list[Widget]]:
                     "batches with problems": own(metrics.PROBLEMS),
                 },
             ),
+        ],
+        [
             _graph(
                 "Rejected, by reason",
                 {reason: own(f"rejected_by_reason.{reason}") for reason in metrics.REJECTED},
@@ -193,8 +195,8 @@ def _delivery(delivery: WatchedDelivery) -> list[list[Widget]]:
                 {reason: own(f"retried_by_reason.{reason}") for reason in metrics.RETRIED},
                 stacked=True,
             ),
+            _graph("Left out of events, or cut", {name: own(name) for name in metrics.LOSSES}),
         ],
-        [_graph("Left out of events, or cut", {name: own(name) for name in metrics.LOSSES})],
     ]
 
 
@@ -255,7 +257,7 @@ def _problems(log_groups: Sequence[str]) -> Widget:
     sources = " | ".join(f"SOURCE '{name}'" for name in log_groups)
     return {
         "type": "log",
-        "height": _HEIGHT,
+        "height": 4,
         "properties": {
             "title": "Problems that the owner has to mend",
             "view": "table",
@@ -280,6 +282,10 @@ def _alarms(arns: Sequence[str]) -> Widget:
 def _text(markdown: str) -> Widget:
     height = 1 + markdown.count("\n")
     return {"type": "text", "height": height, "properties": {"markdown": markdown}}
+
+
+def _in_threes(widgets: Sequence[Widget]) -> list[list[Widget]]:
+    return [list(widgets[first : first + 3]) for first in range(0, len(widgets), 3)]
 
 
 def _placed(rows: Sequence[Sequence[Widget]]) -> list[Widget]:
