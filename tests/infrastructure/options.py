@@ -188,31 +188,6 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     "Firewall": partial(_add, firewall=Firewall(rate_limit=1_000)),
     "Throttled": partial(_add, throttling_rate_limit=500, throttling_burst_limit=200),
     "Untraced": partial(_add, tracing=False),
-    "Monitored": partial(_add, monitoring=Monitoring()),
-    "MonitoredWithoutADashboard": partial(_add, monitoring=Monitoring(dashboard=False)),
-    "MonitoredEverything": partial(
-        _add,
-        authorizer=add_signed_token,
-        with_zone=True,
-        firewall=Firewall(log_retention=logs.RetentionDays.ONE_MONTH),
-        tracing=False,
-        message_retention=cdk.Duration.days(13),
-        monitoring=Monitoring(
-            alarm_email="oncall@shop.example",
-            max_message_age=cdk.Duration.hours(2),
-            expiry_percent=50,
-            throttled_periods=12,
-            server_error_percent=5,
-            blocked_percent=50,
-            invalid_percent=10,
-            runbook_url="https://wiki.shop.example/operations",
-        ),
-    ),
-    "MonitoredAndEncrypted": partial(
-        _add, key=add_key, monitoring=Monitoring(alarm_email="oncall@shop.example")
-    ),
-    "MonitoredIam": partial(_add, authorizer=add_iam, monitoring=Monitoring()),
-    "MonitoredCognito": partial(_add, authorizer=add_cognito, monitoring=Monitoring()),
     "Encrypted": partial(_add, key=add_key),
     "EncryptedByAnImportedKey": partial(_add, key=import_key),
     "InAVpc": partial(_add, vpc=import_vpc),
@@ -379,17 +354,6 @@ DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     "TwoOfAKind": lambda stack: _add_several(
         stack, add_pinpoint, add_stream, partial(add_stream, construct_id="Archive")
     ),
-    "MonitoredFanOut": lambda stack: _add_several(
-        stack, *SEVERAL, monitoring=Monitoring(alarm_email="oncall@shop.example")
-    ),
-    "MonitoredTwoOfAKind": lambda stack: _add_several(
-        stack,
-        add_stream,
-        partial(add_stream, construct_id="Archive"),
-        key=add_key,
-        firewall=Firewall(),
-        monitoring=Monitoring(invalid_percent=1),
-    ),
     "FanOutEverything": lambda stack: _add_several(
         stack,
         add_stream,
@@ -403,6 +367,46 @@ DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
         firewall=Firewall(),
         accept_client_timestamp=True,
         cloud_watch_role=True,
+    ),
+}
+
+# What is watched, each by the name of the stack.
+MONITORED: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
+    "Monitored": partial(_add, monitoring=Monitoring()),
+    "MonitoredWithoutADashboard": partial(_add, monitoring=Monitoring(dashboard=False)),
+    "MonitoredEverything": partial(
+        _add,
+        authorizer=add_signed_token,
+        with_zone=True,
+        firewall=Firewall(log_retention=logs.RetentionDays.ONE_MONTH),
+        tracing=False,
+        message_retention=cdk.Duration.days(13),
+        monitoring=Monitoring(
+            alarm_email="oncall@shop.example",
+            max_message_age=cdk.Duration.hours(2),
+            expiry_percent=50,
+            throttled_periods=12,
+            server_error_percent=5,
+            blocked_percent=50,
+            invalid_percent=10,
+            runbook_url="https://wiki.shop.example/operations",
+        ),
+    ),
+    "MonitoredAndEncrypted": partial(
+        _add, key=add_key, monitoring=Monitoring(alarm_email="oncall@shop.example")
+    ),
+    "MonitoredIam": partial(_add, authorizer=add_iam, monitoring=Monitoring()),
+    "MonitoredCognito": partial(_add, authorizer=add_cognito, monitoring=Monitoring()),
+    "MonitoredFanOut": lambda stack: _add_several(
+        stack, *SEVERAL, monitoring=Monitoring(alarm_email="oncall@shop.example")
+    ),
+    "MonitoredTwoOfAKind": lambda stack: _add_several(
+        stack,
+        add_stream,
+        partial(add_stream, construct_id="Archive"),
+        key=add_key,
+        firewall=Firewall(),
+        monitoring=Monitoring(invalid_percent=1),
     ),
 }
 

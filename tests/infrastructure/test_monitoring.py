@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import gtm_events
 from cdk_gtm_connector.monitoring import metrics
 from cdk_gtm_connector.monitoring.alarms import anchor
 from cdk_gtm_connector.monitoring.props import RUNBOOK_URL
@@ -28,8 +29,9 @@ from tests.infrastructure.monitored import (
     used_by_widgets,
     widgets,
 )
-from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
+from tests.infrastructure.options import DESTINATIONS, MONITORED, OPTIONS, SETTINGS
 from tests.infrastructure.published_metrics import PUBLISHED
+from tests.infrastructure.test_linting import lint
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,20 +41,19 @@ if TYPE_CHECKING:
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
 STATISTICS = {"Sum", "Average", "Maximum", "p50", "p99"}
-ALL = [*OPTIONS, *DESTINATIONS, *SETTINGS]
-WATCHED = [
-    name for name in ALL if "Monitored" in name or (name in SETTINGS and name != "unwatched")
-]
+ALL = [*OPTIONS, *DESTINATIONS, *MONITORED, *SETTINGS]
+WATCHED = [*MONITORED, *(name for name in SETTINGS if name != "unwatched")]
 
 
 @pytest.fixture(scope="session")
 def every(
     options: dict[str, Deployable],
     destinations: dict[str, Deployable],
+    monitored: dict[str, Deployable],
     settings: dict[str, Deployable],
 ) -> dict[str, Template]:
     """The template of every option set."""
-    together = {**options, **destinations, **settings}
+    together = {**options, **destinations, **monitored, **settings}
     return {name: deployable.template for name, deployable in together.items()}
 
 
@@ -152,6 +153,17 @@ class TestMetrics:
         assert logs.keys() == {own, f"{own}/Kinesis", f"{own}/Archive"}
         assert len(set.union(*logs.values())) == 3
         assert all(len(each) == 1 for each in logs.values())
+
+
+class TestLinting:
+    """cfn-lint and cdk-nag, as of every other option set."""
+
+    @pytest.mark.parametrize("name", MONITORED)
+    def test_they_find_nothing(self, monitored: dict[str, Deployable], name: str) -> None:
+        assert lint(monitored[name].template.path) == []
+        assert monitored[name].acknowledged  # so it was looked at
+        assert monitored[name].violated == set()
+        assert monitored[name].error is None
 
 
 class TestBatchLine:
@@ -269,6 +281,19 @@ class TestAlarmTexts:
             for part in ("**What happened.**", "**What it means.**", "**Look.**", "**Mend.**"):
                 assert section.count(part) == 1, section.splitlines()[0]
 
+    def test_the_sentences_of_problems_are_the_functions(self) -> None:
+        source = "".join(
+            path.read_text("utf-8")
+            for path in sorted(Path(gtm_events.__file__).parent.glob("*.py"))
+        )
+        source = source.replace("the {queue} queue", "the dead-letter queue")
+        section = OPERATIONS.read_text("utf-8").split("## The function reports problems")[1]
+        table = section.split("\n## ")[0].split("| the sentence begins with |")[1]
+        sentences = re.findall(r"^\| `([^`]+)`", table, re.MULTILINE)
+        assert len(sentences) == 4
+        for sentence in sentences:
+            assert re.search(rf'f?"{re.escape(sentence)}', source), sentence
+
     def test_its_commands_are_there(self, every: dict[str, Template]) -> None:
         words = OPERATIONS.read_text("utf-8") + "".join(
             alarm["AlarmDescription"] for name in WATCHED for alarm in alarms(every[name]).values()
@@ -299,7 +324,7 @@ class TestDashboard:
             assert 1 <= widget["height"] <= 1000
             assert len(widget["properties"].get("metrics", ())) <= 500
 
-    @pytest.mark.parametrize("name", [name for name in WATCHED if name.startswith("Monitored")])
+    @pytest.mark.parametrize("name", MONITORED)
     def test_it_shows_every_alarm(self, every: dict[str, Template], name: str) -> None:
         template = every[name]
         shown = [w["properties"]["alarms"] for w in widgets(template) if w["type"] == "alarm"]

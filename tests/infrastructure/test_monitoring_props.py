@@ -79,9 +79,9 @@ class TestProps:
             with pytest.raises(PropError, match=r"^monitoring must be a Monitoring, such as"):
                 add_connector(cdk.Stack(), monitoring=wrong)
 
-    def test_each_says_when_an_alarm_goes_off(self, options: dict[str, Deployable]) -> None:
+    def test_each_says_when_an_alarm_goes_off(self, monitored: dict[str, Deployable]) -> None:
         def thresholds(name: str) -> dict[str, tuple[float, int]]:
-            found = alarms(options[name].template)
+            found = alarms(monitored[name].template)
             return {
                 alarm.removeprefix("Pinpoint"): (each["Threshold"], each["EvaluationPeriods"])
                 for alarm, each in found.items()
@@ -111,8 +111,8 @@ class TestProps:
             "InvalidMessages": (10, 1),
         }
 
-    def test_shares_of_few_requests_say_nothing(self, options: dict[str, Deployable]) -> None:
-        found = alarms(options["MonitoredEverything"].template)
+    def test_shares_of_few_requests_say_nothing(self, monitored: dict[str, Deployable]) -> None:
+        found = alarms(monitored["MonitoredEverything"].template)
 
         def share(alarm: str, **values: float | None) -> float:
             (expression,) = (q["Expression"] for q in found[alarm]["Metrics"] if "Expression" in q)
@@ -125,7 +125,7 @@ class TestProps:
         assert share("InvalidMessages", invalid=30, requests=99) == 0
 
     def test_there_is_an_authorizers_alarm_only_for_what_can_fail(
-        self, options: dict[str, Deployable]
+        self, monitored: dict[str, Deployable]
     ) -> None:
         for name, there in {
             "Monitored": False,
@@ -133,13 +133,13 @@ class TestProps:
             "MonitoredCognito": True,
             "MonitoredAndEncrypted": True,
         }.items():
-            template = options[name].template
+            template = monitored[name].template
             assert ("AuthorizerFailures" in alarms(template)) is there
             made = {metric for _, metric in filters(template)}
             assert ("authorizer_failures" in made) is there
 
-    def test_the_dashboard_can_be_left_out(self, options: dict[str, Deployable]) -> None:
-        template = options["MonitoredWithoutADashboard"].template
+    def test_the_dashboard_can_be_left_out(self, monitored: dict[str, Deployable]) -> None:
+        template = monitored["MonitoredWithoutADashboard"].template
         assert not template.all("AWS::CloudWatch::Dashboard")
         assert len(alarms(template)) == 8
 
@@ -233,8 +233,8 @@ class TestWhoIsTold:
         # SNS's own key would keep CloudWatch out.
         assert "KmsMasterKeyId" not in topic.properties
 
-    def test_the_owners_key_lets_cloudwatch_in(self, options: dict[str, Deployable]) -> None:
-        template = options["MonitoredAndEncrypted"].template
+    def test_the_owners_key_lets_cloudwatch_in(self, monitored: dict[str, Deployable]) -> None:
+        template = monitored["MonitoredAndEncrypted"].template
         key = template.only("AWS::KMS::Key")
         assert template.only("AWS::SNS::Topic").properties["KmsMasterKeyId"] == key.arn
         (statement,) = (
@@ -318,8 +318,8 @@ class TestWhatStays:
         assert len(forward) > 80
         assert ids(tmp_path / "b", reverse=True) == forward
 
-    def test_names_are_left_to_cloudformation(self, options: dict[str, Deployable]) -> None:
-        for resource in options["MonitoredEverything"].template.resources:
+    def test_names_are_left_to_cloudformation(self, monitored: dict[str, Deployable]) -> None:
+        for resource in monitored["MonitoredEverything"].template.resources:
             names = {"AlarmName", "DashboardName", "FilterName", "TopicName"}
             assert not names & resource.properties.keys()
 
@@ -344,8 +344,8 @@ class TestWhatStays:
 class TestCost:
     """The cost of a day is what the capacity model would say."""
 
-    def test_by_the_same_prices(self, options: dict[str, Deployable]) -> None:
-        template = options["Monitored"].template
+    def test_by_the_same_prices(self, monitored: dict[str, Deployable]) -> None:
+        template = monitored["Monitored"].template
         (widget,) = (w for w in widgets(template) if w["properties"].get("view") == "singleValue")
         assert widget["properties"]["period"] == 86_400
         lines = widget["properties"]["metrics"]
@@ -380,10 +380,8 @@ class TestCost:
         assert evaluated(total["expression"], names) == pytest.approx(sum(expected.values()))
         assert evaluated(lines[1][0]["expression"], quiet) == 0  # a day without a request
 
-    def test_a_topic_is_charged_instead_of_sending(
-        self, destinations: dict[str, Deployable]
-    ) -> None:
-        template = destinations["MonitoredFanOut"].template
+    def test_a_topic_is_charged_instead_of_sending(self, monitored: dict[str, Deployable]) -> None:
+        template = monitored["MonitoredFanOut"].template
         used = [each.name for each in used_by_widgets(template)]
         assert "NumberOfMessagesPublished" in used
         labels = [
