@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from datetime import date
 
-_FILE: Final = Path(__file__).with_name("prices.toml")
+# The product shows the cost of a day with the same prices.
+_FILE: Final = Path(__file__).parents[1] / "cdk_gtm_connector" / "monitoring" / "prices.toml"
 
 
 class Evidence(Enum):

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.errors import PropError
     from cdk_gtm_connector.firewall import Firewall
+    from cdk_gtm_connector.monitoring import Monitoring
 else:
     from importlib import import_module
 
@@ -81,6 +82,7 @@ else:
         "LambdaAuthorizer": "authorizers",
         "LessThan": "destinations",
         "LessThanOrEqual": "destinations",
+        "Monitoring": "monitoring",
         "PinpointDestination": "destinations",
         "ProfileEventTrigger": "destinations",
         "PropError": "errors",
@@ -128,6 +130,7 @@ __all__ = [
     "LambdaAuthorizer",
     "LessThan",
     "LessThanOrEqual",
+    "Monitoring",
     "PinpointDestination",
     "ProfileEventTrigger",
     "PropError",

@@ -29,6 +29,7 @@ from cdk_gtm_connector.delivery_options import (
 from cdk_gtm_connector.destinations.given import checked_destinations
 from cdk_gtm_connector.keys import check_key
 from cdk_gtm_connector.max_events import checked_max_events
+from cdk_gtm_connector.monitoring import add_monitoring, check_monitoring
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.queues import ConnectorQueues
 from cdk_gtm_connector.unset_values import checked_unset_values
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.destinations import Destination
     from cdk_gtm_connector.domain import Domain
     from cdk_gtm_connector.firewall import Firewall
+    from cdk_gtm_connector.monitoring import Monitoring
 
 
 @named_props
@@ -161,6 +163,7 @@ class GtmConnector(ConnectorParts):
         vpc_subnets: Subnets of ``vpc``. Default: its private ones.
         security_groups: The functions' security groups in ``vpc``. Default: a new one for each,
             which lets all traffic out.
+        monitoring: Metrics from the functions' logs, alarms, and a dashboard. Default: none.
 
     Raises:
         PropError: A prop is misspelt, or has a value that cannot work; the message names it and the
@@ -204,6 +207,7 @@ class GtmConnector(ConnectorParts):
         vpc: ec2.IVpc | None = None,
         vpc_subnets: ec2.SubnetSelection | None = None,
         security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        monitoring: Monitoring | None = None,
     ) -> None:
         check_scope(scope, construct_id)
         destinations = checked_destinations(destination, destinations)
@@ -229,6 +233,7 @@ class GtmConnector(ConnectorParts):
         check_authenticated_max_events(authenticated_max_events_per_request, authorizer)
         check_boolean("accept_client_timestamp", accept_client_timestamp)
         check_front(firewall, domain, disable_execute_api_endpoint=disable_execute_api_endpoint)
+        check_monitoring(monitoring)
         # Here, unlike in DeliveryOptions, nothing can be left open.
         check_delivery(
             {
@@ -337,3 +342,4 @@ class GtmConnector(ConnectorParts):
             authenticated_user_attributes if authorizer is not None else (),
             authorized=authorizer is not None,
         )
+        self._monitoring = add_monitoring(self, monitoring)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.collection_api import CollectionApi
     from cdk_gtm_connector.delivery import EventDelivery
     from cdk_gtm_connector.domain import Domain
+    from cdk_gtm_connector.monitoring.connector_monitoring import ConnectorMonitoring
     from cdk_gtm_connector.queues import ConnectorQueues
 
 
@@ -28,7 +29,13 @@ class ConnectorParts(Construct):
     _queues: ConnectorQueues
     _deliveries: list[EventDelivery]
     _domain: Domain | None
+    _monitoring: ConnectorMonitoring | None
     _domain_name: apigateway.DomainName | None
+
+    @property
+    def monitoring(self) -> ConnectorMonitoring | None:
+        """The alarms, the dashboard and the topic of alarms; ``None`` without ``monitoring``."""
+        return self._monitoring
 
     @property
     def api(self) -> apigateway.RestApi:

@@ -88,7 +88,7 @@ class Firewall:
             encryption_key: Encrypts the log. Default: a key of AWS's.
         """
         # Name of the web ACL's metrics and log: two connectors must not share it.
-        name = cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
+        name = web_acl_name(scope)
         web_acl = wafv2.CfnWebACL(
             scope,
             "WebAcl",
@@ -127,6 +127,11 @@ class Firewall:
             )
             _add_logging(scope, web_acl, log, f"aws-waf-logs-{name}")
         return web_acl
+
+
+def web_acl_name(scope: Construct) -> str:
+    """Return the name of the metrics and the log of the web ACL in ``scope``."""
+    return cdk.Names.unique_resource_name(scope, max_length=128, separator="-")
 
 
 def _add_logging(scope: Construct, web_acl: wafv2.CfnWebACL, log: logs.LogGroup, name: str) -> None:

@@ -21,7 +21,7 @@ _PERMISSIONS: Final = ("--yes", "--may-redeploy", "--may-write-profiles")
 
 
 def cost(hours: float = 1) -> dict[str, float]:
-    """Return the US dollars of a run by what is charged, from ``capacity/prices.toml``.
+    """Return the US dollars of a run by what is charged, from the library's ``prices.toml``.
 
     Args:
         hours: How long the stacks are there.
@@ -47,7 +47,7 @@ def announcement() -> str:
         "credentials, sends some 1,200 requests to them, and removes them.\n"
         f"It costs about {100 * sum(parts.values()):.0f} cents for an hour: {listed}.\n"
         "Not in it: a secret of Secrets Manager and three profiles of Customer Profiles, for an "
-        "hour; capacity/prices.toml has no price of them.\n"
+        "hour; cdk_gtm_connector/monitoring/prices.toml has no price of them.\n"
         "If something is interrupted: make verify-all ARGS=--remove-only."
     )
 

@@ -280,6 +280,32 @@ class AppSettings(Declared):
         prop="",
         also=("connector.encryption_key",),
     )
+    monitoring: bool = setting(
+        values.boolean,
+        "whether to make metrics, alarms and a dashboard: [operations](operations.md)",
+        default=True,
+        default_words="`true`",
+        example="true",
+        prop="",
+        also=("connector.monitoring",),
+        section="Operation",
+    )
+    alarm_email: str | None = setting(
+        values.text,
+        "address to send alarms to; AWS asks it to confirm",
+        default_words="nobody",
+        example="oncall@shop.example",
+        prop="monitoring.alarm_email",
+        needs={"monitoring": _TRUE},
+    )
+    alarm_topic_arn: str | None = setting(
+        values.topic_arn,
+        "SNS topic to publish alarms to",
+        default_words="none",
+        example="arn:aws:sns:us-east-1:123456789012:alarms",
+        prop="monitoring.alarm_topic",
+        needs={"monitoring": _TRUE},
+    )
     cdk_nag: bool = setting(
         values.boolean,
         "whether synthesis stops for findings of cdk-nag's AwsSolutions pack; the tests hold every "

@@ -60,6 +60,7 @@ class ConnectorStack(cdk.Stack):
             chosen = [settings.destinations[name] for name in settings.destination]
             destinations = [each.destination(self, home) for each in chosen]
             firewall, domain = self._firewall(settings), self._domain(settings)
+            monitoring = self._monitoring(settings)
             # Some destinations look at the stack only once the connector is made.
             names = {
                 prop: name for each in chosen for prop, name in each.names("destination").items()
@@ -73,6 +74,7 @@ class ConnectorStack(cdk.Stack):
                     firewall=firewall,
                     domain=domain,
                     encryption_key=self._key,
+                    monitoring=monitoring,
                     **settings.props("connector"),
                 )
         self._add_outputs()
@@ -103,6 +105,17 @@ class ConnectorStack(cdk.Stack):
         )
         with in_settings(settings.names("domain")):
             return gtm.Domain(name=settings.domain_name, certificate=certificate)
+
+    def _monitoring(self, settings: Settings) -> gtm.Monitoring | None:
+        if not settings.monitoring:
+            return None
+        props = settings.props("monitoring")
+        if settings.alarm_topic_arn is not None:
+            props["alarm_topic"] = cdk.aws_sns.Topic.from_topic_arn(
+                self, "AlarmTopic", settings.alarm_topic_arn
+            )
+        with in_settings(settings.names("monitoring")):
+            return gtm.Monitoring(**props)
 
     def _add_outputs(self) -> None:
         connector = self.connector

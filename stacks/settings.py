@@ -52,7 +52,7 @@ class Settings(AppSettings):
         _check_destinations(given)
         for name, each in declared.items():
             for needed, problem in each.needs.items():
-                if given.get(name) and not given.get(needed):
+                if given.get(name) and not given.get(needed, declared[needed].default):
                     shown = repr(given[needed]) if needed in given else None
                     raise SettingError(
                         needed, f"{problem} with {name}", shown, value=declared[needed].example

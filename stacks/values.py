@@ -95,6 +95,15 @@ def key_arn(value: object) -> str:
     )
 
 
+def topic_arn(value: object) -> str:
+    """Read the ARN of a standard topic."""
+    return matched(
+        r"arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[A-Za-z0-9_-]{1,256}",
+        value,
+        "must be the ARN of a standard SNS topic",
+    )
+
+
 def region(value: object) -> str:
     """Read the name of a Region."""
     return matched(

@@ -13,7 +13,7 @@ import pytest
 
 from capacity import costs, prices
 
-FILE = Path(prices.__file__).with_name("prices.toml")
+FILE = Path(__file__).parents[2] / "cdk_gtm_connector" / "monitoring" / "prices.toml"
 ENTRIES: list[dict[str, Any]] = tomllib.loads(FILE.read_text("utf-8"))["price"]
 
 

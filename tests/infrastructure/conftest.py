@@ -17,7 +17,7 @@ import app
 import cdk_gtm_connector
 from cdk_gtm_connector import GtmConnector, SignedTokenAuthorizer
 from stacks import nag
-from tests.infrastructure.options import DESTINATIONS, OPTIONS, SETTINGS
+from tests.infrastructure.options import DESTINATIONS, MONITORED, OPTIONS, SETTINGS
 from tests.infrastructure.synthesis import (
     APPLICATION_ID,
     Template,
@@ -155,6 +155,12 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
 def destinations(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
     """Each of ``DESTINATIONS``."""
     return _check(tmp_path_factory.mktemp("destinations"), DESTINATIONS)
+
+
+@pytest.fixture(scope="session")
+def monitored(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Deployable]:
+    """Each of ``MONITORED``."""
+    return _check(tmp_path_factory.mktemp("monitored"), MONITORED)
 
 
 @pytest.fixture(scope="session")

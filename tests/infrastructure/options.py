@@ -33,6 +33,7 @@ from cdk_gtm_connector import (
     IamAuthorizer,
     KinesisDestination,
     LambdaAuthorizer,
+    Monitoring,
     PinpointDestination,
     ProfileEventTrigger,
     SignedTokenAuthorizer,
@@ -48,6 +49,7 @@ DOMAIN_NAME = "events.shop.example"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
 USER_POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_abcdefghi"
 KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
+ALARM_TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:alarms"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:theirs"
 
 ONE_ORIGIN = ["https://shop.example"]
@@ -368,6 +370,46 @@ DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     ),
 }
 
+# What is watched, each by the name of the stack.
+MONITORED: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
+    "Monitored": partial(_add, monitoring=Monitoring()),
+    "MonitoredWithoutADashboard": partial(_add, monitoring=Monitoring(dashboard=False)),
+    "MonitoredEverything": partial(
+        _add,
+        authorizer=add_signed_token,
+        with_zone=True,
+        firewall=Firewall(log_retention=logs.RetentionDays.ONE_MONTH),
+        tracing=False,
+        message_retention=cdk.Duration.days(13),
+        monitoring=Monitoring(
+            alarm_email="oncall@shop.example",
+            max_message_age=cdk.Duration.hours(2),
+            expiry_percent=50,
+            throttled_periods=12,
+            server_error_percent=5,
+            blocked_percent=50,
+            invalid_percent=10,
+            runbook_url="https://wiki.shop.example/operations",
+        ),
+    ),
+    "MonitoredAndEncrypted": partial(
+        _add, key=add_key, monitoring=Monitoring(alarm_email="oncall@shop.example")
+    ),
+    "MonitoredIam": partial(_add, authorizer=add_iam, monitoring=Monitoring()),
+    "MonitoredCognito": partial(_add, authorizer=add_cognito, monitoring=Monitoring()),
+    "MonitoredFanOut": lambda stack: _add_several(
+        stack, *SEVERAL, monitoring=Monitoring(alarm_email="oncall@shop.example")
+    ),
+    "MonitoredTwoOfAKind": lambda stack: _add_several(
+        stack,
+        add_stream,
+        partial(add_stream, construct_id="Archive"),
+        key=add_key,
+        firewall=Firewall(),
+        monitoring=Monitoring(invalid_percent=1),
+    ),
+}
+
 # What ``cdk deploy -c`` can be told, as the command line gives it.
 SETTINGS: dict[str, dict[str, str]] = {
     "cloud_watch_role": {"cloud_watch_role": "true"},  # an account's first API needs it
@@ -414,6 +456,9 @@ SETTINGS: dict[str, dict[str, str]] = {
     "untraced": {"tracing": "false"},
     "encryption_key": {"encryption_key_arn": KEY_ARN, "signed_token": "true"},
     "firewall": {"firewall_rate_limit": "1000", "firewall_log_retention": "30"},
+    "alarms": {"alarm_email": "oncall@shop.example", "alarm_topic_arn": ALARM_TOPIC_ARN},
+    "encrypted_alarms": {"alarm_email": "oncall@shop.example", "encryption_key_arn": KEY_ARN},
+    "unwatched": {"monitoring": "false"},
     "guarded_tokens": {
         "signed_token": "true",
         "max_token_lifetime": "3600",

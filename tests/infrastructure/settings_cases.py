@@ -12,6 +12,7 @@ from stacks.destinations import destination_of, destination_settings
 from stacks.settings import Settings, all_settings
 from tests.infrastructure.options import KEY_ARN, STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, Template
+from tests.infrastructure.wrong_values import TOPIC_ARN
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +98,9 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("cloud_watch_role", "true", True, True),
     ("tracing", "false", False, False),
     ("encryption_key_arn", KEY_ARN, KEY_ARN, KEY_ARN),
+    ("monitoring", "true", True, True),
+    ("alarm_email", "oncall@shop.example", "oncall@shop.example", None),
+    ("alarm_topic_arn", TOPIC_ARN, TOPIC_ARN, None),
     ("cdk_nag", "true", True, True),
 ]
 
@@ -239,6 +243,11 @@ MALFORMED: list[tuple[str, Any]] = [
     ("tracing", "off"),
     ("encryption_key_arn", "alias/shop"),
     ("encryption_key_arn", "arn:aws:kms:us-east-1:123456789012:alias/shop"),
+    ("monitoring", "off"),
+    ("alarm_email", "oncall"),
+    ("alarm_email", ""),
+    ("alarm_topic_arn", "alarms"),
+    ("alarm_topic_arn", TOPIC_ARN + ".fifo"),
     ("cdk_nag", "maybe"),
 ]
 

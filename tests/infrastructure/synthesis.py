@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
-    from constructs import IConstruct
+    from constructs import Construct, IConstruct
 
 APPLICATION_ID = "0123456789abcdef0123456789abcdef"
 
 
-def add_connector(stack: cdk.Stack, construct_id: str = "Gtm", **props: Any) -> GtmConnector:
+def add_connector(stack: Construct, construct_id: str = "Gtm", **props: Any) -> GtmConnector:
     """Add a connector as a CDK developer would, with ``props`` over the defaults."""
     props.setdefault("destination", PinpointDestination(application_id=APPLICATION_ID))
     return GtmConnector(stack, construct_id, **props)
@@ -345,6 +345,7 @@ class Template:
             "cloud_watch_role": bool(self.all("AWS::ApiGateway::Account")),
             "tracing": function.get("TracingConfig") == {"Mode": "Active"},
             "encryption_key": queue.get("KmsMasterKeyId"),
+            "monitoring": bool(self.all("AWS::CloudWatch::Alarm")),
         }
 
     @property

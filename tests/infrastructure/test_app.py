@@ -33,7 +33,9 @@ def test_each_output_says_what_it_is_for(template: Template) -> None:
 
 
 def test_it_is_the_construct_and_nothing_else(template: Template, imported: Template) -> None:
-    assert sorted(r.type for r in template.resources) == sorted(r.type for r in imported.resources)
+    # The app has monitoring unless it is told otherwise, the construct if it is told.
+    types = [each.type for each in template.resources if "Monitoring" not in each.logical_id]
+    assert sorted(types) == sorted(each.type for each in imported.resources)
 
 
 def test_whoever_makes_the_dns_record_is_told_what_it_points_to(

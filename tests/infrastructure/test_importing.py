@@ -58,6 +58,7 @@ class TestStranger:
         }
         package = Path(cdk_gtm_connector.__file__).parent
         constructs = {*package.glob("*.py"), *package.glob("destinations/*.py")}
+        constructs.update(package.glob("monitoring/*.py"))
         # A command-line program, which no construct imports.
         constructs.remove(Path(tokens.__file__))
         forbidden_modules.add(tokens.__name__)
@@ -156,6 +157,7 @@ class TestPublicAttributes:
             "LambdaAuthorizer",
             "LessThan",
             "LessThanOrEqual",
+            "Monitoring",
             "PinpointDestination",
             "ProfileEventTrigger",
             "PropError",

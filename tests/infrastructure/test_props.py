@@ -11,7 +11,14 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_logs as logs
 
-from cdk_gtm_connector import Firewall, GtmConnector, IamAuthorizer, PinpointDestination, PropError
+from cdk_gtm_connector import (
+    Firewall,
+    GtmConnector,
+    IamAuthorizer,
+    Monitoring,
+    PinpointDestination,
+    PropError,
+)
 from tests.infrastructure.options import KEY_ARN, add_domain, import_key
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, synthesize
 
@@ -52,6 +59,7 @@ DEFAULTS: dict[str, object] = {
     "cloud_watch_role": False,
     "tracing": True,
     "encryption_key": None,
+    "monitoring": False,
 }
 
 # Prop, value (or what makes it in a stack), what it becomes. Where there is a range: both its ends.
@@ -108,6 +116,7 @@ CHOICES: list[tuple[str, Any, object]] = [
     ("cloud_watch_role", True, True),
     ("tracing", False, False),
     ("encryption_key", import_key, KEY_ARN),
+    ("monitoring", Monitoring(), True),
 ]
 
 # What a prop does nothing without, and what that becomes.
@@ -308,7 +317,7 @@ class TestDefaults:
         assert imported.props == DEFAULTS
 
     def test_they_are_the_deployable_apps(self, template: Template) -> None:
-        assert template.props == DEFAULTS
+        assert template.props == {**DEFAULTS, "monitoring": True}
 
 
 class TestChoices:

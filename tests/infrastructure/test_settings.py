@@ -47,7 +47,7 @@ class TestTaken:
             if each.prop.startswith("connector.")
         }
         made = {"destination", "destinations", "authorizer", "firewall", "domain"}
-        made |= {"encryption_key", "vpc", "vpc_subnets", "security_groups"}
+        made |= {"encryption_key", "vpc", "vpc_subnets", "security_groups", "monitoring"}
         assert props - made == settings
         assert made <= props
 
@@ -61,6 +61,8 @@ class TestTaken:
         for name in ("destination", *others):
             assert expected.pop(name) is None
         assert expected.pop("cdk_nag")  # it changes nothing; see TestCdkNag
+        for name in ("alarm_email", "alarm_topic_arn"):  # see test_monitoring.py
+            assert expected.pop(name) is None
         requests_per_second = expected.pop("pinpoint_requests_per_second")
         for setting, prop in {
             "pinpoint_app_id": "destination",
@@ -107,7 +109,8 @@ class TestTaken:
         }
         del defaults["authenticated_max_events_per_request"]  # another setting's name
         assert len(defaults) > 30
-        assert deploy(tmp_path, **defaults).props == imported.props
+        # The app has monitoring unless it is told otherwise, the construct if it is told.
+        assert deploy(tmp_path, **defaults).props == {**imported.props, "monitoring": True}
 
     @pytest.mark.parametrize("name", all_settings())
     def test_a_setting_of_a_destination_has_its_prefix(self, name: str) -> None:

@@ -161,6 +161,7 @@ USES: dict[str, Callable[[cdk.Stack, Any], object]] = {
     ),
     "Domain": lambda stack, domain: add_connector(stack, domain=domain),
     "Firewall": lambda stack, firewall: add_connector(stack, firewall=firewall),
+    "Monitoring": lambda stack, monitoring: add_connector(stack, monitoring=monitoring),
     "DeliveryOptions": lambda stack, delivery: add_connector(
         stack, destination=gtm.PinpointDestination("a", delivery=delivery)
     ),
