@@ -777,10 +777,13 @@ def test_the_demo_page_itself_has_no_link_to_a_console_that_is_not_there() -> No
     assert set(re.findall(r'(?:src|href)="([^"]*)"', text)) == {
         "#form",
         "clipboard.js",
+        "container.js",
         "data:,",
         "demo.css",
         "demo.js",
+        "faults.js",
         "style.css",
+        "warnings.js",
     }
 
 
@@ -1000,4 +1003,4 @@ def test_pages_work_offline_and_write_text_only(path: Path) -> None:
     assert not loaded
     # The one script from elsewhere is the GTM container that the user asks for by its ID.
     hosts = set(re.findall(r"""https?://([\w.-]+\.[a-z]+)""", text)) - {"www.w3.org"}
-    assert hosts <= ({"www.googletagmanager.com"} if path.name == "demo.js" else set())
+    assert hosts <= ({"www.googletagmanager.com"} if path.name == "container.js" else set())
