@@ -4,6 +4,7 @@
 #   scripts/setup.sh run        the Python environment of `make run`, `make synth` and `make deploy`
 #   scripts/setup.sh bench      that of `make bench`
 #   scripts/setup.sh capacity   that of `make capacity`, which needs no Node.js
+#   scripts/setup.sh docs       that of `make docs`, which needs none either
 #   scripts/setup.sh release    that of `make build` and `make sbom`, which need none either
 #   scripts/setup.sh test       that of `make test` and `make lint`, and what the tests call besides
 set -euo pipefail
@@ -84,13 +85,13 @@ install_test_tools() {
 
 case "${1:-}" in
     run | bench | test) check_node ;;
-    capacity | release) ;;
-    *) die "usage: $0 run|bench|capacity|release|test" ;;
+    capacity | docs | release) ;;
+    *) die "usage: $0 run|bench|capacity|docs|release|test" ;;
 esac
 make_environment
 case "$1" in
     run) install_requirements requirements-local.txt ;;
-    bench | capacity | release) install_requirements "requirements-$1.txt" ;;
+    bench | capacity | docs | release) install_requirements "requirements-$1.txt" ;;
     test)
         install_requirements requirements-dev.txt
         install_test_tools
