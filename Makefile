@@ -96,6 +96,11 @@ docs: ## Build the documentation's site into build/site, and fail at a link that
 	$(PY) scripts/site_sources.py build/site-sources
 	$(PY) -m zensical build --clean --strict --config-file mkdocs.yml
 
+.PHONY: links
+links: ## Ask the other sites that the documents link to whether their pages are there
+	@scripts/setup.sh docs
+	$(PY) scripts/external_links.py
+
 .PHONY: screenshots
 screenshots: ## Draw the pictures of console and demo page in docs/images anew
 	@scripts/setup.sh test
