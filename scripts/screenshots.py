@@ -78,6 +78,9 @@ def _draw(
         page = context.new_page()
         _demo(page, url, endpoint_url)
         _show_an_address_of_aws(page, endpoint_url)
+        if size == NARROW:
+            # The top is as in the wide picture. Here the button, what it says, and the tag.
+            page.locator("#send").evaluate("button => scrollTo(0, button.offsetTop - 100)")
         page.screenshot(path=IMAGES / f"demo{ending}.png")
         if not ending:
             page.locator("#tag").screenshot(path=IMAGES / "demo-tag.png")
