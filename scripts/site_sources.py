@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""Gather the documentation's pages for its site: ``python scripts/site_sources.py DIRECTORY``.
+"""Gather what the documentation's site is made of: ``python scripts/site_sources.py DIRECTORY``.
 
 A reader of the repository follows links from ``docs/`` to README and to the examples. The site has
 one folder of pages, so README becomes its start, each example a page, and links follow along. What
-is neither a page nor an example stays in the text without its link.
+is neither a page nor an example stays in the text without its link. The pages are in ``pages``; in
+``library`` is the library's source, from which the site takes its reference.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ PAGES: Final = {
     "benchmarks/RESULTS.md": "benchmarks.md",
 }
 _LINK: Final = re.compile(r"(!?)\[([^\]]*)\]\(([^)#:\s]+)((?:#[^)\s]*)?)\)")
+_ROLE: Final = re.compile(r":(?:attr|class|data|exc|func|meth|mod):`(?:~[\w.]+\.)?([\w.]+)`")
 _FENCED: Final = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 
 
@@ -73,12 +75,21 @@ def as_page(path: str, code: str) -> str:
     return f"# {Path(path).name}\n\n```python\n{code}```\n"
 
 
+def without_roles(code: str) -> str:
+    """Return Python whose docstrings name other things as Markdown does, not reStructuredText."""
+    return _ROLE.sub(r"`\1`", code)
+
+
 def gather(root: Path, directory: Path) -> None:
-    """Write the site's pages into ``directory``, which is emptied first."""
+    """Write pages and library into ``directory``, which is emptied first."""
     shutil.rmtree(directory, ignore_errors=True)
+    for path in root.joinpath("cdk_gtm_connector").rglob("*.py"):
+        written = directory / "library" / path.relative_to(root)
+        written.parent.mkdir(parents=True, exist_ok=True)
+        written.write_text(without_roles(path.read_text("utf-8")), "utf-8")
     where = places(root)
     for source, target in where.items():
-        written = directory / target
+        written = directory / "pages" / target
         written.parent.mkdir(parents=True, exist_ok=True)
         if source.endswith(".md"):
             text = relinked(root.joinpath(source).read_text("utf-8"), source, where)
@@ -92,4 +103,6 @@ def gather(root: Path, directory: Path) -> None:
 if __name__ == "__main__":
     if len(sys.argv) != 2 or not sys.argv[1]:  # noqa: PLR2004 - its own name, and the directory
         sys.exit(f"usage: {os.path.relpath(__file__)} DIRECTORY")
+    if ROOT.is_relative_to(Path(sys.argv[1]).resolve()):
+        sys.exit(f"{sys.argv[1]} would be emptied, and the project with it: name a new directory")
     gather(ROOT, Path(sys.argv[1]))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections import defaultdict
@@ -18,7 +17,7 @@ import pytest
 import yaml
 
 import cdk_gtm_connector
-from scripts.site_sources import PAGES, gather, places, relinked
+from scripts.site_sources import PAGES, gather, places, relinked, without_roles
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
@@ -152,6 +151,11 @@ def test_links_follow_to_where_the_site_has_a_file() -> None:
     )
 
 
+def test_the_reference_has_no_markup_of_another_language() -> None:
+    code = "See :class:`~a.b.Thing`, :meth:`Thing.do` and ``:memory:``."
+    assert without_roles(code) == "See `Thing`, `Thing.do` and ``:memory:``."
+
+
 class Page(HTMLParser):
     """What a page of the site links to, and its anchors."""
 
@@ -180,8 +184,7 @@ def build(directory: Path) -> subprocess.CompletedProcess[str]:
         pytest.skip(missing)
     settings = yaml.safe_load(ROOT.joinpath("mkdocs.yml").read_text("utf-8"))
     settings |= {"docs_dir": "pages", "site_dir": "site"}
-    paths = [str(ROOT), str(ROOT / "lambda_src")]
-    settings["plugins"][1]["mkdocstrings"]["handlers"]["python"]["paths"] = paths
+    settings["plugins"][1]["mkdocstrings"]["handlers"]["python"]["paths"] = ["library"]
     directory.joinpath("mkdocs.yml").write_text(yaml.safe_dump(settings), "utf-8")
     return subprocess.run(
         [sys.executable, "-m", "zensical", "build", "--clean", "--strict"],
@@ -194,7 +197,7 @@ def build(directory: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_no_link_of_the_site_is_dead(tmp_path: Path) -> None:
-    gather(ROOT, tmp_path / "pages")
+    gather(ROOT, tmp_path)
     built = build(tmp_path)
     assert built.returncode == 0, built.stdout + built.stderr
     site = tmp_path / "site"
@@ -218,11 +221,12 @@ def test_no_link_of_the_site_is_dead(tmp_path: Path) -> None:
     assert dead == []
     reference = site.joinpath("api.html").read_text("utf-8")
     assert "anonymous_user_attributes" in reference
+    assert re.findall(r":(?:class|meth|attr):", reference) == []
 
 
 @pytest.mark.parametrize("link", ["nowhere.md", "gtm.md#nowhere"])
 def test_a_dead_link_stops_the_build(tmp_path: Path, link: str) -> None:
-    gather(ROOT, tmp_path / "pages")
+    gather(ROOT, tmp_path)
     page = tmp_path / "pages" / "posting.md"
     page.write_text(f"{page.read_text('utf-8')}\n[dead]({link})\n", "utf-8")
     built = build(tmp_path)
@@ -231,11 +235,20 @@ def test_a_dead_link_stops_the_build(tmp_path: Path, link: str) -> None:
 
 
 def test_the_script_empties_its_directory_first(tmp_path: Path) -> None:
-    out = tmp_path / "pages"
+    out = tmp_path / "out"
     out.mkdir()
     out.joinpath("stale.md").write_text("old", "utf-8")
     script = ROOT / "scripts" / "site_sources.py"
     subprocess.run([sys.executable, script, out], check=True, timeout=HANG_SECONDS)  # noqa: S603
     assert not out.joinpath("stale.md").exists()
-    assert out.joinpath("index.md").read_text("utf-8").startswith("# cdk-gtm-connector")
-    shutil.rmtree(out)
+    assert out.joinpath("pages", "index.md").read_text("utf-8").startswith("# cdk-gtm-connector")
+
+
+def test_the_script_does_not_empty_its_project(tmp_path: Path) -> None:
+    script = tmp_path / "project" / "scripts" / "site_sources.py"  # a copy, lest it does
+    script.parent.mkdir(parents=True)
+    script.write_bytes(ROOT.joinpath("scripts", "site_sources.py").read_bytes())
+    for directory in (tmp_path, tmp_path / "project"):
+        ran = subprocess.run([sys.executable, script, directory], check=False, timeout=HANG_SECONDS)  # noqa: S603
+        assert ran.returncode == 1
+    assert script.exists()
