@@ -52,7 +52,7 @@ bench: ## Measure the function, the endpoint and the app: make bench ARGS=--quic
 	$(PY) -m benchmarks $(ARGS)
 
 .PHONY: capacity
-capacity: ## Bring docs/capacity.md, its plots and README up to date with prices, quotas and model
+capacity: ## Bring docs/capacity.md, its plots and docs/costs.md up to date with prices, quotas and model
 	@scripts/setup.sh capacity
 	$(PY) -m capacity $(ARGS)
 
@@ -90,6 +90,22 @@ settings: ## Write docs/settings.md from the settings' declarations
 	@scripts/setup.sh run
 	$(PY) -m stacks.settings_page
 
+.PHONY: docs
+docs: ## Build the documentation's site into build/site, and fail at a link that leads nowhere
+	@scripts/setup.sh docs
+	$(PY) scripts/site_sources.py build/site-sources
+	$(PY) -m zensical build --clean --strict --config-file mkdocs.yml
+
+.PHONY: links
+links: ## Ask the other sites that the documents link to whether their pages are there
+	@scripts/setup.sh docs
+	$(PY) scripts/external_links.py
+
+.PHONY: screenshots
+screenshots: ## Draw the pictures of console and demo page in docs/images anew
+	@scripts/setup.sh test
+	PYTHONPATH=.:lambda_src $(PY) scripts/screenshots.py
+
 .PHONY: gtm
 gtm: ## Write what Google Tag Manager imports: make gtm ENDPOINT=https://… (or STACK=name) [OUT=directory]
 	@scripts/setup.sh run
@@ -122,7 +138,7 @@ requirements: ## Pin the requirements anew, with hashes (needs uv); make require
 requirements: ARGS = --upgrade
 requirements:
 	uv pip compile $(PIN) $(ARGS) requirements-dev.in -o requirements-dev.txt
-	for set in "" -local -bench -capacity -integ -release; do \
+	for set in "" -local -bench -capacity -docs -integ -release; do \
 	    uv pip compile $(PIN) -c requirements-dev.txt requirements$$set.in -o requirements$$set.txt || exit; \
 	done
 

@@ -1,4 +1,4 @@
-"""``python -m capacity``: bring docs/capacity.md, its plots and README up to date."""
+"""``python -m capacity``: bring docs/capacity.md, its plots and docs/costs.md up to date."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Rewrite the documents, or print tables."""
     parser = argparse.ArgumentParser(
         prog="python -m capacity",
-        description="Bring the tables and plots of docs/capacity.md and README up to date.",
+        description="Bring the tables and plots of docs/capacity.md and docs/costs.md up to date.",
     )
     parser.add_argument(
         "--print",

@@ -380,7 +380,7 @@ def designs_table() -> str:
     return markdown(header, rows)
 
 
-def readme_table() -> str:
+def summary_table() -> str:
     """Return the short table of costs per million events."""
     rows = []
     for events in VOLUMES:
@@ -473,7 +473,7 @@ def prices_table() -> str:
 
 
 TABLES: Final = {
-    "readme": readme_table,
+    "summary": summary_table,
     "designs": designs_table,
     "fan-out": fan_out_table,
     "destinations": destinations_table,

@@ -1,4 +1,4 @@
-"""Updates the tables and plots of docs/capacity.md and README.
+"""Updates the tables and plots of docs/capacity.md and docs/costs.md.
 
 A table stands between ``<!-- table: name -->`` and ``<!-- end -->``.
 """
@@ -12,7 +12,7 @@ from typing import Final
 from capacity import costs, quotas, simulation, stages
 
 DOCUMENTS: Final = tuple(
-    Path(__file__).parents[1] / path for path in ("README.md", "docs/capacity.md")
+    Path(__file__).parents[1] / path for path in ("docs/costs.md", "docs/capacity.md")
 )
 IMAGES: Final = DOCUMENTS[-1].parent / "images"
 

@@ -5,6 +5,7 @@
 #   scripts/setup.sh bench      that of `make bench`
 #   scripts/setup.sh capacity   that of `make capacity`, which needs no Node.js
 #   scripts/setup.sh integ      that of `make verify-all`
+#   scripts/setup.sh docs       that of `make docs`, which needs none either
 #   scripts/setup.sh release    that of `make build` and `make sbom`, which need none either
 #   scripts/setup.sh test       that of `make test` and `make lint`, and what the tests call besides
 set -euo pipefail
@@ -85,13 +86,13 @@ install_test_tools() {
 
 case "${1:-}" in
     run | bench | integ | test) check_node ;;
-    capacity | release) ;;
-    *) die "usage: $0 run|bench|capacity|integ|release|test" ;;
+    capacity | docs | release) ;;
+    *) die "usage: $0 run|bench|capacity|docs|integ|release|test" ;;
 esac
 make_environment
 case "$1" in
     run) install_requirements requirements-local.txt ;;
-    bench | capacity | integ | release) install_requirements "requirements-$1.txt" ;;
+    bench | capacity | docs | integ | release) install_requirements "requirements-$1.txt" ;;
     test)
         install_requirements requirements-dev.txt
         install_test_tools

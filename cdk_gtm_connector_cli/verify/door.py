@@ -259,7 +259,7 @@ QUESTIONS: Final = (
         assumed="A URL may have 10,240 characters. A longer one is refused.",
         how="One of 10,000 and one of 10,400 characters.",
         breaks="Tags with long values fail earlier, or values are cut.",
-        mends="README's table of limits; POST takes more.",
+        mends="docs/events.md and docs/destinations.md; POST takes more.",
         sources=(
             Source("local/emulator.py", "It does not say how: 414 and 400 are a guess."),
             Source("issue 13", "long URLs"),
@@ -272,7 +272,7 @@ QUESTIONS: Final = (
         assumed="The first 1,000 parameters of a URL reach the queue: #foreach ends there.",
         how="A URL of 1,103 parameters, ours first.",
         breaks="More or fewer get lost, or the required ones are not found and the tag fails.",
-        mends="README's table of limits; if the order is not kept, such URLs have to be refused.",
+        mends="docs/events.md; if the order is not kept, such URLs have to be refused.",
         sources=(Source("issue 3", "Only the first 1,000 parameters of a URL reach the queue"),),
         probes=_many,
         judge=_judge_many,

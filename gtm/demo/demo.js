@@ -1,19 +1,11 @@
 "use strict";
 
 (() => {
-  // Beyond it some proxies and browsers give up; API Gateway itself takes 10,240 bytes.
-  const LONGEST_URL_BYTES = 8000;
-  const LONGEST_BODY = 300000;
-  const LONGEST_BEACON_BYTES = 65536; // the Fetch standard's limit for what outlives a page
-  const LONGEST_TOKEN = 4096;
-  // Amazon Pinpoint's; what other destinations take is in README.
-  const LONGEST_NAME = 50;
-  const LONGEST_VALUES = { evat_: 200, usat_: 100 };
-  const MOST_ATTRIBUTES_AND_METRICS = 40;
   const SLOW_MS = 15000;
-  const CONTAINER_ID = /^GTM-[A-Z0-9]{4,10}$/;
-  const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/;
 
+  const faults = window.demoFaults;
+  const gtm = window.demoContainer;
+  const { size, of: warningsOf } = window.demoWarnings;
   const byId = (id) => document.getElementById(id);
   const form = byId("form");
   const endpoint = byId("endpoint");
@@ -22,10 +14,6 @@
   const token = byId("token");
   const method = byId("method");
   const container = byId("container");
-
-  // The local pipeline says where its events go. Elsewhere nobody knows here.
-  const destinations = document.querySelector("[data-destinations]")?.dataset.destinations.split(" ");
-  const pinpoint = destinations ? "Pinpoint" : "Pinpoint, if events go there,";
 
   const METHOD_HINTS = {
     image: "An image that loads is success, anything else is failure: that is all that a tag learns.",
@@ -47,65 +35,6 @@
     );
   }
 
-  // The destinations count characters, not UTF-16 units.
-  const length = (text) => [...text].length;
-
-  function endpointFault(text) {
-    if (!text) return "Enter the endpoint URL: it is the stack's output EndpointUrl.";
-    let url;
-    try {
-      url = new URL(text);
-    } catch {
-      return "This is not a URL. It begins with https:// and ends with /events.";
-    }
-    if (url.protocol !== "https:" && url.protocol !== "http:") {
-      return `The URL must begin with https:// or http://, not ${url.protocol}`;
-    }
-    if (url.username || url.password) return "Leave user name and password out of the URL.";
-    if (["event", "endpoint_id", "token"].some((name) => url.searchParams.has(name))) {
-      return "Leave out the parameters, everything from “?”: this page adds them.";
-    }
-    return "";
-  }
-
-  function tokenFault(text) {
-    if (/\s/.test(text)) return "A token holds no space or line break: paste it in one piece.";
-    if (text.length > LONGEST_TOKEN) {
-      return `The token has ${text.length.toLocaleString("en")} characters; the endpoint takes at most ${LONGEST_TOKEN.toLocaleString("en")}.`;
-    }
-    return "";
-  }
-
-  /** Return the claims of a JSON Web Token; nothing if it is none, for others may be taken as well. */
-  function claims(text) {
-    try {
-      const part = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
-      return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0)))) ?? {};
-    } catch {
-      return {};
-    }
-  }
-
-  function containerFault(text) {
-    if (!text || CONTAINER_ID.test(text)) return "";
-    return "A container ID is GTM- and 4 to 10 capital letters or digits, such as GTM-ABC1234.";
-  }
-
-  /** Return the input at fault and what is wrong with it, or nothing. */
-  function rowFault({ prefix, kind, name, value }, seen) {
-    const key = prefix + name.value;
-    if (!name.value) return [name, `Give the ${kind} a name, or remove the row.`];
-    if (seen.has(key)) {
-      return [name, `There is another ${kind} with this name; the endpoint keeps only one.`];
-    }
-    seen.add(key);
-    if (!value.value) return [value, "Enter a value: the endpoint ignores empty ones."];
-    if (prefix === "evmt_" && !(NUMBER.test(value.value) && Number.isFinite(Number(value.value)))) {
-      return [value, "The value must be a number, such as 19.99."];
-    }
-    return [name, ""];
-  }
-
   /** Return {input, output, message} for every field and row; message is "" where all is well. */
   function check() {
     const seen = new Set();
@@ -116,7 +45,7 @@
         input: endpoint,
         output: byId("endpoint-error"),
         // The container's tag has the URL: here it only serves to show the request.
-        message: containerText && !endpointText ? "" : endpointFault(endpointText),
+        message: containerText && !endpointText ? "" : faults.endpoint(endpointText),
       },
       {
         input: event,
@@ -126,14 +55,14 @@
       {
         input: endpointId,
         output: byId("endpoint-id-error"),
-        message: endpointId.value.trim() ? "" : "Enter the ID of the endpoint the event belongs to.",
+        message: endpointId.value.trim() ? "" : "Enter the ID of the customer or visitor that the event belongs to.",
       },
       ...rows().map((row) => {
-        const [input, message] = rowFault(row, seen);
+        const [input, message] = faults.row(row, seen);
         return { input, output: row.element.querySelector(".error"), message };
       }),
-      { input: token, output: byId("token-error"), message: tokenFault(token.value.trim()) },
-      { input: container, output: byId("container-error"), message: containerFault(containerText) },
+      { input: token, output: byId("token-error"), message: faults.token(token.value.trim()) },
+      { input: container, output: byId("container-error"), message: faults.container(containerText) },
     ];
   }
 
@@ -183,66 +112,26 @@
 
   // --- The request, shown while typing -------------------------------------------------------
 
-  const size = (text) => new TextEncoder().encode(text).length;
-
-  function pinpointWarnings() {
-    const found = [];
-    if (event.value.startsWith("_")) {
-      found.push(`Event names that begin with “_” are Pinpoint's own: ${pinpoint} will not get the event.`);
-    }
-    const all = rows();
-    for (const { prefix, name, value } of all) {
-      const most = LONGEST_VALUES[prefix];
-      if (length(value.value) > most) {
-        found.push(`${pinpoint} will get the value of “${name.value}” cut to ${most} characters.`);
-      }
-      if (length(name.value) > LONGEST_NAME) {
-        found.push(`${pinpoint} will not get “${name.value}”: it takes names of up to ${LONGEST_NAME} characters.`);
-      }
-    }
-    if (all.filter(({ prefix }) => prefix !== "usat_").length > MOST_ATTRIBUTES_AND_METRICS) {
-      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics ${pinpoint} will get the first by name only.`);
-    }
-    return found;
-  }
-
-  function warnings(url) {
-    const found = [];
-    const bytes = size(url);
-    const posted = posts() ? size(encodeAll(parameters())) : 0;
-    if (posted > LONGEST_BODY) {
-      found.push(
-        `The body has ${posted.toLocaleString("en")} bytes. The endpoint takes ${LONGEST_BODY.toLocaleString("en")}.`,
-      );
-    } else if (method.value === "beacon" && posted > LONGEST_BEACON_BYTES) {
-      found.push(
-        `The body has ${posted.toLocaleString("en")} bytes. sendBeacon takes ${LONGEST_BEACON_BYTES.toLocaleString("en")}, those under way included.`,
-      );
-    }
-    const authenticated = new URL(url).pathname.endsWith("/authenticated");
-    if (token.value.trim() && !authenticated) {
-      found.push("Only …/events/authenticated reads a token: here the event stays anonymous, and the token is an ignored parameter.");
-    }
-    if (authenticated && !token.value.trim()) {
-      found.push("Without a token this endpoint refuses the event, unless its authorizer is of another kind.");
-    }
-    const { exp } = claims(token.value.trim());
-    if (exp * 1000 < Date.now()) found.push("The token has expired.");
-    if (bytes > LONGEST_URL_BYTES) {
-      found.push(
-        `The URL has ${bytes.toLocaleString("en")} bytes. Over ${LONGEST_URL_BYTES.toLocaleString("en")} it may be refused on its way; API Gateway refuses more than 10,240.`,
-      );
-    }
-    if (!destinations || destinations.includes("pinpoint")) found.push(...pinpointWarnings());
-    if (location.protocol === "https:" && url.startsWith("http:")) {
-      found.push("This page was loaded over https; the browser may refuse to call an http endpoint from it.");
-    }
-    return found;
+  /** Show the tag to paste: it takes the endpoint's URL alone, and the rows that have a name. */
+  function previewTag() {
+    const fault = faults.endpoint(endpoint.value.trim());
+    byId("tag").hidden = Boolean(fault);
+    byId("no-tag").hidden = !fault;
+    if (fault) return;
+    const names = gtm.variables([
+      ...new Set(rows().filter(({ name }) => name.value).map(({ prefix, name }) => prefix + name.value)),
+    ]);
+    const withToken = Boolean(token.value.trim());
+    const url = gtm.tagUrl(endpoint.value.trim(), names, encode, withToken);
+    showText("gtm", url, url);
+    const made = [...new Set(["endpoint_id", ...names.values(), ...(withToken ? ["token"] : [])])];
+    byId("gtm-variables").textContent = made.map((name) => `{{${name}}}`).join(", ");
   }
 
   function preview() {
+    previewTag();
     const complete =
-      !endpointFault(endpoint.value.trim()) && event.value.trim() && endpointId.value.trim();
+      !faults.endpoint(endpoint.value.trim()) && event.value.trim() && endpointId.value.trim();
     byId("request").hidden = !complete;
     byId("incomplete").hidden = Boolean(complete);
     const pushes = Boolean(container.value.trim());
@@ -266,7 +155,15 @@
     byId("size").textContent = posts()
       ? `${size(body).toLocaleString("en")} bytes of body`
       : `${size(full).toLocaleString("en")} bytes of URL`;
-    byId("warnings").textContent = warnings(full).join("\n");
+    const found = warningsOf({
+      url: full,
+      body: posts() ? body : "",
+      method: method.value,
+      event: event.value,
+      token: token.value.trim(),
+      rows: rows(),
+    });
+    byId("warnings").textContent = found.join("\n");
   }
 
   /** Show `text`, and let the copy button copy `full`. */
@@ -276,6 +173,13 @@
   }
 
   // --- Sending -------------------------------------------------------------------------------
+
+  /** Say beside the button what became of it. */
+  function say(state, text) {
+    const message = byId("form-message");
+    message.dataset.state = state;
+    message.textContent = text;
+  }
 
   function addResult(title) {
     const item = document.createElement("li");
@@ -295,6 +199,7 @@
     byId("no-results").hidden = true;
     const started = performance.now();
     return (name, label, text) => {
+      say(name, name === "waiting" ? `${label} …` : `${label}. ${text}`);
       item.dataset.state = name;
       state.textContent = label;
       words.textContent = text;
@@ -310,7 +215,7 @@
     const report = addResult(event.value);
     const image = new Image(1, 1);
     const slow = setTimeout(
-      () => report("waiting", "No answer yet", `The endpoint has not answered for ${SLOW_MS / 1000} seconds.`),
+      () => report("late", "No answer yet", `The endpoint has not answered for ${SLOW_MS / 1000} seconds.`),
       SLOW_MS,
     );
     image.onload = () => {
@@ -360,43 +265,25 @@
     }
   }
 
-  const containers = new Map();
-  const pushedKeys = new Set();
-
-  /** Load a GTM container once, as Google's snippet does. */
-  function loadContainer(id) {
-    if (!containers.has(id)) {
-      const loading = new Promise((resolve, reject) => {
-        window.dataLayer = window.dataLayer || [];
-        window.dataLayer.push({ "gtm.start": Date.now(), event: "gtm.js" });
-        const script = document.createElement("script");
-        script.async = true;
-        script.onload = resolve;
-        script.onerror = () => {
-          script.remove();
-          containers.delete(id);
-          reject(new Error("not loaded"));
-        };
-        script.src = `https://www.googletagmanager.com/gtm.js?id=${encodeURIComponent(id)}`;
-        document.head.append(script);
-      });
-      containers.set(id, loading);
-    }
-    return containers.get(id);
-  }
-
   async function pushToContainer(id) {
-    // The keys are the URL parameters' names, so that a data layer variable is named like its
-    // parameter. GTM remembers keys from push to push: those of earlier events are taken back.
-    const fields = Object.fromEntries([
-      ...[...pushedKeys].map((name) => [name, undefined]),
-      ...parameters().map(([name, value]) => [name, name.startsWith("evmt_") ? Number(value) : value]),
-      ...(token.value.trim() ? [["token", token.value.trim()]] : []),
-    ]);
+    // The keys are named as the variables of the tag that this page writes.
+    const [[, name], [, endpointIdText], ...others] = parameters();
+    const names = gtm.variables(others.map(([parameter]) => parameter));
+    const fields = {
+      event: name,
+      endpoint_id: endpointIdText,
+      ...Object.fromEntries(
+        others.map(([parameter, value]) => [
+          names.get(parameter),
+          parameter.startsWith("evmt_") ? Number(value) : value,
+        ]),
+      ),
+      ...(token.value.trim() ? { token: token.value.trim() } : {}),
+    };
     const report = addResult(event.value);
     report("waiting", `Loading ${id}`, "");
     try {
-      await loadContainer(id);
+      await gtm.load(id);
     } catch {
       report(
         "failure",
@@ -405,8 +292,7 @@
       );
       return;
     }
-    for (const name of Object.keys(fields)) pushedKeys.add(name);
-    window.dataLayer.push(fields);
+    gtm.push(fields);
     report(
       "success",
       "Pushed to dataLayer",
@@ -418,16 +304,11 @@
     submission.preventDefault();
     const checks = check();
     show(checks);
-    const faults = checks.filter(({ message }) => message);
-    const message = byId("form-message");
-    message.className = faults.length ? "small error" : "small";
-    message.textContent = faults.length
-      ? faults.length === 1
-        ? "Not sent: one field needs a look."
-        : `Not sent: ${faults.length} fields need a look.`
-      : "";
-    if (faults.length) {
-      faults[0].input.focus();
+    const wrong = checks.filter(({ message }) => message);
+    if (wrong.length) {
+      const count = wrong.length === 1 ? "one field needs" : `${wrong.length} fields need`;
+      say("failure", `Not sent: ${count} a look.`);
+      wrong[0].input.focus();
       return;
     }
     const id = container.value.trim();

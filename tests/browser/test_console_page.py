@@ -981,7 +981,7 @@ def test_the_demo_page_warns_of_the_limits_that_there_are(
         for url, warned in ((kinesis, False), (fanned.url, True)):
             page.goto(f"{url}/demo/")
             page.get_by_label("Event name").fill("_session.start")
-            page.get_by_label("Endpoint ID").fill("ep-1")
+            page.get_by_label("Customer or visitor ID").fill("ep-1")
             warnings = page.locator("#warnings")
             if warned:
                 expect(warnings).to_contain_text("Pinpoint will not get the event")

@@ -62,7 +62,7 @@ def test_the_demo_page_posts_a_form(page: Page, pipeline: Pipeline) -> None:
     page.goto(f"{pipeline.console_url}demo")
     expect(page.get_by_label("Endpoint URL")).to_have_value(pipeline.endpoint_url)
     page.get_by_label("Event name").fill("demo_form")
-    page.get_by_label("Endpoint ID").fill("ep-2")
+    page.get_by_label("Customer or visitor ID").fill("ep-2")
     page.get_by_label("Sent as").select_option("fetch")
     page.locator("#send").click()
     expect(page.locator("#results li")).to_contain_text("Answered 204")

@@ -1,4 +1,4 @@
-"""docs/capacity.md and README say what the code says now."""
+"""docs/capacity.md and docs/costs.md say what the code says now."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 _CHECKOUT = Path(__file__).parents[2]
 GUIDES = {
-    path: _CHECKOUT.joinpath(path).read_text(encoding="utf-8")
-    for path in ("README.md", "docs/migrating-from-pinpoint.md")
+    str(path.relative_to(_CHECKOUT)): path.read_text(encoding="utf-8")
+    for path in (_CHECKOUT / "README.md", *sorted(_CHECKOUT.joinpath("docs").glob("*.md")))
 }
 EXAMPLES = {
     path.stem: path.read_text(encoding="utf-8")

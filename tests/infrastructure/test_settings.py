@@ -181,7 +181,13 @@ class TestCommands:
     def test_each_is_complete(self) -> None:
         guides = [
             (CHECKOUT / name).read_text(encoding="utf-8")
-            for name in ("README.md", "docs/migrating-from-pinpoint.md", "Makefile")
+            for name in (
+                "README.md",
+                "docs/deploy.md",
+                "docs/first-event.md",
+                "docs/migrating-from-pinpoint.md",
+                "Makefile",
+            )
         ]
         commands = [
             command
@@ -195,11 +201,9 @@ class TestCommands:
             app = cdk.App(context=dict(word.split("=", 1) for word in words))
             assert Settings.from_context(app.node).warnings() == {}, command
 
-    def test_so_is_the_context_that_readme_writes_into_cdk_json(self) -> None:
-        readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
-        (block,) = re.findall(
-            r'^```json\n(  "context": .*?)^```$', readme, re.DOTALL | re.MULTILINE
-        )
+    def test_so_is_the_context_that_the_guide_writes_into_cdk_json(self) -> None:
+        guide = (CHECKOUT / "docs" / "deploy.md").read_text(encoding="utf-8")
+        (block,) = re.findall(r'^```json\n(  "context": .*?)^```$', guide, re.DOTALL | re.MULTILINE)
         app = cdk.App(context=json.loads(f"{{{block}}}")["context"])
         assert Settings.from_context(app.node).warnings() == {}
 

@@ -781,9 +781,12 @@ def test_the_demo_page_itself_has_no_link_to_a_console_that_is_not_there() -> No
         "#form",
         "../shared/clipboard.js",
         "../shared/style.css",
+        "container.js",
         "data:,",
         "demo.css",
         "demo.js",
+        "faults.js",
+        "warnings.js",
     }
 
 
@@ -791,7 +794,7 @@ def test_the_demo_page_is_served_with_its_files(app: Starlette) -> None:
     page = send(app, "GET", "/demo/?endpoint=http://elsewhere/events")
     assert page.status_code == 200
     names = re.findall(r'(?:src|href)="([\w./]+\.(?:js|css))"', page.text)
-    assert len(names) == 4
+    assert len(names) == 7
     for name in names:
         assert send(app, "GET", urljoin("/demo/", name)).status_code == 200, name
 
@@ -1009,4 +1012,4 @@ def test_pages_work_offline_and_write_text_only(path: Path) -> None:
     assert not loaded
     # The one script from elsewhere is the GTM container that the user asks for by its ID.
     hosts = set(re.findall(r"""https?://([\w.-]+\.[a-z]+)""", text)) - {"www.w3.org"}
-    assert hosts <= ({"www.googletagmanager.com"} if path.name == "demo.js" else set())
+    assert hosts <= ({"www.googletagmanager.com"} if path.name == "container.js" else set())

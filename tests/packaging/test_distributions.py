@@ -217,7 +217,8 @@ class TestMetadata:
         assert metadata["Description-Content-Type"] == "text/markdown"
         readme = (CHECKOUT / "README.md").read_text(encoding="utf-8")
         # An index has no other file of ours: what linked to one names it.
-        named = re.sub(r"\[([^\]]+)\]\(\1\)", r"`\1`", readme)
+        named = re.sub(r"!\[[^\]]*\]\([^)]+\)\n+", "", readme)
+        named = re.sub(r"\[([^\]]+)\]\(\1\)", r"`\1`", named)
         named = re.sub(r"\[([^\]]+)\]\(([\w/.-]+\.\w+)(?:#[^)]*)?\)", r"\1 (`\2`)", named)
         assert description == named != readme
 

@@ -115,7 +115,7 @@ def test_what_a_job_makes_is_a_target_and_what_it_runs_is_a_file() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text("utf-8"), re.MULTILINE))
     commands = "\n".join(step.get("run", "") for step in steps())
     made = set(re.findall(r"\bmake ([a-z-]+)", commands))
-    assert made == {"lint", "test", "coverage", "build", "sbom"} <= targets
+    assert made == {"lint", "test", "coverage", "docs", "links", "build", "sbom"} <= targets
     scripts = re.findall(r"\b((?:scripts|examples)/\S+)", commands)
     assert scripts
     assert [script for script in scripts if not (ROOT / script).is_file()] == []

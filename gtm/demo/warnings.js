@@ -1,0 +1,90 @@
+"use strict";
+
+// Warns of what will be cut, refused or ignored later, although it can be sent.
+window.demoWarnings = (() => {
+  // Beyond it some proxies and browsers give up; API Gateway itself takes 10,240 bytes.
+  const LONGEST_URL_BYTES = 8000;
+  const LONGEST_BODY = 300000;
+  const LONGEST_BEACON_BYTES = 65536; // the Fetch standard's limit for what outlives a page
+  // Amazon Pinpoint's; docs/destinations.md has what others take.
+  const LONGEST_NAME = 50;
+  const LONGEST_VALUES = { evat_: 200, usat_: 100 };
+  const MOST_ATTRIBUTES_AND_METRICS = 40;
+
+  // The local pipeline says where its events go. Elsewhere nobody knows here.
+  const destinations = document.querySelector("[data-destinations]")?.dataset.destinations.split(" ");
+  const pinpoint = destinations ? "Pinpoint" : "Pinpoint, if events go there,";
+
+  const size = (text) => new TextEncoder().encode(text).length;
+
+  // The destinations count characters, not UTF-16 units.
+  const length = (text) => [...text].length;
+
+  /** Return the claims of a JSON Web Token; nothing if it is none, for others may be taken as well. */
+  function claims(text) {
+    try {
+      const part = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");
+      return JSON.parse(new TextDecoder().decode(Uint8Array.from(atob(part), (c) => c.charCodeAt(0)))) ?? {};
+    } catch {
+      return {};
+    }
+  }
+
+  function ofPinpoint({ event, rows }) {
+    const found = [];
+    if (event.startsWith("_")) {
+      found.push(`Event names that begin with “_” are Pinpoint's own: ${pinpoint} will not get the event.`);
+    }
+    for (const { prefix, name, value } of rows) {
+      const most = LONGEST_VALUES[prefix];
+      if (length(value.value) > most) {
+        found.push(`${pinpoint} will get the value of “${name.value}” cut to ${most} characters.`);
+      }
+      if (length(name.value) > LONGEST_NAME) {
+        found.push(`${pinpoint} will not get “${name.value}”: it takes names of up to ${LONGEST_NAME} characters.`);
+      }
+    }
+    if (rows.filter(({ prefix }) => prefix !== "usat_").length > MOST_ATTRIBUTES_AND_METRICS) {
+      found.push(`Of more than ${MOST_ATTRIBUTES_AND_METRICS} attributes and metrics ${pinpoint} will get the first by name only.`);
+    }
+    return found;
+  }
+
+  /** Return the warnings about a request: `{url, body, method, event, token, rows}`. */
+  function of(request) {
+    const { url, body, token, method } = request;
+    const found = [];
+    const bytes = size(url);
+    const posted = size(body);
+    if (posted > LONGEST_BODY) {
+      found.push(
+        `The body has ${posted.toLocaleString("en")} bytes. The endpoint takes ${LONGEST_BODY.toLocaleString("en")}.`,
+      );
+    } else if (method === "beacon" && posted > LONGEST_BEACON_BYTES) {
+      found.push(
+        `The body has ${posted.toLocaleString("en")} bytes. sendBeacon takes ${LONGEST_BEACON_BYTES.toLocaleString("en")}, those under way included.`,
+      );
+    }
+    const authenticated = new URL(url).pathname.endsWith("/authenticated");
+    if (token && !authenticated) {
+      found.push("Only …/events/authenticated reads a token: here the event stays anonymous, and the token is an ignored parameter.");
+    }
+    if (authenticated && !token) {
+      found.push("Without a token this endpoint refuses the event, unless its authorizer is of another kind.");
+    }
+    const { exp } = claims(token);
+    if (exp * 1000 < Date.now()) found.push("The token has expired.");
+    if (bytes > LONGEST_URL_BYTES) {
+      found.push(
+        `The URL has ${bytes.toLocaleString("en")} bytes. Over ${LONGEST_URL_BYTES.toLocaleString("en")} it may be refused on its way; API Gateway refuses more than 10,240.`,
+      );
+    }
+    if (!destinations || destinations.includes("pinpoint")) found.push(...ofPinpoint(request));
+    if (location.protocol === "https:" && url.startsWith("http:")) {
+      found.push("This page was loaded over https; the browser may refuse to call an http endpoint from it.");
+    }
+    return found;
+  }
+
+  return { of, size };
+})();
