@@ -150,7 +150,9 @@ QUESTIONS: Final = (
         breaks="Some clients wait for a body, or report an error.",
         mends="Answer 200 with a text: event_methods.py; issue.",
         sources=(
-            Source("local/emulator.py", "an answer with status 204, as to a preflight, has none"),
+            Source(
+                "local/emulator/patches/integrations.py", "body is empty, as it is with status 204."
+            ),
             Source("issue 13", "empty answers' bodies"),
         ),
         probes=_empty_answers,

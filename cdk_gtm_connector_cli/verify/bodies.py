@@ -205,7 +205,7 @@ QUESTIONS: Final = (
         mends="Name these in full in event_methods.py, as `;charset=UTF-8` is.",
         sources=(
             Source(_0012, "whether a media type's parameters are ignored"),
-            Source("local/emulator.py", "A media type's parameters are no part of it"),
+            Source("local/emulator/__init__.py", "A media type's parameters are no part of it"),
             Source(
                 "cdk_gtm_connector/event_methods.py",
                 "A parameter such as charset is commonly held to be no part of the type",
@@ -232,7 +232,10 @@ QUESTIONS: Final = (
         mends="README: give the beacon a body; the model's maxProperties in json_body.py.",
         sources=(
             Source(_0012, "whether the validator takes an empty body"),
-            Source("local/emulator.py", "whether API Gateway shows them ``{}`` is not known here"),
+            Source(
+                "local/emulator/__init__.py",
+                "whether API Gateway shows them ``{}`` is not known here",
+            ),
         ),
         probes=_empty_posts,
         judge=_judge_empty_posts,

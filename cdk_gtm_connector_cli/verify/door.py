@@ -170,7 +170,7 @@ QUESTIONS: Final = (
         breaks="Attributes arrive with escapes in them, or texts that hold a % are changed.",
         mends="The template has to decode, or not: issue; query.vtl calls $util.urlEncode.",
         sources=(
-            Source("local/emulator.py", "Malformed percent-escapes (``%zz``) and escapes"),
+            Source("local/emulator/__init__.py", "Malformed percent-escapes (``%zz``) and escapes"),
             Source("issue 13", "decoding of values"),
         ),
         probes=_decoding,
@@ -203,7 +203,7 @@ QUESTIONS: Final = (
         breaks="An event gets another of its values.",
         mends="query.vtl would have to read multiValueQueryString; issue.",
         sources=(
-            Source("local/emulator.py", "the last of several values counts"),
+            Source("local/emulator/targets.py", "the last of several values counts"),
             Source("issue 13", "repeated parameters"),
         ),
         probes=_repeated,
@@ -215,7 +215,11 @@ QUESTIONS: Final = (
         how="evat_v=a;evat_w=b.",
         breaks="Nothing, if it is part of the value; README need not warn then.",
         mends="Take the warning out of README and split_query out of local/.",
-        sources=(Source("local/emulator.py", "A query string is split at ``;`` as well as ``&``"),),
+        sources=(
+            Source(
+                "local/emulator/targets.py", "A query string is split at ``;`` as well as ``&``"
+            ),
+        ),
         probes=lambda _: [query("a semicolon", "evat_v=a;evat_w=b", ["a"])],
         judge=values_arrive,
     ),
@@ -225,7 +229,9 @@ QUESTIONS: Final = (
         how="evat_v=a|b.",
         breaks="Nothing, if it is taken. A status of another kind: the tag fails in other words.",
         mends="Change refuse() in local/ and what docs say of it.",
-        sources=(Source("local/emulator.py", "It does not say how: 414 and 400 are a guess."),),
+        sources=(
+            Source("local/emulator/targets.py", "It does not say how: 414 and 400 are a guess."),
+        ),
         probes=lambda _: [query("a pipe", "evat_v=a|b", 400)],
         judge=statuses,
     ),
@@ -235,7 +241,9 @@ QUESTIONS: Final = (
         how="%ff, %e4bc and a%c3(.",
         breaks="Events of pages in an old encoding fail, or get other characters.",
         mends="Nothing but words in README: the door has no code.",
-        sources=(Source("local/emulator.py", "escapes that are not UTF-8 are not refused"),),
+        sources=(
+            Source("local/emulator/__init__.py", "escapes that are not UTF-8 are not refused"),
+        ),
         probes=_bad_utf8,
         judge=values_arrive,
     ),
@@ -245,7 +253,7 @@ QUESTIONS: Final = (
         how="%zz, 100%, %4 and 50%25%.",
         breaks="A tag with such a value fails, or loses it.",
         mends="Words in docs/gtm.md: Custom Image encodes by itself.",
-        sources=(Source("local/emulator.py", "Malformed percent-escapes (``%zz``)"),),
+        sources=(Source("local/emulator/__init__.py", "Malformed percent-escapes (``%zz``)"),),
         probes=lambda _: [
             query("%zz", "evat_v=%zz", ["%zz"]),
             query("100%", "evat_v=100%", ["100%"]),
@@ -261,7 +269,7 @@ QUESTIONS: Final = (
         breaks="Tags with long values fail earlier, or values are cut.",
         mends="docs/events.md and docs/destinations.md; POST takes more.",
         sources=(
-            Source("local/emulator.py", "It does not say how: 414 and 400 are a guess."),
+            Source("local/emulator/targets.py", "It does not say how: 414 and 400 are a guess."),
             Source("issue 13", "long URLs"),
         ),
         probes=_long_urls,
@@ -284,7 +292,10 @@ QUESTIONS: Final = (
         breaks="Tags without a value turn green, and their events end as invalid messages.",
         mends="check.vtl refuses them as well; only the words differ. Otherwise issue.",
         sources=(
-            Source("local/emulator.py", 'A required parameter must be "included and not blank"'),
+            Source(
+                "local/emulator/patches/apigateway.py",
+                "A required parameter must be included and not blank",
+            ),
         ),
         probes=_blank,
         judge=_judge_blank,

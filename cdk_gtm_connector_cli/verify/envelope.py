@@ -118,7 +118,7 @@ QUESTIONS: Final = (
         how="Origin, ORIGIN, referer and Referer with a value that holds escapes.",
         breaks="allowed_origins rejects events, or takes what it should not.",
         mends="message.vtl compares names in lower case; issue.",
-        sources=(Source("local/emulator.py", "Header names arrive in lower case"),),
+        sources=(Source("local/emulator/__init__.py", "Header names arrive in lower case"),),
         probes=_headers,
         judge=_judge_headers,
     ),
