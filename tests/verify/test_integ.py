@@ -7,8 +7,10 @@ import importlib.util
 import json
 import os
 import stat
+import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,9 +19,9 @@ from cdk_gtm_connector_cli.verify.account import SDK_OUTPUT
 from integ import stacks
 from integ.__main__ import announcement, cost, main
 from integ.snapshots import file_of, templates, text_of
+from tests.patience import HANG_SECONDS
 
-if TYPE_CHECKING:
-    from pathlib import Path
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -61,11 +63,16 @@ def test_one_of_them_says_what_the_runtime_carries(
     importlib.util.find_spec("aws_cdk.integ_tests_alpha") is None,
     reason="only make verify-all installs aws-cdk.integ-tests-alpha",
 )
-def test_they_are_an_integration_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from integ.app import main as synthesize  # noqa: PLC0415
-
-    monkeypatch.setenv("CDK_OUTDIR", str(tmp_path))
-    synthesize()
+def test_they_are_an_integration_test(tmp_path: Path) -> None:
+    # In a process of its own, because Node reads CDK_OUTDIR when it starts.
+    subprocess.run(
+        [sys.executable, "-m", "integ.app"],
+        check=True,
+        capture_output=True,
+        cwd=ROOT,
+        env={**os.environ, "CDK_OUTDIR": str(tmp_path)},
+        timeout=HANG_SECONDS,
+    )
     document = json.loads((tmp_path / "integ.json").read_text(encoding="utf-8"))
     (case,) = document["testCases"].values()
     assert case["stacks"] == list(stacks.NAMES)
