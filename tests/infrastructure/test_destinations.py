@@ -171,10 +171,10 @@ class TestEach:
     ) -> None:
         # Above all the queue, with what waits in it, and the API, whose URL is in people's tags.
         moved = settings[name].template
-        # Metrics of a destination, which the log's filters make, come and go with it.
-        filters = ("AWS::Logs::MetricFilter",)
-        before = {(id_, kind) for id_, kind in template.logical_ids.items() if kind not in filters}
-        after = {(id_, kind) for id_, kind in moved.logical_ids.items() if kind not in filters}
+        # Metrics and alarms of a destination come and go with it.
+        watching = ("AWS::Logs::MetricFilter", "AWS::CloudWatch::Alarm")
+        before = {(id_, kind) for id_, kind in template.logical_ids.items() if kind not in watching}
+        after = {(id_, kind) for id_, kind in moved.logical_ids.items() if kind not in watching}
         assert before <= after
         added = dict(after - before).values()
         assert all(kind.startswith("AWS::CustomerProfiles::") for kind in added)
