@@ -101,6 +101,6 @@ def fate(
         words = f"it may be among {waiting:,} messages that wait and {in_flight:,} in flight"
         return Fate(name, WAITING, f"{words}; {answer.words}")
     if answer.has is None:
-        words = "nothing waits, and it was not rejected; whether it arrived nobody can say here"
+        words = "nothing waits, and it was not rejected; whether it arrived cannot be asked here"
         return Fate(name, GONE, f"{words}: {answer.words}")
     return Fate(name, MISSING, f"nothing waits, it was not rejected, and {answer.words}")
