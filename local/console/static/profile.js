@@ -22,7 +22,7 @@ const form = having(
     having(element("label", "Endpoint ID"), { htmlFor: input.id }),
     input,
     choices,
-    having(element("button", "Show", "primary"), { type: "submit" }),
+    having(element("button", "Show"), { type: "submit" }),
   ),
   { id: "profile-form" },
 );
