@@ -17,19 +17,20 @@ PAGE: Final = Path(__file__).parents[1] / "docs" / "settings.md"
 
 _BEFORE: Final = """# Settings
 
-Settings of the deployable app go under `"context"` in `cdk.json`, or for one run into
-`CONTEXT="name=value …"` of make or `-c name=value` of the CDK's command line. Most have the names
-of the construct's props.
+Write settings of the deployable app under `"context"` in `cdk.json`. For one run write
+`CONTEXT="name=value …"` after make, or `-c name=value` after `cdk`. Most settings have the name of
+the construct's prop. Only `destination` and the settings that its table calls *required* have to be
+there.
 
 A missing or malformed setting stops synthesis with a sentence that says what is wrong and what to
 write. So does a name that looks like a misspelt setting. Any other name is taken for a key of yours
 or the CDK's.
 
 One `cdk.json` may hold the settings of several destinations. A setting of a destination that is not
-chosen gets a warning, which `cdk deploy --strict` makes an error, and which
-`cdk.Annotations.of(stack).acknowledge_warning("cdk-gtm-connector:pinpoint_app_id")` ends.
+chosen gets a warning, and `cdk deploy --strict` makes it an error. To end the warning, call
+`cdk.Annotations.of(stack).acknowledge_warning("cdk-gtm-connector:pinpoint_app_id")`.
 
-This page is made of the code: `make settings`.
+`make settings` makes this page of the code.
 """
 _HEADER: Final = "| Setting | Default | Meaning |\n|---|---|---|\n"
 
