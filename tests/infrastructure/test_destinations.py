@@ -23,6 +23,7 @@ from cdk_gtm_connector import (
     ProfileEventTrigger,
     PropError,
 )
+from stacks.destinations import destination_settings
 from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, OWN_MODULE, STREAM_ARN
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, warnings
 
@@ -165,7 +166,9 @@ class TestEach:
         ]
         assert conditional == [("events:PutEvents", CONDITION)]
 
-    @pytest.mark.parametrize("name", ["kinesis", "firehose", "eventbridge", "customer_profiles"])
+    @pytest.mark.parametrize(
+        "name", [it.replace("-", "_") for it in destination_settings() if it != "pinpoint"]
+    )
     def test_moving_there_keeps_all_that_was_there(
         self, template: Template, settings: dict[str, Deployable], name: str
     ) -> None:

@@ -33,8 +33,8 @@ class TestDestinations:
     def test_each_is_told_what_its_settings_say(self, settings: dict[str, Deployable]) -> None:
         told = {
             kind: delivery.environment
-            for name in ("kinesis", "firehose", "eventbridge", "customer_profiles")
-            for kind, delivery in settings[name].template.deliveries.items()
+            for name in set(destination_settings()) - {"pinpoint"}
+            for kind, delivery in settings[name.replace("-", "_")].template.deliveries.items()
         }
         assert told.keys() == set(destination_settings()) - {"pinpoint"}
         assert told["kinesis"]["KINESIS_STREAM_ARN"] == STREAM_ARN
@@ -162,19 +162,17 @@ class TestDestinations:
             "InvalidMessageQueueName": template.invalid_message_queue.attribute("QueueName"),
             "TopicArn": topic.ref,
         }
-        for kind, name in {
-            "kinesis": "Kinesis",
-            "firehose": "Firehose",
-            "eventbridge": "EventBridge",
-            "customer-profiles": "CustomerProfiles",
-        }.items():
+        outputs = template.outputs
+        names = {name.lower(): name for name in outputs}
+        for kind in template.deliveries.keys() - {"pinpoint"}:
             delivery = template.deliveries[kind]
+            name = names[f"{kind.replace('-', '')}queuename"].removesuffix("QueueName")
             expected |= {
                 f"{name}QueueName": delivery.queue.attribute("QueueName"),
                 f"{name}DeadLetterQueueName": delivery.dead_letter_queue.attribute("QueueName"),
                 f"{name}FunctionName": delivery.function.ref,
             }
-        outputs = template.outputs
+        assert {"KinesisQueueName", "CustomerProfilesQueueName"} <= expected.keys()
         assert outputs.keys() == {*expected, "EndpointUrl", "GtmImageUrl"}
         assert expected.items() <= outputs.items()
 
