@@ -1,4 +1,4 @@
-"""What every test needs before anything else is imported."""
+"""Environment and fixtures of every test, set before anything else is imported."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # jsii prints a banner on Node 20 into the output of every process that synthesizes.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
-# Not one of these tests may reach an AWS account by accident.
+# No test may reach an AWS account by accident.
 os.environ.update(
     AWS_ACCESS_KEY_ID="test",
     AWS_SECRET_ACCESS_KEY="test",  # noqa: S106 - no secret
@@ -26,11 +26,11 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
-# Nor may the context of somebody's own cdk run get into the apps that they synthesize.
+# Nor may the context of a developer's own cdk run get into the apps that tests synthesize.
 os.environ.pop("CDK_CONTEXT_JSON", None)
 
-# The same examples in each run, however slow the machine: a build is no place to come upon an odd
-# corner. `make test ARGS="--hypothesis-profile explore"` is how to look for them.
+# The same examples in each run, however slow the machine, so that a build does not fail by chance.
+# `make test ARGS="--hypothesis-profile explore"` looks for new ones.
 _UNTIMED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, database=None
 )
@@ -53,7 +53,7 @@ def _undo_keep_quiet() -> Iterator[None]:
         logger.handlers[:] = handlers
 
 
-# A folder's tests share what is dear to make (a pipeline, a browser, a Node process), so they stay
+# A folder's tests share what is slow to make (a pipeline, a browser, a Node process), so they stay
 # together on one of pytest-xdist's workers. Tests of the functions share nothing but a file's
 # fixtures, nor do these of the folder that takes longest.
 _BY_FILE = {

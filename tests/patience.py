@@ -1,4 +1,4 @@
-"""Bounds in seconds that decide nothing: a busy machine passes, and a test that hangs ends."""
+"""Time limits that decide no test: a busy machine passes, and a test that hangs ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Option sets that README names, as a CDK developer would write them."""
+"""Option sets of the constructs and of the app, as a CDK developer would write them."""
 
 from __future__ import annotations
 
