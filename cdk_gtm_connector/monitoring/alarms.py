@@ -124,8 +124,9 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "deletes them 14 days after they were first sent."
             ),
             remedy=(
-                f"Run `gtm-connector rejected {stack}` for the reasons. Mend them, then run "
-                f"`gtm-connector redrive {stack}`."
+                f"Run `gtm-connector rejected --stack {stack}` for the reasons. Mend them, then "
+                f"run `gtm-connector redrive --stack {stack}`, with `--reason refused` for what "
+                "the destination refused."
             ),
         ),
         using={
@@ -149,7 +150,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "Nothing is lost yet."
             ),
             remedy=(
-                f"Run `gtm-connector doctor {stack}`. Look on the dashboard why events are "
+                f"Run `gtm-connector doctor --stack {stack}`. Look on the dashboard why events are "
                 "retried, and whether the function runs."
             ),
         ),
@@ -182,8 +183,8 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
             ),
             means="SQS deletes it 14 days after it was first sent, and its events are lost.",
             remedy=(
-                f"Run `gtm-connector redrive {stack}`, or save the messages with `gtm-connector "
-                f"rejected {stack} --export FILE`."
+                f"Run `gtm-connector redrive --stack {stack}`, or save the messages with "
+                f"`gtm-connector rejected --stack {stack} --export FILE`."
             ),
         ),
         # The age counts from the move; what was moved last had waited for all of the retention.
@@ -207,7 +208,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
             ),
             remedy=(
                 "Read `problems` on the dashboard or with `gtm-connector tail "
-                f"{stack}`, and mend what they name."
+                f"--stack {stack} --problems --since 1h`, and mend what they name."
             ),
         ),
         using={"problems": metrics.Metric(delivery.namespace, metrics.PROBLEMS)},
@@ -278,7 +279,7 @@ def alarms_of_door(
                 "lost, and its tag is red."
             ),
             remedy=(
-                f"Run `gtm-connector doctor {stack}`. Look in the access log for "
+                f"Run `gtm-connector doctor --stack {stack}`. Look in the access log for "
                 "`errorResponseType` and `integrationStatus`."
             ),
         ),
@@ -317,7 +318,7 @@ def alarms_of_door(
                 "then lost.",
                 remedy=(
                     "See on the dashboard of AWS WAF which rule blocks. If it is the rate limit, "
-                    "raise `rate_limit`; a whole office may share an address."
+                    "raise `firewall_rate_limit`; a whole office may share an address."
                 ),
             ),
             using={
@@ -340,7 +341,10 @@ def alarms_of_door(
                     "A tag is configured wrongly, or a stranger sends junk. These events are "
                     "never delivered; the others are."
                 ),
-                remedy=(f"Run `gtm-connector rejected {stack}` for the reasons, and mend the tag."),
+                remedy=(
+                    f"Run `gtm-connector rejected --stack {stack}` for the reasons, and mend the "
+                    "tag."
+                ),
             ),
             using={
                 "invalid": metrics.of_queue(
