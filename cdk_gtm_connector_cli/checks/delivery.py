@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from cdk_gtm_connector_cli.checks import BAD, DOUBTFUL, GOOD, UNKNOWN, Finding, findings
+from cdk_gtm_connector_cli.checks import (
+    BAD,
+    DOUBTFUL,
+    GOOD,
+    REVERT,
+    UNKNOWN,
+    Finding,
+    denied,
+    findings,
+)
 from cdk_gtm_connector_cli.checks.needs import Need, needs_of
 from cdk_gtm_connector_cli.logs import lines
 
@@ -60,7 +69,7 @@ def _started(client: Any, delivery: Delivery, what: str) -> Finding:
             what,
             BAD,
             f"{delivery.function_name} fails on an empty batch: {said[:300]}",
-            "look at its log with gtm-connector tail; deploy again, which sets its environment",
+            f"look at its log with gtm-connector tail; {REVERT}",
         )
     return Finding(what, GOOD, f"{delivery.function_name} starts")
 
@@ -73,7 +82,7 @@ def _mappings(
             what,
             BAD,
             f"nothing reads the queue of {delivery.destination}: the function has no event source",
-            "deploy again",
+            REVERT,
         )
     for it in mappings:
         if it.get("State", "Enabled") not in ("Enabled", "Creating", "Updating"):
@@ -150,23 +159,13 @@ def _simulated(context: Context, *, delivery: Delivery, need: Need, what: str) -
         (need.action, list(need.resources)),
         ("sqs:SendMessage", [_queue_arn(context, delivery.dead_letter_queue_url)]),
     ):
-        answer = iam.simulate_principal_policy(
-            PolicySourceArn=known["Role"],
-            ActionNames=[action],
-            ResourceArns=resources,
-            ContextEntries=entries,
-        )
-        denied = [
-            it["EvalResourceName"]
-            for it in answer["EvaluationResults"]
-            if it["EvalDecision"] != "allowed"
-        ]
-        if denied:
+        shut = denied(iam, known["Role"], action, resources, entries)
+        if shut:
             yield Finding(
                 what,
                 BAD,
-                f"the function's role {known['Role']} may not {action} on {', '.join(denied)}",
-                "deploy again, which grants it; look for a permissions boundary or an SCP",
+                f"the function's role {known['Role']} may not {action} on {', '.join(shut)}",
+                f"{REVERT}; look for a permissions boundary or an SCP as well",
             )
         else:
             yield Finding(what, GOOD, f"the function's role may {action}")
@@ -190,10 +189,14 @@ def problems(context: Context) -> Iterator[Finding]:
         ]
         named = {it: line for line in batches for it in line.fields.get("problems") or ()}
         for problem, line in named.items():
+            since_then = [it for it in batches if it.time > line.time]
+            is_over = not any(it.is_problem for it in since_then)
+            delivered = sum(int(it.fields.get("delivered", 0)) for it in since_then) * is_over
+            words = f"{problem} (last at {line.when()})"
             yield Finding(
                 what,
-                BAD,
-                f"{problem} (last at {line.when()})",
+                DOUBTFUL if delivered else BAD,
+                f"{words}; {delivered:,} events were delivered since then" if delivered else words,
                 "docs/troubleshooting.md says what each problem means; what waits is tried again",
             )
         throttles = sum(int(line.fields.get("throttles", 0)) for line in batches)
