@@ -167,8 +167,8 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
             ),
             means="When that time is over SQS deletes it, and its events are lost.",
             remedy=(
-                "Find out why events are not delivered. If that takes longer, raise "
-                "`message_retention` first, which counts for the messages that wait already."
+                f"Find out why with `gtm-connector doctor --stack {stack}`. If that takes longer, "
+                "raise `message_retention` first, which counts for the messages that wait already."
             ),
         ),
         **_share_of(age, delivery.retention, props.expiry_percent),
@@ -227,8 +227,9 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "if it goes on, they grow old."
             ),
             remedy=(
-                "Compare the requests on the dashboard with the account's quota, and have the "
-                "quota raised, or lower `max_concurrency`."
+                f"See how many with `gtm-connector tail --stack {stack} --since 1h`. Compare the "
+                "requests on the dashboard with the account's quota, and have the quota raised, "
+                "or lower `max_concurrency`."
             ),
         ),
         using={"throttles": metrics.Metric(delivery.namespace, "throttles")},
@@ -245,8 +246,9 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "`max_receive_count` times they go to the dead-letter queue."
             ),
             remedy=(
-                "Read the function's log at that time: a setting that is missing, too little "
-                "memory, or a timeout."
+                f"Run `gtm-connector doctor --stack {stack}`, and read the failures with "
+                f"`gtm-connector tail --stack {stack} --problems --since 1h`: a setting that is "
+                "missing, too little memory, or a timeout."
             ),
         ),
         using={"errors": metrics.of_function(delivery.function, "Errors")},
@@ -298,8 +300,9 @@ def alarms_of_door(
                     "their events are lost. Tokens that are refused do not count."
                 ),
                 remedy=(
-                    "Read the log of the authorizer's function: a secret that it cannot read, a "
-                    "timeout, or concurrency that is used up."
+                    f"Run `gtm-connector doctor --stack {stack}`, which looks at the secret and "
+                    "at the authorizer's log: a secret that it cannot read, a timeout, or "
+                    "concurrency that is used up."
                 ),
             ),
             using={"failures": metrics.Metric(namespace, metrics.AUTHORIZER_FAILURES)},

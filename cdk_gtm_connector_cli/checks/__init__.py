@@ -19,7 +19,9 @@ DOUBTFUL: Final = "doubtful"
 BAD: Final = "bad"
 UNKNOWN: Final = "not looked at"
 
-REVERT: Final = "make deploy ARGS=--revert-drift: a plain deployment changes nothing by itself"
+REVERT: Final = (
+    "deploy with --revert-drift (make deploy ARGS=--revert-drift); without it nothing changes"
+)
 """How what was deleted or changed by hand comes back. CloudFormation compares templates only."""
 
 _NOT_ALLOWED: Final = ("AccessDenied", "AccessDeniedException", "AuthorizationError")

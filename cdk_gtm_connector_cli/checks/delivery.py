@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.stack import Delivery
 
 _HOUR_MS: Final = 3_600_000
+_LONGEST: Final = 300  # of what a failure is quoted
 _RESPONSE_ERROR: Final = "FunctionError"
 _MISSING: Final = ("ResourceNotFoundException", "NotFoundException", "ResourceNotFound")
 
@@ -182,14 +183,13 @@ def problems(context: Context) -> Iterator[Finding]:
     since = int(time.time() * 1000) - _HOUR_MS
     for delivery in context.connector.deliveries:
         what = f"log of {delivery.destination}"
-        batches = [
-            line
-            for line in lines(context.client("logs"), delivery.log_group, since)
-            if line.is_batch
-        ]
+        written = list(lines(context.client("logs"), delivery.log_group, since))
+        batches = [line for line in written if line.is_batch]
         named = {it: line for line in batches for it in line.fields.get("problems") or ()}
+        failed = [line for line in written if line.is_problem and not line.is_batch]
+        named |= {f"the function fails: {it.words()[:_LONGEST]}": it for it in failed}
         for problem, line in named.items():
-            since_then = [it for it in batches if it.time > line.time]
+            since_then = [it for it in written if it.time > line.time]
             is_over = not any(it.is_problem for it in since_then)
             delivered = sum(int(it.fields.get("delivered", 0)) for it in since_then) * is_over
             words = f"{problem} (last at {line.when()})"
@@ -197,7 +197,7 @@ def problems(context: Context) -> Iterator[Finding]:
                 what,
                 DOUBTFUL if delivered else BAD,
                 f"{words}; {delivered:,} events were delivered since then" if delivered else words,
-                "docs/troubleshooting.md says what each problem means; what waits is tried again",
+                "docs/operations.md says what each means, by the alarm; what waits is tried again",
             )
         throttles = sum(int(line.fields.get("throttles", 0)) for line in batches)
         if throttles:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -182,3 +182,52 @@ def test_a_problem_is_over_once_events_are_delivered_again(
     (found,) = findings(delivery.problems, context)
     assert found.verdict == verdict
     assert ("5 events were delivered since then" in found.words) == bool(later)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        (
+            {"type": "platform.report", "record": {"status": "timeout", "metrics": {}}},
+            "platform.report: timeout",
+        ),
+        (
+            {
+                "type": "platform.initReport",
+                "record": {"status": "error", "errorType": "Runtime.ExitError"},
+            },
+            "platform.initReport: error: Runtime.ExitError",
+        ),
+        (
+            {
+                "level": "ERROR",
+                "errorType": "SettingsError",
+                "errorMessage": "TIMEOUT is none",
+            },
+            "SettingsError: TIMEOUT is none",
+        ),
+    ],
+)
+def test_a_failure_is_said_as_lambda_logs_it(fields: dict[str, Any], words: str) -> None:
+    context = context_with(
+        [
+            *resources_of("Gtm"),
+            Resource("AWS::SQS::Queue", "d", "d", "GtmDeadLetterQueue", "Stack"),
+            Resource(LOG, "l", "l", "GtmDeliveryLog", "Stack"),
+        ]
+    )
+    line = Line("1", int(time.time() * 1000), json.dumps(fields), fields)
+    assert (line.is_problem, line.words()) == (True, words)
+    stubs = Stubs(context)
+    variables = {"DESTINATION": "kinesis"}
+    stubs.add("lambda", "get_function_configuration", {"Environment": {"Variables": variables}})
+    event = {"eventId": "1", "timestamp": line.time, "message": line.text}
+    stubs.add("logs", "filter_log_events", {"events": [event]})
+    (found,) = findings(delivery.problems, context)
+    assert found.verdict == BAD
+    assert f"the function fails: {words}" in found.words
+
+
+def test_a_line_of_lambdas_that_is_fine_is_no_problem() -> None:
+    fields = {"type": "platform.report", "record": {"status": "success"}}
+    assert not Line("1", 0, json.dumps(fields), fields).is_problem
