@@ -317,8 +317,7 @@ def alarms_of_door(
                     f"The firewall of {stack} blocks more than "
                     f"{number_text(props.blocked_percent)} % of the requests."
                 ),
-                means="Somebody attacks the endpoint, or a rule hits visitors, whose events are "
-                "then lost.",
+                means="Somebody attacks the endpoint, or a rule hits visitors, who lose events.",
                 remedy=(
                     "See on the dashboard of AWS WAF which rule blocks. If it is the rate limit, "
                     "raise `firewall_rate_limit`; a whole office may share an address."
@@ -344,10 +343,7 @@ def alarms_of_door(
                     "A tag is configured wrongly, or a stranger sends junk. These events are "
                     "never delivered; the others are."
                 ),
-                remedy=(
-                    f"Run `gtm-connector rejected --stack {stack}` for the reasons, and mend the "
-                    "tag."
-                ),
+                remedy=f"Run `gtm-connector rejected --stack {stack}`, and mend the tag.",
             ),
             using={
                 "invalid": metrics.of_queue(
