@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = "batch"
 _NOTHING: Final = {0, None}
+_FAILED: Final = ("error", "failure", "timeout")  # of a line of Lambda's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +41,23 @@ class Line:
     @property
     def is_problem(self) -> bool:
         """Whether somebody has to look at it."""
-        return self.fields.get("level") in ("ERROR", "CRITICAL", "FATAL")
+        return self.fields.get("level") in ("ERROR", "CRITICAL", "FATAL") or self.failure != ""
+
+    @property
+    def failure(self) -> str:
+        """How an invocation failed, in the words of Lambda or its runtime; empty if it did not."""
+        fields = self.fields
+        record = fields.get("record")
+        if isinstance(record, dict) and record.get("status") in _FAILED:
+            parts = (fields.get("type"), record["status"], record.get("errorType"))
+        else:  # an exception that the function did not catch
+            parts = (fields.get("errorType"), fields.get("errorMessage"), None)
+        return ": ".join(str(part) for part in parts if part)
 
     def words(self) -> str:
         """Return it in words."""
         if not self.is_batch:
-            return str(self.fields.get("message") or self.text).strip()
+            return str(self.fields.get("message") or self.failure or self.text).strip()
         fields = self.fields
         parts = [
             f"{fields.get('received', 0):,} messages"

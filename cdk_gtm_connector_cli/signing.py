@@ -26,12 +26,14 @@ class Authorizer:
         audience: What a token's ``aud`` must hold; ``None`` for anything.
         function_name: The function that verifies tokens.
         max_lifetime: How far ahead a token's ``exp`` may be.
+        log_group: The function's log.
     """
 
     secret_arn: str
     audience: str | None
     function_name: str
     max_lifetime: timedelta
+    log_group: str
 
 
 def find_authorizer(context: Context) -> Authorizer | None:
@@ -48,6 +50,8 @@ def find_authorizer(context: Context) -> Authorizer | None:
                 variables["AUDIENCE"] or None,
                 resource.physical_id,
                 timedelta(seconds=int(variables.get("MAX_TOKEN_LIFETIME") or _A_DAY)),
+                configuration.get("LoggingConfig", {}).get("LogGroup")
+                or f"/aws/lambda/{resource.physical_id}",
             )
     return None
 

@@ -124,8 +124,9 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "deletes them 14 days after they were first sent."
             ),
             remedy=(
-                f"Run `gtm-connector rejected {stack}` for the reasons. Mend them, then run "
-                f"`gtm-connector redrive {stack}`."
+                f"Run `gtm-connector rejected --stack {stack}` for the reasons. Mend them, then "
+                f"run `gtm-connector redrive --stack {stack}`, with `--reason refused` for what "
+                "the destination refused."
             ),
         ),
         using={
@@ -149,7 +150,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "Nothing is lost yet."
             ),
             remedy=(
-                f"Run `gtm-connector doctor {stack}`. Look on the dashboard why events are "
+                f"Run `gtm-connector doctor --stack {stack}`. Look on the dashboard why events are "
                 "retried, and whether the function runs."
             ),
         ),
@@ -166,8 +167,8 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
             ),
             means="When that time is over SQS deletes it, and its events are lost.",
             remedy=(
-                "Find out why events are not delivered. If that takes longer, raise "
-                "`message_retention` first, which counts for the messages that wait already."
+                f"Find out why with `gtm-connector doctor --stack {stack}`. If that takes longer, "
+                "raise `message_retention` first, which counts for the messages that wait already."
             ),
         ),
         **_share_of(age, delivery.retention, props.expiry_percent),
@@ -182,8 +183,8 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
             ),
             means="SQS deletes it 14 days after it was first sent, and its events are lost.",
             remedy=(
-                f"Run `gtm-connector redrive {stack}`, or save the messages with `gtm-connector "
-                f"rejected {stack} --export FILE`."
+                f"Run `gtm-connector redrive --stack {stack}`, or save the messages with "
+                f"`gtm-connector rejected --stack {stack} --export FILE`."
             ),
         ),
         # The age counts from the move; what was moved last had waited for all of the retention.
@@ -207,7 +208,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
             ),
             remedy=(
                 "Read `problems` on the dashboard or with `gtm-connector tail "
-                f"{stack}`, and mend what they name."
+                f"--stack {stack} --problems --since 1h`, and mend what they name."
             ),
         ),
         using={"problems": metrics.Metric(delivery.namespace, metrics.PROBLEMS)},
@@ -226,8 +227,9 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "if it goes on, they grow old."
             ),
             remedy=(
-                "Compare the requests on the dashboard with the account's quota, and have the "
-                "quota raised, or lower `max_concurrency`."
+                f"See how many with `gtm-connector tail --stack {stack} --since 1h`. Compare the "
+                "requests on the dashboard with the account's quota, and have the quota raised, "
+                "or lower `max_concurrency`."
             ),
         ),
         using={"throttles": metrics.Metric(delivery.namespace, "throttles")},
@@ -244,8 +246,9 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 "`max_receive_count` times they go to the dead-letter queue."
             ),
             remedy=(
-                "Read the function's log at that time: a setting that is missing, too little "
-                "memory, or a timeout."
+                f"Run `gtm-connector doctor --stack {stack}`, and read the failures with "
+                f"`gtm-connector tail --stack {stack} --problems --since 1h`: a setting that is "
+                "missing, too little memory, or a timeout."
             ),
         ),
         using={"errors": metrics.of_function(delivery.function, "Errors")},
@@ -278,7 +281,7 @@ def alarms_of_door(
                 "lost, and its tag is red."
             ),
             remedy=(
-                f"Run `gtm-connector doctor {stack}`. Look in the access log for "
+                f"Run `gtm-connector doctor --stack {stack}`. Look in the access log for "
                 "`errorResponseType` and `integrationStatus`."
             ),
         ),
@@ -297,8 +300,9 @@ def alarms_of_door(
                     "their events are lost. Tokens that are refused do not count."
                 ),
                 remedy=(
-                    "Read the log of the authorizer's function: a secret that it cannot read, a "
-                    "timeout, or concurrency that is used up."
+                    f"Run `gtm-connector doctor --stack {stack}`, which looks at the secret and "
+                    "at the authorizer's log: a secret that it cannot read, a timeout, or "
+                    "concurrency that is used up."
                 ),
             ),
             using={"failures": metrics.Metric(namespace, metrics.AUTHORIZER_FAILURES)},
@@ -313,11 +317,10 @@ def alarms_of_door(
                     f"The firewall of {stack} blocks more than "
                     f"{number_text(props.blocked_percent)} % of the requests."
                 ),
-                means="Somebody attacks the endpoint, or a rule hits visitors, whose events are "
-                "then lost.",
+                means="Somebody attacks the endpoint, or a rule hits visitors, who lose events.",
                 remedy=(
                     "See on the dashboard of AWS WAF which rule blocks. If it is the rate limit, "
-                    "raise `rate_limit`; a whole office may share an address."
+                    "raise `firewall_rate_limit`; a whole office may share an address."
                 ),
             ),
             using={
@@ -340,7 +343,7 @@ def alarms_of_door(
                     "A tag is configured wrongly, or a stranger sends junk. These events are "
                     "never delivered; the others are."
                 ),
-                remedy=(f"Run `gtm-connector rejected {stack}` for the reasons, and mend the tag."),
+                remedy=f"Run `gtm-connector rejected --stack {stack}`, and mend the tag.",
             ),
             using={
                 "invalid": metrics.of_queue(

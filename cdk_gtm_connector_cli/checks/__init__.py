@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_gtm_connector_cli.errors import CommandError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cdk_gtm_connector_cli.context import Context
 
@@ -18,6 +18,11 @@ GOOD: Final = "good"
 DOUBTFUL: Final = "doubtful"
 BAD: Final = "bad"
 UNKNOWN: Final = "not looked at"
+
+REVERT: Final = (
+    "deploy with --revert-drift (make deploy ARGS=--revert-drift); without it nothing changes"
+)
+"""How what was deleted or changed by hand comes back. CloudFormation compares templates only."""
 
 _NOT_ALLOWED: Final = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 
@@ -71,3 +76,34 @@ def findings(
     except (KeyError, IndexError, TypeError) as error:
         words = f"the answer lacks {error}"
         yield Finding(what, UNKNOWN, words, "a newer gtm-connector may know this answer")
+
+
+def denied(
+    iam: Any,
+    role: str,
+    action: str,
+    resources: Sequence[str],
+    conditions: Sequence[Mapping[str, Any]] = (),
+) -> list[str]:
+    """Return those of ``resources`` on which a role's policies do not allow an action.
+
+    IAM simulates them. A resource's own policy is not in it.
+
+    Args:
+        iam: A boto3 client.
+        role: The role's ARN.
+        action: Such as ``sqs:SendMessage``.
+        resources: ARNs.
+        conditions: The request's context, as ``SimulatePrincipalPolicy`` takes it.
+    """
+    answer = iam.simulate_principal_policy(
+        PolicySourceArn=role,
+        ActionNames=[action],
+        ResourceArns=list(resources),
+        ContextEntries=list(conditions),
+    )
+    return [
+        it["EvalResourceName"]
+        for it in answer["EvaluationResults"]
+        if it["EvalDecision"] != "allowed"
+    ]

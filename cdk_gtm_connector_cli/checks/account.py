@@ -5,13 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from cdk_gtm_connector_cli.checks import BAD, DOUBTFUL, GOOD, Finding
+from botocore.exceptions import ClientError
+
+from cdk_gtm_connector_cli.checks import BAD, DOUBTFUL, GOOD, REVERT, Finding
 from cdk_gtm_connector_cli.queues import counted, rejection_queues
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cdk_gtm_connector_cli.context import Context
+    from cdk_gtm_connector_cli.queues import RejectionQueue
+    from cdk_gtm_connector_cli.stack import Delivery
 
 _NEAR: Final = 0.7  # of a quota: time to ask for more, which takes AWS days
 _OLD: Final = 0.5  # of the retention
@@ -19,57 +23,76 @@ _DAY: Final = timedelta(days=1)
 _QUARTER: Final = timedelta(minutes=15)
 _ALARM: Final = "AWS::CloudWatch::Alarm"
 _STAGE: Final = "Api-PinpointEvents"
+_NO_QUEUE: Final = ("AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist")
 _MOST_NAMES: Final = 100  # DescribeAlarms
 
 
 def queues(context: Context) -> Iterator[Finding]:
     """The queues: how old the oldest message is, and what was rejected."""
-    sqs = context.client("sqs")
     for delivery in context.connector.deliveries:
         what = f"queue of {delivery.destination}"
-        waiting, in_flight, _ = counted(sqs, delivery.queue_url)
-        attributes = sqs.get_queue_attributes(
-            QueueUrl=delivery.queue_url, AttributeNames=["MessageRetentionPeriod"]
-        )["Attributes"]
-        retention = int(attributes["MessageRetentionPeriod"])
-        age = _highest(
-            context,
-            "AWS/SQS",
-            "ApproximateAgeOfOldestMessage",
-            {"QueueName": delivery.queue_url.rpartition("/")[2]},
-            _QUARTER,
-        )
-        words = f"{waiting:,} wait and {in_flight:,} are in flight"
-        if age is not None and waiting + in_flight:
-            words += f", the oldest for {timedelta(seconds=round(age))}"
-        if age is not None and age > _OLD * retention:
-            yield Finding(
-                what,
-                BAD,
-                f"{words}; SQS deletes them after {timedelta(seconds=retention)}",
-                "mend the destination now, or raise message_retention and deploy",
-            )
-        else:
-            yield Finding(what, GOOD, words)
+        yield from _there(_waiting(context, delivery, what), what, delivery.queue_url)
     for queue in rejection_queues(context.connector):
-        there = sum(counted(sqs, queue.url))
-        if there and queue.delivery is not None:
-            yield Finding(
-                queue.name,
-                BAD,
-                f"{there:,} messages",
-                "gtm-connector rejected says why; redrive puts back what can be delivered",
-            )
-        elif there:
-            yield Finding(
-                queue.name,
-                DOUBTFUL,
-                f"{there:,} messages",
-                "callers got these wrong; gtm-connector rejected says how. With the reason origin "
-                "one of your own sites may be missing in allowed_origins",
-            )
-        else:
-            yield Finding(queue.name, GOOD, "empty")
+        yield from _there(_rejected(context, queue), queue.name, queue.url)
+
+
+def _there(found: Iterator[Finding], what: str, url: str) -> Iterator[Finding]:
+    """Yield what is found of a queue; if it is gone, that, and the others are looked at too."""
+    try:
+        yield from found
+    except ClientError as error:
+        if error.response["Error"].get("Code", "") not in _NO_QUEUE:
+            raise
+        yield Finding(what, BAD, f"the queue {url} is gone, with what was in it", REVERT)
+
+
+def _waiting(context: Context, delivery: Delivery, what: str) -> Iterator[Finding]:
+    sqs = context.client("sqs")
+    waiting, in_flight, _ = counted(sqs, delivery.queue_url)
+    attributes = sqs.get_queue_attributes(
+        QueueUrl=delivery.queue_url, AttributeNames=["MessageRetentionPeriod"]
+    )["Attributes"]
+    retention = int(attributes["MessageRetentionPeriod"])
+    age = _highest(
+        context,
+        "AWS/SQS",
+        "ApproximateAgeOfOldestMessage",
+        {"QueueName": delivery.queue_url.rpartition("/")[2]},
+        _QUARTER,
+    )
+    words = f"{waiting:,} wait and {in_flight:,} are in flight"
+    if age is not None and waiting + in_flight:
+        words += f", the oldest for {timedelta(seconds=round(age))}"
+    if age is not None and age > _OLD * retention:
+        yield Finding(
+            what,
+            BAD,
+            f"{words}; SQS deletes them after {timedelta(seconds=retention)}",
+            "mend the destination now, or raise message_retention and deploy",
+        )
+    else:
+        yield Finding(what, GOOD, words)
+
+
+def _rejected(context: Context, queue: RejectionQueue) -> Iterator[Finding]:
+    there = sum(counted(context.client("sqs"), queue.url))
+    if there and queue.delivery is not None:
+        yield Finding(
+            queue.name,
+            BAD,
+            f"{there:,} messages",
+            "gtm-connector rejected says why; redrive puts back what can be delivered",
+        )
+    elif there:
+        yield Finding(
+            queue.name,
+            DOUBTFUL,
+            f"{there:,} messages",
+            "callers got these wrong; gtm-connector rejected says how. With the reason origin "
+            "one of your own sites may be missing in allowed_origins",
+        )
+    else:
+        yield Finding(queue.name, GOOD, "empty")
 
 
 def alarms(context: Context) -> Iterator[Finding]:

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from botocore.exceptions import ClientError
 
-from cdk_gtm_connector_cli.checks import BAD, DOUBTFUL, GOOD, UNKNOWN, Finding, findings
+from cdk_gtm_connector_cli.checks import (
+    BAD,
+    DOUBTFUL,
+    GOOD,
+    REVERT,
+    UNKNOWN,
+    Finding,
+    denied,
+    findings,
+)
 from cdk_gtm_connector_cli.checks.needs import Need, needs_of
 from cdk_gtm_connector_cli.logs import lines
 
@@ -20,6 +29,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.stack import Delivery
 
 _HOUR_MS: Final = 3_600_000
+_LONGEST: Final = 300  # of what a failure is quoted
 _RESPONSE_ERROR: Final = "FunctionError"
 _MISSING: Final = ("ResourceNotFoundException", "NotFoundException", "ResourceNotFound")
 
@@ -60,7 +70,7 @@ def _started(client: Any, delivery: Delivery, what: str) -> Finding:
             what,
             BAD,
             f"{delivery.function_name} fails on an empty batch: {said[:300]}",
-            "look at its log with gtm-connector tail; deploy again, which sets its environment",
+            f"look at its log with gtm-connector tail; {REVERT}",
         )
     return Finding(what, GOOD, f"{delivery.function_name} starts")
 
@@ -73,7 +83,7 @@ def _mappings(
             what,
             BAD,
             f"nothing reads the queue of {delivery.destination}: the function has no event source",
-            "deploy again",
+            REVERT,
         )
     for it in mappings:
         if it.get("State", "Enabled") not in ("Enabled", "Creating", "Updating"):
@@ -150,23 +160,13 @@ def _simulated(context: Context, *, delivery: Delivery, need: Need, what: str) -
         (need.action, list(need.resources)),
         ("sqs:SendMessage", [_queue_arn(context, delivery.dead_letter_queue_url)]),
     ):
-        answer = iam.simulate_principal_policy(
-            PolicySourceArn=known["Role"],
-            ActionNames=[action],
-            ResourceArns=resources,
-            ContextEntries=entries,
-        )
-        denied = [
-            it["EvalResourceName"]
-            for it in answer["EvaluationResults"]
-            if it["EvalDecision"] != "allowed"
-        ]
-        if denied:
+        shut = denied(iam, known["Role"], action, resources, entries)
+        if shut:
             yield Finding(
                 what,
                 BAD,
-                f"the function's role {known['Role']} may not {action} on {', '.join(denied)}",
-                "deploy again, which grants it; look for a permissions boundary or an SCP",
+                f"the function's role {known['Role']} may not {action} on {', '.join(shut)}",
+                f"{REVERT}; look for a permissions boundary or an SCP as well",
             )
         else:
             yield Finding(what, GOOD, f"the function's role may {action}")
@@ -183,18 +183,21 @@ def problems(context: Context) -> Iterator[Finding]:
     since = int(time.time() * 1000) - _HOUR_MS
     for delivery in context.connector.deliveries:
         what = f"log of {delivery.destination}"
-        batches = [
-            line
-            for line in lines(context.client("logs"), delivery.log_group, since)
-            if line.is_batch
-        ]
+        written = list(lines(context.client("logs"), delivery.log_group, since))
+        batches = [line for line in written if line.is_batch]
         named = {it: line for line in batches for it in line.fields.get("problems") or ()}
+        failed = [line for line in written if line.is_problem and not line.is_batch]
+        named |= {f"the function fails: {it.words()[:_LONGEST]}": it for it in failed}
         for problem, line in named.items():
+            since_then = [it for it in written if it.time > line.time]
+            is_over = not any(it.is_problem for it in since_then)
+            delivered = sum(int(it.fields.get("delivered", 0)) for it in since_then) * is_over
+            words = f"{problem} (last at {line.when()})"
             yield Finding(
                 what,
-                BAD,
-                f"{problem} (last at {line.when()})",
-                "docs/troubleshooting.md says what each problem means; what waits is tried again",
+                DOUBTFUL if delivered else BAD,
+                f"{words}; {delivered:,} events were delivered since then" if delivered else words,
+                "docs/operations.md says what each means, by the alarm; what waits is tried again",
             )
         throttles = sum(int(line.fields.get("throttles", 0)) for line in batches)
         if throttles:

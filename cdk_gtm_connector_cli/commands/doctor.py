@@ -11,7 +11,7 @@ from rich.text import Text
 
 from cdk_gtm_connector_cli import checks
 from cdk_gtm_connector_cli.asking import Sought
-from cdk_gtm_connector_cli.checks import Finding, account, delivery, door, findings
+from cdk_gtm_connector_cli.checks import Finding, account, delivery, door, findings, way_in
 from cdk_gtm_connector_cli.commands.send import follow
 from cdk_gtm_connector_cli.durations import duration
 from cdk_gtm_connector_cli.errors import Status
@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector_cli.context import Context
 
-CHECKS: Final = (*door.CHECKS, *delivery.CHECKS, *account.CHECKS)
+CHECKS: Final = (*door.CHECKS, *way_in.CHECKS, *delivery.CHECKS, *account.CHECKS)
+_SERVER_ERROR: Final = 500
 _STYLES: Final = {
     checks.GOOD: GOOD,
     checks.DOUBTFUL: DOUBTFUL,
@@ -86,6 +87,8 @@ def _probe(context: Context, *, wait: int) -> Iterator[Finding]:
     sent = send(context.connector.endpoint_url, parameters)
     why, to_do = sent.why
     if not sent.is_accepted:
+        if sent.status >= _SERVER_ERROR:  # "run gtm-connector doctor" would be no help here
+            to_do = "mend what is bad above; docs/operations.md, The endpoint answers 5xx"
         yield Finding(what, checks.BAD, f"a tag would be red: {sent.status}, {why}", to_do)
         return
     yield Finding(what, checks.GOOD, "a tag would be green: the endpoint answered an image")

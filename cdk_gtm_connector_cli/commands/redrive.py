@@ -97,7 +97,11 @@ def command(
     queues = rejection_queues(context.connector, destinations)
     output = context.output
     plan, going = _plan(context, redrive, queues, most)
-    if not going:
+    unseen = any(it["messages"] > it["looked_at"] >= most for it in plan["queues"])
+    if not going and unseen:
+        words = f"Nothing of the {most:,} messages that were looked at is to be moved"
+        output.line(f"{words}: --most looks at more", DOUBTFUL)
+    elif not going:
         output.line("Nothing is to be moved", GOOD if not plan["queues"] else "")
     document: dict[str, Any] = {"plan": plan, "moved": 0, "refused": {}}
     asked = not (yes or dry_run) and going and not output.as_json and sys.stdin.isatty()

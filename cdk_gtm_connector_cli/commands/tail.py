@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 _STEP_SECONDS: Final = 2.0
 _LATE_MS: Final = 30_000  # CloudWatch shows a line seconds after its time
-_LEVELS: Final = ("WARN", "ERROR", "CRITICAL", "FATAL")
 
 
 @click.command("tail")
@@ -65,11 +64,12 @@ def command(
         for delivery in deliveries:
             for line in lines(logs, delivery.log_group, max(start, newest - _LATE_MS)):
                 newest = max(newest, line.time)
-                level = str(line.fields.get("level", ""))
-                if line.id in shown or not line.fields or (problems and level not in _LEVELS):
+                is_warning = line.fields.get("level") == "WARN"
+                is_fine = not (line.is_problem or is_warning)
+                if line.id in shown or not line.fields or (problems and is_fine):
                     continue
                 shown[line.id] = line.time
-                style = BAD if line.is_problem else DOUBTFUL if level == "WARN" else ""
+                style = BAD if line.is_problem else DOUBTFUL if is_warning else ""
                 output.line(f"{line.when()} {delivery.destination}: {line.words()}", style)
                 output.result({"destination": delivery.destination, **line.fields})
         # What is too old to be read again need not be remembered.

@@ -151,7 +151,7 @@ def test_a_question_that_cannot_be_asked_is_said() -> None:
     assert "let the credentials at hand call GetAccount" in finding.to_do
 
 
-class _Stubs:
+class Stubs:
     """Stubs of AWS's services for a context, which hold answers to the services' models."""
 
     def __init__(self, context: Context) -> None:
@@ -160,17 +160,24 @@ class _Stubs:
 
     def add(self, service: str, operation: str, answer: dict[str, Any]) -> None:
         """Let a service answer its next request."""
+        self._stubber(service).add_response(operation, answer)
+
+    def add_error(self, service: str, operation: str, code: str) -> None:
+        """Let a service refuse its next request."""
+        self._stubber(service).add_client_error(operation, service_error_code=code)
+
+    def _stubber(self, service: str) -> Stubber:
         if service not in self._stubbers:
             client: Any = boto3.client(service, region_name="eu-west-1")  # type: ignore[call-overload]
             self.context._clients[service, None] = client
             self._stubbers[service] = Stubber(client)
             self._stubbers[service].activate()
-        self._stubbers[service].add_response(operation, answer)
+        return self._stubbers[service]
 
 
 def test_a_region_without_a_log_role() -> None:
     context = context_with(resources_of("Gtm"))
-    stubs = _Stubs(context)
+    stubs = Stubs(context)
     stubs.add("apigateway", "get_account", {})
     stubs.add("apigateway", "get_account", {"cloudwatchRoleArn": "arn:aws:iam::1:role/x"})
     assert [it.verdict for it in door.log_role(context)] == [BAD]
@@ -182,7 +189,7 @@ def test_alarms_in_state_say_what_their_description_says() -> None:
     assert [it.verdict for it in account.alarms(none)] == [DOUBTFUL]
     alarm = Resource("AWS::CloudWatch::Alarm", "Rejected", "a", "GtmRejected", "Stack")
     context = context_with([*resources_of("Gtm"), alarm])
-    stubs = _Stubs(context)
+    stubs = Stubs(context)
     red = {
         "AlarmName": "Rejected",
         "StateValue": "ALARM",
@@ -209,7 +216,7 @@ def test_quotas_are_compared_with_what_was_used(
     requests_a_minute: float, executions: float, verdicts: list[str]
 ) -> None:
     context = context_with(resources_of("Gtm"))
-    stubs = _Stubs(context)
+    stubs = Stubs(context)
     stubs.add("apigateway", "get_account", {"throttleSettings": {"rateLimit": 10_000.0}})
     stubs.add("apigateway", "get_rest_api", {"name": "shop"})
     limit = {"ConcurrentExecutions": 1_000}
@@ -225,7 +232,7 @@ def test_a_queue_whose_messages_are_near_their_end() -> None:
     url = "https://sqs.eu-west-1.amazonaws.com/123456789012/"
     for age, verdict in ((3_600.0, GOOD), (400_000.0, BAD)):
         context = context_with([*resources_of("Gtm"), *_more_of("Gtm")])
-        stubs = _Stubs(context)
+        stubs = Stubs(context)
         variables = {"DESTINATION": "kinesis"}
         stubs.add("lambda", "get_function_configuration", {"Environment": {"Variables": variables}})
         counts = dict.fromkeys(
@@ -255,7 +262,7 @@ def test_a_domain_without_a_record_and_with_a_certificate_that_is_not_issued() -
         "AWS::ApiGateway::DomainName", "events.shop.invalid", "x", "GtmDomainName", "Stack"
     )
     context = context_with([*resources_of("Gtm"), name])
-    stubs = _Stubs(context)
+    stubs = Stubs(context)
     known = {
         "domainNameStatus": "PENDING",
         "regionalDomainName": "d-1.execute-api.invalid",

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 REFERENCE = ROOT / "docs" / "cli.md"
 TROUBLESHOOTING = ROOT / "docs" / "troubleshooting.md"
+OPERATIONS = ROOT / "docs" / "operations.md"
 SYMPTOMS = (
     *("The tag is red", "The tag is green and nothing arrives", "An attribute is missing"),
     *("400", "401", "403", "413", "415", "429", "502"),
@@ -31,7 +32,7 @@ FIRST_LINES = 12
 
 def commands() -> Iterator[str]:
     """Yield the commands that the pages tell to type."""
-    for page in (REFERENCE, TROUBLESHOOTING):
+    for page in (REFERENCE, TROUBLESHOOTING, OPERATIONS):
         text = page.read_text("utf-8")
         yield from re.findall(r"^(gtm-connector [^#\n]+)", text, re.MULTILINE)
         yield from re.findall(r"`(gtm-connector \w[^`]*)`", text)
