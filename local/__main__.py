@@ -185,7 +185,7 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _choose_port(wanted: int) -> int:
-    """Return ``wanted``, or 0, which takes a free one, if somebody listens there."""
+    """Return ``wanted``, or 0 (any free port) if another server listens there."""
     with contextlib.suppress(OSError), socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", wanted))
@@ -229,7 +229,7 @@ def _stop(_number: int, _frame: object) -> NoReturn:
 
 @contextmanager
 def _step(what: str) -> Iterator[None]:
-    """Say what begins, and how long it took."""
+    """Print a step's name, and its duration at the end."""
     started = time.monotonic()
     print(f"{what} … ", end="", flush=True)
     try:
