@@ -65,7 +65,7 @@ def _observe_arrivals(journal: Journal, arrivals: Arrivals) -> None:
         journal.destination_has(arrivals.kind, event)
 
 
-class _Looked:
+class _WatchedQueue:
     """A queue, and the messages already seen in it.
 
     Args:
@@ -115,7 +115,7 @@ class _InvalidMessageObserver:
     def __init__(self, pipeline: Pipeline) -> None:
         self._journal = pipeline.journal
         self._kinds = {each.kind for each in pipeline.deployed}
-        self._queue = _Looked(pipeline, _INVALID_MESSAGE_OUTPUT)
+        self._queue = _WatchedQueue(pipeline, _INVALID_MESSAGE_OUTPUT)
 
     def observe(self) -> None:
         number = sum(self._queue.count())
@@ -137,8 +137,8 @@ class _QueueObserver:
     def __init__(self, pipeline: Pipeline, deployed: Deployed) -> None:
         self._journal = pipeline.journal
         self._kind = deployed.kind
-        self._queue = _Looked(pipeline, deployed.output("QueueName"))
-        self._dead_letter_queue = _Looked(pipeline, deployed.output("DeadLetterQueueName"))
+        self._queue = _WatchedQueue(pipeline, deployed.output("QueueName"))
+        self._dead_letter_queue = _WatchedQueue(pipeline, deployed.output("DeadLetterQueueName"))
 
     def observe(self) -> None:
         waiting, in_flight = self._queue.count()
