@@ -44,7 +44,7 @@ class Pipeline:
         outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
         journal: The record of everything that happened so far.
         deployed: The stack's destinations, in order.
-        servers: The destinations' servers, by kind. Tests set their behavior.
+        servers: The destinations' servers, by kind. Callers can set their behavior.
         arrivals: The events at destinations that the emulator keeps, by kind.
     """
 

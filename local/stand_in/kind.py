@@ -16,7 +16,7 @@ NAME: Final = "gtm-events"
 """Name of a stream, a bus or a domain that exists on this machine only."""
 
 WATCHER: Final = "local-console"
-"""Name of the queue, bucket or other resource in which the console sees arrivals."""
+"""Name, or prefix of the name, of the resources through which the console sees arrivals."""
 
 
 def nothing_to_prepare(_variables: Mapping[str, str], _client: Callable[[str], Any]) -> None:
