@@ -91,8 +91,8 @@ class Certificates:
     """PEM files of certificates.
 
     Attributes:
-        bundle: The SDK's CA certificates and one more, for ``AWS_CA_BUNDLE``, so that reading it
-            takes as long as on AWS.
+        bundle: The SDK's CA certificates and one more, for ``AWS_CA_BUNDLE``. With all of them,
+            reading the bundle takes as long as on AWS.
         server: Certificate and key of a server at 127.0.0.1.
     """
 

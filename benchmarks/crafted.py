@@ -1,4 +1,4 @@
-"""Batches crafted to use memory: each shape turns few bytes into many.
+"""Batches crafted to use memory. Each shape turns few bytes into many.
 
 Anybody can send them. A shape is an endless sequence of messages, and a batch holds as many as fit
 into 6 MB. Posts are as long as the endpoint allows and have at most 100 events.
@@ -40,7 +40,7 @@ def one_endpoint() -> Iterator[Body]:
 
 
 def one_profile() -> Iterator[Body]:
-    """Yield the same with as many user attributes as fit into a URL, of up to 255 characters.
+    """Yield similar events whose user attributes, of up to 255 characters, fill a URL.
 
     That is Customer Profiles' maximum. One character of each value takes four bytes.
     """
@@ -118,7 +118,7 @@ def no_events() -> Iterator[Body]:
 
 
 def half_rejected() -> Iterator[Body]:
-    """Yield lists with one good event, the rest of which is written anew."""
+    """Yield lists with one good event. The function writes the rejected rest anew."""
     envelope = batches.envelope("json")
     bad = {"event": "e", "evat_a": "é" * 300}
     for number in count():

@@ -44,7 +44,7 @@ class Cost(NamedTuple):
     """Requests and receives that a backlog takes.
 
     Attributes:
-        requests: Requests until everything is settled, without a time limit.
+        requests: Requests until everything is settled, if there were no time limit.
         receives: Receives until everything is settled.
     """
 

@@ -1,4 +1,4 @@
-"""The function and its event source as arithmetic: batches, invocations, seconds and requests."""
+"""Arithmetic of the function and its event source: batches, invocations, seconds and requests."""
 
 from __future__ import annotations
 

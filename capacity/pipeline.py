@@ -1,11 +1,11 @@
 """A discrete-event model of the pipeline from the queue to the destination.
 
-Arrivals -> queue -> Lambda's event source (batch size, window, 6 MB, concurrency) -> requests of as
-many events as the destination takes -> a pacer for each running function -> the destination's
-quota, which the whole account shares -> delivered, or back to the queue until the visibility
-timeout has passed. The destination is Amazon Pinpoint unless a :class:`Setup` says otherwise.
+Arrivals -> queue -> Lambda's event source (batch size, window, 6 MB, concurrency) -> requests as
+full as the destination allows -> a pacer for each running function -> the destination's quota,
+which the whole account shares -> delivered, or back to the queue until the visibility timeout has
+passed. The default destination of a :class:`Setup` is Amazon Pinpoint.
 
-From the code come the pacer's arithmetic (a test compares it with
+The model takes these from the code: the pacer's arithmetic (a test compares it with
 :class:`gtm_events.pacing.Pacer`), the sender's 32 concurrent calls, its 20 attempts with backoff
 for throttled requests, its deadlines, and the construct's defaults.
 
@@ -13,13 +13,13 @@ From AWS's documentation come three rules: the next batching window begins when 
 invocation ends, a batch closes early when it is full or at 6 MB, and a failed message returns after
 the visibility timeout.
 
-The rest is assumed, because AWS does not document it. As many batches are gathered at once as may
-run at once, and messages spread evenly over them. Reading from the queue takes no time, unless
-``receive_rate`` sets a limit. Throttling is a token bucket of the quota's size, from which refused
-requests take nothing. A Kinesis shard's bucket counts records; a request's records are spread over
-the shards at random and refused one by one, as in ``PutRecords``. All destinations have the same
-CPU time and latency. The second round of Customer Profiles, for endpoints with several events in a
-batch, is left out.
+The rest is assumed, because AWS does not document it. The event source gathers as many batches at
+once as may run at once, and spreads messages evenly over them. Reading from the queue takes no
+time, unless ``receive_rate`` sets a limit. Throttling is a token bucket of the quota's size.
+Refused requests take no token. A Kinesis shard's bucket counts records: a request's records go to
+random shards and are refused one by one, as in ``PutRecords``. All destinations have the same CPU
+time and latency. The model has no second round of Customer Profiles, which endpoints with several
+events in a batch need.
 
 :mod:`capacity.simulation` runs it. Everything random comes from one seed.
 """

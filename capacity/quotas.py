@@ -169,7 +169,7 @@ def function_rate(
     events = messages_in_batch(settings, traffic)
     free = replace(settings, requests_per_second=math.inf)
     seconds = billed_seconds(events, free, timing)
-    if paced:  # a function that is always busy never saves up a burst
+    if paced:  # a busy function never saves up a burst
         seconds = max(seconds, requests_for(events, settings) / settings.requests_per_second)
     return events / seconds
 

@@ -1,4 +1,4 @@
-"""Stages from 1 to 1,000,000 events per second: the first binding quota, and its remedy."""
+"""Stages from 1 to 1,000,000 events per second, with the first binding quota and its remedy."""
 
 from __future__ import annotations
 

@@ -76,11 +76,11 @@ class Quota:
         self._bucket = Bucket(rate)
 
     def takes(self, now: float) -> bool:
-        """Return whether a request that arrives now is let in."""
+        """Return whether the quota accepts a request that arrives now."""
         return self._bucket.take(now, 1) == 1
 
     def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
-        """Return what is let in of a request, and what is refused."""
+        """Return the accepted and the refused part of a request."""
         return (cohorts, []) if self.takes(now) else ([], cohorts)
 
 
@@ -92,7 +92,7 @@ class Shards:
         self._random = random
 
     def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
-        """Return what is let in of a request, and what is refused."""
+        """Return the accepted and the refused cohorts of a request."""
         taken: list[Cohort] = []
         refused: list[Cohort] = []
         for cohort in cohorts:

@@ -1,1 +1,1 @@
-"""Three short-lived stacks, of which ``make verify-all`` asks all questions of ``verify``."""
+"""Three short-lived stacks, on which ``make verify-all`` runs all checks of ``verify``."""

@@ -1,4 +1,4 @@
-"""Deploys the three stacks, asks all questions of them, and removes them: ``make verify-all``."""
+"""Deploy the three stacks, run all checks on them, and remove them: ``make verify-all``."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _PERMISSIONS: Final = ("--yes", "--may-redeploy", "--may-write-profiles")
 
 
 def cost(hours: float = 1) -> dict[str, float]:
-    """Return the US dollars of a run by what is charged, from the library's ``prices.toml``.
+    """Return the US dollars of a run by charge, from the library's ``prices.toml``.
 
     Args:
-        hours: How long the stacks are there.
+        hours: Lifetime of the stacks, in hours.
     """
     stacks = len(NAMES)
     return {
@@ -39,21 +39,21 @@ def cost(hours: float = 1) -> dict[str, float]:
 
 
 def announcement() -> str:
-    """Return what will be done and what it costs, for whoever has to agree."""
+    """Return a description of the run and its costs, for the user to confirm."""
     parts = cost()
     listed = ", ".join(f"{name} ${dollars:.4f}" for name, dollars in parts.items())
     return (
         f"This deploys the stacks {', '.join(NAMES)} to the account and Region of your "
         "credentials, sends some 1,200 requests to them, and removes them.\n"
         f"It costs about {100 * sum(parts.values()):.0f} cents for an hour: {listed}.\n"
-        "Not in it: a secret of Secrets Manager and three profiles of Customer Profiles, for an "
-        "hour; cdk_gtm_connector/monitoring/prices.toml has no price of them.\n"
-        "If something is interrupted: make verify-all ARGS=--remove-only."
+        "The sum leaves out a secret of Secrets Manager and three profiles of Customer Profiles: "
+        "cdk_gtm_connector/monitoring/prices.toml has no price for them.\n"
+        "If a run is interrupted, run make verify-all ARGS=--remove-only."
     )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run it; return 0 if all is as assumed, 1 if something is different, 3 if it failed."""
+    """Run the checks. Return 0 if all assumptions hold, 1 if one does not, 3 if the run failed."""
     parser = argparse.ArgumentParser(prog="python -m integ", description=__doc__)
     parser.add_argument("--cdk", default="npx --yes aws-cdk", help="the CDK's command line")
     parser.add_argument("--verify", default=f"{sys.executable} -m cdk_gtm_connector_cli.verify")

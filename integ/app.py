@@ -1,4 +1,4 @@
-"""The CDK app of the three stacks, as an integration test of aws-cdk.integ-tests-alpha."""
+"""The CDK app of the three stacks, an integration test of aws-cdk.integ-tests-alpha."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Writes the stacks' templates into the repository: ``python -m integ.snapshots``."""
+"""Write the stacks' templates into the repository: ``python -m integ.snapshots``."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _ASSET: Final = re.compile(r"\b[0-9a-f]{64}\b")
 def templates() -> dict[str, Any]:
     """Return the templates by the stacks' names, without the assets' hashes.
 
-    Those change with each line of the functions' code, which no snapshot is needed for.
+    The hashes change with each line of the functions' code, and need no snapshot.
     """
     with tempfile.TemporaryDirectory() as directory:
         app = cdk.App(outdir=directory, analytics_reporting=False)
@@ -36,7 +36,7 @@ def templates() -> dict[str, Any]:
 
 
 def text_of(template: Mapping[str, Any]) -> str:
-    """Return a template as its file holds it."""
+    """Return a template as the text of its file."""
     return json.dumps(template, indent=1, sort_keys=True) + "\n"
 
 

@@ -1,4 +1,4 @@
-"""The stacks: a queue, a topic before two queues, and Customer Profiles. They keep nothing."""
+"""The stacks: a queue, a topic with two queues, and Customer Profiles. Deletion leaves nothing."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def handler(event, context):
 
 @jsii.implements(cdk.IAspect)
 class _Nothing:
-    """Lets CloudFormation delete whatever a stack has."""
+    """An aspect that lets CloudFormation delete every resource of a stack."""
 
     def visit(self, node: IConstruct) -> None:
         """Change one construct."""
@@ -49,7 +49,7 @@ class _Nothing:
 
 
 class QueueStack(cdk.Stack):
-    """One destination, an authorizer, sites: most questions."""
+    """A stack with one destination, an authorizer and sites. It serves most checks."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, NAMES[0])
@@ -75,7 +75,7 @@ class QueueStack(cdk.Stack):
 
 
 class TopicStack(cdk.Stack):
-    """Two destinations, so a topic before their queues."""
+    """A stack with two destinations, and so a topic before their queues."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, NAMES[1])
@@ -97,7 +97,7 @@ class TopicStack(cdk.Stack):
 
 
 class ProfilesStack(cdk.Stack):
-    """Customer Profiles, with a domain of its own."""
+    """A stack with Customer Profiles and its own domain."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, NAMES[2])
@@ -125,5 +125,5 @@ def _outputs(stack: cdk.Stack, connector: gtm.GtmConnector) -> None:
 
 
 def add_stacks(app: cdk.App) -> list[cdk.Stack]:
-    """Add the three stacks; return them in the order of :data:`NAMES`."""
+    """Add the three stacks, and return them in the order of :data:`NAMES`."""
     return [QueueStack(app), TopicStack(app), ProfilesStack(app)]

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from local.pipeline.stack import Pipeline
 
 _DEFAULT_PORT: Final = 8765
-_KEPT_EVENTS: Final = 10_000  # by each destination; it may run for days
+_KEPT_EVENTS: Final = 10_000  # for each destination, because a run may last for days
 _CHECK_SECONDS: Final = 0.5
 _PINPOINT_ENDED: Final = (
     "AWS ended Pinpoint's engagement features on 2026-10-30: "
-    "make run DESTINATION=customer-profiles,firehose runs what takes over"
+    "make run DESTINATION=customer-profiles,firehose runs the replacement"
 )
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -48,9 +48,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 "contradict each other"
             )
         if options.assembly is not None:
-            parser.error("--destination and --assembly exclude each other: it has destinations")
+            parser.error(
+                "--destination and --assembly exclude each other: an assembly has its destinations"
+            )
     if options.app != APP and options.assembly is not None:
-        parser.error("--app and --assembly exclude each other: it is what an app became")
+        parser.error("--app and --assembly exclude each other: an assembly is a synthesized app")
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     journal = Journal()
@@ -93,7 +95,7 @@ def _parser() -> argparse.ArgumentParser:
         "--port",
         type=_port,
         default=_DEFAULT_PORT,
-        help="of the console page (default: %(default)s, a free one if that is taken)",
+        help="port of the console page (default: %(default)s, or a free one if it is taken)",
     )
     parser.add_argument(
         "--duration",
@@ -185,7 +187,7 @@ def _setting(text: str) -> tuple[str, str]:
 
 
 def _choose_port(wanted: int) -> int:
-    """Return ``wanted``, or 0, which takes a free one, if somebody listens there."""
+    """Return ``wanted``, or 0 (any free port) if another server listens there."""
     with contextlib.suppress(OSError), socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", wanted))
@@ -229,7 +231,7 @@ def _stop(_number: int, _frame: object) -> NoReturn:
 
 @contextmanager
 def _step(what: str) -> Iterator[None]:
-    """Say what begins, and how long it took."""
+    """Print a step's name, and its duration at the end."""
     started = time.monotonic()
     print(f"{what} … ", end="", flush=True)
     try:

@@ -1,4 +1,4 @@
-"""What has arrived at a destination that the emulator keeps: read there, not taken from answers.
+"""Events at the destinations that the emulator keeps, read there and not taken from answers.
 
 Kinesis is read by ``GetRecords``, Firehose by the objects in its bucket, EventBridge by a rule that
 sends everything to a queue.
@@ -24,15 +24,15 @@ _MESSAGES_AT_ONCE: Final = 10  # SQS's limit
 
 
 class Reader(Protocol):
-    """Reads what is at a destination."""
+    """A reader of one destination's events."""
 
     def read(self) -> Iterator[Event]:
-        """Yield what is new since the last call."""
+        """Yield the events that arrived since the last call."""
         ...
 
 
 class Arrivals:
-    """The events that were read at one destination. Safe to use from every thread.
+    """The events read at one destination. Safe to use from every thread.
 
     Args:
         kind: The destination's kind.
@@ -49,12 +49,12 @@ class Arrivals:
 
     @property
     def events(self) -> dict[str, list[Event]]:
-        """The events by their IDs: more than one of an ID that is there more than once."""
+        """The events by their IDs. An ID that arrived twice has two events."""
         with self._lock:
             return {event_id: list(events) for event_id, events in self._events.items()}
 
     def read(self) -> list[Event]:
-        """Return what is new."""
+        """Return the new events."""
         new = list(self._reader.read())
         with self._lock:
             for event in new:

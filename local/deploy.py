@@ -1,8 +1,8 @@
-"""Deploys a synthesized CDK stack into the emulator, as ``cdk deploy`` would into an account.
+"""Deployment of a synthesized CDK stack into the emulator, like ``cdk deploy`` into an account.
 
-The assembly goes in unchanged: its file assets into the bootstrap bucket that it names, its
-template through CloudFormation. What bootstrapping leaves in an account, that bucket and a version
-in the Parameter Store, is created first.
+The assembly is deployed unchanged. Its file assets go into the bootstrap bucket that it names, and
+its template goes through CloudFormation. The bootstrap resources are created first: that bucket,
+and a version in the Parameter Store.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ if TYPE_CHECKING:
 
 DEFAULT_ACCOUNT: Final = "000000000000"
 DEFAULT_REGION: Final = "us-east-1"
-"""Where a stack goes that does not name its environment."""
+"""Account and Region of a stack that does not name its environment."""
 
 _POLL_SECONDS: Final = 0.1
-# They have operations that AWS takes unsigned, such as signing in. The emulator takes none.
+# AWS takes some operations of these services unsigned, such as signing in. The emulator does not.
 _PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
 # The zip format's first day: an asset's bytes must not depend on when it was unpacked.
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 class AssemblyError(Exception):
-    """The directory is not a cloud assembly that can be deployed here."""
+    """The directory is no cloud assembly, or one that cannot be deployed here."""
 
 
 class DeploymentError(Exception):
-    """CloudFormation did not create the stack. The message holds the resource's own reason."""
+    """CloudFormation did not create the stack. The message gives the resource's reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Asset:
 
 @dataclass(frozen=True, slots=True)
 class Assembly:
-    """One stack of a cloud assembly: what ``app.py`` writes and ``cdk deploy`` reads."""
+    """One stack of a cloud assembly, which ``app.py`` writes and ``cdk deploy`` reads."""
 
     directory: Path
     stack: str
@@ -87,7 +87,7 @@ class Assembly:
     bootstrap_version: int
     assets: Sequence[Asset]
     warnings: Sequence[str] = ()
-    """What ``cdk synth`` would warn of."""
+    """The warnings that ``cdk synth`` would print."""
 
     @classmethod
     def read(cls, directory: Path) -> Assembly:
@@ -154,7 +154,7 @@ def _warnings(directory: Path, stack: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _environment(environment: str) -> tuple[str, str]:
-    """Return account and Region of ``aws://{account}/{region}``, the defaults where unknown."""
+    """Return account and Region of ``aws://{account}/{region}``. Unknown ones get the defaults."""
     match = re.fullmatch(r"aws://([^/]+)/([^/]+)", environment)
     if match is None:
         raise AssemblyError(
@@ -187,7 +187,7 @@ def _assets(directory: Path, file: str, resolve: Callable[[str], str]) -> list[A
 def client(service: str, access: Access, account: str, region: str) -> Any:
     """Return the boto3 client for ``account`` (12 digits) and ``region`` in the emulator.
 
-    The machine's own AWS credentials and settings are left out of it.
+    The client ignores the machine's own AWS credentials and settings.
     """
     session: Any = boto3.session.Session()  # its types know only literal service names
     made = session.client(
@@ -213,14 +213,14 @@ def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict
 
     Args:
         assembly: What to deploy.
-        access: To the emulator.
-        timeout: In seconds.
+        access: Access to the emulator.
+        timeout: Most seconds to wait.
 
     Returns:
         The stack's outputs by their keys.
 
     Raises:
-        DeploymentError: The template was refused, a resource failed, or time is up.
+        DeploymentError: The template was refused, a resource failed, or the time is up.
     """
     deadline = time.monotonic() + timeout
     environment = (access, assembly.account, assembly.region)
@@ -253,7 +253,7 @@ def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict
 
 
 def _bootstrap(assembly: Assembly, environment: tuple[Access, str, str]) -> None:
-    """Create what ``cdk bootstrap`` would have left, if it is not there, and upload the assets."""
+    """Create the missing bootstrap resources, as ``cdk bootstrap`` would, and upload the assets."""
     client("ssm", *environment).put_parameter(
         Name=assembly.bootstrap_parameter,
         Value=str(assembly.bootstrap_version),
@@ -273,7 +273,7 @@ def _bootstrap(assembly: Assembly, environment: tuple[Access, str, str]) -> None
 
 
 def _reasons(cloudformation: Any, stack: str) -> str:
-    """Return why resources failed, in their own words and order."""
+    """Return the resources' own reasons for their failures, in order."""
     events = cloudformation.describe_stack_events(StackName=stack)["StackEvents"]
     return "; ".join(
         f"{event['LogicalResourceId']} ({event['ResourceType']}): {event['ResourceStatusReason']}"

@@ -1,8 +1,8 @@
 """The destinations of a deployed stack, and their servers on this machine.
 
-The environments of a template's functions say where events go. For each destination there is a
-server that the function calls, see :mod:`local.stand_in.server`. Streams and buses that the
-template refers to and does not make are made in the emulator first.
+The environments of a template's functions name the destinations. Each destination has a server
+that its function calls, see :mod:`local.stand_in.server`. Streams and buses that the template
+refers to but does not create are created in the emulator first.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def endpoint_variable(kind: str) -> str:
 
 
 def context_for(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the app's context, completed by what its destinations need to be told."""
+    """Return the app's context, with the settings that its destinations need here."""
     chosen = context.get("destination", _FIRST)
     kinds = chosen.split(",") if isinstance(chosen, str) else map(str, chosen or ())
     completed: dict[str, Any] = {}
@@ -53,8 +53,8 @@ class Deployed:
     """One destination of a stack.
 
     Attributes:
-        kind: Name of a built-in destination, or the module of one of somebody's own.
-        prefix: What the names of its outputs begin with; nothing for the first destination.
+        kind: Name of a built-in destination, or the module of a custom one.
+        prefix: Prefix of its outputs' names; empty for the first destination.
         variables: Its function's environment, as far as the template tells it.
     """
 
@@ -67,10 +67,10 @@ class Deployed:
         return f"{self.prefix}{name}"
 
     def rules(self, limits: Limits | None = None) -> Rules:
-        """Return how its function reads events.
+        """Return the rules by which its function reads events.
 
         Args:
-            limits: Those of a destination of somebody's own.
+            limits: The limits of a custom destination.
 
         Raises:
             AssemblyError: The function would not start in its environment.
@@ -81,7 +81,7 @@ class Deployed:
             raise AssemblyError(f"the function of {self.kind} would not start: {error}") from error
 
     def prepare(self, client: Callable[[str], Any]) -> Arrivals | None:
-        """Make in the emulator what the destination refers to; return what reads it there.
+        """Create the destination's stream or bus in the emulator; return a reader of it.
 
         Args:
             client: Returns a boto3 client by the service's name.
@@ -91,13 +91,13 @@ class Deployed:
 
 
 def deployed_in(assembly: Assembly, own: Iterable[type[DestinationServer]] = ()) -> list[Deployed]:
-    """Return the destinations of a stack, the first first.
+    """Return the destinations of a stack, in order.
 
-    They are told apart by the outputs ``FunctionName`` and ``{Kind}FunctionName``, as the
-    deployable app has them. A stack without these has the one destination that its functions name.
+    The outputs ``FunctionName`` and ``{Kind}FunctionName`` of the deployable app tell them apart. A
+    stack without these outputs has one destination, which its functions name.
 
     Raises:
-        AssemblyError: No function of the stack says where it delivers to, or they do not agree.
+        AssemblyError: No function names a destination, or the functions name different ones.
     """
     known = (*stand_ins(), *(each.kind for each in own))
     functions = {
@@ -136,12 +136,12 @@ def deployed_in(assembly: Assembly, own: Iterable[type[DestinationServer]] = ())
 
 
 def _kind(variables: Mapping[str, str]) -> str:
-    """Return the kind of destination that a function's environment names, empty for none."""
+    """Return the kind of destination in a function's environment, empty if there is none."""
     return variables.get("DESTINATION", "").partition(":")[0]
 
 
 def _check_place(deployed: Deployed, assembly: Assembly) -> None:
-    """Check that what a destination refers to can be made where the stack is."""
+    """Check that a destination's ARNs belong to the stack's Region and account."""
     place = [assembly.region, assembly.account]
     stand_in = stand_ins().get(deployed.kind)
     for variable in stand_in.places if stand_in else ():
@@ -154,7 +154,7 @@ def _check_place(deployed: Deployed, assembly: Assembly) -> None:
 
 
 def _environment(function: Mapping[str, Any], assembly: Assembly) -> dict[str, str]:
-    """Return a function's variables, as far as the template tells their values."""
+    """Return a function's variables whose values the template gives."""
     variables = function["Properties"].get("Environment", {}).get("Variables", {})
     return {
         variable: text
@@ -176,14 +176,14 @@ def serve(
 
     Args:
         deployed: The destinations.
-        assembly: Of the stack: its template describes profile objects.
-        observer: Told of each event.
+        assembly: The stack, whose template describes profile objects.
+        observer: Receives each event.
         putevents: Pinpoint's, if it is a destination. Default: a new one.
-        own: The servers of destinations of somebody's own.
-        keep: How much each of them keeps, see :class:`~local.stand_in.server.DestinationServer`.
+        own: The servers of custom destinations.
+        keep: Limit of each server's records, see :class:`~local.stand_in.server.DestinationServer`.
 
     Raises:
-        AssemblyError: The template's object types hold something that is not known here.
+        AssemblyError: The template's object types hold something unknown here.
     """
     theirs = {each.kind: each for each in own}
 
@@ -202,12 +202,12 @@ def serve(
 
 
 def simulated(resource_type: str) -> bool:
-    """Return whether a server here does what a resource of this type is for."""
+    """Return whether a server here replaces resources of this type."""
     return resource_type.startswith(_PROFILE_TYPES)
 
 
 def _resolved(value: Any, assembly: Assembly) -> str | None:
-    """Return the text that a template's value stands for, ``None`` if only AWS knows it."""
+    """Return a template value as text, ``None`` if only AWS can resolve it."""
     if isinstance(value, str):
         return value
     if not isinstance(value, dict):

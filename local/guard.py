@@ -1,15 +1,15 @@
-"""Keeps strangers out of the servers of a run.
+"""Protection of a run's servers from strangers.
 
 A port on loopback is open to every account of the machine and, through a browser, to every site
-that its user visits. Four rules stand against that:
+that its user visits. Four rules prevent misuse:
 
-- :class:`LoopbackOnly`, for every server: a request names the server by a loopback address and its
-  port. A site whose own name resolves to this machine (DNS rebinding) reads nothing.
-- :class:`SignedOnly`, for the emulator: a request is signed with the run's own secret, unless it is
-  for the deployed API, which is open to all on AWS as well.
-- :class:`KeyedOnly`, for the console: a request's path begins with the run's key, which only the
-  address that the run prints has.
-- :func:`check_own_page`, for what the console is told to do: a request comes from its own page.
+- :class:`LoopbackOnly`, for every server: a request's host is a loopback address and the server's
+  port. This stops a site whose name resolves to this machine (DNS rebinding).
+- :class:`SignedOnly`, for the emulator: a request is signed with the run's secret. Requests to the
+  deployed API need no signature, because that API is open to all on AWS as well.
+- :class:`KeyedOnly`, for the console: a request's path begins with the run's key. Only the address
+  that the run prints holds that key.
+- :func:`check_own_page`, for the console's commands: a request comes from the console's own page.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _POLICY_VIOLATION: Final = 1008  # WebSocket's close code
 
 
 class LoopbackOnly:
-    """Refuses, with 403, requests for another host than this machine and the server's own port.
+    """Refuses, with 403, requests whose host is not this machine with the server's port.
 
     Args:
         app: The application to protect.
@@ -59,15 +59,15 @@ class LoopbackOnly:
 
 
 class SignedOnly:
-    """Refuses, with 403, requests that the run's secret has not signed, but for those let in.
+    """Refuses, with 403, requests that the run's secret has not signed, except open ones.
 
-    What is let in by its signature is for programs, not for pages: its answer allows no site to
-    read it. WebSockets are refused.
+    Signed requests come from programs, not from pages, so their answers allow no site to read them.
+    WebSockets are refused.
 
     Args:
         app: The application to protect.
         secret: The run's secret access key.
-        is_open: Returns whether all may send a request, by its method and decoded path.
+        is_open: Returns whether a request is open to all, by its method and decoded path.
     """
 
     def __init__(self, app: ASGIApp, secret: str, is_open: Callable[[str, str], bool]) -> None:
@@ -105,15 +105,15 @@ class SignedOnly:
 
 
 class KeyedOnly:
-    """Refuses, with 403, paths that do not begin with the run's key, but for those let in.
+    """Refuses, with 403, paths that do not begin with the run's key, except open ones.
 
-    The application behind it sees the path without the key. The key is in the path, not in a
-    cookie: a browser sends a cookie of 127.0.0.1 to every port there, whoever listens.
+    The application sees the path without the key. The key is in the path and not in a cookie,
+    because a browser sends a cookie of 127.0.0.1 to every port there, whoever listens.
 
     Args:
         app: The application to protect.
         key: The first segment of the path, at least 16 random bytes as text.
-        is_open: Returns whether all may send a request, by its scope.
+        is_open: Returns whether a request is open to all, by its scope.
     """
 
     def __init__(self, app: ASGIApp, key: str, is_open: Callable[[Scope], bool]) -> None:
@@ -140,10 +140,10 @@ _KEYLESS: Final = PlainTextResponse(
 
 
 def check_own_page(request: Request) -> None:
-    """Refuse what the server's own page has not sent as JSON.
+    """Refuse a request that does not come from the server's own page, as JSON.
 
     Raises:
-        HTTPException: It comes from another page, or from none.
+        HTTPException: The request comes from another page or from none, or is not JSON.
     """
     origin = request.headers.get("origin", "")
     own = f"{request.url.scheme}://{request.headers.get('host')}"
@@ -161,7 +161,7 @@ def check_own_page(request: Request) -> None:
 
 
 def _foreign_host(scope: Scope) -> str | None:
-    """Return what is wrong with the host that a request names, or nothing."""
+    """Return the fault in a request's host, or nothing."""
     port = scope["server"][1]
     known = _HOSTS if port in {None, _DEFAULT_PORT} else [f"{host}:{port}" for host in _HOSTS]
     named = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
@@ -174,7 +174,7 @@ def _foreign_host(scope: Scope) -> str | None:
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Return what receives a body that has been read already, and then what comes next."""
+    """Return a ``receive`` that repeats a body already read, then continues with the original."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
@@ -184,7 +184,7 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
 
 
 def _without_cors(send: Send) -> Send:
-    """Return what sends an answer without MiniStack's leave for every site to read it."""
+    """Return a ``send`` that drops MiniStack's permission for every site to read the answer."""
 
     async def send_guarded(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -1,4 +1,4 @@
-"""Queue messages and queries, decoded."""
+"""Decoders of queue messages and queries."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 
 
 def decode_envelope(message_body: str) -> dict[str, str]:
-    """Return what the API wrote of a request into the first line of its message."""
+    """Return the fields of the envelope, which the API writes into a message's first line."""
     return dict(parse_qsl(message_body.partition("\n")[0]))
 
 
 def event_id_of(message_body: str) -> str | None:
-    """Return what the function calls a message's event, or the ``{ID}`` of those of its list.
+    """Return the event ID of a message, or the ``{ID}`` that its list's event IDs share.
 
     ``None`` if it is not a message that the API wrote.
     """

@@ -1,4 +1,4 @@
-"""What a service's own model says of a request: shared by the stand-ins for destinations.
+"""Checks of a request against its service's own model, for the stand-ins for destinations.
 
 Shapes, error names and limits are read from botocore's service models. botocore itself checks
 types, required members and lower limits only: :func:`faults` adds upper limits, patterns and
@@ -35,12 +35,12 @@ _LONGEST_MESSAGE: Final = 2_000
 
 
 class RequestRefused(Exception):
-    """The request as a whole is refused: no event of it was looked at.
+    """The service refuses the whole request, without reading its events.
 
     Args:
         status: HTTP status.
-        message: What was wrong, for the message of the answer.
-        code: The service's name for the error. Default: the one that its model has for the status.
+        message: The fault, for the message of the answer.
+        code: The service's name for the error. Default: the name in its model for the status.
     """
 
     def __init__(self, status: int, message: str, code: str = "") -> None:
@@ -86,7 +86,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def faults(value: Mapping[str, Any], shape: Any) -> Iterator[str]:
-    """Yield what is wrong with the parameters of an operation, by its input shape."""
+    """Yield the faults in an operation's parameters, by its input shape."""
     report = ParamValidator().validate(value, shape).generate_report()
     if report:
         yield report
@@ -129,18 +129,18 @@ def _size_faults(size: int, shape: Any, path: str, what: str) -> Iterator[str]:
 
 
 def member(value: object, name: str) -> object:
-    """Return a member of what may or may not be a JSON object."""
+    """Return a member of a JSON object, or of a value that may not be one."""
     return value.get(name) if isinstance(value, dict) else None
 
 
 def items(value: object) -> Iterator[Any]:
-    """Yield the members of what may or may not be a JSON list."""
+    """Yield the members of a JSON list, or of a value that may not be one."""
     if isinstance(value, list):
         yield from value
 
 
 def text(value: Mapping[str, Any], name: str) -> str:
-    """Return a member that may be missing or of another type as text."""
+    """Return a member as text. It may be missing, or of another type."""
     found = value.get(name)
     return found if isinstance(found, str) else ""
 

@@ -1,4 +1,4 @@
-"""What a destination's function leaves out of an event, and why: its own rules, asked once more."""
+"""Parameters that a destination's function leaves out of an event, by the function's own rules."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ Losses = dict[int, Loss]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a destination's function reads events.
+    """The rules by which a destination's function reads events.
 
     Attributes:
         limits: What the destination takes of one event.
-        policy: Who may change what.
+        policy: The rights of anonymous and authenticated senders.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
         unset_values: Words that, as a whole value, stand for no value.
     """
@@ -73,7 +73,7 @@ class Rules:
         authenticated: bool,
         in_query: bool,
     ) -> Losses:
-        """Return what is left out of an event; nothing if the event itself is rejected.
+        """Return the losses of an event: nothing if the event itself is rejected.
 
         Args:
             parameters: As the tag sent them.
@@ -101,7 +101,7 @@ class Rules:
 
 
 class _Reader:
-    """Hands parameters over one by one, and takes note of which of them is lost."""
+    """A reader that hands parameters over one by one, and notes each loss."""
 
     def __init__(self, parameters: Sequence[tuple[str, str]], *, in_query: bool) -> None:
         self.losses: Losses = {}
@@ -122,7 +122,7 @@ class _Reader:
         self._at = None
 
     def lose(self, loss: Loss, parameter: str) -> None:
-        """Take note of a loss: of the parameter at hand, or of all by that name at the end."""
+        """Note a loss of the current parameter or, at the end, of all parameters by that name."""
         if self._at is None:
             self.losses |= dict.fromkeys(self._kept(parameter), loss)
         elif loss is Loss.REPEATED:  # what is overruled came before

@@ -1,4 +1,4 @@
-"""Runs an ASGI application on a loopback port for as long as a ``with`` block lasts."""
+"""A loopback server for an ASGI application, for the duration of a ``with`` block."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ _GRACE_SECONDS = 1
 def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
     """Serve ``app`` on 127.0.0.1 from a thread of its own and yield the base URL.
 
-    ``app.state.stopping`` is a :class:`threading.Event` that is set when the block ends: responses
-    that never end by themselves, such as event streams, watch it.
+    ``app.state.stopping`` is a :class:`threading.Event` that is set when the block ends. Endless
+    responses, such as event streams, watch it.
 
     Args:
         app: The application.
@@ -42,8 +42,8 @@ def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
     """
     stopping = threading.Event()
     app.state.stopping = stopping
-    # With the protocol spelled out asyncio sets TCP_NODELAY on what it accepts; without it each
-    # answer waits 40 ms for a delayed acknowledgement.
+    # asyncio sets TCP_NODELAY only if the protocol is spelled out. Without it, each answer waits
+    # 40 ms for a delayed acknowledgement.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))

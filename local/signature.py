@@ -1,8 +1,8 @@
-"""Signs requests to the emulator, and checks signatures as AWS does, with botocore's own signer.
+"""Signatures of requests to the emulator, made and checked with botocore's own signer.
 
-Each run has a secret access key of its own. Its clients and its functions sign with it; the
-emulator (:mod:`local.guard`) and the destinations take nothing else. So a mistake in the function's
-own signing shows here, not on AWS first.
+Each run has its own secret access key. Its clients and functions sign with this key, and the
+emulator (:mod:`local.guard`) and the destinations accept no other. So a mistake in the function's
+own signing shows here before it shows on AWS.
 """
 
 from __future__ import annotations
@@ -47,12 +47,12 @@ def new_secret() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a signature is for.
+    """The scope of a signature.
 
     Attributes:
-        account: The access key's id: the emulator takes 12 digits for the account's number.
+        account: The access key's id. The emulator reads 12 digits as the account's number.
         region: The Region.
-        service: The name that the service signs under, such as ``events`` for EventBridge.
+        service: The service's name in signatures, such as ``events`` for EventBridge.
     """
 
     account: str
@@ -61,7 +61,7 @@ class Scope:
 
     @classmethod
     def of(cls, request: Request) -> Scope | None:
-        """Return what a request says it is signed for, ``None`` if it is not signed."""
+        """Return the scope of a request's signature, ``None`` if it is not signed."""
         found = _authorization(request)
         return None if found is None else _scope(found)
 
@@ -90,9 +90,9 @@ class Access:
 
         Args:
             path: With its query string, both percent-encoded.
-            scope: What to sign it for.
-            body: What to send.
-            headers: To be sent, and signed, beside the signature's own.
+            scope: The signature's scope.
+            body: The body to send.
+            headers: More headers to send and sign, besides the signature's own.
         """
         method = "GET" if body is None else "POST"
         request = AWSRequest(method, f"{self.url}{path}", dict(headers or {}), body or b"")
@@ -105,19 +105,19 @@ class Access:
 def signature_fault(
     request: Request, body: bytes, secret: str, *, service: str | None = None
 ) -> str | None:
-    """Return what is wrong with a request's signature in the style of version 4, or nothing.
+    """Return the fault in a request's Signature Version 4, or nothing.
 
     Args:
         request: The request.
         body: Its body.
         secret: The secret access key that must have signed.
-        service: Name of the service that must be signed for; by default any.
+        service: Service that the scope must name. Default: any.
     """
     return next(_faults(request, body, secret, service), None)
 
 
 def _faults(request: Request, body: bytes, secret: str, service: str | None) -> Iterator[str]:
-    """Yield what is wrong; after the first fault there is nothing to go by."""
+    """Yield the faults. Only the first one is reliable."""
     found = _authorization(request)
     if found is None:
         yield "The request has no Authorization header of AWS4-HMAC-SHA256"
@@ -133,7 +133,7 @@ def _faults(request: Request, body: bytes, secret: str, service: str | None) -> 
     }
     if missing := required - set(signed):
         yield f"These headers must be signed and are not: {', '.join(sorted(missing))}"
-    # Where this header is signed, it stands for the body, and the signer believes it.
+    # The signer takes this header for the body's hash and does not check it.
     body_hash = hashlib.sha256(body).hexdigest()
     if request.headers.get(_BODY_HASH, body_hash) != body_hash:
         yield "X-Amz-Content-SHA256 is not the hash of the body"
@@ -155,7 +155,7 @@ def _time_fault(timestamp: str, day: str) -> str | None:
         made = datetime.strptime(timestamp, _TIMESTAMP_FORMAT).replace(tzinfo=UTC)
     except ValueError:
         made = None
-    # The format alone would take days and hours of one digit.
+    # The format alone would accept one-digit days and hours.
     if made is None or len(timestamp) != _TIMESTAMP_LENGTH or timestamp[:8] != day:
         return f"X-Amz-Date must be a time of the credential's day, got {timestamp!r}"
     if abs(datetime.now(UTC) - made) > _MOST_SKEW:
@@ -165,7 +165,7 @@ def _time_fault(timestamp: str, day: str) -> str | None:
 
 def _signature(request: Request, body: bytes, signed: list[str], signer: Any) -> str:
     url = request.url
-    # As it came in: the path may hold escapes, which a signer sees once encoded.
+    # The path as received. Its escapes are encoded once, as a signer expects.
     path = request.scope.get("raw_path", url.path.encode()).decode("ascii")
     query = f"?{url.query}" if url.query else ""
     raw = AWSRequest(

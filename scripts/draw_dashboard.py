@@ -1,8 +1,8 @@
-"""Draws docs/images/dashboard.svg of the dashboard that the library synthesizes.
+"""Draw docs/images/dashboard.svg, a picture of the dashboard that the library synthesizes.
 
 ``python -m scripts.draw_dashboard`` writes the file. The widgets, their places, titles, lines and
-expressions are the dashboard's own. The numbers are invented: three hours in which the destination
-throttles for a while.
+expressions are the dashboard's own. The numbers are invented. They show three hours in which the
+destination throttles for a while.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ _COLORS: Final = (
     *("#1f77b4", "#ff7f0e", "#2ca02c", "#d62728", "#9467bd"),
     *("#8c564b", "#e377c2", "#7f7f7f", "#bcbd22", "#17becf"),
 )
-# By metric, or by the label of a line, the number in 5 minutes as it usually is, and while the
-# destination throttles.
+# For each metric or line label, the usual number in 5 minutes, and the number while the destination
+# throttles.
 _NUMBERS: Final[Mapping[str, tuple[float, float]]] = {
     "line waiting": (14, 420),
     "line new": (9, 9),
@@ -72,7 +72,7 @@ _NUMBERS: Final[Mapping[str, tuple[float, float]]] = {
 
 
 def widgets_of(template: Mapping[str, Any]) -> list[Widget]:
-    """Return the widgets of a template's one dashboard, references written as ``${…}``."""
+    """Return the widgets of a template's only dashboard, with references written as ``${…}``."""
     (body,) = (
         resource["Properties"]["DashboardBody"]
         for resource in template["Resources"].values()
@@ -92,7 +92,7 @@ def _text_of(part: Any) -> str:
 
 
 def draw(widgets: Sequence[Widget]) -> str:
-    """Return a picture of a dashboard, the same for the same widgets."""
+    """Return a picture of a dashboard. The same widgets give the same picture."""
     height = max(widget["y"] + widget["height"] for widget in widgets) * _ROW
     width = 24 * _COLUMN
     size = f'width="{width}" height="{height}" viewBox="0 0 {width} {height}"'

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Ask every other site that the documents link to whether the page is still there: ``make links``.
+"""Check that the pages of other sites that the documents link to still exist: ``make links``.
 
-Ends with 1 if one is not. A site that refuses programs (401, 403, 429) or fails for a moment (5xx)
-has not lost the page, so it is named and forgiven. No test runs this: what others do to their pages
-must not stop a change here.
+The exit status is 1 if a page is gone. A site that refuses programs (401, 403, 429) or fails for a
+moment (5xx) may still have the page, so the script only names it. No test runs this script, because
+changes on other sites must not block a change here.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ _SECONDS: Final = 30
 
 
 def links(root: Path) -> list[str]:
-    """Return the addresses that the documents link to, each once."""
+    """Return the distinct addresses that the documents link to."""
     documents = [*root.glob("*.md"), *root.glob("docs/**/*.md")]
     texts = (_FENCED.sub("", path.read_text("utf-8")) for path in documents)
     return sorted({address for text in texts for address in _LINK.findall(text)})
 
 
 def fault(address: str) -> tuple[bool, str]:
-    """Return whether a page is gone, and what is wrong with it; "" if nothing is."""
+    """Return whether a page is gone, and the fault in words, "" if there is none."""
     request = Request(address, headers={"User-Agent": "cdk-gtm-connector-links"})  # noqa: S310 - https, or a test's
     try:
         with urlopen(request, timeout=_SECONDS):  # noqa: S310 - as above
@@ -47,7 +47,7 @@ def fault(address: str) -> tuple[bool, str]:
 
 
 def check(addresses: Iterable[str]) -> int:
-    """Print what is wrong with each address; return the process's exit status."""
+    """Print each address's fault; return the process's exit status."""
     addresses = list(addresses)
     with ThreadPoolExecutor(max_workers=8) as executor:
         faults = list(executor.map(fault, addresses))

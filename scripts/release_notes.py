@@ -1,7 +1,7 @@
-"""Notes of a release, from the changelog: ``python scripts/release_notes.py v1.2.3``.
+"""Print a release's notes from the changelog: ``python scripts/release_notes.py v1.2.3``.
 
-Stops a release whose tag, version and changelog do not agree. Standard library only: the release
-workflow runs it before anything is installed.
+The script stops a release whose tag, version and changelog do not agree. It uses the standard
+library only, because the release workflow runs it before it installs anything.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ class NotReadyError(Exception):
 
 
 def notes(tag: str, version_file: str, changelog: str) -> str:
-    """Return what the changelog says of a release.
+    """Return the changelog's section for a release.
 
     Args:
-        tag: The tag in git, ``v`` and the version.
+        tag: The git tag: ``v`` and the version.
         version_file: The text of ``cdk_gtm_connector/version.py``.
         changelog: The text of ``CHANGELOG.md``.
 
     Raises:
-        NotReadyError: The tag is not of the library's version, or the changelog has no section for
-            it with a date, or one that says nothing.
+        NotReadyError: The tag does not match the library's version, or the changelog's section for
+            it is missing, empty or without a date.
     """
     match = re.search(r'^__version__ = "(.+?)"', version_file, re.MULTILINE)
     version = match[1] if match else "none"
@@ -42,7 +42,7 @@ def notes(tag: str, version_file: str, changelog: str) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Print the notes; return 1 if the release must not be made."""
+    """Print the notes; return 1 if the release must stop."""
     (tag,) = arguments
     version = _ROOT.joinpath("cdk_gtm_connector", "version.py").read_text(encoding="utf-8")
     changelog = _ROOT.joinpath("CHANGELOG.md").read_text(encoding="utf-8")

@@ -1,8 +1,9 @@
-"""Templates of every option set, compared with another commit's: ``… same_templates.py COMMIT``.
+"""Compare the templates of every option set with a commit's: ``… same_templates.py COMMIT``.
 
-Synthesizes the option sets of ``tests/infrastructure/options.py`` in this checkout and, with that
-commit's own options, in a copy of the commit. Prints the sets that differ, asset hashes aside, and
-ends with status 1 if there is one. For changes that must not change what is deployed.
+The script synthesizes the option sets of ``tests/infrastructure/options.py`` in this checkout, and
+the commit's own option sets in a copy of the commit. It ignores asset hashes and prints the sets
+that differ. The exit status is 1 if there is one. Use it to show that a change leaves deployments
+as they are.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Writes the bill of materials of the wheel in dist, in CycloneDX's format, to build: the wheel and what
-# it depends on, in the versions that it is tested with (requirements.txt).
+# Writes the bill of materials of the wheel in dist to build, in CycloneDX's format. It lists the
+# wheel and its dependencies, in the versions of the tests (requirements.txt).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,7 +10,7 @@ work=build/sbom
 rm -rf "$work"
 mkdir -p "$work"
 "$python" -m venv --without-pip "$work/environment"
-# A file with hashes would ask for the wheel's own as well.
+# A requirements file with hashes would need the wheel's own hash as well.
 grep -o '^[a-z0-9.-]*==[^ ;]*' requirements.txt >"$work/constraints.txt"
 "$python" -m pip --python "$work/environment/bin/python" --disable-pip-version-check \
     install --quiet --constraint "$work/constraints.txt" dist/*.whl

@@ -29,12 +29,12 @@ CONTEXT: Final = {
     "anonymous_user_attributes": "plan",
     "max_batching_window": "1",
 }
-# What a reader has: the local address of a run says nothing to them, and changes each time.
+# An address as a reader has it. A run's local address changes each time.
 SHOWN_URL: Final = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
 
 
 def _show_an_address_of_aws(page: Page, endpoint_url: str) -> None:
-    """Write AWS's address over the local one: in texts, and in fields."""
+    """Replace the local address by one of AWS, in texts and in fields."""
     origin = endpoint_url.partition("/Api-PinpointEvents")[0]
     page.evaluate(
         """([from, to]) => {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Brings a checkout to where a make target can run. Does nothing where nothing has changed.
+# Prepares a checkout for a make target. Does nothing if nothing has changed.
 #
 #   scripts/setup.sh run        the Python environment of `make run`, `make synth` and `make deploy`
 #   scripts/setup.sh bench      that of `make bench`
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.."
 say() { printf '\033[1m==>\033[0m %s\n' "$*"; }
 die() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
-# Packages of Debian and its kin, as root or with a sudo that asks nothing.
+# Installs packages of Debian and its derivatives, as root or with a sudo that needs no password.
 install_packages() {
     local root=()
     command -v apt-get >/dev/null || return 1
@@ -53,14 +53,14 @@ make_environment() {
     say "creating .venv with $("$python" --version)"
     rm -rf .venv
     if ! "$python" -m venv .venv 2>/dev/null; then
-        # Debian keeps venv's half of Python in a package of its own.
+        # Debian ships Python's venv module in a separate package.
         install_packages python3-venv || die "'$python -m venv' does not work; install Debian's python3-venv"
         rm -rf .venv
         "$python" -m venv .venv
     fi
 }
 
-# The environment is complete when the stamp holds what the requirements say.
+# The environment is complete when the stamp matches the requirements.
 install_requirements() {
     local file=$1 stamp=.venv/.installed wanted
     wanted=$(cat requirements*.txt | sha256sum | cut -d ' ' -f 1)
@@ -73,7 +73,7 @@ install_requirements() {
     echo "$file $wanted" >>"$stamp"
 }
 
-# The tests skip what is not there and say so; under CI they fail.
+# The tests report and skip whatever is missing. Under CI they fail instead.
 install_test_tools() {
     local missing=()
     [ -x /usr/bin/chromium ] || missing+=(chromium)

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Gather what the documentation's site is made of: ``python scripts/site_sources.py DIRECTORY``.
+"""Gather the sources of the documentation's site: ``python scripts/site_sources.py DIRECTORY``.
 
-A reader of the repository follows links from ``docs/`` to README and to the examples. The site has
-one folder of pages, so README becomes its start, each example a page, and links follow along. What
-is neither a page nor an example stays in the text without its link. The pages are in ``pages``; in
-``library`` is the library's source, from which the site takes its reference.
+In the repository, pages in ``docs/`` link to README and to the examples. The site has one folder of
+pages, so README becomes its start page and each example becomes a page. The script adapts these
+links. It removes links to anything else, but keeps their text. The pages go into ``pages``. The
+library's source, from which the site makes its reference, goes into ``library``.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _FENCED: Final = re.compile(r"(^ *```.*?^ *```$)", re.DOTALL | re.MULTILINE)
 
 
 def places(root: Path) -> dict[str, str]:
-    """Return where each file of the repository is in the site, by its path."""
+    """Return each file's place in the site, by its path in the repository."""
     documents = [path for path in root.joinpath("docs").rglob("*") if path.is_file()]
     examples = root.joinpath("examples").rglob("*.py")
     return {
@@ -46,12 +46,12 @@ def places(root: Path) -> dict[str, str]:
 
 
 def relinked(text: str, source: str, where: dict[str, str]) -> str:
-    """Return a page with its links as the site has them.
+    """Return a page with the site's links.
 
     Args:
         text: The page.
         source: Its path in the repository.
-        where: What :func:`places` returned.
+        where: The result of :func:`places`.
     """
     here = posixpath.dirname(where[source])
 
@@ -63,7 +63,7 @@ def relinked(text: str, source: str, where: dict[str, str]) -> str:
             return words
         return f"{image}[{words}]({posixpath.relpath(where[path], here or '.')}{anchor})"
 
-    # A code block is no place for a link, whatever it looks like.
+    # Text in a code block that looks like a link is no link.
     parts = _FENCED.split(text)
     return "".join(
         part if number % 2 else _LINK.sub(replace, part) for number, part in enumerate(parts)
@@ -71,17 +71,17 @@ def relinked(text: str, source: str, where: dict[str, str]) -> str:
 
 
 def as_page(path: str, code: str) -> str:
-    """Return an example as a page: its docstring is the first thing to read."""
+    """Return an example as a page that begins with the example's docstring."""
     return f"# {Path(path).name}\n\n```python\n{code}```\n"
 
 
 def without_roles(code: str) -> str:
-    """Return Python whose docstrings name other things as Markdown does, not reStructuredText."""
+    """Return Python source with the reStructuredText roles in docstrings written as Markdown."""
     return _ROLE.sub(r"`\1`", code)
 
 
 def gather(root: Path, directory: Path) -> None:
-    """Write pages and library into ``directory``, which is emptied first."""
+    """Empty ``directory``, then write pages and library into it."""
     shutil.rmtree(directory, ignore_errors=True)
     for path in root.joinpath("cdk_gtm_connector").rglob("*.py"):
         written = directory / "library" / path.relative_to(root)

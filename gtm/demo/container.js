@@ -1,14 +1,14 @@
 "use strict";
 
-// Google Tag Manager: the tag to paste there, and a container to try it with.
+// Google Tag Manager: a tag to paste there, and a container for trying it.
 window.demoContainer = (() => {
-  // Keys of the data layer that mean something to Google Tag Manager, or that the page sets itself.
+  // Data layer keys that Google Tag Manager reserves, or that the page sets itself.
   const TAKEN = new Set(["event", "endpoint_id", "token", "eventCallback", "eventTimeout", "gtm"]);
 
   /**
    * Return each parameter's variable, by the parameter's name: `price` for `evmt_price`.
    *
-   * A name that two parameters share, or that is taken, keeps its prefix. Braces would end a
+   * A reserved name, or one that two parameters share, keeps its prefix. Braces would end a
    * variable's name, and a dot would make the data layer look inside an object.
    */
   function variables(parameters) {
@@ -62,7 +62,7 @@ window.demoContainer = (() => {
 
   const pushed = new Set();
 
-  /** Push an event. Keys last from push to push: those of earlier events are taken back. */
+  /** Push an event. The data layer keeps keys between pushes, so reset those of earlier events. */
   function push(fields) {
     const forgotten = Object.fromEntries([...pushed].map((name) => [name, undefined]));
     for (const name of Object.keys(fields)) pushed.add(name);

@@ -21,7 +21,7 @@
     beacon: "For more than fits into a URL, and for pages that are about to be left. No page ever learns what became of it.",
   };
 
-  // --- What is in the form -------------------------------------------------------------------
+  // --- The form ------------------------------------------------------------------------------
 
   function rows() {
     return [...form.querySelectorAll("fieldset")].flatMap((group) =>
@@ -35,7 +35,7 @@
     );
   }
 
-  /** Return {input, output, message} for every field and row; message is "" where all is well. */
+  /** Return {input, output, message} for every field and row. The message is "" without a fault. */
   function check() {
     const seen = new Set();
     const endpointText = endpoint.value.trim();
@@ -44,7 +44,7 @@
       {
         input: endpoint,
         output: byId("endpoint-error"),
-        // The container's tag has the URL: here it only serves to show the request.
+        // The container's own tag holds the URL. The one in the form only shows the request.
         message: containerText && !endpointText ? "" : faults.endpoint(endpointText),
       },
       {
@@ -66,7 +66,7 @@
     ];
   }
 
-  /** Show the faults of `checks`, or with onlyMended just take away those that are gone. */
+  /** Show the faults of `checks`. With onlyMended, only remove the faults that are gone. */
   function show(checks, { onlyMended = false } = {}) {
     for (const { input, output, message } of checks) {
       if (onlyMended && (message || output.hidden)) continue;
@@ -82,14 +82,14 @@
     return [
       ["event", event.value],
       ["endpoint_id", endpointId.value],
-      // A row without a name is never sent: check() stops it. It only must not spoil the preview.
+      // check() never lets a row without a name be sent. Leave it out of the preview too.
       ...rows()
         .filter(({ name }) => name.value)
         .map(({ prefix, name, value }) => [prefix + name.value, value.value]),
     ];
   }
 
-  // Half a surrogate pair cannot be encoded; a text field can hold one only by script.
+  // Half a surrogate pair cannot be encoded. Only a script can put one into a text field.
   const encode = (text) =>
     encodeURIComponent(text.replace(/[\uD800-\uDBFF](?![\uDC00-\uDFFF])|(?<![\uD800-\uDBFF])[\uDC00-\uDFFF]/g, "\uFFFD"));
 
@@ -97,7 +97,7 @@
 
   const posts = () => method.value !== "image";
 
-  /** Return where the event goes, with the token if there is one: the authorizer looks for it there. */
+  /** Return the event's URL, with the token if there is one: the authorizer reads it from there. */
   function requestUrl(pairs) {
     const tokenText = token.value.trim();
     const url = new URL(endpoint.value.trim());
@@ -107,12 +107,12 @@
     return `${url.href}${url.search ? "&" : url.href.endsWith("?") ? "" : "?"}${query}`;
   }
 
-  // Within single quotes a POSIX shell leaves everything alone but the single quote itself.
+  // Within single quotes, a POSIX shell interprets nothing but the single quote itself.
   const shellQuote = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
   // --- The request, shown while typing -------------------------------------------------------
 
-  /** Show the tag to paste: it takes the endpoint's URL alone, and the rows that have a name. */
+  /** Show the tag to paste. It needs only the endpoint's URL, and the rows that have a name. */
   function previewTag() {
     const fault = faults.endpoint(endpoint.value.trim());
     byId("tag").hidden = Boolean(fault);
@@ -174,7 +174,7 @@
 
   // --- Sending -------------------------------------------------------------------------------
 
-  /** Say beside the button what became of it. */
+  /** Show the result beside the button. */
   function say(state, text) {
     const message = byId("form-message");
     message.dataset.state = state;
@@ -208,7 +208,7 @@
     };
   }
 
-  /** As GTM's Custom Image tag: an image of one pixel; its loading is the tag's success. */
+  /** Load an image of one pixel, like GTM's Custom Image tag. The tag succeeds if it loads. */
   function fireImage() {
     const buster = Math.floor(Math.random() * 2147483647);
     const url = requestUrl([...parameters(), ["gtmcb", String(buster)]]);
@@ -234,7 +234,7 @@
     image.src = url;
   }
 
-  /** As a script that sends more than a URL holds: what it may read of the answer is CORS's affair. */
+  /** Post like a script that sends more than a URL holds. CORS decides if it may read the answer. */
   async function postForm() {
     const report = addResult(event.value);
     report("waiting", "Waiting", "");
@@ -266,7 +266,7 @@
   }
 
   async function pushToContainer(id) {
-    // The keys are named as the variables of the tag that this page writes.
+    // The keys are the variables of the tag that this page writes.
     const [[, name], [, endpointIdText], ...others] = parameters();
     const names = gtm.variables(others.map(([parameter]) => parameter));
     const fields = {
@@ -356,7 +356,7 @@
   });
 
   form.addEventListener("input", () => {
-    // A fault goes away once it is mended; new ones wait for the next submit.
+    // A mended fault disappears at once. New faults appear at the next submit.
     show(check(), { onlyMended: true });
     preview();
   });

@@ -1,6 +1,6 @@
 "use strict";
 
-// Says what is wrong with what was typed, in words; "" where nothing is.
+// Describes the faults in the form's fields; "" for none.
 window.demoFaults = (() => {
   const LONGEST_TOKEN = 4096;
   const CONTAINER_ID = /^GTM-[A-Z0-9]{4,10}$/;
@@ -37,7 +37,7 @@ window.demoFaults = (() => {
     return "A container ID is GTM- and 4 to 10 capital letters or digits, such as GTM-ABC1234.";
   }
 
-  /** Return the input at fault and what is wrong with it, or nothing. */
+  /** Return an input and its fault, "" for none. */
   function row({ prefix, kind, name, value }, seen) {
     const key = prefix + name.value;
     if (!name.value) return [name, `Give the ${kind} a name, or remove the row.`];

@@ -1,17 +1,17 @@
 "use strict";
 
-// Warns of what will be cut, refused or ignored later, although it can be sent.
+// Warns of data that can be sent, but will be cut, refused or ignored later.
 window.demoWarnings = (() => {
-  // Beyond it some proxies and browsers give up; API Gateway itself takes 10,240 bytes.
+  // Some proxies and browsers refuse longer URLs. API Gateway itself takes 10,240 bytes.
   const LONGEST_URL_BYTES = 8000;
   const LONGEST_BODY = 300000;
-  const LONGEST_BEACON_BYTES = 65536; // the Fetch standard's limit for what outlives a page
-  // Amazon Pinpoint's; docs/destinations.md has what others take.
+  const LONGEST_BEACON_BYTES = 65536; // the Fetch standard's limit for requests that outlive a page
+  // Amazon Pinpoint's limits; docs/destinations.md has those of the others.
   const LONGEST_NAME = 50;
   const LONGEST_VALUES = { evat_: 200, usat_: 100 };
   const MOST_ATTRIBUTES_AND_METRICS = 40;
 
-  // The local pipeline says where its events go. Elsewhere nobody knows here.
+  // The local pipeline names its destinations. Elsewhere this page does not know them.
   const destinations = document.querySelector("[data-destinations]")?.dataset.destinations.split(" ");
   const pinpoint = destinations ? "Pinpoint" : "Pinpoint, if events go there,";
 
@@ -20,7 +20,7 @@ window.demoWarnings = (() => {
   // The destinations count characters, not UTF-16 units.
   const length = (text) => [...text].length;
 
-  /** Return the claims of a JSON Web Token; nothing if it is none, for others may be taken as well. */
+  /** Return the claims of a JSON Web Token, or `{}`: an authorizer may take other tokens as well. */
   function claims(text) {
     try {
       const part = text.split(".")[1].replaceAll("-", "+").replaceAll("_", "/");

@@ -1,11 +1,11 @@
 "use strict";
 
-// A button with data-copy="id" copies the text of the element with that id and says so; where that
-// text hides something, the element has all of it in data-copy-text.
+// A button with data-copy="id" copies the text of the element with that id, and confirms it. If the
+// text hides something, the element's data-copy-text holds the full text.
 (() => {
   const SHOWN_MS = 1600;
 
-  // Without a secure context (plain http from another machine) there is no navigator.clipboard.
+  // navigator.clipboard needs a secure context, which plain http from another machine is not.
   function copyThroughSelection(text) {
     const area = document.createElement("textarea");
     area.value = text;
@@ -25,7 +25,7 @@
         await navigator.clipboard.writeText(text);
         return;
       } catch {
-        // Permission denied: the other way may still be open.
+        // Permission denied: try the other way.
       }
     }
     copyThroughSelection(text);

@@ -1,7 +1,7 @@
 """Stand-ins for the built-in destinations.
 
-Each module or package here is one destination, by its name with ``_`` for ``-``, and says with
-``STAND_IN`` how it runs on this machine. Nothing lists them.
+Each module or package here is one destination. It has the destination's name with ``_`` for ``-``,
+and its ``STAND_IN`` describes the local side. There is no list of them: they are found by name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Amazon EventBridge."""
+"""A stand-in for Amazon EventBridge."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class EventBridgeServer(StreamServer):
-    """``PutEvents`` of EventBridge: one entry an event."""
+    """``PutEvents`` of EventBridge, with one entry for each event."""
 
     kind: ClassVar[str] = "eventbridge"
     title: ClassVar[str] = "Amazon EventBridge"
@@ -45,7 +45,7 @@ class EventBridgeServer(StreamServer):
     """Of one request, as EventBridge counts an entry's size: "less than 1 MB"."""
 
     _refusal: ClassVar[str] = "InvalidArgument"
-    # Those that say: this entry, sent again, is refused again.
+    # Errors that the same entry would get again.
     _for_good: ClassVar[frozenset[str]] = frozenset(
         {
             "InvalidArgument",

@@ -1,4 +1,4 @@
-"""Amazon Data Firehose."""
+"""A stand-in for Amazon Data Firehose."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class FirehoseServer(StreamServer):
-    """``PutRecordBatch`` of Data Firehose: many events a record, one on each line."""
+    """``PutRecordBatch`` of Data Firehose. A record holds many events, one on each line."""
 
     kind: ClassVar[str] = "firehose"
     title: ClassVar[str] = "Amazon Data Firehose"

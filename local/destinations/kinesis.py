@@ -1,4 +1,4 @@
-"""Amazon Kinesis Data Streams."""
+"""A stand-in for Amazon Kinesis Data Streams."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ _ACTIVE_SECONDS: Final = 10.0
 
 
 class KinesisServer(StreamServer):
-    """``PutRecords`` of Kinesis Data Streams: one record an event.
+    """``PutRecords`` of Kinesis Data Streams, with one record for each event.
 
-    Each shard takes 1,000 records and 1 MiB a second, as on AWS: what is over it fails alone.
+    Each shard takes 1,000 records and 1 MiB a second, as on AWS. Only records over that quota fail.
 
     Args:
         upstream: The emulator.
@@ -126,7 +126,7 @@ class KinesisServer(StreamServer):
 
 @dataclass(slots=True)
 class _Shard:
-    """What a shard takes in a second: two token buckets, full at first."""
+    """A shard's quota per second: two token buckets that start full."""
 
     clock: Callable[[], float]
     records: float = 1_000

@@ -1,56 +1,53 @@
-"""MiniStack with API Gateway's template engine: ``python -m local.emulator``, the pipeline's child.
+"""MiniStack with API Gateway's template engine. The pipeline runs it: ``python -m local.emulator``.
 
-Queues, functions, event sources, APIs and CloudFormation are MiniStack's own. Where MiniStack
-differs from AWS on the way of a request, :mod:`local.emulator.patches` replaces some of its private
-functions. Each patch says what AWS does instead, and how to tell that it is no longer needed. The
-patches work on one release of MiniStack only, so any other is refused at start.
+Queues, functions, event sources, APIs and CloudFormation are MiniStack's own. MiniStack handles
+some requests differently from AWS, so :mod:`local.emulator.patches` replaces some of its private
+functions. Each patch states AWS's behavior, and when the patch can go. The patches fit one release
+of MiniStack, so the emulator refuses to start with any other.
 
-Known differences that are left:
+Known remaining differences from AWS:
 
 - Header names arrive in lower case, as they do on API Gateway over HTTP/2.
 - Malformed percent-escapes (``%zz``) and escapes that are not UTF-8 are not refused.
 - Response parameters of an integration can only be literals; those of a gateway response can name
   what the request holds.
-- An empty body stays empty for templates; whether API Gateway shows them ``{}`` is not known here.
-  Nor is whether it validates an empty body as ``{}``.
-- A media type's parameters are no part of it: ``text/plain;charset=UTF-8`` is ``text/plain``. It is
-  held to be so on API Gateway, whose documentation does not say.
-- Of a name that a JSON body repeats, the last counts.
-- The message of a 400 about a body, and the order of API Gateway's checks, are MiniStack's word:
+- An empty body stays empty for templates. It is unknown whether API Gateway shows them ``{}``, and
+  whether it validates an empty body as ``{}``.
+- A media type's parameters are ignored: ``text/plain;charset=UTF-8`` is ``text/plain``. API
+  Gateway's documentation does not say this. It is an assumption.
+- If a JSON body repeats a name, the last value counts.
+- MiniStack decides the message of a 400 about a body, and the order of API Gateway's checks:
   authorization, throttling, parameters, body, media type.
-- A ``REQUEST`` authorizer is called, asked once a token and time to live, and believed as on AWS
-  (401 for a missing identity source or a raised ``Unauthorized``, 403 for no ``Allow``, 500 for
-  other failures). Of a repeated parameter it is told the first value, where AWS tells the last; the
-  function here reads all. An authorizer without caching is called although the proof is missing.
+- A ``REQUEST`` authorizer works as on AWS: one call for each token and time to live, then 401 for a
+  missing identity source or a raised ``Unauthorized``, 403 for no ``Allow``, 500 for other
+  failures. It gets the first value of a repeated parameter, but the last on AWS. The function here
+  reads all values. An authorizer without caching is called even if the proof is missing.
 - A Cognito authorizer verifies signature, times and issuer of an ID or access token against the
-  emulator's own pools. Without the package ``cryptography`` MiniStack can do neither, and refuses
-  every token.
-- IAM authorization takes any request that has an ``Authorization`` header: neither signature nor
-  policies are checked. Who it is goes by the access key alone, and is nobody for a key that the
-  emulator has not issued.
-- Web ACLs filter nothing, and a custom domain name is there without DNS or a certificate: the API
-  answers under its path. ``disable_execute_api_endpoint`` has no effect.
-- A generated secret holds punctuation even where the template excludes it, and a template's
-  reference to a secret is its name instead of its ARN. Both serve as well.
-- SNS delivers at once, once and in order, and never fails to while the queue exists. Its encryption
-  and its topic policy have no effect.
-- Kinesis, Firehose and EventBridge keep to few of their limits and to none of their quotas:
-  :mod:`local.stand_in.stream` stands before them. EventBridge takes events for a bus that does
-  not exist.
+  emulator's own pools. Without the package ``cryptography``, MiniStack refuses every token.
+- IAM authorization takes any request that has an ``Authorization`` header. It checks neither
+  signature nor policies. The access key alone identifies the caller. A key that the emulator has
+  not issued identifies nobody.
+- Web ACLs filter nothing. A custom domain name has no DNS and no certificate: the API answers under
+  its path. ``disable_execute_api_endpoint`` has no effect.
+- A generated secret holds punctuation even if the template excludes it, and a template's reference
+  to a secret is its name instead of its ARN. Neither matters to this project.
+- SNS delivers at once, exactly once and in order, and never fails while the queue exists. Its
+  encryption and its topic policy have no effect.
+- Kinesis, Firehose and EventBridge enforce few of their limits and none of their quotas.
+  :mod:`local.stand_in.stream` adds these. EventBridge takes events for a bus that does not exist.
 - A function runs on this machine's Python and boto3, whatever runtime the template names.
-- IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect: whoever has the
-  run's secret may do everything.
+- IAM, TLS-only policies, encryption, access logs, X-Ray and metrics have no effect. The run's
+  secret permits everything.
 
-Strangers get nothing but the deployed APIs, under ``/_aws/execute-api/`` and a loopback host: what
-else there is needs a signature of the run's own secret (:mod:`local.guard`), which is this
-process's ``AWS_SECRET_ACCESS_KEY`` and that of the functions. That goes for what AWS leaves open as
-well, such as signing in to a Cognito user pool. MiniStack alone has no authentication, and allows
-every origin.
+Strangers reach only the deployed APIs, under ``/_aws/execute-api/`` and a loopback host. Every
+other request needs a signature with the run's own secret (:mod:`local.guard`). This process and the
+functions have it as ``AWS_SECRET_ACCESS_KEY``. Even requests that AWS leaves open need it, such as
+signing in to a Cognito user pool. MiniStack alone has no authentication, and allows every origin.
 
-The process reports each request that an API answered, a signed token masked, with the beginning of
-what was posted and its event's ID, as a line of JSON to the file descriptor
-``LOCAL_EMULATOR_REPORT_FD``; the first line names the resource types that are placeholders only. It
-ends when its standard input does, so that it never outlives the process that started it.
+The process writes a line of JSON to the file descriptor ``LOCAL_EMULATOR_REPORT_FD`` for each
+request that an API answered. The line holds the beginning of the posted body and the event's ID,
+and masks signed tokens. The first line names the resource types that are placeholders only. The
+process ends when its standard input does, so it never outlives the process that started it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Requests that need no signature of the run."""
+"""Rules for requests that need no signature of the run."""
 
 # Replacing private functions is what this package is for, and MiniStack has no types.
 # ruff: noqa: SLF001
@@ -19,9 +19,9 @@ _RESPONSE_PREFIX: Final = "/_ministack/cfn-response/"  # MiniStack has no name f
 def is_open(method: str, path: str) -> bool:
     """Return whether a request needs no signature, by its method and decoded path.
 
-    Requests to a deployed API need none. Nor do answers to CloudFormation under the URLs that it
-    gave a custom resource's function or a wait condition: these hold a random token, as presigned
-    URLs hold a signature on AWS.
+    Requests to a deployed API need none. Answers to CloudFormation need none either: it gives a
+    custom resource's function or a wait condition a URL with a random token, as AWS gives them a
+    presigned URL.
     """
     if path.startswith(_API_PREFIX):
         target = app._parse_execute_api_url("", path)

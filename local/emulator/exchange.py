@@ -1,4 +1,4 @@
-"""A request on its way through the emulated API."""
+"""One request and its facts, on its way through the emulated API."""
 
 # MiniStack has no types.
 # ruff: noqa: SLF001
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, as far as MiniStack knows it."""
+    """A request, with the facts that MiniStack knows about it."""
 
     routed: Mapping[str, Any]
-    """Values that gateway responses can map. MiniStack fills them in as it finds the resource."""
+    """Values for gateway responses to map. MiniStack fills them in when it finds the resource."""
     method: str
     path: str
     body: bytes

@@ -1,4 +1,4 @@
-"""The end of the emulator when its parent ends."""
+"""A watch that ends the emulator when its parent ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SHUTDOWN_SECONDS: Final = 3.0
 
 
 class ParentWatch:
-    """Stops this process when its standard input ends, which the parent holds open."""
+    """Stops this process when its standard input ends. The parent holds that open."""
 
     def __init__(self, run_directory: str | None) -> None:
         self._run_directory = run_directory

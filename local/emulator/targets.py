@@ -1,8 +1,8 @@
 """Request targets: their queries, their limits, and the tokens in them.
 
 A URL over 10,240 characters and a raw ``|`` in a query string are refused, because API Gateway's
-documentation says that it takes neither. It does not say how: 414 and 400 are a guess.
-A query string is split at ``;`` as well as ``&``, and the last of several values counts.
+documentation says that it takes neither. The statuses 414 and 400 are a guess: the documentation
+names none. A query string is split at ``;`` and at ``&``, and the last of several values counts.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def split_query(query: str) -> dict[str, list[str]]:
 
 
 def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
-    """Return the answer to a request target that API Gateway would not let in, else ``None``."""
+    """Return the answer to a request target that API Gateway refuses, else ``None``."""
     if len(target) > _MAX_URL_CHARACTERS:
         status, message = 414, f"The URL is over {_MAX_URL_CHARACTERS:,} characters"
     elif "|" in target:
@@ -46,7 +46,7 @@ def refuse(target: str) -> tuple[int, dict[str, str], bytes] | None:
 def mask_token(query: str) -> str:
     """Return a raw query string with ``***`` for each token.
 
-    The parameter's name may be written in any way: ``%74oken`` is ``token``, too.
+    The parameter's name may contain escapes: ``%74oken`` is ``token`` as well.
     """
     return _PARAMETER.sub(
         lambda it: (

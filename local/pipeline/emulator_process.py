@@ -41,12 +41,11 @@ class Emulator:
 
     Args:
         run_directory: For its temporary files. Removed by the emulator should this process die.
-        resource_types: What is going to be deployed.
-        environment: What the functions get beside the environment that the template gives them.
-        on_request: Called with the report of each request that an API answered, on a thread.
-        on_log: Called with each line that the emulator says once it is up, on a thread.
-        secret: Secret access key that its callers sign with, and its functions get; a new one by
-            default.
+        resource_types: The resource types that will be deployed.
+        environment: Variables for the functions, besides those in the template.
+        on_request: Called on a thread with the report of each request that an API answered.
+        on_log: Called on a thread with each line of the emulator's log after its start.
+        secret: Secret access key of its callers and functions. Default: a new one.
     """
 
     run_directory: Path
@@ -63,7 +62,7 @@ class Emulator:
         """Start it and wait until it answers.
 
         Raises:
-            EmulatorError: It does not.
+            EmulatorError: The emulator does not answer.
         """
         port = _free_port()
         self.url = f"http://127.0.0.1:{port}"
@@ -87,7 +86,8 @@ class Emulator:
                 text=True,
                 errors="replace",
                 pass_fds=(their_report_fd,),
-                # Ctrl-C goes to the foreground's group: this process decides what happens then.
+                # Ctrl-C goes to the whole foreground group. In its own session, the emulator ends
+                # only when this process ends it.
                 start_new_session=True,
             )
         except BaseException:
@@ -124,19 +124,19 @@ class Emulator:
 
     @property
     def access(self) -> Access:
-        """What opens it."""
+        """Address and secret of the emulator."""
         return Access(self.url, self.secret)
 
     @property
     def log(self) -> str:
-        """The last lines of what it said."""
+        """The last lines of its log."""
         return "\n".join(self._log)
 
     def get(self, path: str) -> Any:
         """Return the JSON document at one of MiniStack's own paths, such as its health.
 
         Raises:
-            URLError: It does not answer, or refuses.
+            URLError: The emulator does not answer, or refuses.
         """
         scope = Scope(deploy.DEFAULT_ACCOUNT, deploy.DEFAULT_REGION, "ministack")
         with opener.open(self.access.request(path, scope), timeout=_START_SECONDS) as answer:
@@ -146,7 +146,7 @@ class Emulator:
         """Check that it still runs.
 
         Raises:
-            EmulatorError: It has ended.
+            EmulatorError: The emulator has ended.
         """
         if (status := self.process.poll()) is not None:
             for thread in self._threads:
@@ -205,7 +205,7 @@ class Emulator:
         with self.process.stderr as lines:
             for line in lines:
                 self._log.append(line.rstrip("\n"))
-                # What it says about itself while it starts is of interest only if it fails.
+                # The log of its start matters only if the start fails.
                 if self._up.is_set():
                     self.on_log(line.rstrip("\n"))
 

@@ -29,7 +29,7 @@ _OBSERVE_SECONDS: Final = 1.0
 
 @contextmanager
 def observing(pipeline: Pipeline) -> Iterator[None]:
-    """Tell the journal what is in the queues and at the destinations."""
+    """Report the contents of queues and destinations to the journal."""
     stop = threading.Event()
     observers: list[Callable[[], None]] = [
         *(_QueueObserver(pipeline, each).observe for each in pipeline.deployed),
@@ -47,7 +47,7 @@ def observing(pipeline: Pipeline) -> Iterator[None]:
     def observe() -> None:
         while not stop.wait(_OBSERVE_SECONDS):
             for each in observers:
-                # It may be gone for a moment, in tests for good: the page keeps what it knows.
+                # The emulator may be gone for a moment, in tests for good. The page keeps its data.
                 with contextlib.suppress(BotoCoreError, ClientError, URLError, OSError):
                     each()
 
@@ -65,11 +65,11 @@ def _observe_arrivals(journal: Journal, arrivals: Arrivals) -> None:
         journal.destination_has(arrivals.kind, event)
 
 
-class _Looked:
-    """A queue, and which of its messages were seen.
+class _WatchedQueue:
+    """A queue, and the messages already seen in it.
 
     Args:
-        pipeline: Where it is.
+        pipeline: The pipeline that has the queue.
         output: The stack's output that names it.
     """
 
@@ -82,17 +82,17 @@ class _Looked:
         self._number = 0
 
     def count(self) -> tuple[int, int]:
-        """Return how many messages can be received, and how many were and are not deleted."""
+        """Return the number of messages that wait, and the number in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
         return visible, in_flight
 
     def new_ones(self, number: int) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
-        """Yield the messages that nobody has seen, each with its attributes.
+        """Yield the messages not seen before, each with its attributes.
 
         Args:
-            number: How many there are; if that is as before, nobody looks.
+            number: Current number of messages. If it has not changed, the queue is not read.
         """
         if number == self._number:
             return
@@ -110,12 +110,12 @@ class _Looked:
 
 
 class _InvalidMessageObserver:
-    """Looks at the invalid-message queue, which is one for all destinations."""
+    """An observer of the invalid-message queue, which all destinations share."""
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._journal = pipeline.journal
         self._kinds = {each.kind for each in pipeline.deployed}
-        self._queue = _Looked(pipeline, _INVALID_MESSAGE_OUTPUT)
+        self._queue = _WatchedQueue(pipeline, _INVALID_MESSAGE_OUTPUT)
 
     def observe(self) -> None:
         number = sum(self._queue.count())
@@ -132,13 +132,13 @@ class _InvalidMessageObserver:
 
 
 class _QueueObserver:
-    """Looks at a destination's queue and dead-letter queue."""
+    """An observer of a destination's queue and dead-letter queue."""
 
     def __init__(self, pipeline: Pipeline, deployed: Deployed) -> None:
         self._journal = pipeline.journal
         self._kind = deployed.kind
-        self._queue = _Looked(pipeline, deployed.output("QueueName"))
-        self._dead_letter_queue = _Looked(pipeline, deployed.output("DeadLetterQueueName"))
+        self._queue = _WatchedQueue(pipeline, deployed.output("QueueName"))
+        self._dead_letter_queue = _WatchedQueue(pipeline, deployed.output("DeadLetterQueueName"))
 
     def observe(self) -> None:
         waiting, in_flight = self._queue.count()

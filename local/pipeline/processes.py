@@ -1,4 +1,4 @@
-"""Child processes of the pipeline: their environment, requests to them, and their end."""
+"""Helpers for the pipeline's child processes: their environment, requests to them, their end."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from urllib.request import ProxyHandler, build_opener
 
 STOP_SECONDS: Final = 3.0
 
-# Variables of this process that its children get. No AWS settings are among them, so that nothing
-# here reaches an account.
+# Variables that child processes inherit. AWS settings are left out, so that nothing here reaches an
+# account.
 INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
-# On the local machine only: a proxy for the world outside must not see these requests.
+# These requests stay on this machine, so they must bypass any proxy.
 opener = build_opener(ProxyHandler({}))
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """End a process that leads a group, and then whatever is left of the group."""
+    """End a process that leads a group, then the rest of the group."""
     for order in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, order)

@@ -56,24 +56,24 @@ def running(
     step: Callable[[str], AbstractContextManager[None]] = _no_step,
     say: Callable[[str], None] = print,
 ) -> Iterator[Pipeline]:
-    """Synthesize, start everything, deploy, and stop it all when the block ends.
+    """Synthesize, start everything and deploy. Stop everything when the block ends.
 
     Args:
         context: CDK context, as ``-c name=value`` would give it.
         app: The app to synthesize, from the project's root.
-        stand_ins: The servers of its destinations that are somebody's own.
+        stand_ins: The servers of its custom destinations.
         assembly_directory: A cloud assembly to deploy instead of synthesizing one.
         port: Of the console and the destinations; 0 takes a free one.
-        journal: Is told what happens; a new one by default.
-        putevents: Pinpoint's server if Pinpoint is a destination, ``journal`` its observer; a new
-            one by default.
-        keep: How many requests and events the destinations keep each; by default all.
-        step: Called with what begins, returns a context manager around it.
-        say: Called with lines for the user: what is not simulated, what the emulator says.
+        journal: Receives everything that happens. Default: a new one.
+        putevents: Pinpoint's server, if Pinpoint is a destination. Its observer is ``journal``.
+            Default: a new one.
+        keep: Number of requests and events that each destination keeps. Default: all.
+        step: Called with a step's name; returns a context manager for the step.
+        say: Called with lines for the user, such as the emulator's log.
 
     Raises:
         SynthesisError: The app failed.
-        EmulatorError: The emulator did not start, or ended.
+        EmulatorError: The emulator did not start, or it ended.
         deploy.AssemblyError: The assembly cannot be deployed here.
         deploy.DeploymentError: A resource failed.
     """
@@ -167,7 +167,7 @@ def running(
 def _prepare(
     deployed: Sequence[Deployed], assembly: deploy.Assembly, access: Access, keep: int | None
 ) -> dict[str, Arrivals]:
-    """Make what the destinations refer to; return what reads it, by kind."""
+    """Create the destinations' streams and buses; return their readers, by kind."""
 
     def client(service: str) -> Any:
         return deploy.client(service, access, assembly.account, assembly.region)
@@ -183,9 +183,9 @@ def _prepare(
 
 @dataclass
 class _Minter:
-    """Signs tokens for the console page, with the secret that the stack made.
+    """A signer of tokens for the console page, with the secret that the stack created.
 
-    The console is there before the stack is; it asks for a token only once the route is known.
+    The console starts before the stack exists, but asks for a token only once the route is known.
     """
 
     pipeline: Pipeline | None = None
@@ -209,7 +209,7 @@ class _Minter:
 
     @staticmethod
     def _audience(pipeline: Pipeline) -> str | None:
-        """Return what the authorizer's function was told to ask for."""
+        """Return the audience in the authorizer function's environment."""
         for function in pipeline.client("lambda").list_functions()["Functions"]:
             variables = function.get("Environment", {}).get("Variables", {})
             if "SECRET_ARN" in variables:

@@ -30,22 +30,22 @@ RUN_FILE: Final = "run.json"
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """A pipeline that runs.
+    """A running pipeline.
 
     Attributes:
         endpoint_url: URL of ``/events``, without a query string.
-        authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if the stack
-            has no such route.
+        authenticated_endpoint_url: URL of ``/events/authenticated``; ``None`` if the stack has no
+            such route.
         console_url: URL of the console page, with the run's key in its path; the demo page is at
             ``demo/`` below it.
         console_origin: Origin of both pages, and base URL of the destinations.
         emulator: The emulator.
-        assembly: What is deployed in it.
+        assembly: The deployed assembly.
         outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
-        journal: What happened so far.
-        deployed: The stack's destinations, the first first.
-        servers: What they call, by kind, to be told how to behave.
-        arrivals: What arrived at those that the emulator keeps, by kind.
+        journal: The record of everything that happened so far.
+        deployed: The stack's destinations, in order.
+        servers: The destinations' servers, by kind. Callers can set their behavior.
+        arrivals: The events at destinations that the emulator keeps, by kind.
     """
 
     endpoint_url: str
@@ -100,7 +100,7 @@ class Pipeline:
 
 
 def write_run_file(path: Path, pipeline: Pipeline) -> None:
-    """Write a run's address and secret, readable by this user alone."""
+    """Write a run's address and secret into a file that only this user can read."""
     run = {
         "url": pipeline.emulator.url,
         "secret": pipeline.emulator.secret,
@@ -116,7 +116,7 @@ def write_run_file(path: Path, pipeline: Pipeline) -> None:
 
 
 def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
-    """Return a line for the user about each resource that is in the emulator by name only."""
+    """Return a line for the user about each resource that the emulator only pretends to have."""
     return [
         f"Not simulated: {name}, MiniStack has no {resource_type}"
         for name, resource_type in assembly.resources().items()
@@ -129,14 +129,14 @@ def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
 
 
 def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = None) -> str:
-    """Return where the emulator serves an API's ``https://{api}.execute-api.…`` URL.
+    """Return the emulator's URL for an API's ``https://{api}.execute-api.…`` URL.
 
-    Under a path, not a host name of its own: not every resolver knows ``*.localhost``.
+    The API is under a path, because not every resolver knows host names like ``*.localhost``.
 
     Args:
-        url: On AWS.
-        emulator_url: The emulator.
-        domains: Custom domain names that stand for an API as well, each with the API's id.
+        url: The URL on AWS.
+        emulator_url: The emulator's base URL.
+        domains: API ids by custom domain name.
     """
     parts = urlsplit(url)
     host = parts.hostname or ""

@@ -26,8 +26,8 @@ APP: Final = "app.py"
 _SYNTHESIS_SECONDS: Final = 180.0
 
 
-# The CLI adds these to every app's context unless told otherwise: with them the template is the one
-# that would be deployed.
+# The CLI adds these to every app's context by default. With them, the template is the same as in a
+# deployment.
 _CLI_CONTEXT: Final = {
     "aws:cdk:enable-path-metadata": True,
     "aws:cdk:enable-asset-metadata": True,
@@ -37,7 +37,7 @@ _CLI_CONTEXT: Final = {
 
 
 class SynthesisError(Exception):
-    """``app.py`` did not produce a cloud assembly. The message is what it said."""
+    """``app.py`` did not produce a cloud assembly. The message is its output."""
 
 
 def _cdk_json() -> dict[str, Any]:
@@ -49,8 +49,8 @@ def _cdk_json() -> dict[str, Any]:
 
 
 def completed(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``context`` with what its destinations, or those of ``cdk.json``, need here."""
-    # Of cdk.json this alone: the streams and buses that it names are an account's.
+    """Return ``context`` with the settings that its destinations, or ``cdk.json``'s, need here."""
+    # Nothing else of cdk.json: the streams and buses that it names exist in an account only.
     chosen = {name: it for name, it in _cdk_json().items() if name == "destination"}
     if "firewall_rate_limit" in _cdk_json() | dict(context):
         # MiniStack makes no alarm of metric math, such as that of the share that a firewall blocks.
@@ -62,9 +62,9 @@ def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> N
     """Synthesize an app into ``directory`` as ``cdk synth -c name=value …`` does.
 
     Args:
-        directory: Where the cloud assembly goes.
-        context: Wins over the context of ``cdk.json``.
-        app: Its file, from the project's root.
+        directory: Directory for the cloud assembly.
+        context: The context, which overrides that of ``cdk.json``.
+        app: The app's file, relative to the project's root.
 
     Raises:
         SynthesisError: The app refused a setting, or failed.
@@ -90,7 +90,7 @@ def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> N
 
 
 def _run_app(app: str, environment: Mapping[str, str]) -> tuple[int, str]:
-    """Run an app; return its exit status and what it said on standard error."""
+    """Run an app; return its exit status and its standard error."""
     # In a process group of its own, for node runs below it.
     process = subprocess.Popen(  # noqa: S603 - no shell, and the user's own app
         [sys.executable, app],

@@ -16,16 +16,16 @@ NAME: Final = "gtm-events"
 """Name of a stream, a bus or a domain that exists on this machine only."""
 
 WATCHER: Final = "local-console"
-"""Name of whatever the console needs to see what arrives."""
+"""Name, or prefix of the name, of the resources through which the console sees arrivals."""
 
 
 def nothing_to_prepare(_variables: Mapping[str, str], _client: Callable[[str], Any]) -> None:
-    """Prepare nothing: the server itself keeps what arrives."""
+    """Prepare nothing, because the server itself keeps the events."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """How a built-in destination runs on this machine.
+    """The local side of a built-in destination.
 
     Attributes:
         context: Settings that the app needs to choose this destination here.

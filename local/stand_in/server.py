@@ -123,10 +123,10 @@ class DestinationServer(ABC):
         self.reset(behavior)
 
     def reset(self, behavior: Behavior | None = None) -> None:
-        """Forget every request and event, and fill the quota.
+        """Forget all requests and events, and refill the quota.
 
         Args:
-            behavior: What to do from now on; the default is to behave.
+            behavior: The new behavior. Default: behave.
         """
         with self._lock:
             self._requests: deque[RecordedRequest] = deque()
@@ -145,7 +145,7 @@ class DestinationServer(ABC):
     @property
     @abstractmethod
     def routes(self) -> Sequence[BaseRoute]:
-        """Where it serves its operation, to be part of an application."""
+        """The routes of the operation, for use in an application."""
 
     @property
     @abstractmethod
@@ -154,38 +154,38 @@ class DestinationServer(ABC):
 
     @abstractmethod
     def _target(self, request: Request, document: object) -> str:
-        """Return what a request is for."""
+        """Return the target of a request, such as a stream."""
 
     @abstractmethod
     def _parse(self, request: Request, body: bytes) -> dict[str, Any]:
         """Return the document of a request.
 
         Raises:
-            RequestRefused: The service would refuse it whole.
+            RequestRefused: The service would refuse the whole request.
         """
 
     @abstractmethod
     async def _settle(
         self, request: Request, document: dict[str, Any], body: bytes, told: Told
     ) -> Settled:
-        """Do what a request asks for.
+        """Carry out a request.
 
         Raises:
-            RequestRefused: The service refuses it whole after all.
+            RequestRefused: The service refuses the whole request.
         """
 
     @abstractmethod
     def _events(self, document: object) -> Iterator[Event]:
-        """Yield the events of a document, even of an invalid one, as far as they can be named."""
+        """Yield the events of a document. Of an invalid one, yield those that can be named."""
 
     @abstractmethod
     def _error(self, refusal: RequestRefused) -> Response:
-        """Return the answer to a request that is refused whole."""
+        """Return the answer that refuses the whole request."""
 
     def stack_deployed(  # noqa: B027 - few have anything to learn
         self, client: Callable[[str], Any], outputs: Mapping[str, str]
     ) -> None:
-        """Take note of what the stack has made, before the first event comes.
+        """Learn about the deployed stack before the first event arrives.
 
         Args:
             client: Returns a boto3 client for the emulator, by the service's name.
@@ -199,13 +199,13 @@ class DestinationServer(ABC):
         )
 
     def _forget(self) -> None:  # noqa: B027 - few have anything to forget
-        """Forget what a subclass remembers of requests; called with the lock held."""
+        """Forget the subclass's own state. The caller holds the lock."""
 
     # Control ----------------------------------------------------------------------------------
 
     @property
     def behavior(self) -> Behavior:
-        """What the destination does now; its ``…_next`` fields say how many are left."""
+        """The current behavior. Its ``…_next`` fields say how many requests are left."""
         with self._lock:
             return self._behavior
 
@@ -245,7 +245,7 @@ class DestinationServer(ABC):
         return EscapedJSONResponse(self.behavior.to_json())
 
     def words(self) -> dict[str, str]:
-        """Return what it answers when it is told to misbehave, by what it is told."""
+        """Return the answer to each kind of misbehavior, in words."""
         throttled, failed = (
             f"Answers {status} {code}." for status, code in (self.throttled, self.failed)
         )
@@ -354,7 +354,7 @@ class DestinationServer(ABC):
     def _stranger(self, request: Request, body: bytes | None) -> RequestRefused | None:
         """Return the refusal of a request that the secret has not signed.
 
-        It takes no turn, and nothing of it is kept or shown: whoever sent it changes nothing.
+        Such a request takes no turn and is neither kept nor shown, so it changes nothing.
         """
         if self.signing_secret is None:
             return None
@@ -366,7 +366,7 @@ class DestinationServer(ABC):
         return RequestRefused(HTTPStatus.FORBIDDEN, fault, "InvalidSignatureException")
 
     def _take_turn(self) -> Turn:
-        """Decide, in order of arrival, what the behavior and the quota do to a request."""
+        """Apply the behavior and the quota to a request, in order of arrival."""
         with self._lock:
             before = self._behavior
             refusal: RequestRefused | None = None
@@ -466,7 +466,7 @@ class DestinationServer(ABC):
             )
 
     def _meaning(self, refusal: RequestRefused) -> tuple[Outcome, str]:
-        """Return what a request's refusal means for its events, and the answer in short."""
+        """Return the outcome of a refused request's events, and the answer in short."""
         if refusal.status == CONNECTION_DROPPED:
             return Outcome.FAILED, "none"
         if (refusal.status, refusal.code) == self.throttled:

@@ -1,4 +1,4 @@
-"""The base class of stand-ins in front of a service of the emulator."""
+"""The base class of stand-ins for services that the emulator has."""
 
 from __future__ import annotations
 
@@ -58,11 +58,11 @@ _opener = build_opener(ProxyHandler({}))
 
 
 class StreamServer(DestinationServer):
-    """One operation of the AWS JSON protocol that puts records, before the emulator's own.
+    """One record-writing operation of the AWS JSON protocol, in front of the emulator's own.
 
     Args:
-        upstream: The emulator. ``None`` while it is not known: requests are answered as by a
-            service that has failed.
+        upstream: The emulator. While this is ``None``, every request gets the answer of a failed
+            service.
         options: See :class:`~local.stand_in.server.DestinationServer`.
     """
 
@@ -90,14 +90,14 @@ class StreamServer(DestinationServer):
 
     @abstractmethod
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        """Yield the events that a record carries, even one that is malformed."""
+        """Yield the events that a record carries, even a malformed record."""
 
     def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a document with its values as botocore's model has them: bytes for blobs."""
+        """Return a document with values of the types in botocore's model: bytes for blobs."""
         return document
 
     def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG002
-        """Yield what the service model cannot say about a request."""
+        """Yield a request's violations of limits that the service model lacks."""
         yield from ()
 
     def _throttles(self, record: Mapping[str, Any]) -> bool:  # noqa: ARG002
@@ -154,7 +154,7 @@ class StreamServer(DestinationServer):
         body: bytes,  # noqa: ARG002 - what is passed on may be less
         told: Told,
     ) -> Settled:
-        """Pass the records on to the emulator, but for those that are to fail."""
+        """Pass all records on to the emulator, except those told to fail."""
         records: list[dict[str, Any]] = document[self.records_member]
         events = [list(self._record_events(record)) for record in records]
         answers = [
@@ -181,7 +181,7 @@ class StreamServer(DestinationServer):
         )
 
     def _parts(self, records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        """Yield the records in as many parts as the emulator needs them in."""
+        """Yield the records in parts that the emulator can take."""
         part: list[dict[str, Any]] = []
         size = 0
         for record in records:
@@ -196,10 +196,10 @@ class StreamServer(DestinationServer):
     def _own_answer(
         self, record: Mapping[str, Any], events: Iterable[Event], told: Told
     ) -> dict[str, Any] | None:
-        """Return the answer to a record that is not passed on.
+        """Return the answer to a record that does not reach the emulator.
 
         Raises:
-            RequestRefused: It is to be refused, which the service does with the request only.
+            RequestRefused: The record must be refused, and the service refuses whole requests only.
         """
         if any(told.behavior.refuses(event) for event in events):
             return self._refuse(told)
@@ -277,7 +277,7 @@ class StreamServer(DestinationServer):
 
 
 def json_route(servers: Iterable[StreamServer]) -> Route:
-    """Return the route that all of the servers share: ``X-Amz-Target`` names one of them."""
+    """Return the route that all servers share. ``X-Amz-Target`` selects one of them."""
     by_header = {server.header: server for server in servers}
 
     async def answer(request: Request) -> Response:
@@ -325,7 +325,7 @@ def with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def decoded(record: Mapping[str, Any]) -> bytes:
-    """Return the data of a record, nothing if it is malformed."""
+    """Return the data of a record, empty if the record is malformed."""
     try:
         return base64.b64decode(text(record, "Data"), validate=True)
     except (binascii.Error, ValueError):

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class EscapedJSONResponse(JSONResponse):
-    """JSON in ASCII: it can carry half a surrogate pair, written as an escape."""
+    """JSON in ASCII, which can carry half a surrogate pair as an escape."""
 
     def render(self, content: Any) -> bytes:
         """Return ``content`` as JSON."""
@@ -28,11 +28,11 @@ class EscapedJSONResponse(JSONResponse):
 
 
 class ConnectionDropped(Exception):
-    """The connection is to be closed without an answer."""
+    """The server must close the connection without an answer."""
 
 
 class ServerEndpoint:
-    """An operation as a bare ASGI application: only at that level can a connection be closed.
+    """An operation as a bare ASGI application, which can close its connection.
 
     Args:
         answer: Answers a request, or raises :class:`ConnectionDropped`.
@@ -99,14 +99,14 @@ class Quota:
 async def hold(request: Request, seconds: float) -> None:
     """Wait for ``seconds``, or until the client has given up."""
     try:
-        # The body has been read: what comes next is the client's going away.
+        # The body has been read, so the next message says that the client has left.
         await asyncio.wait_for(request.receive(), timeout=seconds)
     except TimeoutError:
         return
 
 
 def lenient(body: bytes | None) -> object:
-    """Return the JSON document in a body that was refused, ``None`` if there is none."""
+    """Return the JSON document in a refused body, ``None`` if there is none."""
     try:
         return json.loads(body) if body else None
     except (ValueError, RecursionError):

@@ -23,26 +23,26 @@ _LONGEST_WAIT_SECONDS = 600.0
 
 
 class Outcome(StrEnum):
-    """What one answer means for one event."""
+    """The meaning of an answer for one event."""
 
     DELIVERED = "delivered"
     DROPPED = "dropped"
-    """Answered as accepted, and lost all the same."""
+    """Answered as accepted, but lost."""
     THROTTLED = "throttled"
     FAILED = "failed"
     """An error of the service, or no answer: the event may be sent again."""
     REFUSED = "refused"
-    """For good: sent again it would be refused again."""
+    """Refused for good: the destination would refuse it again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behavior:
-    """What the destination has been told to do. The default is to behave.
+    """Instructions to a destination to misbehave. The default is to behave.
 
-    A ``…_next`` field concerns that many of the requests to come and counts down; a ``…_share``
-    field concerns that share of all requests, 0 to 1, chosen by a seeded generator: the same
-    behavior set twice chooses the same way. Where several apply to a request, the first in this
-    order wins: drop, throttle, fail. Each service does it in its own way, with its own error.
+    A ``…_next`` field applies to that many of the next requests and counts down. A ``…_share``
+    field applies to that share of all requests, 0 to 1. A seeded generator chooses them, so the
+    same behavior set twice chooses the same way. If several fields apply to a request, the first
+    in this order wins: drop, throttle, fail. Each service answers with its own error.
 
     Raises:
         ValueError: A value is out of its range, or of the wrong type.
@@ -95,7 +95,7 @@ class Behavior:
     def from_json(cls, document: object) -> Behavior:
         """Return the behavior that ``document``, a JSON object of this class's fields, describes.
 
-        Fields left out have their defaults: a document replaces a behavior, it does not amend it.
+        The document replaces the behavior: fields left out have their defaults.
 
         Raises:
             ValueError: It is not an object, has an unknown field or a value out of range.
@@ -136,7 +136,7 @@ class Behavior:
 
 
 class Exposition(NamedTuple):
-    """A part of what the destination got or has, for the page."""
+    """A part of the destination's state, for the page to show."""
 
     title: str
     document: Any
@@ -171,7 +171,7 @@ class Event(NamedTuple):
 
 
 class Answered(NamedTuple):
-    """One event and what it was answered."""
+    """One event and its answer."""
 
     event: Event
     outcome: Outcome
@@ -182,7 +182,7 @@ class Answered(NamedTuple):
 
 
 class Settled(NamedTuple):
-    """What a request that was accepted is answered."""
+    """The answer to an accepted request."""
 
     content: Any
     """The answer's body, as JSON values."""
@@ -190,7 +190,7 @@ class Settled(NamedTuple):
 
 
 class Told(NamedTuple):
-    """What is to be done to the request in hand."""
+    """The treatment of the current request."""
 
     behavior: Behavior
     fails: Callable[[], bool]
@@ -199,7 +199,7 @@ class Told(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class RecordedRequest:
-    """One request as it came in and what it was answered."""
+    """One request as received, and its answer."""
 
     time: float
     """When it came in, seconds since the epoch."""
@@ -222,7 +222,7 @@ class Delivered(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """An event that was answered as accepted and is lost all the same."""
+    """An event that the destination answered as accepted, and lost."""
 
     event_id: str
     endpoint_id: str
@@ -257,7 +257,7 @@ class Counts:
 
 
 class Observer(Protocol):
-    """Is told of every event that a request carried, once for each attempt."""
+    """A listener for every event that a request carried, once for each attempt."""
 
     def destination_answered(self, destination: str, answered: Answered) -> None:
         """Take note of one event.

@@ -48,7 +48,7 @@ def _syntax_error(element: Any, expected: str) -> TemplateError:
 
 
 class _Never(vtl.Text):
-    """Syntax that airspeed-ext has and Velocity lacks, or that mapping templates can do without."""
+    """Syntax that Velocity lacks, or that mapping templates do not need."""
 
     def parse(self) -> None:
         raise vtl.NoMatch
@@ -269,7 +269,7 @@ class _Set(vtl.SetDirective):
 
 @dataclass(slots=True, repr=False)
 class ResponseOverride:
-    """``$context.responseOverride``. It offers templates nothing that they could read."""
+    """``$context.responseOverride``, which templates can set but not read."""
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
@@ -308,7 +308,7 @@ class _Assignment(vtl.Assignment):
 
     def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:  # noqa: ARG002
         value = self.value.calculate(namespace, loader)
-        if value is None:  # Velocity leaves what was to be set as it was
+        if value is None:  # Velocity leaves the old value in place
             return
         if not self.is_override:
             namespace[self.root_term] = value
@@ -397,7 +397,7 @@ def _truth(node: Any, namespace: Any, loader: Any) -> bool:
         return value
     if isinstance(node, vtl.FormalReference):
         return value is not None
-    # Velocity holds any literal and any sum to be false, which nobody can mean.
+    # Velocity takes any literal and any sum for false, which no author intends.
     raise TypeError(f"{value!r} is no condition: only references and comparisons are")
 
 

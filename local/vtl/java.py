@@ -1,9 +1,9 @@
-"""What a mapping template can reach: ``$input``, ``$util``, and Java's strings, maps and lists.
+"""The objects of a mapping template: ``$input``, ``$util``, and Java's strings, maps and lists.
 
 Values are plain Python ones: ``str``, ``int``, ``bool``, ``None`` for null, mappings for Java maps,
 lists for Java lists, other collections for Java sets. Templates only read them. A method that is
-not listed here raises: rendering nothing, as Velocity does where Java has no such method, would
-hide that it is we who lack it.
+missing here raises an error. Velocity renders nothing if Java has no such method, but that would
+hide a gap in this module.
 """
 
 from __future__ import annotations

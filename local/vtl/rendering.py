@@ -1,17 +1,18 @@
-"""API Gateway's mapping templates on this machine: the Velocity that they need, and no more.
+"""A renderer for API Gateway's mapping templates, with only the Velocity that they need.
 
 API Gateway renders mapping templates with an engine that follows Apache Velocity 1.7. Here
 airspeed-ext parses and runs them. It is more lenient than Velocity and gives some constructs
-another meaning, so the classes of its syntax tree that differ are replaced below, and whatever is
-not known to mean the same in both is refused: a template either renders as on API Gateway or raises
-`TemplateError`. ``tests/unit/test_templates.py`` holds this package against Velocity itself.
+another meaning. :mod:`local.vtl.grammar` replaces the classes of its syntax tree that differ. A
+construct that may mean something else in Velocity is refused: a template either renders as on API
+Gateway or raises `TemplateError`. ``tests/unit/test_templates.py`` compares this package with
+Velocity itself.
 
-Besides variables, ``#set`` reaches the answer's overrides, which nothing can read:
-``$context.responseOverride.status`` and ``$context.responseOverride.header.Any-Name``.
+Besides variables, ``#set`` can set ``$context.responseOverride.status`` and
+``$context.responseOverride.header.Any-Name``. Templates cannot read these.
 
-Understood are references, ``#set``, ``#if``/``#elseif``/``#else``, ``#foreach``, comments, and
+Templates may use references, ``#set``, ``#if``/``#elseif``/``#else``, ``#foreach``, comments, and
 expressions of strings, whole numbers, booleans, lists and maps. In text, ``$`` must begin a
-reference and ``#`` a directive or comment (otherwise: ``#set($hash = '#')``).
+reference and ``#`` a directive or comment. For a plain ``#``, write ``#set($hash = '#')``.
 
 Example:
     >>> request = Request(querystring={"event": "sign up"})
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What a mapping template can see of one request (or, for a response template, of its answer).
+    """A request as its mapping template sees it. A response template sees the answer's body.
 
     Args:
         querystring: decoded query parameters, by name. Default: none.
@@ -58,7 +59,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """What a response template makes of an answer.
+    """The result of a response template.
 
     Args:
         text: the body.

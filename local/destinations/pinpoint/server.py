@@ -1,8 +1,9 @@
-"""A server for Amazon Pinpoint's ``PutEvents`` on loopback: no AWS emulator has one.
+"""A stand-in for Amazon Pinpoint's ``PutEvents``, which no AWS emulator has.
 
-It refuses what :mod:`local.pinpoint` says that Pinpoint refuses, holds its callers to Pinpoint's
-request quota, answers per endpoint and per event, and misbehaves on demand (:class:`Behavior`).
-Point an AWS SDK at it with the environment variable ``AWS_ENDPOINT_URL_PINPOINT``. Alone::
+The server listens on loopback. It refuses requests by the rules in
+:mod:`local.destinations.pinpoint.service`, and applies Pinpoint's request quota. It answers per
+endpoint and per event, and misbehaves on demand (:class:`Behavior`). Point an AWS SDK at it with
+the environment variable ``AWS_ENDPOINT_URL_PINPOINT``. To run it alone::
 
     python -m local.destinations.pinpoint.server --latency-ms 20 --rate 15 --duration 60
 """
@@ -59,10 +60,10 @@ class PutEventsServer(DestinationServer):
         requests_per_second: Request quota, as a token bucket; ``None`` is no quota. Pinpoint's
             default is 15 an account and Region.
         burst: Size of that bucket.
-        application_id: The one application that exists; others get 404. By default all do.
-        keep: See :class:`~local.stand_in.server.DestinationServer`, as for what follows.
+        application_id: The only application that exists: others get 404. Default: all exist.
+        keep: See :class:`~local.stand_in.server.DestinationServer`, also for the rest.
         observer: Told of each event.
-        behavior: What to do from the start on.
+        behavior: The behavior at the start.
         clock: Seconds, monotonic; for tests of the quota.
     """
 

@@ -1,9 +1,9 @@
-"""Amazon Pinpoint's ``PutEvents``: the service model's shapes, and the quotas beside it.
+"""The rules of Amazon Pinpoint's ``PutEvents``: the service model's shapes, and the quotas.
 
-Pure functions and values, no I/O: :mod:`local.destinations.pinpoint.server` serves them over HTTP.
-Shapes and error names come from botocore's service model of ``pinpoint``. The quotas in
-:class:`Limits` are not in the model: they come from AWS's quotas page, as does the silent drop of
-long attribute values.
+This module does no I/O: :mod:`local.destinations.pinpoint.server` serves the rules over HTTP.
+Shapes and error names come from botocore's service model of ``pinpoint``. The model lacks the
+quotas in :class:`Limits`. They come from AWS's quotas page, and so does the silent drop of long
+attribute values.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ _ISO_8601 = re.compile(
 class Limits:
     """Pinpoint's quotas for ``PutEvents``.
 
-    Where AWS writes KB or MB without saying which, the smaller, decimal reading is enforced: a
-    client that stays inside it is inside both.
+    AWS does not say whether its KB and MB are decimal or binary. The smaller, decimal reading is
+    enforced here: a client within it is within both.
     """
 
     events_per_request: int = 100
@@ -71,16 +71,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What becomes of one endpoint or one event in a request that was accepted."""
+    """The result for one endpoint or one event of an accepted request."""
 
     status: int = HTTPStatus.ACCEPTED
     message: str = "Accepted"
     dropped: bool = False
-    """The answer says 202 and yet Pinpoint never records the event."""
+    """The answer says 202, but Pinpoint never records the event."""
 
     def answer(self) -> dict[str, Any]:
         """Return the model's ``EndpointItemResponse`` or ``EventItemResponse``."""
-        # A dropped event looks like any accepted one: that is what makes the drop silent.
+        # The drop is silent: a dropped event looks like an accepted one.
         message = "Accepted" if self.dropped else self.message
         return {"StatusCode": self.status, "Message": message}
 
@@ -112,7 +112,7 @@ def parse(body: bytes, application_id: str, limits: Limits) -> dict[str, Any]:
 
 
 def _batch_faults(batch: Mapping[str, Any], limits: Limits) -> Iterator[str]:
-    """Yield what the service model cannot say about a batch."""
+    """Yield a batch's violations of rules that the service model lacks."""
     if not batch:
         yield "BatchItem is empty: a request needs at least one endpoint"
     events = sum(len(item["Events"]) for item in batch.values())
@@ -135,8 +135,8 @@ def each_event(
 ) -> Iterator[tuple[str, Mapping[str, Any], str, Mapping[str, Any]]]:
     """Yield ``(endpoint ID, endpoint, event ID, event)`` of a request, even of an invalid one.
 
-    Parts that do not have the model's shape are skipped, so this names the events of a request
-    that was refused as far as they can be named.
+    Parts that do not have the model's shape are skipped. So the events of a refused request are
+    yielded as far as they can be named.
     """
     for endpoint_id, item in _items(_member(request, "BatchItem")):
         endpoint = _member(item, "Endpoint")
@@ -147,26 +147,26 @@ def each_event(
 
 @dataclass(slots=True)
 class Application:
-    """One Pinpoint application: the event types and attribute names that it has seen."""
+    """One Pinpoint application, with the event types and attribute names that it has seen."""
 
     limits: Limits
     event_types: set[str] = field(default_factory=set)
     attribute_keys: set[str] = field(default_factory=set)
 
     def judge_endpoint(self, endpoint: Mapping[str, Any]) -> Verdict:
-        """Return what becomes of the endpoint's own data. Its events are judged apart."""
+        """Return the verdict on the endpoint's own data. Its events are judged separately."""
         if not endpoint:
             return _ACCEPTED
         fault = next(_endpoint_faults(endpoint, self.limits), None)
         return Verdict(HTTPStatus.BAD_REQUEST, fault) if fault else _ACCEPTED
 
     def judge_event(self, event: Mapping[str, Any], *, request_bytes: int) -> Verdict:
-        """Return what becomes of ``event``; an accepted one's type and names are remembered.
+        """Return the verdict on ``event``. Remember the type and names of an accepted event.
 
         Args:
             event: The event, of the model's shape.
-            request_bytes: Size of the whole request: no event can be larger, which spares
-                measuring every event of a small request.
+            request_bytes: Size of the whole request. No event can be larger, so the events of a
+                small request need not be measured.
         """
         fault = next(self._event_faults(event, request_bytes), None)
         if fault:

@@ -1,4 +1,4 @@
-"""Patches of MiniStack, in modules by service. Importing a module registers its patches."""
+"""Patches of MiniStack, one module for each service. Importing a module registers its patches."""
 
 # mypy: disable-error-code="import-untyped"
 

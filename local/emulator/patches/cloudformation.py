@@ -31,7 +31,7 @@ _CREATE: Final = "(logical_id, props, stack_name)"
     uses={(apigateway_v1, "_create_request_validator"): "(api_id, data)"},
 )
 def creating_validator(_create: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace the creation of a validator, of which MiniStack makes up the id only."""
+    """Replace the creation of a validator, because MiniStack only invents its id."""
     return create_request_validator
 
 

@@ -30,7 +30,7 @@ _entry_time: contextvars.ContextVar[float | None] = contextvars.ContextVar(
     needless="MiniStack gives an event the Time of its entry.",
 )
 def of_the_entry(now: Callable[[], float]) -> Callable[[], float]:
-    """Wrap EventBridge's clock, which shows an entry's own time while that entry is put."""
+    """Wrap EventBridge's clock to show an entry's own time while MiniStack puts that entry."""
 
     def now_or_then() -> float:
         then = _entry_time.get()

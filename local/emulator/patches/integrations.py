@@ -53,7 +53,7 @@ _HANDLE: Final = "(method: str, path: str, headers: dict, body: bytes, query_par
     },
 )
 def invoking_service(_invoke: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace the call of SQS, which knows the query protocol only."""
+    """Replace the call of SQS, which supports only the query protocol."""
     return invoke_service
 
 
@@ -113,7 +113,7 @@ def rendering(invoke: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(slots=True)
 class Answering:
-    """A response template at work: its text becomes the body, its overrides the rest."""
+    """A rendering of a response template: its text is the body, its overrides are the rest."""
 
     request: vtl.Request
     rendered: vtl.Rendered | None = None
@@ -230,7 +230,7 @@ async def invoke_service(  # noqa: PLR0917 - MiniStack's signature
 
 
 def json_of(answer: bytes) -> str:
-    """Return SNS's answer in XML as JSON, which API Gateway asks for."""
+    """Convert SNS's answer from XML to JSON, the format that API Gateway requests."""
     root = ET.fromstring(answer)  # noqa: S314 - MiniStack's own words
     children = {_name(child): child for child in root}
     if "Error" in children:
@@ -254,7 +254,7 @@ def _name(element: ET.Element) -> str:
 
 
 def _remember(service: ModuleType, message: str) -> None:
-    """Note the facts to report of a message that the service took."""
+    """Note the facts to report about an accepted message."""
     exchange = CURRENT.get()
     if service is sns:
         body = dict(parse_qsl(message, keep_blank_values=True))["Message"]

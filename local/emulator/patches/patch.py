@@ -16,14 +16,14 @@ class WrongMiniStackError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patch:
-    """The replacement of one function of MiniStack's.
+    """A replacement for one of MiniStack's functions.
 
     Attributes:
         holder: Module, or dictionary of handlers, that holds the function.
         name: The function's name there.
         signature: The function's expected signature; of a constant, its expected ``repr``.
-        aws: What AWS does, and MiniStack does not.
-        needless: When the patch can go.
+        aws: The behavior of AWS that MiniStack lacks.
+        needless: The condition under which the patch can go.
         uses: Other private functions that the replacement calls, with their expected signatures.
         make: Returns the replacement, given the original.
     """
