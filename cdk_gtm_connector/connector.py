@@ -234,7 +234,7 @@ class GtmConnector(ConnectorParts):
         check_boolean("accept_client_timestamp", accept_client_timestamp)
         check_front(firewall, domain, disable_execute_api_endpoint=disable_execute_api_endpoint)
         check_monitoring(monitoring)
-        # Here, unlike in DeliveryOptions, nothing can be left open.
+        # Unlike in DeliveryOptions, None is not allowed here.
         check_delivery(
             {
                 "batch_size": batch_size,
@@ -329,10 +329,10 @@ class GtmConnector(ConnectorParts):
             )
         ]
         for other in self._deliveries[1:]:
-            # It leaves to the first one's function what that has to know how to keep.
+            # Only the first function keeps messages that every function rejects: update it first.
             other.function.node.add_dependency(self.function)
-        # The function that is still the old destination's would take what is meant for the new one,
-        # and a queue that nobody reads only fills.
+        # Until it is updated, a function sends the new destination's events to the old one, and a
+        # queue without a function only fills up.
         self._collection.deploy_after(*self._deliveries)
         add_warnings(
             self,

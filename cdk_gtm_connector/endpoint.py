@@ -1,4 +1,4 @@
-"""The endpoint's contract with tags: names that are in people's containers, and its rules."""
+"""The endpoint's contract with tags: the names in its URLs, its parameters, and its rules."""
 
 from __future__ import annotations
 

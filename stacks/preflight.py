@@ -1,4 +1,4 @@
-"""Looks, before the first deployment, at what CloudFormation would stop at and roll back.
+"""Checks, before the first deployment, for what would make CloudFormation fail and roll back.
 
 A stage that logs cannot be made before API Gateway has a role to write logs with, which is a
 setting of the account in each Region. ``make deploy`` runs this.
@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         region = _region(session)
         account = _account(session, region)
     except (BotoCoreError, ClientError) as error:
-        # Whoever may deploy need not be allowed to look.
+        # Permission to deploy does not imply permission to read the account's settings.
         print(f"Could not look whether API Gateway may write logs: {error}", file=sys.stderr)  # noqa: T201
         return 0
     if account.get("cloudwatchRoleArn"):

@@ -1,4 +1,4 @@
-"""Declarations of settings: name, type, default, words, example and prop in one place."""
+"""Declarations of settings: each one's name, type, default, description, example and prop."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Declaration:
     Attributes:
         name: The setting's name, which is the field's.
         default: The field's value when the setting is not given.
-        read: Turns a context value into the field's. Raises ``ValueError`` with the requirement
-            that the value misses.
+        read: Converts a context value to the field's value. Raises ``ValueError`` with the
+            requirement that the value does not meet.
         words: Description for the table of settings.
         default_words: The default in that table.
         example: A value that works, as the command line takes it.

@@ -1,6 +1,6 @@
 """Readers of settings' values: texts from the command line, any JSON from ``cdk.json``.
 
-Each raises ``ValueError`` with the requirement that the value misses.
+Each raises ``ValueError`` with the requirement that the value does not meet.
 """
 
 from __future__ import annotations

@@ -94,6 +94,6 @@ def _handled(event: Mapping[str, Any], context: Context) -> dict[str, list[dict[
 
 
 if "AWS_LAMBDA_FUNCTION_NAME" in os.environ:
-    # Whatever its memory size, a process has a full processor while it starts. From the first
-    # invocation on it has only its paid share.
+    # A process has a full processor while it starts, whatever its memory size. From the first
+    # invocation on, it has only the share that its memory size pays for.
     _delivery()
