@@ -151,7 +151,7 @@
     showText("curl", command(shown), command(full));
     showText("body", body, body);
     byId("posted").hidden = !posts();
-    byId("url-title").textContent = posts() ? "URL to post to" : "Image URL";
+    byId("url-title").textContent = posts() ? "URL to post to" : "URL with these values";
     byId("size").textContent = posts()
       ? `${size(body).toLocaleString("en")} bytes of body`
       : `${size(full).toLocaleString("en")} bytes of URL`;
@@ -227,7 +227,7 @@
       report(
         "failure",
         "Tag failed",
-        "The endpoint could not be reached, or its answer was an error. The curl line shows which.",
+        "The endpoint could not be reached, or its answer was an error. Open the URL with these values in a new window: it says which.",
       );
     };
     report("waiting", "Waiting", "");
