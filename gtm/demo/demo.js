@@ -124,6 +124,7 @@
     const withToken = Boolean(token.value.trim());
     const url = gtm.tagUrl(endpoint.value.trim(), names, encode, withToken);
     showText("gtm", url, url);
+    byId("local-address").hidden = !/^https?:\/\/(127\.|localhost\b|\[::1\])/i.test(url);
     const made = [...new Set(["endpoint_id", ...names.values(), ...(withToken ? ["token"] : [])])];
     byId("gtm-variables").textContent = made.map((name) => `{{${name}}}`).join(", ");
   }
