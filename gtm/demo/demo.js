@@ -124,6 +124,7 @@
     const withToken = Boolean(token.value.trim());
     const url = gtm.tagUrl(endpoint.value.trim(), names, encode, withToken);
     showText("gtm", url, url);
+    byId("local-address").hidden = !/^https?:\/\/(127\.|localhost\b|\[::1\])/i.test(url);
     const made = [...new Set(["endpoint_id", ...names.values(), ...(withToken ? ["token"] : [])])];
     byId("gtm-variables").textContent = made.map((name) => `{{${name}}}`).join(", ");
   }
@@ -151,7 +152,7 @@
     showText("curl", command(shown), command(full));
     showText("body", body, body);
     byId("posted").hidden = !posts();
-    byId("url-title").textContent = posts() ? "URL to post to" : "Image URL";
+    byId("url-title").textContent = posts() ? "URL to post to" : "URL with these values";
     byId("size").textContent = posts()
       ? `${size(body).toLocaleString("en")} bytes of body`
       : `${size(full).toLocaleString("en")} bytes of URL`;
@@ -227,7 +228,7 @@
       report(
         "failure",
         "Tag failed",
-        "The endpoint could not be reached, or its answer was an error. The curl line shows which.",
+        "The endpoint could not be reached, or its answer was an error. Open the URL with these values in a new window: it says which.",
       );
     };
     report("waiting", "Waiting", "");

@@ -87,6 +87,15 @@ def test_the_tag_has_a_variable_for_each_name_and_no_value(demo: Page) -> None:
     )
 
 
+def test_a_marketer_is_told_which_url_to_paste_and_where_it_works(demo: Page) -> None:
+    fill(demo, url="http://127.0.0.1:8000/events")
+    expect(demo.locator("#local-address")).to_be_visible()
+    expect(demo.locator("#url-title")).to_have_text("URL with these values")
+    expect(demo.locator("#tag")).to_contain_text("Consent Settings")
+    fill(demo, url="https://example.com/events")
+    expect(demo.locator("#local-address")).to_be_hidden()
+
+
 def test_a_name_that_is_not_clear_keeps_its_prefix(demo: Page) -> None:
     fill(demo, url="https://example.com/events")
     add(demo, "evat_", "plan", "a")
