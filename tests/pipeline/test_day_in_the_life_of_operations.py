@@ -1,4 +1,4 @@
-"""A day of whoever is on call: 1,000 events, 50 of them bad, and a destination that is down.
+"""A day of whoever is on call: 1,000 events, 50 of them bad, a destination that is down, a kill.
 
 The dashboard's metrics, the console, ``rejected``, ``redrive`` and the destination must agree.
 """
@@ -6,8 +6,11 @@ The dashboard's metrics, the console, ``rejected``, ``redrive`` and the destinat
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
@@ -28,7 +31,9 @@ if TYPE_CHECKING:
     from tests.pipeline.conftest import Send
 
 GOOD = 950
+IN_THE_KILLED_BATCH = 100  # of the good ones
 OF_EACH_KIND = 10
+KINDS = ("unset", "origin", "refused", "foreign_endpoint", "malformed")
 VISIBILITY_SECONDS = 8
 COUNT = re.compile(r'\{ \(\$\.message = "batch"\) && \(\$\.([\w.]+) > 0\) \}')
 
@@ -93,6 +98,53 @@ def send_bad(send: Send, pipeline: Pipeline) -> None:
         )
 
 
+def instances(pipeline: Pipeline) -> list[int]:
+    """Return the processes of the delivery function's instances."""
+    process = pipeline.emulator.process
+    assert process is not None
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (entry / "cmdline").read_bytes().decode()
+            parent = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except OSError:  # it has ended meanwhile
+            continue
+        if parent == process.pid and "_worker.py" in command and "DeliveryFunction" in command:
+            found.append(int(entry.name))
+    return found
+
+
+def kill_in_the_middle_of_a_batch(pipeline: Pipeline) -> None:
+    """Kill the function's instances once a request of theirs waits for its answer."""
+    server = pipeline.servers["kinesis"]
+    slow = server.behavior.slow_next
+    wait_for("request", lambda: True if server.behavior.slow_next < slow else None)
+    killed = instances(pipeline)
+    assert killed
+    for process in killed:
+        os.kill(process, signal.SIGKILL)
+
+
+def assert_metrics_agree(pipeline: Pipeline) -> None:
+    """Assert that the dashboard's numbers are those of what was sent, and of the console."""
+    summed = metrics(pipeline)
+    for reason in KINDS:
+        assert summed[f"rejected_by_reason.{reason}"] == OF_EACH_KIND, (reason, summed)
+    assert (summed["delivered"], summed["rejected"]) == (GOOD, 5 * OF_EACH_KIND)
+    assert summed["retried"] > 0
+    # A killed batch writes no line: those that there are agree with each other.
+    assert summed["received"] == summed["delivered"] + summed["rejected"] + summed["retried"]
+    assert summed["throttles"] == 0
+
+    def settled() -> dict[str, Any] | None:
+        counted: dict[str, Any] = pipeline.journal.changes(0)["counters"]
+        return counted if counted["waiting"] == 0 else None
+
+    counted = wait_for("empty queue", settled)
+    assert counted["received"] == GOOD + 4 * OF_EACH_KIND  # one kind goes past the endpoint
+    assert (counted["delivered"], counted["rejected"]) == (GOOD, 5 * OF_EACH_KIND)
+
+
 def test_a_day_of_operations(
     send: Send,
     pipeline: Pipeline,
@@ -114,9 +166,15 @@ def test_a_day_of_operations(
     refusing = frozenset({"faulty"})
     server.behavior = Behavior(refuse_event_types=refusing, fail_share=1)
     send_bad(send, pipeline)
-    for number in range(GOOD):
-        query = urlencode({"event": "buy", "endpoint_id": f"visitor-{number}"})
-        assert send(query, headers={"Origin": SITE}).status == 200
+
+    def send_good(number: int) -> Iterator[str | None]:
+        for at in range(number):
+            query = urlencode({"event": "buy", "endpoint_id": f"visitor-{at}"})
+            answer = send(query, headers={"Origin": SITE})
+            assert answer.status == 200
+            yield answer.event_id
+
+    sent = {*send_good(GOOD - IN_THE_KILLED_BATCH)}
 
     def tried_again() -> bool | None:
         return True if any(it["ReceiveCount"] > 1 for it in pipeline.peek("QueueName")) else None
@@ -127,28 +185,30 @@ def test_a_day_of_operations(
     def arrivals() -> dict[str, Any]:
         return dict(pipeline.arrivals["kinesis"].events)
 
-    wait_for("good events", lambda: True if len(arrivals()) >= GOOD else None)
+    wait_for("good events", lambda: True if len(arrivals()) >= len(sent) else None)
     wait_for("rejected", lambda: True if counters()["invalid_messages"] == 40 else None)
     wait_for("refused", lambda: True if counters()["dead_letters"] == 10 else None)
 
-    summed = metrics(pipeline)
-    kinds = ("unset", "origin", "refused", "foreign_endpoint", "malformed")
-    for reason in kinds:
-        assert summed[f"rejected_by_reason.{reason}"] == OF_EACH_KIND, (reason, summed)
-    assert summed["rejected"] == 5 * OF_EACH_KIND
-    assert summed["delivered"] == GOOD
-    assert summed["retried"] > 0
-    assert summed["received"] == GOOD + 5 * OF_EACH_KIND + summed["retried"]
+    server.behavior = Behavior(refuse_event_types=refusing, slow_next=9, slow_seconds=600)
+    sent |= {*send_good(IN_THE_KILLED_BATCH)}
+    kill_in_the_middle_of_a_batch(pipeline)
+    server.behavior = Behavior(refuse_event_types=refusing)
+    wait_for("all good events", lambda: True if len(arrivals()) >= GOOD else None)
+    wait_for("last line", lambda: True if metrics(pipeline)["delivered"] >= GOOD else None)
+    assert arrivals().keys() == sent  # none is lost; at-least-once permits copies
+
+    assert_metrics_agree(pipeline)
     groups = Counter[str]()
     for it in command("rejected")["groups"]:
         groups[it["reason"]] += it["messages"]
-    assert groups == dict.fromkeys(kinds, OF_EACH_KIND)
+    assert groups == dict.fromkeys(KINDS, OF_EACH_KIND)
 
     assert command("redrive", "--yes")["moved"] == 0
     server.behavior = Behavior()
     assert command("redrive", "--yes", "--reason", "refused")["moved"] == OF_EACH_KIND
     wait_for("mended", lambda: True if len(arrivals()) >= GOOD + OF_EACH_KIND else None)
     assert len(arrivals()) == GOOD + OF_EACH_KIND
+    assert sum(it["messages"] for it in command("rejected")["groups"]) == 4 * OF_EACH_KIND
     wait_for("console", lambda: True if counters()["dead_letters"] == 0 else None)
     assert metrics(pipeline)["delivered"] == GOOD + OF_EACH_KIND
     assert counters()["invalid_messages"] == 4 * OF_EACH_KIND
