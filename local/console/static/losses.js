@@ -31,16 +31,18 @@ export const LOSSES = {
 export function lossWords({ losses }) {
   const cut = losses[CUT];
   const out = Object.entries(losses).filter(([loss]) => loss !== CUT);
-  const shorts = new Map(); // how many, by the words: two reasons may share them
+  const shorts = new Map(); // by the words, which two reasons may share: how many, and what permits them
   for (const [loss, count] of out) {
-    const [short] = LOSSES[loss];
-    shorts.set(short, (shorts.get(short) ?? 0) + count);
+    const [short, , setting] = LOSSES[loss];
+    const { number: before = 0, settings = [] } = shorts.get(short) ?? {};
+    shorts.set(short, { number: before + count, settings: setting ? [...settings, setting] : settings });
   }
   const total = out.reduce((sum, [, count]) => sum + count, 0);
-  const why = [...shorts].map(([short, count]) => (count > 1 && shorts.size > 1 ? `${number(count)} ${short}` : short));
-  const settings = out.map(([loss]) => LOSSES[loss][2]).filter(Boolean);
-  const permits = settings.length ? ` (${settings.join(" and ")} ${settings.length > 1 ? "permit" : "permits"} it)` : "";
-  return [total && `${number(total)} left out: ${why.join(", ")}${permits}`, cut && `${number(cut)} cut: ${LOSSES[CUT][0]}`]
+  const why = [...shorts].map(([short, { number: count, settings }]) => {
+    const words = count > 1 && shorts.size > 1 ? `${number(count)} ${short}` : short;
+    return settings.length ? `${words} (${settings.join(" or ")} permits it)` : words;
+  });
+  return [total && `${number(total)} left out: ${why.join(", ")}`, cut && `${number(cut)} cut: ${LOSSES[CUT][0]}`]
     .filter(Boolean)
     .join("; ");
 }

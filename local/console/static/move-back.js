@@ -18,7 +18,11 @@ export function moveBack(hitNumber, kind, queue) {
     button.setAttribute("aria-disabled", "true");
     result.textContent = "Moving";
     try {
-      const answer = await fetch(address, { method: "POST" });
+      const answer = await fetch(address, {
+        method: "POST",
+        headers: { "Content-Type": "application/json" }, // which no other site can send
+        body: "{}",
+      });
       if (!answer.ok) throw new Error(await answer.text());
       const { moved, words } = await answer.json();
       result.textContent = words;
