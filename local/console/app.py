@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from html import escape
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from local.console.journal import Journal
     from local.stand_in.server import DestinationServer
 
-__all__ = ["MintRequest", "create_app", "image_url", "stream"]
+__all__ = ["MintRequest", "Moved", "create_app", "image_url", "stream"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 _GTM: Final = Path(__file__).parents[2] / "gtm"
@@ -64,9 +64,23 @@ _CONSOLE_POLICY: Final = (
     "img-src 'self' http: https:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
+_REJECTED: Final = ("dead_letter", "invalid_message")
+
 _COALESCE_SECONDS: Final = 0.1
 _HEARTBEAT_SECONDS: Final = 10.0
 _STOP_CHECK_SECONDS: Final = 0.25
+
+
+class Moved(NamedTuple):
+    """The end of an attempt to move a rejected message back.
+
+    Attributes:
+        moved: Whether it is where it came from.
+        words: Where it went, or why it stays.
+    """
+
+    moved: bool
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +127,7 @@ def create_app(
     endpoint_url: str | None = None,
     authenticated_endpoint_url: str | None = None,
     mint: Callable[[MintRequest], str] | None = None,
+    move_back: Callable[[str, str, bool], Moved] | None = None,
     key: str | None = None,
 ) -> Starlette:
     """Return the application: console at ``/``, demo page at ``/demo/``, and ``servers``.
@@ -126,6 +141,9 @@ def create_app(
         authenticated_endpoint_url: Where its authenticated route does, if it has one.
         mint: Returns a signed token that the authenticated route takes; raises ``ValueError`` for
             one that it will not sign. Called on a thread, and only once the route is known.
+        move_back: Puts a rejected message back where it came from. Called on a thread, with the
+            destination's kind, the message's body and whether it is in the invalid-message queue.
+            Default: the console offers no such button.
         key: Begins the path of everything but what the destinations serve, which ask for a
             signature: the console is at ``/{key}/``. Default: none, for whoever reaches the port.
     """
@@ -179,7 +197,9 @@ def create_app(
             Mount("/static", StaticFiles(directory=_STATIC), middleware=[fresh]),
             Route("/api/stream", events, middleware=[fresh]),
             Route("/api/hits/{number:int}", hit, middleware=[fresh]),
+            _search_route(journal),
             _token_route(journal, mint),
+            _move_back_route(journal, move_back),
             *(profile_route(server) for server in servers if isinstance(server, ProfilesServer)),
             *(server.control_route(f"/control/{server.kind}") for server in servers),
             *served,
@@ -345,6 +365,32 @@ def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) ->
         return EscapedJSONResponse({"token": minted}, headers={"Cache-Control": "no-store"})
 
     return Route("/api/token", token, methods=["POST"])
+
+
+def _search_route(journal: Journal) -> Route:
+    async def search(request: Request) -> Response:
+        found = await run_in_threadpool(journal.search, request.query_params.get("text", ""))
+        return EscapedJSONResponse(found)
+
+    return Route("/api/search", search, middleware=[Middleware(_Fresh)])
+
+
+def _move_back_route(
+    journal: Journal, move_back: Callable[[str, str, bool], Moved] | None
+) -> Route:
+    async def route(request: Request) -> Response:
+        check_own_page(request)
+        kind, queue = (request.path_params[name] for name in ("kind", "queue"))
+        hit = journal.details(request.path_params["number"]) or {}
+        letter = hit.get("deliveries", {}).get(kind, {}).get(queue)
+        if move_back is None or queue not in _REJECTED or not letter:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "No such message is in the queue any more")
+        invalid = queue == "invalid_message"
+        moved = await run_in_threadpool(move_back, kind, letter["body"], invalid)
+        return EscapedJSONResponse(moved._asdict())
+
+    path = "/api/hits/{number:int}/{kind}/{queue}/move-back"
+    return Route(path, route, methods=["POST"])
 
 
 def _message(event_id: str, document: dict[str, Any]) -> str:

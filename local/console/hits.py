@@ -117,7 +117,7 @@ class SentEvent:
             return Status.DELIVERED
         if self.refused:
             return Status.REJECTED
-        return Status.RETRYING if self.attempts else Status.WAITING
+        return Status.RETRYING if self.throttled or self.failed else Status.WAITING
 
     def answered(self, attempt: Attempt) -> None:
         """Take note of one more answer."""
@@ -173,8 +173,29 @@ class Delivery:
     """The message in the dead-letter queue."""
     invalid_message: Letter | None = None
     """The message in the invalid-message queue. Of a list, a part may be in either."""
+    moved_back: int = 0
+    """How often a message of the hit left a queue of rejected ones to be delivered after all."""
+    next_attempt: int | None = None
+    """When the queue gives out the message again, in milliseconds since the epoch."""
     losses: list[Losses] = field(default_factory=list)
     """What the function leaves out of each event that the tag sent."""
+
+    def left_queue(self, body: str) -> bool:
+        """Forget the rejected message with a body, and what was refused of it.
+
+        Returns:
+            Whether there was such a message.
+        """
+        if all(letter.body != body for letter in self._letters):
+            return False
+        if self.dead_letter is not None and self.dead_letter.body == body:
+            self.dead_letter = None
+        if self.invalid_message is not None and self.invalid_message.body == body:
+            self.invalid_message = None
+        for event in self.events.values():
+            event.refused = 0
+        self.moved_back += 1
+        return True
 
     @property
     def _letters(self) -> list[Letter]:
@@ -215,6 +236,8 @@ class Delivery:
             "delivered": min((event.delivered for event in events), default=0),
             "throttled": max((event.throttled for event in events), default=0),
             "failed": max((event.failed for event in events), default=0),
+            "moved_back": self.moved_back,
+            "next_attempt": self.next_attempt,
             "reason": self.reason_of(status),
         }
 
@@ -380,8 +403,25 @@ class Hit:
             "gateway_status": self.gateway_status,
             "deliveries": deliveries,
             "losses": self.losses(),
+            "dead_letter": any(each.dead_letter for each in self.deliveries.values()),
+            "invalid_message": any(each.invalid_message for each in self.deliveries.values()),
             "reason": self._reason(),
         }
+
+    def contains(self, text: str) -> bool:
+        """Return whether a text is in anything that the tag sent, or in why it was rejected.
+
+        Args:
+            text: Upper and lower case are the same.
+        """
+        wanted = text.casefold()
+        texts = [part for event in self.asked() for pair in event for part in pair]
+        texts += [part for pair in decode_query(self.query or "") for part in pair]
+        texts += [self.body, self.event_id or "", self._reason()]
+        for delivery in self.deliveries.values():
+            for event in delivery.events.values():
+                texts += [event.event_type, event.endpoint_id]
+        return any(wanted in each.casefold() for each in texts)
 
     def details(self, destinations: Iterable[str]) -> dict[str, Any]:
         """Return everything known, as JSON values."""

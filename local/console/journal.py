@@ -24,9 +24,10 @@ from local.console.hits import (
     SentEvent,
     Status,
 )
+from local.console.problems import Problems
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from local.rules import Rules
     from local.stand_in.values import Answered, Event
@@ -79,6 +80,8 @@ class Journal:
         self._statuses: Counter[Status] = Counter()
         self._statuses_at: Counter[tuple[str, Status]] = Counter()
         self._queues: dict[str, dict[str, int]] = {}
+        self._problems: dict[str, Problems] = {}
+        self._scheduled: dict[str, set[str]] = {}  # by destination: with a next attempt
         self._invalid_messages: int | None = None
         self._endpoint_url: str | None = None
         self._authenticated_endpoint_url: str | None = None
@@ -215,6 +218,72 @@ class Journal:
                 delivery.invalid_message = Letter(reason, detail, body)
             self._changed(hit, before)
         self._notify()
+
+    def left_queue(
+        self, *, event_id: str | None, body: str, destination: str | None = None
+    ) -> None:
+        """Take note that a rejected message is no longer in its queue.
+
+        Args:
+            event_id: As :meth:`dead_lettered` has it.
+            body: The message's body.
+            destination: Whose message it was. Default: every destination's.
+        """
+        with self._lock:
+            hit = None if event_id is None else self._by_event_id.get(event_id)
+            if hit is None:
+                return
+            before = _Before(hit.status, hit.statuses)
+            names = hit.deliveries if destination is None else [destination]
+            left = [name for name in names if hit.deliveries[name].left_queue(body)]
+            if not left:
+                return
+            self._changed(hit, before)
+        self._notify()
+
+    def next_attempts(self, destination: str, times: Mapping[str, int]) -> None:
+        """Take note of when a destination's queue gives messages out again.
+
+        Args:
+            destination: Which.
+            times: By event id, in milliseconds since the epoch. Of all others there is no time.
+        """
+        with self._lock:
+            revision = self._revision
+            before = self._scheduled.get(destination, set())
+            self._scheduled[destination] = set(times)
+            for event_id in before | set(times):
+                hit = self._by_event_id.get(event_id)
+                delivery = hit and hit.deliveries.get(destination)
+                if hit and delivery and delivery.next_attempt != times.get(event_id):
+                    delivery.next_attempt = times.get(event_id)
+                    self._changed(hit, _Before(hit.status, hit.statuses))
+            if self._revision == revision:
+                return
+        self._notify()
+
+    def batch_logged(
+        self, destination: str, *, time: int, problems: Sequence[str], delivered: bool
+    ) -> None:
+        """Take note of what a destination's function logged about a batch.
+
+        Args:
+            destination: Which.
+            time: When, in milliseconds since the epoch.
+            problems: What needs attention, in the function's words.
+            delivered: Whether anything was delivered.
+        """
+        with self._lock:
+            known = self._problems.setdefault(destination, Problems())
+            if not known.batch(time, problems, delivered=delivered):
+                return
+            self._revision += 1
+        self._notify()
+
+    def search(self, text: str) -> list[int]:
+        """Return the numbers of the hits that contain a text; see :meth:`Hit.contains`."""
+        with self._lock:
+            return [hit.number for hit in self._hits.values() if hit.contains(text)]
 
     def invalid_messages_counted(self, number: int) -> None:
         """Take note of how many messages the invalid-message queue holds."""
@@ -360,6 +429,7 @@ class Journal:
             "waiting": queues.get("waiting"),
             "dead_letters": queues.get("dead_letters"),
             **{str(status): self._statuses_at[kind, status] for status in counted},
+            "problems": self._problems[kind].to_json() if kind in self._problems else [],
         }
 
     def _sent(self, destination: str, event: Event, now: int) -> tuple[Hit, _Before, SentEvent]:

@@ -6,17 +6,21 @@ import contextlib
 import threading
 from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.error import URLError
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from cdk_gtm_connector_cli.errors import CommandError
+from cdk_gtm_connector_cli.logs import lines
 from local.messages import event_id_of
+from local.pipeline.moving_back import connector_of
 from local.pipeline.processes import STOP_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
+    from cdk_gtm_connector_cli.stack import Delivery
     from local.arrivals import Arrivals
     from local.console.journal import Journal
     from local.deployed import Deployed
@@ -26,6 +30,9 @@ _INVALID_MESSAGE_OUTPUT: Final = "InvalidMessageQueueName"
 
 _OBSERVE_SECONDS: Final = 1.0
 
+_FEW: Final = 200
+"""Messages of a queue that are looked at each time; showing more takes the emulator a while."""
+
 
 @contextmanager
 def observing(pipeline: Pipeline) -> Iterator[None]:
@@ -33,6 +40,7 @@ def observing(pipeline: Pipeline) -> Iterator[None]:
     stop = threading.Event()
     observers: list[Callable[[], None]] = [
         *(_QueueObserver(pipeline, each).observe for each in pipeline.deployed),
+        *(each.observe for each in _log_observers(pipeline)),
         *(
             [_InvalidMessageObserver(pipeline).observe]
             if _INVALID_MESSAGE_OUTPUT in pipeline.outputs
@@ -78,7 +86,7 @@ class _WatchedQueue:
         self._output = output
         self._sqs = pipeline.client("sqs")
         self._url = pipeline.queue_url(output)
-        self._seen: set[str] = set()
+        self._seen: dict[str, Mapping[str, Any]] = {}
         self._number = 0
 
     def count(self) -> tuple[int, int]:
@@ -88,24 +96,73 @@ class _WatchedQueue:
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
         return visible, in_flight
 
-    def new_ones(self, number: int) -> Iterator[tuple[Mapping[str, Any], dict[str, str]]]:
-        """Yield the messages not seen before, each with its attributes.
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the queue's messages without receiving them."""
+        return self._pipeline.peek(self._output)
+
+    def changes(self, number: int) -> Changes:
+        """Return the messages that nobody has seen, and those that are gone.
 
         Args:
-            number: Current number of messages. If it has not changed, the queue is not read.
+            number: How many there are. If they are many and as many as before, nobody looks; of a
+                few one may have come and another gone.
         """
-        if number == self._number:
-            return
+        if number == self._number and not 0 < number <= _FEW:
+            return Changes([], [])
         self._number = number
-        for message in self._pipeline.peek(self._output):
-            if message["MessageId"] not in self._seen:
-                self._seen.add(message["MessageId"])
-                yield (
-                    message,
-                    {
-                        name: value.get("StringValue", "")
-                        for name, value in message["MessageAttributes"].items()
-                    },
+        there = {message["MessageId"]: message for message in self.messages()}
+        gone = [self._seen.pop(each) for each in self._seen.keys() - there.keys()]
+        new = [there[each] for each in there.keys() - self._seen.keys()]
+        self._seen |= there
+        return Changes(sorted(new, key=lambda message: message["SentTimestamp"]), gone)
+
+
+class Changes(NamedTuple):
+    """A queue's messages that came, and those that left."""
+
+    new: Sequence[Mapping[str, Any]]
+    gone: Sequence[Mapping[str, Any]]
+
+
+def _attributes(message: Mapping[str, Any]) -> dict[str, str]:
+    return {
+        name: value.get("StringValue", "") for name, value in message["MessageAttributes"].items()
+    }
+
+
+def _log_observers(pipeline: Pipeline) -> list[_LogObserver]:
+    connector = connector_of(pipeline)
+    with contextlib.suppress(CommandError, BotoCoreError, ClientError):
+        return [
+            _LogObserver(pipeline, each) for each in (connector.deliveries if connector else ())
+        ]
+    return []
+
+
+class _LogObserver:
+    """Reads the problems in the log of a destination's function."""
+
+    def __init__(self, pipeline: Pipeline, delivery: Delivery) -> None:
+        self._journal = pipeline.journal
+        self._kind = delivery.destination
+        self._group = delivery.log_group
+        self._logs = pipeline.client("logs")
+        self._since = 0
+        self._seen: set[str] = set()  # lines of that millisecond
+
+    def observe(self) -> None:
+        for line in lines(self._logs, self._group, self._since):
+            if line.id in self._seen:
+                continue
+            if line.time > self._since:
+                self._since, self._seen = line.time, set()
+            self._seen.add(line.id)
+            if line.is_batch:
+                self._journal.batch_logged(
+                    self._kind,
+                    time=line.time,
+                    problems=line.fields.get("problems") or (),
+                    delivered=bool(line.fields.get("delivered")),
                 )
 
 
@@ -120,7 +177,16 @@ class _InvalidMessageObserver:
     def observe(self) -> None:
         number = sum(self._queue.count())
         self._journal.invalid_messages_counted(number)
-        for message, attributes in self._queue.new_ones(number):
+        new, gone = self._queue.changes(number)
+        for message in gone:
+            kind = _attributes(message).get("Destination")
+            self._journal.left_queue(
+                event_id=event_id_of(message["Body"]),
+                body=message["Body"],
+                destination=kind if kind in self._kinds else None,
+            )
+        for message in new:
+            attributes = _attributes(message)
             kind = attributes.get("Destination")
             self._journal.found_invalid(
                 event_id=event_id_of(message["Body"]),
@@ -149,8 +215,28 @@ class _QueueObserver:
             in_flight=in_flight,
             dead_letters=dead_letters,
         )
-        for message, attributes in self._dead_letter_queue.new_ones(dead_letters):
-            self._report(message, attributes)
+        new, gone = self._dead_letter_queue.changes(dead_letters)
+        for message in gone:
+            self._journal.left_queue(
+                event_id=event_id_of(message["Body"]),
+                body=message["Body"],
+                destination=self._kind,
+            )
+        for message in new:
+            self._report(message, _attributes(message))
+        self._schedule(waiting + in_flight)
+
+    def _schedule(self, number: int) -> None:
+        """Say when the queue gives out again what was tried before; of many messages, nothing."""
+        messages = self._queue.messages() if 0 < number <= _FEW else []
+        self._journal.next_attempts(
+            self._kind,
+            {
+                event_id: message["VisibleAt"] * 1000
+                for message in messages
+                if message["ReceiveCount"] and (event_id := event_id_of(message["Body"]))
+            },
+        )
 
     def _report(self, message: Mapping[str, Any], attributes: Mapping[str, str]) -> None:
         event_id = event_id_of(message["Body"])

@@ -21,6 +21,7 @@ from local.console.app import MintRequest, create_app
 from local.console.journal import Journal
 from local.deployed import deployed_in, endpoint_variable, serve
 from local.pipeline.emulator_process import Emulator, EmulatorError
+from local.pipeline.moving_back import MoveBack
 from local.pipeline.observers import observing
 from local.pipeline.stack import RUN_FILE, Pipeline, local_output, not_simulated, write_run_file
 from local.pipeline.synthesis import APP, completed, synthesize
@@ -100,7 +101,10 @@ def running(
         with step("Starting the console"):
             mint = _Minter()
             key = secrets.token_urlsafe(16)
-            console = create_app(journal, list(servers.values()), mint=mint, key=key)
+            move_back = MoveBack()
+            console = create_app(
+                journal, list(servers.values()), mint=mint, move_back=move_back, key=key
+            )
             console_origin = stack.enter_context(serving(console, port=port))
         with step("Starting the emulator"):
             emulator = stack.enter_context(
@@ -159,7 +163,7 @@ def running(
         )
         write_run_file(run_directory / RUN_FILE, pipeline)
         stack.enter_context(observing(pipeline))
-        mint.pipeline = pipeline
+        mint.pipeline = move_back.pipeline = pipeline
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
         yield pipeline
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlencode, urlsplit
 
+from cdk_gtm_connector_cli.local_run import LocalRun
 from local import deploy
 from local.deployed import simulated
 from local.destinations.pinpoint.server import PutEventsServer
@@ -72,6 +73,20 @@ class Pipeline:
         """Return the name of a destination's own output, such as ``QueueName``."""
         return next(each for each in self.deployed if each.kind == kind).output(name)
 
+    @property
+    def run(self) -> LocalRun:
+        """The run as ``gtm-connector --local`` knows it."""
+        return LocalRun(
+            url=self.emulator.url,
+            secret=self.emulator.secret,
+            account=self.assembly.account,
+            region=self.assembly.region,
+            stack=self.assembly.stack,
+            endpoint_url=self.endpoint_url,
+            authenticated_endpoint_url=self.authenticated_endpoint_url,
+            process=os.getpid(),
+        )
+
     def client(self, service: str) -> Any:
         """Return a boto3 client for the stack's account and Region in the emulator."""
         return deploy.client(
@@ -101,18 +116,8 @@ class Pipeline:
 
 def write_run_file(path: Path, pipeline: Pipeline) -> None:
     """Write a run's address and secret into a file that only this user can read."""
-    run = {
-        "url": pipeline.emulator.url,
-        "secret": pipeline.emulator.secret,
-        "account": pipeline.assembly.account,
-        "region": pipeline.assembly.region,
-        "stack": pipeline.assembly.stack,
-        "endpoint_url": pipeline.endpoint_url,
-        "authenticated_endpoint_url": pipeline.authenticated_endpoint_url,
-        "process": os.getpid(),
-    }
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-        json.dump(run, file)
+        json.dump(asdict(pipeline.run), file)
 
 
 def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -607,7 +608,12 @@ def expect_left_out(row: Any) -> None:
     )
     # And the row says so without being opened.
     count, reasons = row.locator("summary .losses").inner_text().split(": ")
-    assert (count, set(reasons.split(", "))) == ("7 left out", LEFT_OUT_IN_SHORT)
+    shorts, settings = (
+        re.sub(r" \((\w+) permits it\)", "", reasons),
+        re.findall(r"\((\w+)", reasons),
+    )
+    assert (count, set(shorts.split(", "))) == ("7 left out", LEFT_OUT_IN_SHORT)
+    assert set(settings) == {"anonymous_user_attributes", "accept_client_timestamp"}
 
 
 def test_what_is_left_out_is_marked_before_the_destination_has_the_event_and_after(
@@ -675,7 +681,9 @@ def test_an_authenticated_visitors_user_attributes_are_judged_as_such(
     query = "event=e&endpoint_id=ep-1&usat_city=Graz&usat_tags=x&token=***"
     pipeline.request(query, event_id="m-1", path="/events/authenticated")
     row = shown.locator(".hit")
-    expect(row.locator("summary .losses")).to_have_text("1 left out: not permitted")
+    expect(row.locator("summary .losses")).to_have_text(
+        "1 left out: not permitted (authenticated_user_attributes permits it)"
+    )
     row.locator("summary").click()
     expect(notes(row, "usat_tags")).to_have_text(
         "Left out: authenticated_user_attributes does not name it"
@@ -996,12 +1004,12 @@ def test_the_list_can_be_narrowed(shown: Page, pipeline: Pipeline) -> None:
     pipeline.deliver("beta", "ep-beta")
     rows = shown.locator(".hit:visible .event")
     expect(rows).to_have_count(2)
-    shown.get_by_label("Event or endpoint contains").fill("EP-AL")
+    shown.get_by_label("Anything that was sent contains").fill("EP-AL")
     expect(rows).to_have_text(["alpha"])
     shown.get_by_label("Show", exact=True).select_option("delivered")
     expect(rows).to_have_count(0)
     expect(shown.locator("#none-match")).to_be_visible()
-    shown.get_by_label("Event or endpoint contains").fill("")
+    shown.get_by_label("Anything that was sent contains").fill("")
     expect(rows).to_have_text(["beta"])
 
 
@@ -1062,7 +1070,7 @@ def test_a_row_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
 def test_the_search_field_can_be_read_on_a_phone(shown: Page, pipeline: Pipeline) -> None:
     pipeline.request("event=e&endpoint_id=i", event_id="m-1")
     shown.set_viewport_size({"width": 375, "height": 740})
-    field = shown.get_by_label("Event or endpoint contains")
+    field = shown.get_by_label("Anything that was sent contains")
     expect(field).to_be_visible()
     placeholder = field.get_attribute("placeholder")
     assert placeholder

@@ -129,10 +129,14 @@ def test_a_hit_waits_and_is_delivered(journal: Journal) -> None:
                 "delivered": 0,
                 "throttled": 0,
                 "failed": 0,
+                "moved_back": 0,
+                "next_attempt": None,
                 "reason": "",
             }
         },
         "losses": {},
+        "dead_letter": False,
+        "invalid_message": False,
         "reason": "",
     }
 
@@ -383,6 +387,7 @@ def test_a_hit_is_where_it_is_at_each_destination(fanned: Journal) -> None:
         "retrying": 0,
         "rejected": 1,
         "dropped": 0,
+        "problems": [],
     }
     answered(fanned, event_id="e-1")
     assert (hit(fanned)["status"], counters(fanned)["delivered"]) == ("delivered", 1)
@@ -923,8 +928,9 @@ def test_another_site_changes_nothing(
     sent = OWN_PAGE | {"Content-Type": "application/json"} | headers
     routes = changing(app)
     assert ("POST", "/api/token") in routes
-    assert len(routes) == 1 + len(servers)
-    for method, path in routes:
+    assert len(routes) == 2 + len(servers)
+    for method, route in routes:
+        path = route.replace("{number:int}", "1")
         document = {"subject": "u"} if path == "/api/token" else {"drop_next": 1}
         request = {
             "content": json.dumps(document).encode(),
@@ -1013,3 +1019,67 @@ def test_pages_work_offline_and_write_text_only(path: Path) -> None:
     # The one script from elsewhere is the GTM container that the user asks for by its ID.
     hosts = set(re.findall(r"""https?://([\w.-]+\.[a-z]+)""", text)) - {"www.w3.org"}
     assert hosts <= ({"www.googletagmanager.com"} if path.name == "container.js" else set())
+
+
+# --- Rejected messages that go back, problems, and the search -----------------------------------
+
+
+def test_a_message_that_left_its_queue_waits_again(journal: Journal) -> None:
+    journal.gateway_answered(report())
+    answered(journal, 400)
+    dead_lettered(journal)
+    assert (hit(journal)["status"], hit(journal)["dead_letter"]) == ("rejected", True)
+
+    journal.left_queue(event_id="m-1", body="another", destination="pinpoint")
+    assert hit(journal)["status"] == "rejected"
+
+    journal.left_queue(event_id="m-1", body="v=1", destination="pinpoint")
+    assert (hit(journal)["status"], hit(journal)["dead_letter"]) == ("waiting", False)
+    assert hit(journal)["deliveries"]["pinpoint"]["moved_back"] == 1
+    assert counters(journal)["rejected"] == 0
+
+    answered(journal)
+    assert (hit(journal)["status"], counters(journal)["delivered"]) == ("delivered", 1)
+
+
+def test_the_next_attempt_is_known_until_there_is_none(journal: Journal) -> None:
+    journal.gateway_answered(report())
+    answered(journal, 429)
+    journal.next_attempts("pinpoint", {"m-1": 1_795_471_900_000, "unknown": 1})
+    assert hit(journal)["deliveries"]["pinpoint"]["next_attempt"] == 1_795_471_900_000
+
+    revision = journal.snapshot()["revision"]
+    journal.next_attempts("pinpoint", {"m-1": 1_795_471_900_000})
+    assert journal.snapshot()["revision"] == revision  # nobody is woken for nothing
+
+    journal.next_attempts("pinpoint", {})
+    assert hit(journal)["deliveries"]["pinpoint"]["next_attempt"] is None
+
+
+def test_a_problem_is_over_once_a_batch_is_delivered_without_it(journal: Journal) -> None:
+    def problems() -> list[dict[str, Any]]:
+        [destination] = journal.snapshot()["destinations"]
+        found: list[dict[str, Any]] = destination["problems"]
+        return found
+
+    for time in (1, 2):
+        journal.batch_logged("pinpoint", time=time, problems=["denied"], delivered=False)
+    journal.batch_logged("pinpoint", time=3, problems=["another"], delivered=False)
+    assert [(each["words"], each["batches"], each["over_at"]) for each in problems()] == [
+        ("another", 1, None),
+        ("denied", 2, None),
+    ]
+    journal.batch_logged("pinpoint", time=4, problems=["another"], delivered=True)
+    assert {each["words"]: each["over_at"] for each in problems()} == {"another": None, "denied": 4}
+    journal.batch_logged("pinpoint", time=5, problems=["denied"], delivered=False)
+    assert problems()[0] | {"words": "denied", "first": 5, "over_at": None} == problems()[0]
+
+
+def test_the_search_reads_all_that_was_sent(journal: Journal) -> None:
+    query = "event=page_view&endpoint_id=ep-1&" + "&".join(f"evat_a{at}=x" for at in range(9))
+    journal.gateway_answered(report(event_id="m-1", query=f"{query}&evat_city=M%C3%9CNCHEN"))
+    journal.gateway_answered(report(event_id="m-2", query="event=sign_up&endpoint_id=ep-2"))
+    assert journal.search("münchen") == [1]
+    assert journal.search("evat_a8") == [1]
+    assert journal.search("EP-2") == [2]
+    assert journal.search("Munich") == []

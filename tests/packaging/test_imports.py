@@ -21,7 +21,7 @@ MAY: Final = {
     "cdk_gtm_connector": set[str](),
     "cdk_gtm_connector_cli": {"cdk_gtm_connector", "gtm_events"},
     "stacks": {"cdk_gtm_connector"},
-    "local": {"cdk_gtm_connector", "gtm_events"},
+    "local": {"cdk_gtm_connector", "cdk_gtm_connector_cli", "gtm_events"},
     "capacity": {"gtm_events"},
     "integ": {"capacity", "cdk_gtm_connector"},
     "benchmarks": {"cdk_gtm_connector", "gtm_events", "local"},

@@ -5,7 +5,9 @@ import { showControls, showDestinations } from "./destinations.js";
 import { byId } from "./dom.js";
 import { showEndpoint } from "./endpoint.js";
 import { announce, clear, update } from "./events.js";
-import "./test-event.js";
+import { keepFocus } from "./focus.js";
+import { showProblems } from "./problems.js";
+import { follow } from "./test-event.js";
 
 function showConnection(state, words) {
   const pill = byId("connection");
@@ -13,17 +15,23 @@ function showConnection(state, words) {
   if (pill.textContent !== words) pill.textContent = words;
 }
 
+function show(state) {
+  if (state.reset) clear();
+  showDestinations(state.destinations);
+  document.dispatchEvent(new CustomEvent("console:state", { detail: state })); // profile.js
+  showCounters(state.counters);
+  showProblems(state.destinations);
+  showEndpoint(state);
+  update(state.hits, { fresh: !state.reset });
+  follow(state.hits);
+}
+
 function connect() {
   const source = new EventSource("api/stream");
   source.onopen = () => showConnection("good", "Live");
   source.onmessage = ({ data }) => {
     const state = JSON.parse(data);
-    if (state.reset) clear();
-    showDestinations(state.destinations);
-    document.dispatchEvent(new CustomEvent("console:state", { detail: state })); // profile.js
-    showCounters(state.counters);
-    showEndpoint(state);
-    update(state.hits, { fresh: !state.reset });
+    keepFocus(() => show(state));
     if (!state.reset) announce(state.hits);
   };
   source.onerror = async () => {

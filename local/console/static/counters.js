@@ -6,10 +6,10 @@ export function showCounters(counters) {
   for (const cell of document.querySelectorAll("[data-counter]")) {
     const value = counters[cell.dataset.counter];
     cell.textContent = value === null ? "–" : number(value);
-    cell.parentElement.toggleAttribute("data-zero", !value);
+    cell.closest(".counter").toggleAttribute("data-zero", !value);
   }
   // Without it the others would not add up to what was received; most pipelines never have one.
-  document.querySelector("[data-counter=opted_out]").parentElement.hidden = !counters.opted_out;
+  document.querySelector("[data-counter=opted_out]").closest(".counter").hidden = !counters.opted_out;
   const dropped = byId("dropped");
   dropped.hidden = !counters.dropped;
   const words = `${plural(counters.dropped, "event was", "events were")} lost: the destination answered 202 and never recorded ${counters.dropped === 1 ? "it" : "them"}.`;

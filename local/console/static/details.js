@@ -4,6 +4,8 @@ import { destinations, titleOf } from "./destinations.js";
 import { parameterTable } from "./divergences.js";
 import { element, number, timeElement } from "./dom.js";
 import { DEAD_LETTER_QUEUE, explain, letters, REASONS, rejected } from "./reasons.js";
+import { keepFocus } from "./focus.js";
+import { moveBack } from "./move-back.js";
 import { deliveryWords } from "./words.js";
 
 export async function showDetails(entry) {
@@ -20,8 +22,10 @@ export async function showDetails(entry) {
     sheet = element("div", { className: "sheet" });
     sheet.append(element("p", { className: "error wide", text: `Not shown: ${error.message}` }));
   }
-  row.querySelector(".sheet")?.remove();
-  row.append(sheet);
+  keepFocus(() => {
+    row.querySelector(".sheet")?.remove();
+    row.append(sheet);
+  });
 }
 
 function makeSheet(hit) {
@@ -33,7 +37,7 @@ function makeSheet(hit) {
   sheet.append(sentByTag(hit));
   if (several && hit.status !== "opted_out") {
     sheet.append(
-      block("What each destination got", ...deliveries.map(([kind, delivery]) => atPlace(kind, delivery))),
+      block("What each destination got", ...deliveries.map(([kind, delivery]) => atPlace(hit.number, kind, delivery))),
     );
   } else {
     sheet.append(block("What the destination got", ...gotByDestination(hit, deliveries[0]?.[1])));
@@ -42,7 +46,7 @@ function makeSheet(hit) {
     sheet.append(block("What the endpoint answered", element("pre", { text: hit.gateway_detail })));
   }
   for (const [queue, letter] of several ? [] : letters(deliveries[0]?.[1])) {
-    const made = block(`In the ${queue}`, ...rejected(letter));
+    const made = block(`In the ${queue}`, ...rejected(letter), ...moveBack(hit.number, deliveries[0][0], queue));
     made.className = "wide";
     sheet.append(made);
   }
@@ -53,7 +57,7 @@ function makeSheet(hit) {
 const opened = new Map(); // kind → whether it is open
 
 /** Return what happened to a hit at one of several destinations. */
-function atPlace(kind, delivery) {
+function atPlace(hitNumber, kind, delivery) {
   const words = deliveryWords(delivery);
   const status = element("span", { className: "pill", text: words });
   status.dataset.state = delivery.status;
@@ -70,7 +74,7 @@ function atPlace(kind, delivery) {
   made.append(...gotByDestination({ status: delivery.status }, delivery));
   for (const [queue, letter] of letters(delivery)) {
     const whose = queue === DEAD_LETTER_QUEUE ? "its" : "the";
-    made.append(element("h4", { text: `In ${whose} ${queue}` }), ...rejected(letter));
+    made.append(element("h4", { text: `In ${whose} ${queue}` }), ...rejected(letter), ...moveBack(hitNumber, kind, queue));
   }
   return made;
 }

@@ -2,7 +2,7 @@
 
 import { shortName } from "./destinations.js";
 import { element, number } from "./dom.js";
-import { CUT, LOSSES } from "./words.js";
+import { CUT, LOSSES } from "./losses.js";
 
 // The shortest that any destination cuts a user attribute to.
 const SHORTEST_CUT = 100;

@@ -18,9 +18,11 @@ export function element(tag, { className = "", text, ...properties } = {}, ...ch
 
 const twoDigits = (value) => String(value).padStart(2, "0");
 
-function clock(milliseconds) {
+/** Return the time of day; `exact` with milliseconds. */
+export function clock(milliseconds, { exact = true } = {}) {
   const time = new Date(milliseconds);
   const parts = [time.getHours(), time.getMinutes(), time.getSeconds()].map(twoDigits);
+  if (!exact) return parts.join(":");
   return `${parts.join(":")}.${String(time.getMilliseconds()).padStart(3, "0")}`;
 }
 

@@ -3,7 +3,9 @@
 import { shortName } from "./destinations.js";
 import { showDetails } from "./details.js";
 import { byId, element, timeElement } from "./dom.js";
-import { deliveryWords, lossWords, statusWords } from "./words.js";
+import { keepFocus } from "./focus.js";
+import { lossWords } from "./losses.js";
+import { deliveryWords, nextAttemptWords, statusWords } from "./words.js";
 
 const MOST_ROWS = 1000;
 
@@ -59,6 +61,7 @@ function showRow(entry) {
   const preview = hit.preview.map(([name, value]) => `${name}=${value}`).join("  ");
   row.dataset.status = hit.status;
   row.dataset.number = hit.number;
+  row.toggleAttribute("data-losses", Object.keys(hit.losses).length > 0);
   // What is posted and no event that the endpoint knows.
   const missing = hit.method === "POST" ? "(in the body)" : null;
   const status = element("span", { className: "status pill", text: label });
@@ -77,16 +80,60 @@ function showRow(entry) {
     ...[places(hit)].filter(Boolean),
     ...(lossWords(hit) ? [element("span", { className: "losses", text: lossWords(hit) })] : []),
     ...(hit.reason ? [element("span", { className: "reason", text: hit.reason })] : []),
+    ...(nextAttemptWords(hit) ? [element("span", { className: "next-attempt", text: nextAttemptWords(hit) })] : []),
   );
 }
 
+const filter = byId("status-filter");
+
+const KEPT = {
+  waiting: (hit) => hit.status === "waiting" || hit.status === "retrying",
+  dead_letter: (hit) => hit.dead_letter,
+  invalid_message: (hit) => hit.invalid_message,
+  losses: (hit) => Object.keys(hit.losses).length > 0,
+};
+
+const wantedText = () => byId("text-filter").value;
+
+let found = null; // {text, numbers}: what the server finds, for it has the whole of each request
+
 function matches(hit) {
-  const text = byId("text-filter").value.toLowerCase();
-  const status = byId("status-filter").value;
-  return (
-    (!status || hit.status === status) &&
-    (!text || hit.event.toLowerCase().includes(text) || hit.endpoint_id.toLowerCase().includes(text))
-  );
+  const status = filter.value;
+  if (status && !(KEPT[status]?.(hit) ?? hit.status === status)) return false;
+  return !wantedText() || Boolean(found?.numbers.has(hit.number));
+}
+
+let searching = false;
+
+/** Ask the server which requests contain the text; once more if it changes meanwhile. */
+async function search() {
+  if (searching) return;
+  searching = true;
+  try {
+    for (let text = null; wantedText() && text !== wantedText(); ) {
+      text = wantedText();
+      const answer = await fetch(`api/search?text=${encodeURIComponent(text)}`);
+      if (answer.ok) found = { text, numbers: new Set(await answer.json()) };
+    }
+  } catch {
+    // The stream says that the server is gone. What it found last stays.
+  } finally {
+    searching = false;
+  }
+  keepFocus(showList);
+}
+
+function showFilter() {
+  for (const button of document.querySelectorAll(".counter-filter")) {
+    button.setAttribute("aria-pressed", String(button.dataset.filter === filter.value));
+  }
+}
+
+/** Show what one counter counts; everything if it is chosen already. */
+function choose(status) {
+  filter.value = filter.value === status ? "" : status;
+  showFilter();
+  showList();
 }
 
 function showList() {
@@ -123,6 +170,7 @@ export function update(hits, { fresh }) {
     forgotten = true;
   }
   showList();
+  if (wantedText()) search();
 }
 
 /** Empty the list, when the server begins anew. */
@@ -141,6 +189,23 @@ export function announce(hits) {
   byId("announcement").textContent = `${hit.event || "Event"}: ${statusWords(hit)}`;
 }
 
-byId("status-filter").addEventListener("change", showList);
+filter.addEventListener("change", () => {
+  showFilter();
+  showList();
+});
 
-byId("text-filter").addEventListener("input", showList);
+byId("text-filter").addEventListener("input", () => {
+  if (wantedText()) search();
+  else keepFocus(showList);
+});
+
+byId("show-all").addEventListener("click", () => {
+  byId("text-filter").value = "";
+  keepFocus(() => choose(""));
+});
+
+for (const button of document.querySelectorAll(".counter-filter")) {
+  button.addEventListener("click", () => choose(button.dataset.filter));
+}
+
+showFilter();

@@ -2,13 +2,44 @@
 
 import { byId } from "./dom.js";
 import { authenticating, endpoint } from "./endpoint.js";
+import { statusWords } from "./words.js";
 
 // Beside each of the buttons: the one in the empty list goes away with the first event.
 function say(state, words) {
   for (const result of document.querySelectorAll(".test-result")) {
     result.dataset.state = state;
     result.textContent = words;
+    // On a phone it may be below what is seen.
+    if (result.checkVisibility()) result.scrollIntoView({ block: "nearest" });
   }
+}
+
+let newest = 0; // number of the newest hit
+let sent = null; // the test event sent last: {after: the newest hit before, number once it is known, answer}
+
+const ENDS = { delivered: "good", rejected: "bad", dropped: "bad" };
+
+/** Follow the test event that was sent last to its end. */
+export function follow(hits) {
+  for (const hit of [...hits].reverse()) {
+    newest = Math.max(newest, hit.number);
+    if (!sent) continue;
+    if (!sent.number && hit.number > sent.after && hit.event === "test_event" && hit.endpoint_id === "console") {
+      sent.number = hit.number;
+    }
+    if (hit.number === sent.number) sent.hit = hit;
+  }
+  sayWhatBecame();
+}
+
+/** Say what became of the test event, once its tag has its answer. */
+function sayWhatBecame() {
+  if (!sent?.answer || !sent.hit || sent.hit.status === "refused") return;
+  const { answer, hit } = sent;
+  const words = [`${answer} ${statusWords(hit)}`, hit.reason].filter(Boolean).join(": ");
+  if (words === sent.said) return;
+  sent.said = words;
+  say(ENDS[hit.status] ?? "good", `${words.replace(/\.$/, "")}.`);
 }
 
 /** Return a token as the controls describe it; null for none. */
@@ -61,6 +92,8 @@ async function sendTestEvent() {
     usat_plan: "gold",
   });
   say("", "Sending");
+  const mine = { after: newest };
+  sent = mine;
   let url = `${endpoint.endpoint_url}?${query}`;
   if (signed) {
     let token;
@@ -76,8 +109,12 @@ async function sendTestEvent() {
   }
   const started = performance.now();
   const image = new Image(1, 1);
-  image.onload = () =>
-    say("good", `Answered in ${Math.round(performance.now() - started)} ms. Delivery follows with the next batch.`);
+  image.onload = () => {
+    mine.answer = `Answered in ${Math.round(performance.now() - started)} ms.`;
+    if (sent !== mine) return; // another one was sent meanwhile
+    if (!mine.hit) say("good", `${mine.answer} Delivery follows with the next batch.`);
+    sayWhatBecame();
+  };
   image.onerror = () =>
     say(
       "bad",
