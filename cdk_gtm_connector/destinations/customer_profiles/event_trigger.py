@@ -87,7 +87,9 @@ class ProfileEventTrigger:
         period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
             Needs ``max_invocations``. Default: none.
         expiration: Maximum age of an event that starts the trigger, at least 1 second. Events wait
-            in the queue while the destination is down. Default: no maximum.
+            in the queue while the destination is down. AWS does not say from when it counts the
+            age; that it is the event's ``timestamp`` is an assumption of the local stand-in.
+            Default: no maximum.
 
     Raises:
         PropError: A prop has a value that cannot work.
