@@ -217,7 +217,7 @@ class ProfileEventTrigger:
         if self.campaign_arn is not None:
             integration = customer_profiles.CfnIntegration(
                 scope,
-                f"{construct_id}Campaign",
+                campaign_id(construct_id),
                 domain_name=domain_name,
                 uri=self.campaign_arn,
                 object_type_name=object_type_name,
@@ -271,6 +271,11 @@ class ProfileEventTrigger:
         raise PropError(
             "period", f"must be 1 to {_MAX_PERIOD} whole minutes, hours or days", period
         )
+
+
+def campaign_id(construct_id: str) -> str:
+    """Return the construct id of the integration that names a trigger's campaign."""
+    return f"{construct_id}Campaign"
 
 
 class _Exactly(Comparison):
