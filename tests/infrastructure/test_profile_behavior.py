@@ -207,9 +207,13 @@ def check_enumerations(value: Any, shape: Any) -> None:
     elif shape.type_name == "map":
         for member in value.values():
             check_enumerations(member, shape.value)
-    elif shape.type_name == "string":
+    elif shape.type_name in {"integer", "long", "double"}:
+        assert float(value) <= shape.metadata.get("max", float(value)), value
+    elif shape.type_name == "string" and isinstance(value, str):
         assert not shape.enum or value in shape.enum, value
         assert len(value) <= shape.metadata.get("max", len(value)), value
+        if "${" not in value:  # what is known only at deployment
+            assert re.fullmatch(shape.metadata.get("pattern", ".*"), value, re.DOTALL), value
 
 
 class TestCalculatedAttributes:

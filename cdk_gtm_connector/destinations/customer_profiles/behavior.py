@@ -12,13 +12,16 @@ from aws_cdk import aws_customerprofiles as customer_profiles
 from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import (
     CalculatedAttribute,
 )
-from cdk_gtm_connector.destinations.customer_profiles.event_trigger import ProfileEventTrigger
+from cdk_gtm_connector.destinations.customer_profiles.event_trigger import (
+    ProfileEventTrigger,
+    campaign_id,
+)
 from cdk_gtm_connector.destinations.customer_profiles.segment import Segment
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.validation import check_instance, check_sequence
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
     from constructs import Construct
@@ -86,6 +89,7 @@ class ProfileBehavior:
         _check_once("calculated_attributes", [a.name for a in attributes], "name")
         _check_once("segments", [s.construct_id for s in behavior.segments], "name")
         _check_once("event_triggers", [t.trigger_name for t in every_trigger], "name")
+        _check_ids(triggers)
         campaigns = [t.campaign_arn for t in every_trigger if t.campaign_arn is not None]
         # A domain has one integration with each campaign, and it names one trigger.
         _check_once("event_triggers", campaigns, "campaign_arn")
@@ -216,6 +220,15 @@ def _check_once(prop: str, values: Sequence[str], what: str) -> None:
     for value in values:
         if values.count(value) > 1:
             raise PropError(prop, f"must not have the same {what} twice", value)
+
+
+def _check_ids(triggers: Mapping[str, tuple[str, ProfileEventTrigger]]) -> None:
+    """Refuse a trigger that has the construct id of another one's campaign."""
+    campaigns = {campaign_id(i) for i, (_, t) in triggers.items() if t.campaign_arn is not None}
+    for construct_id, (prop, trigger) in triggers.items():
+        if construct_id in campaigns:
+            problem = "must have another name: another trigger's integration has that construct id"
+            raise PropError(prop, problem, trigger.trigger_name)
 
 
 def _names(stack: cdk.Stack, domain_name: str) -> set[tuple[str, str]]:

@@ -87,7 +87,9 @@ class ProfileEventTrigger:
         period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
             Needs ``max_invocations``. Default: none.
         expiration: Maximum age of an event that starts the trigger, at least 1 second. Events wait
-            in the queue while the destination is down. Default: no maximum.
+            in the queue while the destination is down. AWS does not say from when it counts the
+            age; that it is the event's ``timestamp`` is an assumption of the local stand-in.
+            Default: no maximum.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -215,7 +217,7 @@ class ProfileEventTrigger:
         if self.campaign_arn is not None:
             integration = customer_profiles.CfnIntegration(
                 scope,
-                f"{construct_id}Campaign",
+                campaign_id(construct_id),
                 domain_name=domain_name,
                 uri=self.campaign_arn,
                 object_type_name=object_type_name,
@@ -269,6 +271,11 @@ class ProfileEventTrigger:
         raise PropError(
             "period", f"must be 1 to {_MAX_PERIOD} whole minutes, hours or days", period
         )
+
+
+def campaign_id(construct_id: str) -> str:
+    """Return the construct id of the integration that names a trigger's campaign."""
+    return f"{construct_id}Campaign"
 
 
 class _Exactly(Comparison):
