@@ -4,11 +4,13 @@
 
 A visitor who is signed in puts something into the cart (``add_to_cart``). An hour later the journey
 looks whether a ``purchase`` has come in since, and if none has, sends an e-mail to the address that
-the visitor has as the user attribute ``email``. It needs an identity that SES has verified, which
-is an argument of the stack, and an account outside SES's sandbox.
+the visitor has as the user attribute ``email``. A visitor gets one e-mail until the next purchase,
+however often the cart changes and an event is delivered. The e-mail is noted before it is sent, so
+one that SES refuses is not sent again. It needs an identity that SES has verified, which is an
+argument of the stack, and an account outside SES's sandbox.
 
-A journey costs its state transitions, at most 6 of a cart and 3 of a purchase, the e-mail, and one
-write and one read of DynamoDB: ``docs/customer-profiles.md`` computes it.
+A journey costs its state transitions, at most 7 of a cart and 4 of a purchase, the e-mail, and at
+most one read and one write of DynamoDB: ``docs/customer-profiles.md`` computes it.
 """
 
 from typing import Any
@@ -24,6 +26,8 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from cdk_gtm_connector import EventBridgeDestination, GtmConnector, SignedTokenAuthorizer
+
+_UNMET = "DynamoDB.ConditionalCheckFailedException"
 
 
 class JourneyStack(cdk.Stack):
@@ -110,17 +114,23 @@ class JourneyStack(cdk.Stack):
         endpoint_id = tasks.DynamoAttributeValue.from_string(
             sfn.JsonPath.string_at("$.detail.endpoint_id")
         )
+        timestamp = tasks.DynamoAttributeValue.from_string(
+            sfn.JsonPath.string_at("$.detail.timestamp")
+        )
+        # The item is put whole, so the note of an e-mail goes with it.
         purchase = tasks.DynamoPutItem(
             self,
             "Note the purchase",
             table=self._purchases,
             item={
                 "endpoint_id": endpoint_id,
-                "timestamp": tasks.DynamoAttributeValue.from_string(
-                    sfn.JsonPath.string_at("$.detail.timestamp")
-                ),
+                "timestamp": timestamp,
             },
-        )
+            # A purchase may arrive twice, and after a later one.
+            condition_expression="attribute_not_exists(#timestamp) OR #timestamp < :timestamp",
+            expression_attribute_names={"#timestamp": "timestamp"},
+            expression_attribute_values={":timestamp": timestamp},
+        ).add_catch(sfn.Succeed(self, "A later one is noted"), errors=[_UNMET])
         newest = tasks.DynamoGetItem(
             self,
             "Find the last purchase",
@@ -151,6 +161,16 @@ class JourneyStack(cdk.Stack):
                 },
             },
         )
+        once = tasks.DynamoUpdateItem(
+            self,
+            "Note the e-mail",
+            table=self._purchases,
+            key={"endpoint_id": endpoint_id},
+            update_expression="SET mailed = :timestamp",
+            condition_expression="attribute_not_exists(mailed)",
+            expression_attribute_values={":timestamp": timestamp},
+            result_path=sfn.JsonPath.DISCARD,
+        ).add_catch(sfn.Succeed(self, "Has an e-mail already"), errors=[_UNMET])
         # Timestamps of event records are ISO 8601 in UTC: their order is that of their texts.
         bought = sfn.Condition.and_(
             sfn.Condition.is_present("$.purchase.Item.timestamp.S"),
@@ -165,7 +185,7 @@ class JourneyStack(cdk.Stack):
             .next(
                 sfn.Choice(self, "Bought since, or without an address?")
                 .when(bought, sfn.Succeed(self, "Bought"))
-                .when(reachable, email)
+                .when(reachable, once.next(email))
                 .otherwise(sfn.Succeed(self, "No address"))
             )
         )

@@ -592,12 +592,35 @@ class TestStepFunctions:
             state = states[path[-1]]
             following = [choice["Next"] for choice in state.get("Choices", ())]
             following += [state[key] for key in ("Default", "Next") if key in state]
-            if not following:
+            following += [caught["Next"] for caught in state.get("Catch", ())]
+            if state.get("End") or not following:
                 assert state.get("End") or state["Type"] == "Succeed"
                 ended.add(path[-1])
             assert len(path) <= len(states)
             paths += [[*path, each] for each in following]
-        assert ended == {"Note the purchase", "Bought", "Send the e-mail", "No address"}
+        assert ended == {
+            *("Note the purchase", "A later one is noted"),
+            *("Bought", "No address", "Has an e-mail already", "Send the e-mail"),
+        }
+
+    def test_a_purchase_that_comes_late_hides_no_later_one(self, states: dict[str, Any]) -> None:
+        noted = states["Note the purchase"]
+        condition = "attribute_not_exists(#timestamp) OR #timestamp < :timestamp"
+        assert noted["Parameters"]["ConditionExpression"] == condition
+        (caught,) = noted["Catch"]
+        assert caught["ErrorEquals"] == ["DynamoDB.ConditionalCheckFailedException"]
+        assert states[caught["Next"]]["Type"] == "Succeed"
+
+    def test_several_carts_are_one_e_mail(self, states: dict[str, Any]) -> None:
+        [into] = [name for name, it in states.items() if it.get("Next") == "Send the e-mail"]
+        noted = states[into]
+        assert noted["Parameters"]["ConditionExpression"] == "attribute_not_exists(mailed)"
+        assert noted["Parameters"]["UpdateExpression"] == "SET mailed = :timestamp"
+        # The e-mail's address is still there.
+        assert noted["ResultPath"] is None
+        (caught,) = noted["Catch"]
+        assert caught["ErrorEquals"] == ["DynamoDB.ConditionalCheckFailedException"]
+        assert states[caught["Next"]]["Type"] == "Succeed"
 
     def test_it_waits_before_it_looks(self, states: dict[str, Any]) -> None:
         assert states["Wait"]["Seconds"] == 3600

@@ -61,7 +61,8 @@ _TIMESTAMP: Final = "timestamp"
 class CalculatedAttribute:
     """A count, sum or pick of a profile's events, which Customer Profiles computes.
 
-    It looks at event objects, by the events' own time. Segments and campaigns can compare it.
+    It looks at event objects, with ``days`` by the events' own time. Segments and campaigns can
+    compare it.
 
     Example:
         >>> CalculatedAttribute(
@@ -80,7 +81,8 @@ class CalculatedAttribute:
         attribute: Name of the event attribute to compute with, instead of a metric. ``SUM``,
             ``AVERAGE``, ``MINIMUM`` and ``MAXIMUM`` need a metric. Default: none.
         days: Days to look back, 1 to 1,098, and not longer than events are kept. Default: Customer
-            Profiles' own.
+            Profiles' own, and its own time of an event: CloudFormation takes ``timestamp`` as the
+            time only with a range.
         object_count: Maximum events to look at, the newest, 1 to 300 (CloudFormation's limit).
             Default: Customer Profiles' own.
         threshold: Turns the value into yes or no: :class:`GreaterThan`, :class:`LessThan`,
