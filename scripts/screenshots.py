@@ -45,6 +45,7 @@ def _show_an_address_of_aws(page: Page, endpoint_url: str) -> None:
           for (const input of document.querySelectorAll("input")) {
             input.value = input.value.replaceAll(from, to);
           }
+          document.getElementById("local-address")?.toggleAttribute("hidden", true);
         }""",
         [origin, SHOWN_URL],
     )

@@ -192,3 +192,24 @@ def test_the_verdict_of_a_send_is_in_view_and_keeps_the_focus(
     pipeline.deliver("m-2")
     expect(result).to_contain_text("Delivered.")
     expect(result).to_be_in_viewport()
+
+
+def test_it_has_one_primary_action(shown: Page, pipeline: Pipeline) -> None:
+    primary = shown.locator("button.primary:visible")
+    expect(primary).to_have_count(1)
+    expect(shown.locator("#first-steps button.primary")).to_be_visible()
+    pipeline.request("event=one&endpoint_id=ep-1", event_id="m-1")
+    expect(shown.locator("#endpoint-panel button.primary")).to_be_visible()
+    expect(primary).to_have_count(1)
+
+
+@pytest.mark.parametrize(("width", "rows"), [(390, 3), (800, 2), (1280, 1)])
+def test_no_counter_is_alone_in_a_row(shown: Page, width: int, rows: int) -> None:
+    shown.set_viewport_size({"width": width, "height": 700})
+    tops = shown.evaluate(
+        """() => [...document.querySelectorAll(".counter:not([hidden])")]
+            .map(it => [it.offsetTop, it.offsetLeft + it.offsetWidth])"""
+    )
+    assert len({top for top, _ in tops}) == rows
+    rights = [max(right for other, right in tops if other == top) for top, _ in tops]
+    assert max(rights) - min(rights) <= 1  # each row is full

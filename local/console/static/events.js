@@ -133,6 +133,7 @@ function showFilter() {
 function choose(status) {
   filter.value = filter.value === status ? "" : status;
   showFilter();
+showList();
   showList();
 }
 
@@ -144,6 +145,8 @@ function showList() {
   }
   byId("empty").hidden = rows.size > 0;
   byId("filters").hidden = rows.size === 0;
+  // One primary action: while the list is empty it is there.
+  document.querySelector("#endpoint > .test-event").classList.toggle("primary", rows.size > 0);
   list.hidden = shown === 0;
   byId("none-match").hidden = rows.size === 0 || shown > 0;
   byId("more").hidden = !forgotten;
@@ -191,6 +194,7 @@ export function announce(hits) {
 
 filter.addEventListener("change", () => {
   showFilter();
+showList();
   showList();
 });
 
@@ -209,3 +213,4 @@ for (const button of document.querySelectorAll(".counter-filter")) {
 }
 
 showFilter();
+showList();
