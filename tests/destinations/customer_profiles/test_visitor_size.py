@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gtm_events.destinations.customer_profiles import MAX_OBJECT_CHARACTERS
-from gtm_events.destinations.customer_profiles.visitors import Contribution, Visitor
+from gtm_events.destinations.customer_profiles.visitors import Contribution, Visitor, VisitorObject
 
 
 def contribution(name: str, value: str, time: int) -> Contribution:
@@ -23,7 +23,7 @@ def test_a_merged_object_is_full_before_it_is_cut(more: int, objects: int) -> No
     visitor = Visitor(
         [contribution("a", "x" * half, 1), contribution("b", "x" * (room - half + more), 2)]
     )
-    made = []
+    made: list[VisitorObject] = []
     while visitor.is_due:
         made.append(visitor.next(f"v{len(made)}"))
     assert len(made) == objects
