@@ -16,6 +16,19 @@ BY_HAND: Final = (
         sources=(Source("issue 4", "`cdk import` of domain and object type"),),
     ),
     ByHand(
+        id="event-age",
+        question="From when Customer Profiles counts the age of an event that a trigger's "
+        "expiration limits.",
+        steps="With expiration=Duration.minutes(5), send an event whose timestamp is 10 minutes "
+        "ago, and look whether the campaign starts.",
+        sources=(
+            Source(
+                "cdk_gtm_connector/destinations/customer_profiles/event_trigger.py",
+                "is an assumption of the local stand-in",
+            ),
+        ),
+    ),
+    ByHand(
         id="prices",
         question="What is billed, Customer Profiles' profiles among it.",
         steps="Compare a day's bill in Cost Explorer with docs/capacity.md.",
