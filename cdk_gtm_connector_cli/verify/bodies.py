@@ -205,7 +205,7 @@ QUESTIONS: Final = (
         mends="Name these in full in event_methods.py, as `;charset=UTF-8` is.",
         sources=(
             Source(_0012, "whether a media type's parameters are ignored"),
-            Source("local/emulator/__init__.py", "A media type's parameters are no part of it"),
+            Source("local/emulator/__init__.py", "A media type's parameters are ignored"),
             Source(
                 "cdk_gtm_connector/event_methods.py",
                 "A parameter such as charset is commonly held to be no part of the type",
@@ -234,7 +234,7 @@ QUESTIONS: Final = (
             Source(_0012, "whether the validator takes an empty body"),
             Source(
                 "local/emulator/__init__.py",
-                "whether API Gateway shows them ``{}`` is not known here",
+                "It is unknown whether API Gateway shows them ``{}``",
             ),
         ),
         probes=_empty_posts,

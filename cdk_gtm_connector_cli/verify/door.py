@@ -216,9 +216,7 @@ QUESTIONS: Final = (
         breaks="Nothing, if it is part of the value; README need not warn then.",
         mends="Take the warning out of README and split_query out of local/.",
         sources=(
-            Source(
-                "local/emulator/targets.py", "A query string is split at ``;`` as well as ``&``"
-            ),
+            Source("local/emulator/targets.py", "A query string is split at ``;`` and at ``&``"),
         ),
         probes=lambda _: [query("a semicolon", "evat_v=a;evat_w=b", ["a"])],
         judge=values_arrive,
@@ -229,9 +227,7 @@ QUESTIONS: Final = (
         how="evat_v=a|b.",
         breaks="Nothing, if it is taken. A status of another kind: the tag fails in other words.",
         mends="Change refuse() in local/ and what docs say of it.",
-        sources=(
-            Source("local/emulator/targets.py", "It does not say how: 414 and 400 are a guess."),
-        ),
+        sources=(Source("local/emulator/targets.py", "The statuses 414 and 400 are a guess"),),
         probes=lambda _: [query("a pipe", "evat_v=a|b", 400)],
         judge=statuses,
     ),
@@ -269,7 +265,7 @@ QUESTIONS: Final = (
         breaks="Tags with long values fail earlier, or values are cut.",
         mends="docs/events.md and docs/destinations.md; POST takes more.",
         sources=(
-            Source("local/emulator/targets.py", "It does not say how: 414 and 400 are a guess."),
+            Source("local/emulator/targets.py", "The statuses 414 and 400 are a guess"),
             Source("issue 13", "long URLs"),
         ),
         probes=_long_urls,

@@ -22,7 +22,8 @@ ROOT: Final = Path(__file__).parents[2]
 OPEN: Final = re.compile(
     r"cannot be checked without AWS|nobody could check|could not be checked here|not known from "
     r"documentation|is not known here|is not known to|AWS does not document|documentation does not "
-    r"say|an account must show|for an account to show|asked of an account|end of support is open|"
+    r"say|it is unknown whether|an account must show|for an account to show|asked of an account|"
+    r"end of support is open|"
     r"is an assumption|are assumed|are a guess|nobody knows|was not found|held to be no",
     re.IGNORECASE,
 )
