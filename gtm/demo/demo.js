@@ -130,6 +130,7 @@
   }
 
   function preview() {
+    byId("address-as-id").hidden = !endpointId.value.includes("@");
     previewTag();
     const complete =
       !faults.endpoint(endpoint.value.trim()) && event.value.trim() && endpointId.value.trim();

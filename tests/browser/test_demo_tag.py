@@ -215,3 +215,11 @@ def test_every_field_has_a_label(demo: Page) -> None:
         "[...document.querySelectorAll('input, select')].filter(i => !i.labels.length).length"
     )
     assert demo.evaluate(unlabelled) == 0
+
+
+def test_an_address_as_id_is_warned_of(demo: Page) -> None:
+    warning = demo.locator("#address-as-id")
+    demo.get_by_label("Customer or visitor ID").fill("customer-42")
+    expect(warning).to_be_hidden()
+    demo.get_by_label("Customer or visitor ID").fill("ana@example.com")
+    expect(warning).to_be_visible()
