@@ -45,7 +45,7 @@ class Line:
 
     @property
     def failure(self) -> str:
-        """How an invocation failed, in the words of Lambda or its runtime; empty if it did not."""
+        """The failure of an invocation, in Lambda's words or its runtime's; empty if none."""
         fields = self.fields
         record = fields.get("record")
         if isinstance(record, dict) and record.get("status") in _FAILED:

@@ -22,7 +22,7 @@ UNKNOWN: Final = "not looked at"
 REVERT: Final = (
     "deploy with --revert-drift (make deploy ARGS=--revert-drift); without it nothing changes"
 )
-"""How what was deleted or changed by hand comes back. CloudFormation compares templates only."""
+"""The remedy for what was deleted or changed by hand. CloudFormation compares templates only."""
 
 _NOT_ALLOWED: Final = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 

@@ -174,7 +174,7 @@ class Delivery:
     invalid_message: Letter | None = None
     """The message in the invalid-message queue. Of a list, a part may be in either."""
     moved_back: int = 0
-    """How often a message of the hit left a queue of rejected ones to be delivered after all."""
+    """Number of times that a message of the hit left a queue of rejected ones."""
     next_attempt: int | None = None
     """When the queue gives out the message again, in milliseconds since the epoch."""
     losses: list[Losses] = field(default_factory=list)

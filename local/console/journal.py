@@ -234,9 +234,12 @@ class Journal:
             if hit is None:
                 return
             before = _Before(hit.status, hit.statuses)
-            names = hit.deliveries if destination is None else [destination]
-            left = [name for name in names if hit.deliveries[name].left_queue(body)]
-            if not left:
+            left = [  # all of them, not the first alone
+                delivery.left_queue(body)
+                for name, delivery in hit.deliveries.items()
+                if destination in {None, name}
+            ]
+            if not any(left):
                 return
             self._changed(hit, before)
         self._notify()

@@ -136,7 +136,8 @@ def test_answers_of_5xx_are_counted_by_their_cause(
     assert to_do in found.to_do
 
 
-def test_a_queue_that_is_gone_does_not_hide_the_others() -> None:
+def delivering_to_kinesis() -> tuple[Context, Stubs]:
+    """Return a connector with one destination, and the stubs of its account."""
     context = context_with(
         [
             *resources_of("Gtm"),
@@ -147,6 +148,11 @@ def test_a_queue_that_is_gone_does_not_hide_the_others() -> None:
     stubs = Stubs(context)
     variables = {"DESTINATION": "kinesis"}
     stubs.add("lambda", "get_function_configuration", {"Environment": {"Variables": variables}})
+    return context, stubs
+
+
+def test_a_queue_that_is_gone_does_not_hide_the_others() -> None:
+    context, stubs = delivering_to_kinesis()
     stubs.add_error("sqs", "get_queue_attributes", "AWS.SimpleQueueService.NonExistentQueue")
     stubs.add("sqs", "get_queue_attributes", {"Attributes": {}})
     gone, dead = findings(account.queues, context)
@@ -159,16 +165,7 @@ def test_a_queue_that_is_gone_does_not_hide_the_others() -> None:
 def test_a_problem_is_over_once_events_are_delivered_again(
     later: dict[str, int], verdict: str
 ) -> None:
-    context = context_with(
-        [
-            *resources_of("Gtm"),
-            Resource("AWS::SQS::Queue", "d", "d", "GtmDeadLetterQueue", "Stack"),
-            Resource(LOG, "l", "l", "GtmDeliveryLog", "Stack"),
-        ]
-    )
-    stubs = Stubs(context)
-    variables = {"DESTINATION": "kinesis"}
-    stubs.add("lambda", "get_function_configuration", {"Environment": {"Variables": variables}})
+    context, stubs = delivering_to_kinesis()
     now = int(time.time() * 1000)
     lines = (
         {"message": "batch", "level": "ERROR", "problems": ["the destination is gone"]},

@@ -95,31 +95,28 @@ const KEPT = {
 
 const wantedText = () => byId("text-filter").value;
 
-let found = null; // {text, numbers}: what the server finds, for it has the whole of each request
+let found = new Set(); // numbers of the requests that the server finds, for it has the whole of each
 
 function matches(hit) {
   const status = filter.value;
   if (status && !(KEPT[status]?.(hit) ?? hit.status === status)) return false;
-  return !wantedText() || Boolean(found?.numbers.has(hit.number));
+  return !wantedText() || found.has(hit.number);
 }
 
-let searching = false;
+let asked = 0; // searches so far
 
-/** Ask the server which requests contain the text; once more if it changes meanwhile. */
+let shownSearch = 0; // the newest that is answered
+
+/** Ask the server which requests contain the text. An answer that comes after a newer one is dropped. */
 async function search() {
-  if (searching) return;
-  searching = true;
-  try {
-    for (let text = null; wantedText() && text !== wantedText(); ) {
-      text = wantedText();
-      const answer = await fetch(`api/search?text=${encodeURIComponent(text)}`);
-      if (answer.ok) found = { text, numbers: new Set(await answer.json()) };
-    }
-  } catch {
-    // The stream says that the server is gone. What it found last stays.
-  } finally {
-    searching = false;
-  }
+  const mine = ++asked;
+  // Without an answer what was found last stays: the stream says that the server is gone.
+  const answer = await fetch(`api/search?text=${encodeURIComponent(wantedText())}`).catch(() => null);
+  if (!answer?.ok) return;
+  const numbers = new Set(await answer.json());
+  if (mine < shownSearch) return;
+  shownSearch = mine;
+  found = numbers;
   keepFocus(showList);
 }
 
@@ -133,7 +130,6 @@ function showFilter() {
 function choose(status) {
   filter.value = filter.value === status ? "" : status;
   showFilter();
-showList();
   showList();
 }
 
@@ -194,7 +190,6 @@ export function announce(hits) {
 
 filter.addEventListener("change", () => {
   showFilter();
-showList();
   showList();
 });
 
