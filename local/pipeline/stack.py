@@ -102,8 +102,15 @@ class Pipeline:
         """Return the messages of a queue without receiving them, as MiniStack shows them.
 
         Each has ``MessageId``, ``Body``, ``ReceiveCount``, ``MessageAttributes`` and more.
+
+        Args:
+            output: The stack's output that names the queue.
         """
-        query = urlencode({"QueueUrl": self.queue_url(output)})
+        return self.peek_at(self.queue_url(output))
+
+    def peek_at(self, queue_url: str) -> list[dict[str, Any]]:
+        """Return the messages of a queue that has this URL; see :meth:`peek`."""
+        query = urlencode({"QueueUrl": queue_url})
         accounts = self.emulator.get(f"/_ministack/sqs/messages?{query}")["messages"]
         return [
             message

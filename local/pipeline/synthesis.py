@@ -58,6 +58,15 @@ def completed(context: Mapping[str, Any]) -> dict[str, Any]:
     return context_for(chosen | dict(context))
 
 
+def app_context(context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the whole context of an app that the CDK's command line runs from the project's root.
+
+    Args:
+        context: The context on the command line, which overrides that of ``cdk.json``.
+    """
+    return {**_CLI_CONTEXT, **_cdk_json(), **context}
+
+
 def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> None:
     """Synthesize an app into ``directory`` as ``cdk synth -c name=value …`` does.
 
@@ -75,7 +84,7 @@ def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> N
             {
                 "CDK_OUTDIR": str(directory),
                 "CDK_DEFAULT_REGION": deploy.DEFAULT_REGION,
-                "CDK_CONTEXT_JSON": json.dumps({**_CLI_CONTEXT, **_cdk_json(), **context}),
+                "CDK_CONTEXT_JSON": json.dumps(app_context(context)),
                 "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
                 # The library of this checkout, wherever the app is.
                 "PYTHONPATH": os.pathsep.join(

@@ -12,8 +12,8 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cdk_gtm_connector.tokens import mint
-from local.pipeline.running import running
 from tests.browser.outcomes import check_nothing_came_of, delivered, load_image, rejection, site
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from local.pipeline.stack import Pipeline

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from cdk_gtm_connector.gtm import files_for
-from local.pipeline.running import running
 from tests.browser.outcomes import check_nothing_came_of, delivered, site
 from tests.gtm.templates import SANDBOX, Template
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.pipeline.running import running
 from tests.browser.outcomes import delivered, load_image, site
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

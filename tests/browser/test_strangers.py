@@ -15,9 +15,9 @@ from playwright.sync_api import (  # noqa: TC002 - pytest reads the fixtures' an
     Request,
 )
 
-from local.pipeline.running import running
 from local.stand_in.values import Behavior
 from tests.browser.outcomes import delivered, load_image, site
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

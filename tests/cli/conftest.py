@@ -17,9 +17,9 @@ import pytest
 from cdk_gtm_connector_cli.local_run import VARIABLE
 from cdk_gtm_connector_cli.main import run
 from cdk_gtm_connector_cli.messages import event_id_of
-from local.pipeline.running import running
 from local.stand_in.values import Behavior
 from tests.patience import HANG_SECONDS
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

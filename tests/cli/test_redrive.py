@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import signal
 import subprocess
 import sys
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+from uuid import uuid4
 
 import pytest
 
@@ -29,30 +30,19 @@ from tests.cli.conftest import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cdk_gtm_connector_cli.queues import RejectionQueue
     from local.pipeline.stack import Pipeline
     from tests.cli.conftest import Command
 
 MESSAGES = 12  # two batches
-STEPS = 40  # more than there are; the tests end at the first that the command survives
+STEPS = 24  # more than there are
 
 
 def in_queue(pipeline: Pipeline, output: str) -> set[str]:
     """Return the ids of the events in a queue, hidden ones as well."""
     return {event_id_of(it["Body"]) or "" for it in pipeline.peek(output)}
-
-
-def _are_somewhere(pipeline: Pipeline, ids: set[str]) -> bool:
-    """Return whether no event is lost; the places are looked at in the order of their way."""
-    found = in_queue(pipeline, "DeadLetterQueueName")
-    found |= in_queue(pipeline, "QueueName")
-    return ids <= found | arrived(pipeline, "kinesis")
-
-
-def _is_emptied(pipeline: Pipeline, redrive: Redrive) -> bool:
-    """Run a redrive once more; return whether nothing is left."""
-    context = Context(Output(as_json=True), local=LocalRun.find())
-    redrive.run(rejection_queues(context.connector, ["kinesis"])[0], Pace(0), lambda _: None)
-    return not in_queue(pipeline, "DeadLetterQueueName")
 
 
 def _are_at(pipeline: Pipeline, kind: str, ids: set[str]) -> bool:
@@ -188,69 +178,126 @@ class _Stop:
             raise KeyboardInterrupt
 
 
+@dataclass(frozen=True)
+class _Step:
+    """A redrive that is stopped at one of its requests, and the queue that it has for itself."""
+
+    url: str
+    ids: frozenset[str]
+
+    def queue(self, context: Context) -> RejectionQueue:
+        """Return the queue as a redrive takes it: as that of the first destination."""
+        return replace(rejection_queues(context.connector, ["kinesis"])[0], url=self.url)
+
+
+def _step(pipeline: Pipeline) -> _Step:
+    """Create a queue of rejected messages, with two batches of them."""
+    sqs = pipeline.client("sqs")
+    url = sqs.create_queue(QueueName=f"stopped-{uuid4()}")["QueueUrl"]
+    ids = set()
+    for number in (10, MESSAGES - 10):
+        requests = [new_request_id() for _ in range(number)]
+        entries = [
+            {"Id": str(at), "MessageBody": body_of(it, {"event": "buy", "endpoint_id": "me"})}
+            for at, it in enumerate(requests)
+        ]
+        assert not sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed")
+        ids |= {event_id_of(it["MessageBody"]) or "" for it in entries}
+    return _Step(url, frozenset(ids))
+
+
+def _are_somewhere(pipeline: Pipeline, steps: Sequence[_Step]) -> bool:
+    """Return whether no event is lost; the places are looked at in the order of their way."""
+    found = {event_id_of(it["Body"]) for step in steps for it in pipeline.peek_at(step.url)}
+    found |= in_queue(pipeline, "QueueName")
+    found |= arrived(pipeline, "kinesis")
+    return all(step.ids <= found for step in steps)
+
+
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_it_goes_on_where_it_was_interrupted(pipeline: Pipeline, *, after: bool) -> None:
+    steps = []
     for number in range(1, STEPS):
-        ids = {dead_event(pipeline) for _ in range(MESSAGES)}
+        step = _step(pipeline)
         context = Context(Output(as_json=True), local=LocalRun.find())
         stop = _Stop(number, after=after)
         for service in ("sqs", "sns"):
             context.client(service).meta.events.register(stop.event, stop)
         # What was received and not seen comes back after a second, not after two minutes.
         redrive = Redrive(context, Choice(), hidden_seconds=1)
-        queue = rejection_queues(context.connector, ["kinesis"])[0]
         try:
-            redrive.run(queue, Pace(0), lambda _: None)
+            redrive.run(step.queue(context), Pace(0), lambda _: None)
         except KeyboardInterrupt:
-            pass
+            steps.append(step)
         else:
-            assert number > 6, "too few steps to have been interrupted between all of them"
             break
-        # Between the queue and what is read at the destination is a moment.
-        wait_until(f"all after step {number}", partial(_are_somewhere, pipeline, ids))
-        wait_until(f"an empty queue after step {number}", partial(_is_emptied, pipeline, redrive))
-        wait_until("all of them", partial(_are_at, pipeline, "kinesis", ids))
     else:
         pytest.fail("the command takes more steps than were tried")
+    assert len(steps) > 6, "too few steps to have been interrupted between all of them"
+    # Between the queue and what is read at the destination is a moment.
+    wait_until("all after each step", lambda: _are_somewhere(pipeline, steps))
+
+    context = Context(Output(as_json=True), local=LocalRun.find())
+    again = Redrive(context, Choice(), hidden_seconds=1)
+
+    def is_emptied(step: _Step) -> bool:
+        if pipeline.peek_at(step.url):
+            again.run(step.queue(context), Pace(0), lambda _: None)
+        return not pipeline.peek_at(step.url)
+
+    for number, step in enumerate(steps, 1):
+        wait_until(f"an empty queue after step {number}", partial(is_emptied, step))
+    ids = frozenset[str]().union(*(step.ids for step in steps))
+    wait_until("all of them", lambda: ids <= arrived(pipeline, "kinesis"))
 
 
+# A process for each queue, forked from one that has imported everything: that is what takes long.
 KILLED = """
-import os, signal, sys
+import json, os, signal, sys
+from dataclasses import replace
 from cdk_gtm_connector_cli.context import Context
 from cdk_gtm_connector_cli.local_run import LocalRun
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.queues import rejection_queues
 from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive
 
-calls = 0
 
-def kill(**_):
-    global calls
-    calls += 1
-    if calls == int(sys.argv[1]):
-        os.kill(os.getpid(), signal.SIGKILL)
+def redrive(number, url):
+    calls = 0
 
-context = Context(Output(), local=LocalRun.find())
-context.client("sqs").meta.events.register(sys.argv[2], kill)
-queue = rejection_queues(context.connector, ["kinesis"])[0]
-Redrive(context, Choice()).run(queue, Pace(0), lambda _: None)
+    def kill(**_):
+        nonlocal calls
+        calls += 1
+        if calls == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    context = Context(Output(), local=LocalRun.find())
+    context.client("sqs").meta.events.register(sys.argv[1], kill)
+    queue = rejection_queues(context.connector, ["kinesis"])[0]
+    Redrive(context, Choice()).run(replace(queue, url=url), Pace(0), lambda _: None)
+
+
+for number, url in enumerate(sys.argv[2:], 1):
+    if not (child := os.fork()):
+        redrive(number, url)
+        os._exit(0)
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    print(status)
+    if status != -signal.SIGKILL:
+        break
 """
 
 
 @pytest.mark.parametrize("event", ["before-call.*.*", "after-call.*.*"])
 def test_nothing_is_lost_when_it_is_killed_at_any_step(pipeline: Pipeline, event: str) -> None:
-    for number in range(1, STEPS):
-        ids = {dead_event(pipeline) for _ in range(MESSAGES)}
-        program = (sys.executable, "-c", KILLED, str(number), event)
-        status = subprocess.run(program, cwd=ROOT, check=False).returncode  # noqa: S603 - ours
-        # Between the queue and what is read at the destination is a moment.
-        wait_until(f"all after step {number}", partial(_are_somewhere, pipeline, ids))
-        if status == 0:
-            assert number > 6, "too few steps to have been killed between all of them"
-            return
-        assert status == -signal.SIGKILL
-        pipeline.client("sqs").purge_queue(QueueUrl=pipeline.queue_url("DeadLetterQueueName"))
-    pytest.fail("the command takes more steps than were tried")
+    steps = [_step(pipeline) for _ in range(STEPS)]
+    program = (sys.executable, "-c", KILLED, event, *(step.url for step in steps))
+    ran = subprocess.run(program, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True)  # noqa: S603 - ours
+    statuses = [int(line) for line in ran.stdout.split()]
+    # Between the queue and what is read at the destination is a moment.
+    wait_until("all after each step", lambda: _are_somewhere(pipeline, steps))
+    assert statuses[-1] == 0, "the command failed, or takes more steps than were tried"
+    assert len(statuses) > 7, "too few steps to have been killed between all of them"
 
 
 def test_the_rate_is_kept() -> None:

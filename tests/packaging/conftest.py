@@ -10,17 +10,16 @@ import sys
 import sysconfig
 import tarfile
 import venv
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import pytest
 
 from tests.patience import HANG_SECONDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 CHECKOUT = Path(__file__).parents[2]
 
@@ -114,6 +113,72 @@ def installation(
     return Installation(python, site_packages)
 
 
+class Synthesizer:
+    """A process that synthesizes apps, by ``synthesizer.py``.
+
+    Args:
+        python: The interpreter, and so the environment.
+        umask: Of this process and of the Node that it starts.
+    """
+
+    def __init__(self, python: Path, *, umask: int = -1) -> None:
+        self._process = subprocess.Popen(  # noqa: S603 - our own program
+            [python, Path(__file__).with_name("synthesizer.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            # What it compiled would lie beside the library.
+            env={**os.environ, "CDK_DEFAULT_REGION": "us-east-1", "PYTHONDONTWRITEBYTECODE": "1"},
+            umask=umask,
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        # At the end of its input it ends by itself.
+        self._process.communicate(timeout=HANG_SECONDS)
+
+    def __call__(
+        self,
+        app: Path,
+        outdir: Path,
+        *,
+        library: Path | None = None,
+        function: bool = False,
+        context: Mapping[str, object] | None = None,
+    ) -> Path:
+        """Synthesize an app; return the file of the library that did it. See ``Job``."""
+        job = {
+            "app": str(app),
+            "outdir": str(outdir),
+            "context": dict(context or {}),
+            "library": str(library or ""),
+            "function": function,
+        }
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(job) + "\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        assert answer, f"it ended with status {self._process.wait(HANG_SECONDS)}"
+        return Path(json.loads(answer)["library"])
+
+
+@pytest.fixture(scope="session")
+def with_wheel(installation: Installation) -> Iterator[Synthesizer]:
+    """A process in the clean environment that has the wheel."""
+    with Synthesizer(installation.python) as synthesizer:
+        yield synthesizer
+
+
+@pytest.fixture(scope="session")
+def with_copies() -> Iterator[Synthesizer]:
+    """A process for copies of the library, whose new files nobody else may read."""
+    with Synthesizer(Path(sys.executable), umask=0o077) as synthesizer:
+        yield synthesizer
+
+
 @dataclass(frozen=True)
 class Synthesis:
     """What an importing app became.
@@ -137,33 +202,30 @@ def example() -> str:
 
 @pytest.fixture(scope="session")
 def syntheses(
+    *,
     example: str,
     distributions: Distributions,
-    installation: Installation,
     checkout: Path,
+    with_wheel: Synthesizer,
+    with_copies: Synthesizer,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> dict[str, Synthesis]:
     """README's example, synthesized with the library from three places."""
 
-    def synthesize(name: str, python: Path, path: str) -> Synthesis:
+    def synthesis(name: str, synthesizer: Synthesizer, library: Path | None) -> Synthesis:
         elsewhere = tmp_path_factory.mktemp(f"importing_from_{name}")
-        elsewhere.joinpath("app.py").write_text(example, encoding="utf-8")
-        script = Path(__file__).with_name("synthesize_twice.py")
-        out = elsewhere / "cdk.out"
-        printed = run(python, script, cwd=elsewhere, PYTHONPATH=path, CDK_OUTDIR=str(out))
-        answer = json.loads(printed)
-        return Synthesis(
-            Path(answer["library"]), answer["template"], answer["template_after_running"]
+        app = elsewhere / "app.py"
+        app.write_text(example, encoding="utf-8")
+        imported = synthesizer(app, elsewhere / "before", library=library)
+        synthesizer(app, elsewhere / "after", library=library, function=True)
+        before, after = (
+            json.loads((elsewhere / out / "Shop.template.json").read_text(encoding="utf-8"))
+            for out in ("before", "after")
         )
+        return Synthesis(imported, before, after)
 
-    python = Path(sys.executable)
-    with ThreadPoolExecutor(max_workers=2) as executor:
-        started = {
-            name: executor.submit(synthesize, name, *place)
-            for name, place in {
-                "wheel": (installation.python, ""),
-                "sdist": (python, str(distributions.unpacked)),
-                "checkout": (python, str(checkout)),
-            }.items()
-        }
-        return {name: synthesis.result() for name, synthesis in started.items()}
+    return {
+        "wheel": synthesis("wheel", with_wheel, None),
+        "sdist": synthesis("sdist", with_copies, distributions.unpacked),
+        "checkout": synthesis("checkout", with_copies, checkout),
+    }

@@ -3,49 +3,53 @@
 from __future__ import annotations
 
 import json
+import shutil
 import stat
-import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from tests.packaging.conftest import CHECKOUT, run
+import pytest
+
+from tests.packaging.conftest import CHECKOUT
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from tests.packaging.conftest import Synthesis
-
-# Copies the library as a checkout has it, and synthesizes with the copy.
-PROGRAM = """
-import os, shutil, sys
-os.umask(0o077)
-for name in ("cdk_gtm_connector", "lambda_src"):
-    shutil.copytree(
-        os.path.join(sys.argv[1], name),
-        name,
-        copy_function=shutil.copyfile,
-        dirs_exist_ok=True,
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-for directory, _, _ in os.walk("."):
-    os.chmod(directory, 0o700)
-sys.path.insert(0, os.getcwd())
-exec(open("shop.py").read())
-"""
+    from tests.packaging.conftest import Synthesis, Synthesizer
 
 
-def synthesize(directory: Path, example: str, **context: object) -> Path:
-    """Synthesize README's example with a copy that nobody else may read; return the assembly."""
-    directory.mkdir(exist_ok=True)
-    directory.joinpath("shop.py").write_text(example, encoding="utf-8")
-    out = directory / "cdk.out"
-    run(
-        *(sys.executable, "-B", "-c", PROGRAM, CHECKOUT),
-        cwd=directory,
-        CDK_OUTDIR=str(out),
-        CDK_CONTEXT_JSON=json.dumps(context),
-    )
-    return out
+def copy_library(directory: Path) -> None:
+    """Copy the library as a checkout has it, for nobody else to read."""
+    for name in ("cdk_gtm_connector", "lambda_src"):
+        shutil.copytree(
+            CHECKOUT / name, directory / name, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    for path in directory.rglob("*"):
+        path.chmod(0o700 if path.is_dir() else 0o600)
+
+
+class Synthesize(Protocol):
+    """Synthesizes README's example with a copy of the library that nobody else may read."""
+
+    def __call__(self, **context: object) -> Path:
+        """Return the assembly, which is the same directory each time."""
+        ...
+
+
+@pytest.fixture
+def synthesize(tmp_path: Path, example: str, with_copies: Synthesizer) -> Synthesize:
+    """Return what synthesizes with a copy in the test's own directory."""
+    copy_library(tmp_path)
+    app = tmp_path / "app.py"
+    app.write_text(example, encoding="utf-8")
+
+    def run(**context: object) -> Path:
+        out = tmp_path / "cdk.out"
+        imported = with_copies(app, out, library=tmp_path, context=context)
+        assert imported.is_relative_to(tmp_path)
+        return out
+
+    return run
 
 
 def modes(asset: Path) -> set[tuple[bool, str]]:
@@ -69,9 +73,9 @@ def code_key(template: Mapping[str, object]) -> str:
 
 
 def test_what_is_uploaded_is_readable_and_the_same(
-    tmp_path: Path, example: str, syntheses: Mapping[str, Synthesis]
+    synthesize: Synthesize, syntheses: Mapping[str, Synthesis]
 ) -> None:
-    out = synthesize(tmp_path / "project", example)
+    out = synthesize()
 
     (asset,) = (path for path in out.glob("asset.*") if path.is_dir())
     assert modes(asset) == {(False, "644"), (True, "755")}
@@ -80,19 +84,17 @@ def test_what_is_uploaded_is_readable_and_the_same(
     assert {code_key(synthesis.template) for synthesis in syntheses.values()} == {key}
 
 
-def test_one_that_is_staged_already_is_mended(tmp_path: Path, example: str) -> None:
-    directory = tmp_path / "project"
-    out = synthesize(directory, example)
+def test_one_that_is_staged_already_is_mended(synthesize: Synthesize) -> None:
+    out = synthesize()
     (asset,) = (path for path in out.glob("asset.*") if path.is_dir())
     for path in asset.rglob("*.py"):
         path.chmod(0o600)
 
-    synthesize(directory, example)
+    synthesize()
 
     assert modes(asset) == {(False, "644"), (True, "755")}
 
 
-def test_the_installed_files_are_left_alone(tmp_path: Path, example: str) -> None:
-    directory = tmp_path / "project"
-    synthesize(directory, example, **{"aws:cdk:disable-asset-staging": True})
-    assert modes(directory / "lambda_src") == {(False, "600"), (True, "700")}
+def test_the_installed_files_are_left_alone(synthesize: Synthesize, tmp_path: Path) -> None:
+    synthesize(**{"aws:cdk:disable-asset-staging": True})
+    assert modes(tmp_path / "lambda_src") == {(False, "600"), (True, "700")}

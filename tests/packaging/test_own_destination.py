@@ -2,32 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from typing import TYPE_CHECKING
 from urllib.request import urlopen
 
 from examples.webhook.stand_in import WebhookServer
 from local.pipeline.running import running
-from tests.packaging.conftest import CHECKOUT, Installation, run
+from tests.packaging.conftest import CHECKOUT
 from tests.pipeline.conftest import wait_for
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.packaging.conftest import Synthesizer
 
-def test_it_synthesizes_and_delivers(installation: Installation, tmp_path: Path) -> None:
+
+def test_it_synthesizes_and_delivers(with_wheel: Synthesizer, tmp_path: Path) -> None:
     project = tmp_path / "project"
     shutil.copytree(
         CHECKOUT / "examples", project, ignore=shutil.ignore_patterns("__pycache__", "stand_in.py")
     )
     assembly = tmp_path / "cdk.out"
-    run(
-        *(installation.python, "own_destination.py"),
-        cwd=project,
-        CDK_OUTDIR=str(assembly),
-        CDK_DEFAULT_REGION="us-east-1",
-        CDK_CONTEXT_JSON=json.dumps({"aws:cdk:bundling-stacks": ["**"]}),
+    with_wheel(
+        project / "own_destination.py", assembly, context={"aws:cdk:bundling-stacks": ["**"]}
     )
     code = {path.name for path in assembly.rglob("*.py")}
     assert {"shop_webhook.py", "destination_api.py", "handler.py"} <= code

@@ -17,9 +17,9 @@ from local.destinations.pinpoint.server import PutEventsServer
 from local.destinations.pinpoint.service import Limits
 from local.emulator.targets import mask_token
 from local.messages import event_id_of
-from local.pipeline.running import running
 from local.stand_in.values import Behavior, Delivered
 from tests.patience import HANG_SECONDS
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

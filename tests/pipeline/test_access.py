@@ -18,13 +18,13 @@ from cdk_gtm_connector.max_events import DEFAULT_MAX_EVENTS
 from cdk_gtm_connector.tokens import mint as mint_token
 from local.destinations.pinpoint.server import PutEventsServer
 from local.emulator import targets
-from local.pipeline.running import running
 from tests.pipeline.conftest import (
     RecordingJournal,
     delivered,
     invalid_message,
     logged_batches,
 )
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -17,7 +17,8 @@ from urllib.request import ProxyHandler, build_opener
 import pytest
 
 from local.pipeline.emulator_process import Emulator, EmulatorError
-from local.pipeline.synthesis import ROOT, SynthesisError, synthesize
+from local.pipeline.synthesis import ROOT, SynthesisError, completed, synthesize
+from tests import pipelines
 from tests.patience import HANG_SECONDS
 from tests.pipeline.conftest import wait_for
 
@@ -161,6 +162,15 @@ def test_nothing_outlives_it_even_if_it_is_killed(start: Callable[..., Command])
 
     command.process.kill()
     wait_for("end of all that it started", command.nothing_left)
+
+
+def test_the_pipelines_of_the_tests_are_those_of_the_command(tmp_path: Path) -> None:
+    context = completed({"destination": "customer-profiles,firehose", "signed_token": "true"})
+    synthesize(tmp_path / "by_command", context)
+    pipelines.synthesize(tmp_path / "by_tests", context)
+    (template,) = (tmp_path / "by_command").glob("*.template.json")
+    by_tests = tmp_path / "by_tests" / template.name
+    assert by_tests.read_text(encoding="utf-8") == template.read_text(encoding="utf-8")
 
 
 def test_a_refused_setting_is_reported_in_the_apps_own_words(tmp_path: Path) -> None:

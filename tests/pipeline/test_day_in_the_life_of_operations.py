@@ -19,10 +19,10 @@ import pytest
 from cdk_gtm_connector.tokens import mint
 from cdk_gtm_connector_cli.local_run import VARIABLE
 from cdk_gtm_connector_cli.main import run
-from local.pipeline.running import running
 from local.stand_in.values import Behavior
 from tests.cli.conftest import CONTEXT, SITE, run_file
 from tests.pipeline.conftest import RecordingJournal, logged_batches, wait_for
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -17,9 +17,9 @@ import pytest
 
 from cdk_gtm_connector.tokens import mint
 from local.destinations.customer_profiles import ProfilesServer
-from local.pipeline.running import running
 from local.stand_in.values import Behavior
 from tests.pipeline.conftest import RecordingJournal, wait_for
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,10 +13,10 @@ import pytest
 from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.pinpoint.server import PutEventsServer
 from local.destinations.pinpoint.service import Limits
-from local.pipeline.running import running
 from local.stand_in.values import Behavior
 from tests.pipeline.conftest import RecordingJournal, dead_letter, wait_for
 from tests.pipeline.test_values import CASES, HOSTILE
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

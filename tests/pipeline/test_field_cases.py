@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from local.pipeline.running import running
 from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
 from tests.pipeline.conftest import RecordingJournal, invalid_message, wait_for
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,9 +11,9 @@ import pytest
 
 from examples.webhook.runtime.shop_webhook import signature
 from examples.webhook.stand_in import WebhookServer
-from local.pipeline.running import running
 from local.stand_in.values import Behavior
 from tests.pipeline.conftest import wait_for
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

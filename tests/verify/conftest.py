@@ -17,7 +17,7 @@ from cdk_gtm_connector_cli.verify.catalog import QUESTIONS
 from cdk_gtm_connector_cli.verify.deployment import Deployment
 from cdk_gtm_connector_cli.verify.journal import Journal
 from cdk_gtm_connector_cli.verify.running import Run
-from local.pipeline.running import running
+from tests.pipelines import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

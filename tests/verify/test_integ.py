@@ -7,19 +7,18 @@ import importlib.util
 import json
 import os
 import stat
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
 from capacity import prices
 from cdk_gtm_connector_cli.verify.account import SDK_OUTPUT
-from integ import stacks
+from integ import app, stacks
 from integ.__main__ import announcement, cost, main
 from integ.snapshots import file_of, templates, text_of
-from tests.patience import HANG_SECONDS
 
 ROOT = Path(__file__).parents[2]
 
@@ -63,16 +62,10 @@ def test_one_of_them_says_what_the_runtime_carries(
     importlib.util.find_spec("aws_cdk.integ_tests_alpha") is None,
     reason="only make verify-all installs aws-cdk.integ-tests-alpha",
 )
-def test_they_are_an_integration_test(tmp_path: Path) -> None:
-    # In a process of its own, because Node reads CDK_OUTDIR when it starts.
-    subprocess.run(
-        [sys.executable, "-m", "integ.app"],
-        check=True,
-        capture_output=True,
-        cwd=ROOT,
-        env={**os.environ, "CDK_OUTDIR": str(tmp_path)},
-        timeout=HANG_SECONDS,
-    )
+def test_they_are_an_integration_test(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    prepared = cdk.App(outdir=str(tmp_path))
+    monkeypatch.setattr(cdk, "App", lambda: prepared)
+    app.main()
     document = json.loads((tmp_path / "integ.json").read_text(encoding="utf-8"))
     (case,) = document["testCases"].values()
     assert case["stacks"] == list(stacks.NAMES)
