@@ -213,3 +213,27 @@ def test_no_counter_is_alone_in_a_row(shown: Page, width: int, rows: int) -> Non
     assert len({top for top, _ in tops}) == rows
     rights = [max(right for other, right in tops if other == top) for top, _ in tops]
     assert max(rights) - min(rights) <= 1  # each row is full
+
+
+# Another stream hears it as well, at about the same time.
+HEARS_OF_THE_REJECTION = """new Promise((heard) => {
+  const stream = new EventSource("api/stream");
+  stream.onmessage = ({ data }) => {
+    if (!JSON.parse(data).hits.some(({ status }) => status === "rejected")) return;
+    stream.close();
+    heard();
+  };
+})"""
+
+
+def test_news_that_come_during_a_press_do_not_undo_it(shown: Page, pipeline: Pipeline) -> None:
+    pipeline.request("event=bad&endpoint_id=ep-1", event_id="m-1")
+    row = shown.locator(".hit")
+    row.locator(".event").hover()
+    shown.mouse.down()
+    pipeline.journal.dead_lettered(event_id="m-1", reason="refused", detail="no", body=BODY)
+    shown.evaluate(HEARS_OF_THE_REJECTION)
+    expect(row).to_have_attribute("data-status", "waiting")
+    shown.mouse.up()
+    expect(row).to_have_attribute("open", "")
+    expect(row).to_have_attribute("data-status", "rejected")

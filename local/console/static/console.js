@@ -6,6 +6,7 @@ import { byId } from "./dom.js";
 import { showEndpoint } from "./endpoint.js";
 import { announce, clear, update } from "./events.js";
 import { keepFocus } from "./focus.js";
+import { afterPress } from "./press.js";
 import { showProblems } from "./problems.js";
 import { follow } from "./test-event.js";
 
@@ -31,8 +32,10 @@ function connect() {
   source.onopen = () => showConnection("good", "Live");
   source.onmessage = ({ data }) => {
     const state = JSON.parse(data);
-    keepFocus(() => show(state));
-    if (!state.reset) announce(state.hits);
+    afterPress(() => {
+      keepFocus(() => show(state));
+      if (!state.reset) announce(state.hits);
+    });
   };
   source.onerror = async () => {
     showConnection("warn", "Reconnecting");
