@@ -140,7 +140,7 @@ class TestNumberOfRequests:
 
     def events(self, visitors: int) -> list[str]:
         random = Random(visitors)  # noqa: S311 - not for cryptography
-        endpoints = [f"ep-{n % visitors}" for n in range(10_000)] if visitors else []
+        endpoints = [f"ep-{n % visitors}" for n in range(2_000)]
         random.shuffle(endpoints)
         return [setting(n, endpoint=name, plan=str(n)) for n, name in enumerate(endpoints)]
 
@@ -151,12 +151,12 @@ class TestNumberOfRequests:
         assert batch.delivered == 10_000
         assert len(service.requests) == batch.counts["requests"] == 1_000
 
-    @pytest.mark.parametrize("visitors", [1, 500, 503, 10_000])
+    @pytest.mark.parametrize("visitors", [1, 100, 103, 2_000])
     def test_each_visitor_is_one_object_more(self, visitors: int) -> None:
         service = FakeTwoObjectTypes()
         batch = deliver(self.events(visitors), service=service)
-        assert batch.delivered == 10_000
-        assert len(service.requests) == batch.counts["requests"] == 1_000 + -(-visitors // 10)
+        assert batch.delivered == 2_000
+        assert len(service.requests) == batch.counts["requests"] == 200 + -(-visitors // 10)
         assert len(sent(service)) == visitors
 
 
