@@ -206,9 +206,15 @@ def parsed(line: str) -> list[tuple[str, str]]:
 def assert_messages(
     reference: ReferenceEngine, variant: Variant, requests: Sequence[Request]
 ) -> list[message.Request]:
+    """Render messages, and give what delivery reads in them: see :func:`check_messages`."""
+    return check_messages(variant, requests, rendered(reference, requests, variant.template))
+
+
+def check_messages(
+    variant: Variant, requests: Sequence[Request], outputs: Sequence[str]
+) -> list[message.Request]:
     """Check that messages say what was sent and observed, and give what delivery reads in them."""
     results = []
-    outputs = rendered(reference, requests, variant.template)
     for output, sent in zip(outputs, requests, strict=True):
         body = message_body(output)
         envelope, line_2 = body.split("\n")

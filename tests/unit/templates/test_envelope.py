@@ -20,10 +20,12 @@ from tests.unit.templates.request_templates import (
     CONTENTS,
     OBSERVED,
     REQUIRED,
+    VARIANTS,
     Caller,
     Variant,
     assert_arrive,
     assert_messages,
+    check_messages,
     message_body,
     request,
 )
@@ -80,7 +82,7 @@ def test_privacy_signals(reference: ReferenceEngine, variant: Variant) -> None:
     sent = [variant.request({"event": "secret"}, headers) for headers, _ in PRIVACY_HEADERS]
     outputs = rendered(reference, sent, variant.template)
     for output, observed, (_, is_signal) in zip(
-        outputs, assert_messages(reference, variant, sent), PRIVACY_HEADERS, strict=True
+        outputs, check_messages(variant, sent, outputs), PRIVACY_HEADERS, strict=True
     ):
         assert observed.opted_out == (is_signal and variant.honors_privacy)
         assert message_body(output).endswith("\n") == observed.opted_out
@@ -108,12 +110,9 @@ def test_the_token_is_never_queued(
                 {"event": "e", "endpoint_id": "1", "token": token},
             )
         ]
-        assert_messages(reference, variant, sent)
-        assert not [
-            output
-            for output in rendered(reference, sent, variant.template)
-            if "token=" in output or token[:8] in output
-        ]
+        outputs = rendered(reference, sent, variant.template)
+        check_messages(variant, sent, outputs)
+        assert not [output for output in outputs if "token=" in output or token[:8] in output]
 
 
 @pytest.mark.parametrize("headers", [{}, {"Origin": "https://a.example", "Referer": "b"}])
@@ -123,6 +122,8 @@ def test_parameters_cannot_reach_the_envelope(
     forged = [dict.fromkeys(ENVELOPE_NAMES, value) for value in ("", *FORGERIES)]
     requests = [variant.request(sent, headers) for sent in ({"event": "e"}, *forged)]
     requests += [replace(requests[0], querystring=REQUIRED | sent, path=sent) for sent in forged]
+    if variant.content == "query":
+        del requests[1 : len(forged) + 1]  # the others say the same, and more
     outputs = rendered(reference, requests, variant.template)
     assert len({message_body(output).split("\n")[0] for output in outputs}) == 1
 
@@ -137,8 +138,9 @@ header_names = st.one_of(
 parts = st.dictionaries(names, values, max_size=6)
 
 
-@settings(max_examples=60)
+@settings(max_examples=400)
 @given(
+    name=st.sampled_from(list(VARIANTS)),
     querystring=parts,
     headers=st.dictionaries(header_names, values, max_size=5),
     path=parts,
@@ -150,6 +152,7 @@ def test_nobody_can_forge_line_1(
     *,
     reference: ReferenceEngine,
     variants: Mapping[str, Variant],
+    name: str,
     querystring: dict[str, str],
     headers: dict[str, str],
     path: dict[str, str],
@@ -158,12 +161,11 @@ def test_nobody_can_forge_line_1(
     request_id: str,
 ) -> None:
     # Origin and Referer are what the client says they are; all else is the endpoint's word.
-    querystring |= REQUIRED
-    for variant in variants.values():
-        context = {**OBSERVED, "requestId": request_id, **variant.caller.context}
-        posted = json.dumps(event | REQUIRED) if variant.content == "json" else body
-        sent = Request(querystring, headers, path, posted, context)
-        assert_messages(reference, variant, [sent])
+    variant = variants[name]
+    context = {**OBSERVED, "requestId": request_id, **variant.caller.context}
+    posted = json.dumps(event | REQUIRED) if variant.content == "json" else body
+    sent = Request(querystring | REQUIRED, headers, path, posted, context)
+    assert_messages(reference, variant, [sent])
 
 
 @pytest.mark.parametrize("content", CONTENTS)

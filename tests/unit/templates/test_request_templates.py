@@ -77,7 +77,7 @@ def test_hostile_values_and_names(reference: ReferenceEngine, variant: Variant) 
             {f"evat_{number}": value for number, value in enumerate(HOSTILE)},
             dict.fromkeys((*HOSTILE, *HOSTILE_NAMES), "value"),
             dict(zip(HOSTILE, reversed(HOSTILE), strict=True)),
-            {f"p{number}": f"{number}" for number in range(900)},
+            {f"p{number}": f"{number}" for number in range(300)},
         ],
     )
 
