@@ -138,7 +138,7 @@ header_names = st.one_of(
 parts = st.dictionaries(names, values, max_size=6)
 
 
-@settings(max_examples=400)
+@settings(max_examples=200)
 @given(
     name=st.sampled_from(list(VARIANTS)),
     querystring=parts,
