@@ -76,7 +76,7 @@ install_requirements() {
 # The tests report and skip whatever is missing. Under CI they fail instead.
 install_test_tools() {
     local missing=()
-    [ -x /usr/bin/chromium ] || missing+=(chromium)
+    [ -x /usr/bin/chromium-headless-shell ] || [ -x /usr/bin/chromium ] || missing+=(chromium-headless-shell)
     [ -f /usr/share/java/velocity.jar ] || missing+=(velocity libcommons-lang-java)
     command -v javac >/dev/null || missing+=(default-jdk-headless)
     [ ${#missing[@]} -eq 0 ] && return

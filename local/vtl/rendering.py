@@ -4,7 +4,7 @@ API Gateway renders mapping templates with an engine that follows Apache Velocit
 airspeed-ext parses and runs them. It is more lenient than Velocity and gives some constructs
 another meaning. :mod:`local.vtl.grammar` replaces the classes of its syntax tree that differ. A
 construct that may mean something else in Velocity is refused: a template either renders as on API
-Gateway or raises `TemplateError`. ``tests/unit/test_templates.py`` compares this package with
+Gateway or raises `TemplateError`. ``tests/local/test_vtl.py`` compares this package with
 Velocity itself.
 
 Besides variables, ``#set`` can set ``$context.responseOverride.status`` and
@@ -28,10 +28,7 @@ from typing import TYPE_CHECKING, Any
 
 from local.vtl.errors import TemplateError
 from local.vtl.grammar import ResponseOverride, refusal, vtl
-from local.vtl.java import (
-    UTIL,
-    request_input,
-)
+from local.vtl.java import UTIL, request_input
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,8 +11,8 @@ from local.console.app import Moved, create_app
 from local.console.journal import Journal
 from local.destinations.pinpoint.server import PutEventsServer
 from local.serve import serving
+from tests.browser.console import Pipeline, open_console
 from tests.browser.endpoint import standing_in
-from tests.browser.test_console_page import Pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,13 +43,6 @@ def pipeline(asked: list[tuple[str, str, bool]]) -> Iterator[Pipeline]:
         app = create_app(journal, [putevents], endpoint_url=endpoint.url, move_back=move_back)
         with serving(app) as url:
             yield Pipeline(url, journal, putevents, [])
-
-
-@pytest.fixture
-def shown(page: Page, pipeline: Pipeline) -> Page:
-    page.goto(pipeline.url)
-    expect(page.locator("#connection")).to_have_text("Live")
-    return page
 
 
 def visible_events(page: Page) -> Any:
@@ -170,8 +163,7 @@ def test_the_verdict_of_a_send_is_in_view_and_keeps_the_focus(
     page: Page, pipeline: Pipeline, width: int
 ) -> None:
     page.set_viewport_size({"width": width, "height": 700})
-    page.goto(pipeline.url)
-    expect(page.locator("#connection")).to_have_text("Live")
+    open_console(page, pipeline)
     # The button in the empty list goes away with the first event.
     first = page.locator("#first-steps .test-event")
     first.focus()

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import aws_cdk as cdk
 import httpx
 import pytest
 from aws_cdk.assertions import Template
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from cdk_gtm_connector import (
     CalculatedAttribute,
@@ -23,7 +23,7 @@ from local.console.app import create_app
 from local.console.journal import Journal
 from local.destinations.customer_profiles import DomainBehavior, ObjectType, ProfilesServer
 from local.serve import serving
-from tests.browser.test_console_page import rules
+from tests.browser.console import rules
 from tests.local.profile_objects import PATH, batch, event, visitor, visitors
 
 if TYPE_CHECKING:
@@ -112,19 +112,18 @@ def test_it_says_that_there_is_no_profile_yet(page: Page, url: str) -> None:
 
 @pytest.mark.parametrize("width", [390, 1440])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_it_fits_and_can_be_read(browser: Browser, url: str, width: int, scheme: str) -> None:
+def test_it_fits_and_can_be_read(
+    page: Page, url: str, width: int, scheme: Literal["light", "dark"]
+) -> None:
     long = "x" * 200
     put_cart(url, f"m-{width}-{scheme}", 1, long)
-    with browser.new_context(
-        viewport={"width": width, "height": 800},
-        color_scheme="dark" if scheme == "dark" else "light",
-    ) as context:
-        page = context.new_page()
-        show(page, url, long)
-        expect(page.locator("#profile-parts")).to_contain_text("cart not started")
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-        ink, ground = (
-            page.evaluate(f"getComputedStyle(document.querySelector('#profile')).{name}")
-            for name in ("color", "backgroundColor")
-        )
-        assert ink != ground
+    page.set_viewport_size({"width": width, "height": 800})
+    page.emulate_media(color_scheme=scheme)
+    show(page, url, long)
+    expect(page.locator("#profile-parts")).to_contain_text("cart not started")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    ink, ground = (
+        page.evaluate(f"getComputedStyle(document.querySelector('#profile')).{name}")
+        for name in ("color", "backgroundColor")
+    )
+    assert ink != ground

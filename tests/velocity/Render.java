@@ -1,6 +1,7 @@
 import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.io.PrintStream;
+import java.io.StringReader;
 import java.io.StringWriter;
 import java.math.BigInteger;
 import java.net.URLDecoder;
@@ -8,6 +9,7 @@ import java.net.URLEncoder;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Base64;
+import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -16,10 +18,12 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.apache.commons.lang.StringEscapeUtils;
+import org.apache.velocity.Template;
 import org.apache.velocity.VelocityContext;
-import org.apache.velocity.app.VelocityEngine;
 import org.apache.velocity.app.event.EventCartridge;
 import org.apache.velocity.app.event.ReferenceInsertionEventHandler;
+import org.apache.velocity.runtime.RuntimeInstance;
+import org.apache.velocity.runtime.parser.ParseException;
 import org.apache.velocity.util.introspection.Info;
 import org.apache.velocity.util.introspection.UberspectImpl;
 import org.apache.velocity.util.introspection.VelMethod;
@@ -29,17 +33,20 @@ import org.apache.velocity.util.introspection.VelMethod;
  *
  * <p>Each line of standard input is {@code {"template": ..., "requests": [...], "missing": [...]}}
  * with requests of the fields of {@code local.vtl.Request} and the names of methods that shall
- * not exist. It is answered by one line, {@code {"rendered":
- * [{"text": ..., "override": {"header": {...}}}, ...]}} with what the template set in {@code
- * $context.responseOverride}, or {@code {"error": ...}} where Velocity refuses the template or
- * fails on one of the requests. Both directions are ASCII, so no line depends on the platform's
- * encoding.
+ * not exist. It is answered by one line: {@code {"error": ...}} where Velocity refuses the
+ * template, or {@code {"answers": [...]}} with one answer for each request. That is {@code {"text":
+ * ..., "override": {"header": {...}}}} with what the template set in {@code
+ * $context.responseOverride}, or {@code {"error": ...}} where Velocity fails on the request. Both
+ * directions are ASCII, so no line depends on the platform's encoding.
  */
 public final class Render {
     /** API Gateway stops a {@code #foreach} after this many iterations. */
     private static final int LOOP_LIMIT = 1000;
 
-    private final VelocityEngine engine = new VelocityEngine();
+    private static final int TEMPLATES_KEPT = 100;
+
+    private final RuntimeInstance engine = new RuntimeInstance();
+    private final Map<String, Template> parsed = new HashMap<>();
 
     private Render() {
         engine.setProperty(
@@ -62,19 +69,44 @@ public final class Render {
     }
 
     private Map<String, Object> answer(Map<String, Object> task) {
-        List<Object> rendered = new ArrayList<>();
         Introspector.missing = (List<?>) task.get("missing");
+        Template template;
         try {
-            for (Object request : (List<?>) task.get("requests")) {
-                rendered.add(render((String) task.get("template"), map(request)));
-            }
-            return Map.of("rendered", rendered);
-        } catch (RuntimeException refusal) {
-            return Map.of("error", String.valueOf(refusal.getMessage()));
+            template = parse((String) task.get("template"));
+        } catch (ParseException | RuntimeException refusal) {
+            return error(refusal);
         }
+        List<Object> answers = new ArrayList<>();
+        for (Object request : (List<?>) task.get("requests")) {
+            try {
+                answers.add(render(template, map(request)));
+            } catch (RuntimeException refusal) {
+                answers.add(error(refusal));
+            }
+        }
+        return Map.of("answers", answers);
     }
 
-    private Map<String, Object> render(String template, Map<String, Object> request) {
+    private static Map<String, Object> error(Exception refusal) {
+        return Map.of("error", String.valueOf(refusal.getMessage()));
+    }
+
+    private Template parse(String text) throws ParseException {
+        if (parsed.size() > TEMPLATES_KEPT) {
+            parsed.clear();
+        }
+        if (!parsed.containsKey(text)) {
+            Template template = new Template();
+            template.setName("template");
+            template.setRuntimeServices(engine);
+            template.setData(engine.parse(new StringReader(text), "template"));
+            template.initDocument();
+            parsed.put(text, template);
+        }
+        return parsed.get(text);
+    }
+
+    private Map<String, Object> render(Template template, Map<String, Object> request) {
         VelocityContext context = new VelocityContext();
         context.put("input", new Input(request));
         context.put("util", new Util());
@@ -90,7 +122,7 @@ public final class Render {
                 (ReferenceInsertionEventHandler) (reference, value) -> value == null ? "" : value);
         events.attachToContext(context);
         StringWriter output = new StringWriter();
-        engine.evaluate(context, output, "template", template);
+        template.merge(context, output);
         return Map.of("text", output.toString(), "override", override);
     }
 

@@ -79,7 +79,11 @@ class ReferenceEngine:
         with ExitStack() as starting:
             classes = starting.enter_context(tempfile.TemporaryDirectory(prefix="velocity-"))
             subprocess.run(  # noqa: S603 - our own source, with the JDK found on the PATH
-                [javac, "-Xlint:all", "-Werror", "-cp", jars, "-d", classes, str(_SOURCE)],
+                [
+                    javac,
+                    *(f"-J{option}" for option in _JVM_OPTIONS),
+                    *("-Xlint:all", "-Werror", "-cp", jars, "-d", classes, str(_SOURCE)),
+                ],
                 check=True,
                 timeout=HANG_SECONDS,
             )
@@ -119,6 +123,27 @@ class ReferenceEngine:
             ReferenceRefusal: if Velocity refuses the template or fails on one of the requests.
             RuntimeError: if the engine was not entered, or its JVM has died.
         """
+        answers = []
+        for answer in self.render_each(template, requests, missing=missing):
+            if isinstance(answer, ReferenceRefusal):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    def render_each(
+        self, template: str, requests: Iterable[Request], *, missing: Iterable[str] = ()
+    ) -> list[Rendered | ReferenceRefusal]:
+        """Return for each request what is rendered, or why Velocity fails on that request.
+
+        Args:
+            template: The template's text.
+            requests: What it sees.
+            missing: Names of methods that no object has.
+
+        Raises:
+            ReferenceRefusal: if Velocity refuses the template.
+            RuntimeError: if the engine was not entered, or its JVM has died.
+        """
         if self._questions is None or self._answers is None:
             raise RuntimeError("enter the engine first: `with ReferenceEngine() as engine:`")
         question = {
@@ -144,6 +169,8 @@ class ReferenceEngine:
         if "error" in answer:
             raise ReferenceRefusal(answer["error"])
         return [
-            Rendered(one["text"], one["override"].get("status"), one["override"]["header"])
-            for one in answer["rendered"]
+            ReferenceRefusal(one["error"])
+            if "error" in one
+            else Rendered(one["text"], one["override"].get("status"), one["override"]["header"])
+            for one in answer["answers"]
         ]

@@ -1,0 +1,1 @@
+"""Tests of the destination Customer Profiles, and of what is made for it."""

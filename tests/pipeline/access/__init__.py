@@ -1,0 +1,1 @@
+"""Who may send what, through the synthesized template with all of its access switched on."""
