@@ -13,9 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import boto3
-from botocore.config import Config
-
+from cdk_gtm_connector_cli.emulator_client import emulator_client
 from cdk_gtm_connector_cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -26,9 +24,6 @@ _FILE: Final = "run.json"
 
 VARIABLE: Final = "GTM_CONNECTOR_RUN"
 """Environment variable that names the file of one run, where there are several."""
-
-# They have operations that AWS takes unsigned. The emulator takes none.
-_PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,23 +76,13 @@ class LocalRun:
 
     def client(self, service: str, region: str | None = None) -> Any:
         """Return a boto3 client for a service in the emulator."""
-        session: Any = boto3.session.Session()  # its types know only literal service names
-        client = session.client(
+        return emulator_client(
             service,
-            endpoint_url=self.url,
-            region_name=region or self.region,
-            aws_access_key_id=self.account,
-            aws_secret_access_key=self.secret,
-            config=Config(
-                proxies={}, retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30
-            ),
+            url=self.url,
+            secret=self.secret,
+            account=self.account,
+            region=region or self.region,
         )
-        if service in _PARTLY_OPEN:
-            model = client.meta.service_model
-            for operation in model.operation_names:
-                event = f"choose-signer.{model.service_id.hyphenize()}.{operation}"
-                client.meta.events.register_first(event, lambda **_: "v4")
-        return client
 
 
 def _files() -> Iterator[Path]:

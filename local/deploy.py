@@ -18,9 +18,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
+
+from cdk_gtm_connector_cli.emulator_client import emulator_client
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,8 +33,6 @@ DEFAULT_REGION: Final = "us-east-1"
 """Account and Region of a stack that does not name its environment."""
 
 _POLL_SECONDS: Final = 0.1
-# AWS takes some operations of these services unsigned, such as signing in. The emulator does not.
-_PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
 # The zip format's first day: an asset's bytes must not depend on when it was unpacked.
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
@@ -189,23 +187,9 @@ def client(service: str, access: Access, account: str, region: str) -> Any:
 
     The client ignores the machine's own AWS credentials and settings.
     """
-    session: Any = boto3.session.Session()  # its types know only literal service names
-    made = session.client(
-        service,
-        endpoint_url=access.url,
-        region_name=region,
-        aws_access_key_id=account,  # MiniStack takes a 12-digit key for the account's number
-        aws_secret_access_key=access.secret,
-        config=Config(
-            proxies={}, retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30
-        ),
+    return emulator_client(
+        service, url=access.url, secret=access.secret, account=account, region=region
     )
-    if service in _PARTLY_OPEN:
-        model = made.meta.service_model
-        for operation in model.operation_names:
-            event = f"choose-signer.{model.service_id.hyphenize()}.{operation}"
-            made.meta.events.register_first(event, lambda **_: "v4")
-    return made
 
 
 def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict[str, str]:
