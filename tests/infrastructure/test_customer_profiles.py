@@ -15,9 +15,8 @@ from botocore.model import StructureShape
 
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger, PropError
 from cdk_gtm_connector.destinations.customer_profiles.profile_fields import PROFILE_FIELDS
-from tests.infrastructure.options import KEY_ARN
 from tests.infrastructure.released import released_templates
-from tests.infrastructure.synthesis import add_connector, warnings
+from tests.infrastructure.synthesis import KEY_ARN, add_connector, warnings
 from tests.infrastructure.test_updates import replaced_properties
 
 if TYPE_CHECKING:

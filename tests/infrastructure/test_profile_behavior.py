@@ -33,10 +33,10 @@ from cdk_gtm_connector import (
 from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import STATISTICS
 from cdk_gtm_connector.destinations.customer_profiles.segment import SEGMENT_FIELDS
 from cdk_gtm_connector.destinations.eventbridge import DETAIL_TYPE
+from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
 from tests.infrastructure.synthesis import add_connector
 from tests.infrastructure.test_customer_profiles import event_type, fields
 from tests.infrastructure.test_linting import lint
-from tests.infrastructure.wrong_values import CAMPAIGN_ARN
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Deployable, Synthesize

@@ -13,7 +13,7 @@ from stacks.connector_stack import ConnectorStack
 from stacks.destinations import destination_settings
 from stacks.errors import SettingError
 from stacks.settings import Settings
-from tests.infrastructure.options import STREAM_ARN
+from tests.destinations.kinesis.cases import STREAM_ARN
 from tests.infrastructure.settings_cases import (
     NEEDED,
     deploy,

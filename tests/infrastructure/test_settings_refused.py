@@ -16,7 +16,7 @@ from stacks.destinations import destination_of, destination_settings
 from stacks.errors import SettingError
 from stacks.settings import Settings, all_settings
 from stacks.spelling import refuse_misspelt
-from tests.infrastructure.options import STREAM_ARN
+from tests.destinations.kinesis.cases import STREAM_ARN
 from tests.infrastructure.settings_cases import (
     ARN,
     EXAMPLES,

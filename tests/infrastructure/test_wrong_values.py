@@ -20,6 +20,7 @@ from constructs import Construct
 import cdk_gtm_connector as gtm
 from cdk_gtm_connector import PropError
 from cdk_gtm_connector.errors import NOT_GIVEN
+from tests.destinations.cases import destination_cases
 from tests.infrastructure.options import OWN_MODULE, RUNTIME
 from tests.infrastructure.synthesis import add_connector
 from tests.infrastructure.wrong_values import LABELS, Values, may_take
@@ -108,11 +109,6 @@ NEEDED: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
         "name": "events.shop.example",
         "certificate": values["certificate"],
     },
-    "KinesisDestination": lambda values, _stack: {"stream": values["stream"]},
-    "FirehoseDestination": lambda values, _stack: {"delivery_stream": values["delivery stream"]},
-    "EventBridgeDestination": lambda values, _stack: {"event_bus": values["bus"]},
-    "PinpointDestination": lambda _values, _stack: {"application_id": "a"},
-    "CustomerProfilesDestination": lambda _values, _stack: {"domain_name": "shop"},
     "ProfileEventTrigger": lambda _values, _stack: {"event_type": "buy"},
     "CalculatedAttribute": lambda _values, _stack: {"name": "purchases", "statistic": "COUNT"},
     "Segment": lambda values, _stack: {
@@ -126,9 +122,6 @@ NEEDED: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
 BESIDE: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
     "disable_execute_api_endpoint": lambda values, _stack: {"domain": values["Domain"]},
     "authenticated_user_attributes": lambda _values, _stack: {"authorizer": gtm.IamAuthorizer()},
-    "default_expiration": lambda _values, _stack: {"create_domain": True},
-    "encryption_key": lambda _values, _stack: {"create_domain": True},
-    "region": lambda _values, _stack: {"create_object_type": False},
     # Nobody looks into a layer: any name will do.
     "name": lambda values, _stack: {"layer": values["layer"], "directory": None},
     "vpc_subnets": lambda values, _stack: {"vpc": values["VPC"]},
@@ -142,14 +135,28 @@ BESIDE: dict[str, Callable[[Values, cdk.Stack], dict[str, Any]]] = {
 ALTERNATIVES = {"topic": "queue", "destinations": "destination", "layer": "directory"}
 
 
+def required(name: str, values: Values) -> dict[str, Any]:
+    """Return the props that a class requires, each with the first value of its type."""
+    return {
+        prop: values[next(label for label in LABELS if may_take(parameter.annotation, label))]
+        for prop, parameter in props_of(name).items()
+        if parameter.default is parameter.empty
+    }
+
+
+def beside(prop: str, values: Values, stack: cdk.Stack) -> dict[str, Any]:
+    """Return the props that ``prop`` does nothing without, in any class."""
+    props = BESIDE[prop](values, stack) if prop in BESIDE else {}
+    for cases in destination_cases().values():
+        props |= cases.beside.get(prop, {})
+    return props
+
+
 def others(name: str, prop: str, values: Values, stack: cdk.Stack) -> dict[str, Any]:
     """Return the props that a class needs besides ``prop``, and that ``prop`` needs itself."""
-    props = NEEDED[name](values, stack) if name in NEEDED else {}
-    if prop in BESIDE:
-        own, beside = props_of(name), BESIDE[prop](values, stack)
-        props |= {other: value for other, value in beside.items() if other in own}
-    if name == "CustomerProfilesDestination" and prop == "dead_letter_queue":
-        props["create_domain"] = True
+    props = NEEDED[name](values, stack) if name in NEEDED else required(name, values)
+    own = props_of(name)
+    props |= {other: value for other, value in beside(prop, values, stack).items() if other in own}
     left_out = {prop, ALTERNATIVES.get(prop)}
     return {other: value for other, value in props.items() if other not in left_out}
 
@@ -218,14 +225,14 @@ def outcomes() -> dict[tuple[str, str], Outcome]:
     found = {}
     for name, prop in PROPS:
         found[name, prop] = outcome = Outcome()
-        stack, beside = None, {}
+        stack, given = None, {}
         for label in LABELS:
             if stack is None:
                 stack_name = f"{name}-{prop.replace('_', '-')}-{len(outcome.taken)}"
                 stack = cdk.Stack(app, stack_name, env=HERE)
-                beside = others(name, prop, values, stack)
+                given = others(name, prop, values, stack)
             try:
-                make(name, stack, {**beside, prop: values[label]})
+                make(name, stack, {**given, prop: values[label]})
             except PropError as error:
                 outcome.refused[label] = error
                 # What is refused leaves nothing behind.
