@@ -28,9 +28,9 @@ from cdk_gtm_connector import (
     SignedTokenAuthorizer,
 )
 from tests.destinations.eventbridge.cases import BUS_ARN
+from tests.infrastructure.every_value import NEEDED
 from tests.infrastructure.options import CERTIFICATE_ARN, FUNCTION_ARN
 from tests.infrastructure.synthesis import add_connector, warnings
-from tests.infrastructure.test_wrong_values import NEEDED
 from tests.infrastructure.wrong_values import QUEUE_ARN, Values
 
 if TYPE_CHECKING:
