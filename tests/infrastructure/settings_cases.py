@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,12 @@ _PINPOINT: dict[str, object] = {
     "pinpoint_app_id": ("pinpoint", APPLICATION_ID),
     "pinpoint_requests_per_second": "100",
 }
+
+
+def _in_json(example: str) -> Any:
+    """Return an example as somebody would write it in cdk.json."""
+    return json.loads(example) if re.fullmatch(r"true|false|\d+", example) else example
+
 
 # Setting, as the command line gives it, as cdk.json gives it, what it becomes in the template.
 TAKEN: list[tuple[str, str, Any, object]] = [
@@ -83,7 +90,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("cdk_nag", "true", True, True),
     # The destinations': the example that each sentence gives. Pinpoint is the one that is chosen.
     *(
-        (name, each.example, each.read(each.example), _PINPOINT.get(name))
+        (name, each.example, _in_json(each.example), _PINPOINT.get(name))
         for settings in destination_settings().values()
         for name, each in settings.declarations().items()
     ),
