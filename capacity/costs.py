@@ -16,6 +16,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from capacity.destinations import destination_models
+from capacity.destinations.base import Month
 from capacity.model import (
     BILLION,
     GB,
@@ -40,17 +42,10 @@ from capacity.prices import (
     ACCESS_LOGS,
     API_GATEWAY,
     DATA_OUT,
-    EVENTBRIDGE,
-    FIREHOSE,
-    KINESIS_ON_DEMAND,
-    KINESIS_PUT_UNITS,
-    KINESIS_SHARD_HOURS,
-    KINESIS_STREAM_HOURS,
     LAMBDA_ARM64,
     LAMBDA_INVOCATIONS,
     LAMBDA_LOGS,
     LOG_STORAGE,
-    PINPOINT,
     PRICES,
     SNS,
     SQS,
@@ -58,7 +53,6 @@ from capacity.prices import (
     Price,
 )
 from capacity.tables import dollars, markdown, volume
-from gtm_events.destinations import firehose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -252,59 +246,18 @@ def behind_api_gateway(
     )
 
 
-KIB: Final = 1_024
-_KINESIS_RECORD = KIB
-_FIREHOSE_RECORD = 5 * KIB
-"""How the function fills records: ``gtm_events.destinations.firehose``."""
-
-SHARD_RECORDS: Final = 1_000
-SHARD_BYTES: Final = 1e6
-"""Bytes per second of a Kinesis shard (Kinesis developer guide, *Quotas and limits*)."""
-
-SHARD_HEADROOM: Final = 2
-"""Factor over the average number of shards, for peaks and unevenly spread keys."""
-
-
-def _rounded(size: float, step: int) -> float:
-    return math.ceil(size / step) * step
-
-
-def firehose_bytes(events: float, event_size: int, events_per_record: int) -> float:
-    """Return the bytes that Firehose bills for records with a number of lines each."""
-    record = _rounded(events_per_record * event_size, _FIREHOSE_RECORD)
-    return events / events_per_record * record
-
-
-def firehose_lines(event_size: int) -> int:
-    """Return the number of lines that the function puts into a record."""
-    return min(firehose.MAX_EVENTS_PER_RECORD, firehose.MAX_RECORD_BYTES // event_size)
-
-
-def destinations(
+def destination_charges(
     events: float, settings: ConnectorSettings | None = None, traffic: Traffic | None = None
 ) -> dict[str, float | None]:
     """Return each destination's charges for ``events`` per month; ``None`` if no price was found.
 
-    Costs of reading from the destination and of its own targets are extra. Kinesis provisioned has
-    :data:`SHARD_HEADROOM` times the average number of shards.
+    Costs of reading from the destination and of its own targets are extra.
     """
-    settings, traffic = settings or ConnectorSettings(), traffic or Traffic()
-    hours = SECONDS_A_MONTH / 3_600
-    rate = events / SECONDS_A_MONTH
-    kinesis = events * _rounded(traffic.event, _KINESIS_RECORD) / GB
-    needed = max(rate / SHARD_RECORDS, rate * traffic.event / SHARD_BYTES)
-    shards = math.ceil(SHARD_HEADROOM * needed)
-    invocations = invocations_per_second(rate, settings, traffic)
-    lines = max(1, int(min(firehose_lines(traffic.event), rate / invocations)))
+    month = Month(events, settings or ConnectorSettings(), traffic or Traffic())
     return {
-        "Pinpoint": PINPOINT.cost(events),
-        "Kinesis on-demand": KINESIS_ON_DEMAND.cost(kinesis) + KINESIS_STREAM_HOURS.cost(hours),
-        "Kinesis provisioned": KINESIS_SHARD_HOURS.cost(shards * hours)
-        + KINESIS_PUT_UNITS.cost(events),
-        "Firehose, lines packed": FIREHOSE.cost(firehose_bytes(events, traffic.event, lines) / GB),
-        "Firehose, a record an event": FIREHOSE.cost(firehose_bytes(events, traffic.event, 1) / GB),
-        "EventBridge": EVENTBRIDGE.cost(events),
-        "Customer Profiles": None,
+        name: charge
+        for model in destination_models()
+        for name, charge in model.charges(month).items()
     }
 
 
@@ -421,7 +374,7 @@ def fan_out_table() -> str:
 
 def destinations_table() -> str:
     """Return the table of the destinations' charges."""
-    columns = [destinations(events) for events in VOLUMES]
+    columns = [destination_charges(events) for events in VOLUMES]
     rows = [[name, *(dollars(column[name]) for column in columns)] for name in columns[0]]
     return markdown(["destination", *(f"{volume(events)} events" for events in VOLUMES)], rows)
 
@@ -462,11 +415,16 @@ def _limit(units: float) -> str:
     return volume(units) if units >= MILLION else f"{units:,.0f}"
 
 
+def all_prices() -> list[Price]:
+    """Return the connector's prices, then the destinations'."""
+    return [*PRICES, *(price for model in destination_models() for price in model.prices)]
+
+
 def prices_table() -> str:
     """Return the table of all prices and their sources."""
     rows = [
         [price.name, _tier(price), price.unit, price.source, price.evidence.value]
-        for price in PRICES
+        for price in all_prices()
     ]
     header = ["what", "US dollars", "unit", "source", "read on"]
     return markdown(header, rows, numbers=())

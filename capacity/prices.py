@@ -1,4 +1,8 @@
-"""List prices in us-east-1, from ``prices.toml``, which gives the source and date of each."""
+"""List prices in us-east-1, each with its source and date.
+
+Those of the connector are in the library's ``prices.toml``. Those of a destination are in its
+module of :mod:`capacity.destinations`.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import date
 
 # The product shows the cost of a day with the same prices.
@@ -45,6 +50,32 @@ class Price:
     looked_up: date
     per: int
 
+    @classmethod
+    def listed(
+        cls,
+        name: str,
+        unit: str,
+        tiers: Mapping[float, float],
+        *,
+        per: int = 1,
+        source: str,
+        evidence: Evidence,
+        looked_up: date,
+    ) -> Price:
+        """Return a price as a page quotes it.
+
+        Args:
+            name: See :class:`Price`.
+            unit: See :class:`Price`.
+            tiers: US dollars for ``per`` units, by the tier's upper limit in units per month.
+            per: See :class:`Price`.
+            source: See :class:`Price`.
+            evidence: See :class:`Price`.
+            looked_up: See :class:`Price`.
+        """
+        each = tuple((limit, dollars / per) for limit, dollars in tiers.items())
+        return cls(name, unit, each, source, evidence, looked_up, per)
+
     def cost(self, units: float) -> float:
         """Return the US dollars that ``units`` in one month cost."""
         dollars = 0.0
@@ -59,14 +90,14 @@ def _read() -> dict[str, Price]:
     """Return the prices of the file by their keys."""
     entries: list[dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))["price"]
     return {
-        entry["key"]: Price(
+        entry["key"]: Price.listed(
             entry["name"],
             entry["unit"],
-            tuple((tier["up_to"], tier["dollars"] / entry["per"]) for tier in entry["tiers"]),
-            entry["source"],
-            Evidence[entry["evidence"].upper()],
-            entry["looked_up"],
-            entry["per"],
+            {tier["up_to"]: tier["dollars"] for tier in entry["tiers"]},
+            per=entry["per"],
+            source=entry["source"],
+            evidence=Evidence[entry["evidence"].upper()],
+            looked_up=entry["looked_up"],
         )
         for entry in entries
     }
@@ -75,7 +106,7 @@ def _read() -> dict[str, Price]:
 _PRICES: Final = _read()
 
 PRICES: Final = tuple(_PRICES.values())
-"""All prices, in the order of the file."""
+"""The connector's prices, in the order of the file."""
 
 API_GATEWAY: Final = _PRICES["API_GATEWAY"]
 SQS: Final = _PRICES["SQS"]
@@ -86,11 +117,4 @@ ACCESS_LOGS: Final = _PRICES["ACCESS_LOGS"]
 LOG_STORAGE: Final = _PRICES["LOG_STORAGE"]
 XRAY: Final = _PRICES["XRAY"]
 DATA_OUT: Final = _PRICES["DATA_OUT"]
-PINPOINT: Final = _PRICES["PINPOINT"]
-KINESIS_ON_DEMAND: Final = _PRICES["KINESIS_ON_DEMAND"]
-KINESIS_STREAM_HOURS: Final = _PRICES["KINESIS_STREAM_HOURS"]
-KINESIS_SHARD_HOURS: Final = _PRICES["KINESIS_SHARD_HOURS"]
-KINESIS_PUT_UNITS: Final = _PRICES["KINESIS_PUT_UNITS"]
-FIREHOSE: Final = _PRICES["FIREHOSE"]
-EVENTBRIDGE: Final = _PRICES["EVENTBRIDGE"]
 SNS: Final = _PRICES["SNS"]

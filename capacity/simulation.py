@@ -9,9 +9,9 @@ from random import Random
 from typing import Final, NamedTuple
 
 from capacity.arrivals import Phase, bursty, flash_crowd, steady
+from capacity.destinations import customer_profiles, kinesis
 from capacity.model import MILLION, ConnectorSettings, Traffic
 from capacity.pipeline import SEED, Result, Setup, percentiles, simulate
-from capacity.quotas import TO_CUSTOMER_PROFILES, TO_KINESIS
 from capacity.tables import markdown
 from gtm_events.destinations.pinpoint import REQUESTS_PER_SECOND
 
@@ -63,14 +63,14 @@ DEFAULT: Final = Setup()
 
 def to_kinesis(shards: int) -> Setup:
     """Return the defaults with a provisioned Kinesis stream as the destination."""
-    return Setup(settings=TO_KINESIS.settings(Traffic()), shards=shards)
+    return Setup(settings=kinesis.MODEL.settings(Traffic()), shards=shards)
 
 
 def to_customer_profiles() -> Setup:
     """Return the defaults with Customer Profiles as the destination."""
     return Setup(
-        settings=TO_CUSTOMER_PROFILES.settings(Traffic()),
-        quota=TO_CUSTOMER_PROFILES.requests_per_second,
+        settings=customer_profiles.MODEL.settings(Traffic()),
+        quota=customer_profiles.MODEL.requests_per_second,
     )
 
 

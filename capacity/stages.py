@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from capacity import costs
 from capacity.costs import batching
+from capacity.destinations import destination_models, pinpoint
+from capacity.destinations.base import Month
 from capacity.model import (
     MILLION,
     SECONDS_A_MONTH,
@@ -24,10 +25,6 @@ from capacity.prices import LAMBDA_ARM64, LAMBDA_INVOCATIONS
 from capacity.quotas import (
     CONCURRENCY_HEADROOM,
     IN_FLIGHT,
-    PACKING,
-    TO_PINPOINT,
-    Packing,
-    Quota,
     function_rate,
     in_flight_concurrency,
     path,
@@ -35,7 +32,9 @@ from capacity.quotas import (
 from capacity.tables import count, dollars, markdown, volume
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
+
+    from capacity.destinations.base import DestinationModel, Quota
 
 STAGES: Final = (1, 10, 100, 1_000, 1_500, 10_000, 100_000, 1_000_000)
 
@@ -53,8 +52,7 @@ class Stage:
         functions: Invocations under way at once, on average.
         in_flight: Maximum messages received and not yet deleted.
         door: US dollars per month without the destination.
-        charges: US dollars per month for each of the destination's charges; ``None`` if no price
-            was found.
+        charges: US dollars per month by the destination's charge; ``None`` if no price was found.
     """
 
     rate: float
@@ -65,7 +63,7 @@ class Stage:
     functions: float
     in_flight: float
     door: float
-    charges: tuple[float | None, ...]
+    charges: Mapping[str, float | None]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -75,23 +73,22 @@ class Stage:
 
 def stage(
     rate: float,
-    packing: Packing = TO_PINPOINT,
+    destination: DestinationModel = pinpoint.MODEL,
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
 ) -> Stage:
     """Return the system at a constant ``rate`` of events per second."""
     traffic = traffic or Traffic()
-    defaults = packing.settings(traffic)
-    quotas = sorted(path(packing, traffic, timing), key=lambda quota: quota.ceiling)
-    busy = rate / function_rate(defaults, traffic, timing, paced=not packing.settable)
+    defaults = destination.settings(traffic)
+    quotas = sorted(path(destination, traffic, timing), key=lambda quota: quota.ceiling)
+    busy = rate / function_rate(defaults, traffic, timing, paced=not destination.settable)
     concurrency = max(defaults.max_concurrency, math.ceil(CONCURRENCY_HEADROOM * busy))
     pace = defaults.requests_per_second
-    if packing.settable:
+    if destination.settable:
         needed = requests_for(rate, defaults) / concurrency
         pace = max(pace, CONCURRENCY_HEADROOM * needed)
     settings = replace(defaults, max_concurrency=concurrency, requests_per_second=pace)
     bill = batching(rate * SECONDS_A_MONTH, settings, traffic, timing)
-    charged = costs.destinations(bill.events, settings, traffic)
     # A batch takes at most a window to gather, and is then under way.
     batch = messages_in_batch(settings, traffic)
     filling = min(rate * defaults.batching_window, concurrency * batch)
@@ -105,7 +102,7 @@ def stage(
         computing / (settings.memory_size / 1_024) / SECONDS_A_MONTH,
         min(filling + busy * batch, concurrency * batch),
         bill.dollars,
-        tuple(charged[charge] for charge in packing.charges),
+        destination.staged_charges(Month(bill.events, settings, traffic)),
     )
 
 
@@ -116,8 +113,8 @@ def stages_table() -> str:
             f"{rate:,}",
             volume(rate * SECONDS_A_MONTH),
             *(
-                stage(rate, packing).names[0] if stage(rate, packing).binding else "none"
-                for packing in PACKING
+                stage(rate, destination).names[0] if stage(rate, destination).binding else "none"
+                for destination in destination_models()
             ),
         ]
         for rate in STAGES
@@ -125,7 +122,7 @@ def stages_table() -> str:
     header = [
         "events a second",
         "events a month",
-        *(f"with {packing.name}" for packing in PACKING),
+        *(f"with {destination.name}" for destination in destination_models()),
     ]
     return markdown(header, rows, numbers=(0, 1))
 
@@ -140,29 +137,28 @@ def raised(at: Stage) -> str:
     return ", ".join(texts) or "nothing"
 
 
-def stage_table(packing: Packing) -> str:
+def stage_table(destination: DestinationModel) -> str:
     """Return the table of raised quotas and costs at each stage for one destination."""
-    rows = []
-    for rate in STAGES:
-        at = stage(rate, packing)
-        rows.append(
-            [
-                f"{rate:,}",
-                raised(at),
-                count(at.requests),
-                count(at.functions),
-                count(at.in_flight),
-                *map(dollars, at.charges),
-                dollars(at.door),
-            ]
-        )
+    stages = [stage(rate, destination) for rate in STAGES]
+    rows = [
+        [
+            f"{at.rate:,}",
+            raised(at),
+            count(at.requests),
+            count(at.functions),
+            count(at.in_flight),
+            *map(dollars, at.charges.values()),
+            dollars(at.door),
+        ]
+        for at in stages
+    ]
     header = [
         "events a second",
         "raise, the first to bind first",
         "requests/s",
         "functions at once",
         "in flight at most",
-        *(f"{charge} a month" for charge in packing.charges),
+        *(f"{charge} a month" for charge in stages[0].charges),
         "everything else a month",
     ]
     return markdown(header, rows, numbers=(0, *range(2, len(header))))
@@ -172,19 +168,19 @@ def packing_table() -> str:
     """Return the table of each destination's requests and one function's throughput."""
     rows = []
     traffic = Traffic()
-    for packing in PACKING:
-        settings = packing.settings(traffic)
+    for destination in destination_models():
+        settings = destination.settings(traffic)
         held = messages_in_batch(settings, traffic)
         seconds = billed_seconds(held, settings)
         invocations = MILLION / held
         gb_seconds = invocations * seconds * settings.memory_size / 1_024
         rows.append(
             [
-                packing.name,
+                destination.name,
                 f"{settings.events_per_request:,}",
                 f"{requests_for(10_000, settings):,}",
-                f"{packing.requests_per_second:,g}",
-                packing.paced_by,
+                f"{destination.requests_per_second:,g}",
+                destination.paced_by,
                 f"{seconds:.1f} s",
                 count(held / seconds),
                 f"${LAMBDA_INVOCATIONS.cost(invocations) + LAMBDA_ARM64.cost(gb_seconds):.4f}",
@@ -232,10 +228,7 @@ def in_flight_table() -> str:
 
 TABLES: Final[dict[str, Callable[[], str]]] = {
     "stages": stages_table,
-    **{
-        f"stages-{packing.name.lower().replace(' ', '-')}": partial(stage_table, packing)
-        for packing in PACKING
-    },
+    **{each.table: partial(stage_table, each) for each in destination_models()},
     "packing": packing_table,
     "in-flight": in_flight_table,
 }

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from capacity.arrivals import Cohort, binomial
-from capacity.costs import SHARD_RECORDS
+from capacity.destinations.kinesis import SHARD_RECORDS
 from gtm_events.pacing import RECOVERY_REQUESTS, SLOW_DOWN_SECONDS
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from capacity import prices
+from capacity.destinations import kinesis
 from integ.stacks import NAMES
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ _PERMISSIONS: Final = ("--yes", "--may-redeploy", "--may-write-profiles")
 
 
 def cost(hours: float = 1) -> dict[str, float]:
-    """Return the US dollars of a run by charge, from the library's ``prices.toml``.
+    """Return the US dollars of a run by charge, at the list prices of ``capacity/``.
 
     Args:
         hours: Lifetime of the stacks, in hours.
@@ -34,7 +35,7 @@ def cost(hours: float = 1) -> dict[str, float]:
         "Lambda": prices.LAMBDA_INVOCATIONS.cost(stacks * _REQUESTS)
         + prices.LAMBDA_ARM64.cost(stacks * _REQUESTS * 0.25),
         "logs": prices.ACCESS_LOGS.cost(stacks * _MEGABYTES / 1_000),
-        "a shard of Kinesis": prices.KINESIS_SHARD_HOURS.cost(hours),
+        "a shard of Kinesis": kinesis.SHARD_HOURS.cost(hours),
     }
 
 
@@ -47,7 +48,7 @@ def announcement() -> str:
         "credentials, sends some 1,200 requests to them, and removes them.\n"
         f"It costs about {100 * sum(parts.values()):.0f} cents for an hour: {listed}.\n"
         "The sum leaves out a secret of Secrets Manager and three profiles of Customer Profiles: "
-        "cdk_gtm_connector/monitoring/prices.toml has no price for them.\n"
+        "docs/capacity.md has no price for them.\n"
         "If a run is interrupted, run make verify-all ARGS=--remove-only."
     )
 

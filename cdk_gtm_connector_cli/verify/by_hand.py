@@ -45,7 +45,10 @@ BY_HAND: Final = (
         steps="Ask for it in Service Quotas or AWS Support.",
         sources=(
             Source(_CAPACITY, "whether it is raised after the end of support is open"),
-            Source("capacity/quotas.py", "whether it is raised after the end of support is open"),
+            Source(
+                "capacity/destinations/pinpoint.py",
+                "whether it is raised after the end of support is open",
+            ),
         ),
     ),
     ByHand(

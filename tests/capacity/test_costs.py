@@ -8,12 +8,20 @@ from importlib import import_module
 from itertools import pairwise
 from pathlib import Path
 from pkgutil import iter_modules
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from capacity import costs, model, quotas, stages, tables
 from capacity.costs import Bill, batching, behind_api_gateway, one_by_one
+from capacity.destinations import (
+    customer_profiles,
+    destination_models,
+    eventbridge,
+    firehose,
+    kinesis,
+    pinpoint,
+)
 from capacity.model import MILLION, SECONDS_A_MONTH, ConnectorSettings, Timing, Traffic
 from capacity.prices import (
     ACCESS_LOGS,
@@ -22,8 +30,6 @@ from capacity.prices import (
     LAMBDA_ARM64,
     LAMBDA_INVOCATIONS,
     LAMBDA_LOGS,
-    PINPOINT,
-    PRICES,
     SNS,
     SQS,
     XRAY,
@@ -31,8 +37,11 @@ from capacity.prices import (
 )
 from cdk_gtm_connector.delivery_options import DEFAULT_DELIVERY
 from gtm_events import destinations
-from gtm_events.destinations import firehose
 from gtm_events.destinations.batching import BatchService
+from gtm_events.destinations.firehose import MAX_EVENTS_PER_RECORD
+
+if TYPE_CHECKING:
+    from capacity.destinations.base import DestinationModel
 
 DESIGNS = (batching, one_by_one, behind_api_gateway)
 
@@ -56,8 +65,8 @@ def units(bill: Bill, price: Price) -> float:
         # AWS's own example for 60 TB of a function's logs, as duckbillgroup.com tells it.
         (LAMBDA_LOGS, 60e3, 12_500.0),
         (SQS, 101e9, 40_000 + 300),
-        (PINPOINT, 100e6, 0.0),
-        (PINPOINT, 101e6, 1.0),
+        (pinpoint.EVENTS, 100e6, 0.0),
+        (pinpoint.EVENTS, 101e6, 1.0),
         (LAMBDA_ARM64, 7.5e9 + 1e6, 100_000.5 + 12.0001),
     ],
 )
@@ -65,7 +74,7 @@ def test_tiers(price: Price, amount: float, dollars: float) -> None:
     assert price.cost(amount) == pytest.approx(dollars)
 
 
-@pytest.mark.parametrize("price", PRICES, ids=lambda price: price.name)
+@pytest.mark.parametrize("price", costs.all_prices(), ids=lambda price: price.name)
 def test_a_price_has_rising_tiers_to_infinity_and_never_falls(price: Price) -> None:
     limits = [limit for limit, _ in price.tiers]
     assert limits == sorted(set(limits))
@@ -201,15 +210,15 @@ def test_what_the_document_says_of_memory() -> None:
 
 
 def test_firehose_rounds_each_record_and_packing_avoids_it() -> None:
-    assert costs.firehose_bytes(1, 600, 1) == 5_120
-    assert costs.firehose_lines(100_000) == 10
-    lines = costs.firehose_lines(600)
-    assert lines == firehose.MAX_EVENTS_PER_RECORD
-    assert costs.firehose_bytes(lines, 600, lines) == pytest.approx(lines * 600, rel=0.01)
+    assert firehose.billed_bytes(1, 600, 1) == 5_120
+    assert firehose.lines_per_record(100_000) == 10
+    lines = firehose.lines_per_record(600)
+    assert lines == MAX_EVENTS_PER_RECORD
+    assert firehose.billed_bytes(lines, 600, lines) == pytest.approx(lines * 600, rel=0.01)
 
 
 def test_destinations_by_hand() -> None:
-    charged = costs.destinations(MILLION)
+    charged = costs.destination_charges(MILLION)
     assert charged["EventBridge"] == pytest.approx(1)
     # A record of 600 bytes is billed as 1,024.
     assert charged["Kinesis on-demand"] == pytest.approx(1.024 * 0.08 + 730 * 0.04)
@@ -247,7 +256,7 @@ def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
         for module in iter_modules(destinations.__path__)
     ]
     described = {
-        (service.max_entries, service.max_bytes, module.REQUESTS_PER_SECOND)
+        (module.__name__, service.max_entries, service.max_bytes, module.REQUESTS_PER_SECOND)
         for module in modules
         if hasattr(module, "create")
         for service in vars(module).values()
@@ -255,10 +264,16 @@ def test_requests_are_filled_and_paced_as_the_destinations_do_it() -> None:
         if service.__module__.startswith(module.__name__)  # the package's, of one that is one
     }
     assert described == {
-        (packing.entries, packing.bytes, packing.requests_per_second) for packing in quotas.PACKING
+        (
+            # Of a package, the package.
+            ".".join(model.service.__module__.split(".")[:3]),
+            model.entries,
+            model.bytes,
+            model.requests_per_second,
+        )
+        for model in destination_models()
     }
-    assert len(described) == len(quotas.PACKING)
-    packed = {packing.name: packing.events(Traffic(event=600)) for packing in quotas.PACKING}
+    packed = {model.name: model.events(Traffic(event=600)) for model in destination_models()}
     expected = {
         "Pinpoint": 100,
         "Kinesis": 500,
@@ -277,62 +292,62 @@ def test_the_first_quota_to_bind() -> None:
 
 
 @pytest.mark.parametrize(
-    ("packing", "below", "name"),
+    ("destination", "below", "name"),
     [
-        (quotas.TO_PINPOINT, 1_499, "Pinpoint `PutEvents`"),
-        (quotas.TO_KINESIS, 999, "Kinesis shard, provisioned"),
+        (pinpoint.MODEL, 1_499, "Pinpoint `PutEvents`"),
+        (kinesis.MODEL, 999, "Kinesis shard, provisioned"),
         # 5 MiB a second of 600 bytes.
-        (quotas.TO_FIREHOSE, 8_738, "Firehose Direct PUT"),
+        (firehose.MODEL, 8_738, "Firehose Direct PUT"),
         # Two functions: 4,444 events are 445 requests, 14 rounds of 32 calls of 0.1 seconds.
-        (quotas.TO_EVENTBRIDGE, 6_348, "batches at once"),
+        (eventbridge.MODEL, 6_348, "batches at once"),
         # 100 requests of 10.
-        (quotas.TO_CUSTOMER_PROFILES, 999, "Customer Profiles `BatchPutProfileObject`"),
+        (customer_profiles.MODEL, 999, "Customer Profiles `BatchPutProfileObject`"),
     ],
     ids=lambda value: getattr(value, "name", None),
 )
 def test_each_destination_has_its_own_first_quota(
-    packing: quotas.Packing, below: float, name: str
+    destination: DestinationModel, below: float, name: str
 ) -> None:
-    assert stages.stage(below, packing, timing=PLAIN).binding == ()
-    assert stages.stage(below + 1, packing, timing=PLAIN).names == (name,)
+    assert stages.stage(below, destination, timing=PLAIN).binding == ()
+    assert stages.stage(below + 1, destination, timing=PLAIN).names == (name,)
 
 
 def test_small_records_fill_a_shard_by_their_number_and_large_ones_by_their_bytes() -> None:
     for size, shards in ((100, 20), (1_000, 20), (2_000, 40)):
-        at = stages.stage(10_000, quotas.TO_KINESIS, Traffic(event=size), PLAIN)
+        at = stages.stage(10_000, kinesis.MODEL, Traffic(event=size), PLAIN)
         # Twice what the average needs.
         assert at.binding[0].needed(10_000) == shards
 
 
 def test_what_one_function_delivers_by_hand() -> None:
-    def rate(packing: quotas.Packing, *, paced: bool) -> float:
-        return quotas.function_rate(packing.settings(Traffic()), Traffic(), PLAIN, paced=paced)
+    def rate(destination: DestinationModel, *, paced: bool) -> float:
+        return quotas.function_rate(destination.settings(Traffic()), Traffic(), PLAIN, paced=paced)
 
     # 4,444 events: 45 requests are two rounds, 9 are one, 445 are fourteen.
-    assert rate(quotas.TO_PINPOINT, paced=False) == pytest.approx(4_444 / 0.2)
-    assert rate(quotas.TO_KINESIS, paced=False) == pytest.approx(4_444 / 0.1)
-    assert rate(quotas.TO_EVENTBRIDGE, paced=False) == pytest.approx(4_444 / 1.4)
+    assert rate(pinpoint.MODEL, paced=False) == pytest.approx(4_444 / 0.2)
+    assert rate(kinesis.MODEL, paced=False) == pytest.approx(4_444 / 0.1)
+    assert rate(eventbridge.MODEL, paced=False) == pytest.approx(4_444 / 1.4)
     # At 15 requests a second, 45 of them take three seconds; 400 do not hold up 445 in 1.4.
-    assert rate(quotas.TO_PINPOINT, paced=True) == pytest.approx(4_444 / 3)
-    assert rate(quotas.TO_EVENTBRIDGE, paced=True) == rate(quotas.TO_EVENTBRIDGE, paced=False)
+    assert rate(pinpoint.MODEL, paced=True) == pytest.approx(4_444 / 3)
+    assert rate(eventbridge.MODEL, paced=True) == rate(eventbridge.MODEL, paced=False)
 
 
 @pytest.mark.parametrize(
-    ("rate", "packing", "text"),
+    ("rate", "destination", "text"),
     [
-        (100, quotas.TO_PINPOINT, "nothing"),
-        (1_500, quotas.TO_PINPOINT, "Pinpoint 15 requests/s (full)"),
-        (1_500, quotas.TO_CUSTOMER_PROFILES, "Customer Profiles 150 requests/s"),
-        (8_000, quotas.TO_KINESIS, "16 shards"),
+        (100, pinpoint.MODEL, "nothing"),
+        (1_500, pinpoint.MODEL, "Pinpoint 15 requests/s (full)"),
+        (1_500, customer_profiles.MODEL, "Customer Profiles 150 requests/s"),
+        (8_000, kinesis.MODEL, "16 shards"),
         (
             20_000,
-            quotas.TO_FIREHOSE,
+            firehose.MODEL,
             "Firehose 11.4 MiB/s, API Gateway 20,000 requests/s",
         ),
         (
             # Half as many functions again as 100,000 / 3,174 = 31.5, and 4,444 messages in each.
             100_000,
-            quotas.TO_EVENTBRIDGE,
+            eventbridge.MODEL,
             (
                 "`max_concurrency` 48, API Gateway 100,000 requests/s, SQS 210,000 in flight, "
                 "EventBridge 10,000 requests/s (full)"
@@ -341,67 +356,73 @@ def test_what_one_function_delivers_by_hand() -> None:
     ],
     ids=lambda value: getattr(value, "name", None),
 )
-def test_what_has_to_be_raised_by_hand(rate: float, packing: quotas.Packing, text: str) -> None:
-    assert stages.raised(stages.stage(rate, packing, timing=PLAIN)) == text
+def test_what_has_to_be_raised_by_hand(
+    rate: float, destination: DestinationModel, text: str
+) -> None:
+    assert stages.raised(stages.stage(rate, destination, timing=PLAIN)) == text
 
 
 def test_what_a_destination_charges_at_a_stage_by_hand() -> None:
     events = 1_000 * SECONDS_A_MONTH
-    provisioned, on_demand = stages.stage(1_000, quotas.TO_KINESIS).charges
+    provisioned, on_demand = stages.stage(1_000, kinesis.MODEL).charges.values()
     assert provisioned == pytest.approx(2 * 730 * 0.015 + events / 1e6 * 0.014)
     assert on_demand == pytest.approx(730 * 0.04 + events * 1_024 / 1e9 * 0.08)
-    (bus,) = stages.stage(1_000, quotas.TO_EVENTBRIDGE).charges
+    (bus,) = stages.stage(1_000, eventbridge.MODEL).charges.values()
     assert bus == pytest.approx(events / 1e6)
     # Batches are large enough for records of 500 lines: 300,000 bytes, and 147 steps of 5 KB less.
-    (lines,) = stages.stage(1_000, quotas.TO_FIREHOSE).charges
+    (lines,) = stages.stage(1_000, firehose.MODEL).charges.values()
     assert lines == pytest.approx(events / 500 * math.ceil(300_000 / 5_120) * 5_120 / 1e9 * 0.029)
-    assert stages.stage(1_000, quotas.TO_CUSTOMER_PROFILES).charges == (None,)
+    assert stages.stage(1_000, customer_profiles.MODEL).charges == {"Customer Profiles": None}
 
 
-@pytest.mark.parametrize("packing", quotas.PACKING, ids=lambda packing: packing.name)
-def test_stages_fit_together(packing: quotas.Packing) -> None:
-    rising = [stages.stage(rate, packing) for rate in stages.STAGES]
+@pytest.mark.parametrize("destination", destination_models(), ids=lambda model: model.name)
+def test_stages_fit_together(destination: DestinationModel) -> None:
+    rising = [stages.stage(rate, destination) for rate in stages.STAGES]
     for at in rising:
         assert set(at.binding) <= set(at.raised)
         assert all(quota.raised.count("{}") == 1 for quota in at.raised)
         # Requests are never fuller than they can be, and never emptier than one event.
-        assert at.rate / packing.events(Traffic()) <= at.requests * (1 + 1e-9)
+        assert at.rate / destination.events(Traffic()) <= at.requests * (1 + 1e-9)
         assert at.requests <= at.rate
         assert at.functions <= at.concurrency <= quotas.LAMBDA_CONCURRENCY
     for earlier, later in pairwise(rising):
         # What binds binds for good.
         assert set(earlier.names) <= set(later.names)
         assert earlier.door < later.door
-        for before, after in zip(earlier.charges, later.charges, strict=True):
+        for charge, before in earlier.charges.items():
+            after = later.charges[charge]
             assert before is None or after is None or before <= after
-    assert quotas.own(packing, Traffic()).name.startswith(packing.name)
-    assert rising[-1].names.count(quotas.own(packing, Traffic()).name) == 1
+    assert quotas.own(destination, Traffic()).name.startswith(destination.name)
+    assert rising[-1].names.count(quotas.own(destination, Traffic()).name) == 1
 
 
 def test_the_destination_hardly_changes_the_rest_of_the_bill() -> None:
     for rate in stages.STAGES:
-        doors = [stages.stage(rate, packing).door for packing in quotas.PACKING]
+        doors = [stages.stage(rate, destination).door for destination in destination_models()]
         assert max(doors) < 1.01 * min(doors)
 
 
 def test_what_the_document_says_of_the_stages() -> None:
-    ceilings = {packing.name: quotas.own(packing, Traffic()).ceiling for packing in quotas.PACKING}
+    ceilings = {model.name: quotas.own(model, Traffic()).ceiling for model in destination_models()}
     assert ceilings["Pinpoint"] == 1_500
     assert ceilings["Kinesis"] == ceilings["Customer Profiles"] == 1_000
     assert ceilings["Firehose"] == pytest.approx(8_700, rel=0.01)
     assert ceilings["EventBridge"] == 100_000
-    for packing in quotas.PACKING:
-        million = stages.stage(1_000_000, packing)
+    for destination in destination_models():
+        million = stages.stage(1_000_000, destination)
         assert {"API Gateway requests", "batches at once", "SQS messages in flight"} <= set(
             million.names
         )
         assert "Lambda concurrency" not in million.names
         # With smaller batches there are more functions, and still fewer messages in flight.
-        small = replace(packing.settings(Traffic()), batch_size=1_000)
-        each = quotas.function_rate(small, Traffic(), paced=not packing.settable)
+        small = replace(destination.settings(Traffic()), batch_size=1_000)
+        each = quotas.function_rate(small, Traffic(), paced=not destination.settable)
         in_flight = quotas.CONCURRENCY_HEADROOM * 100_000 / each * 1_000
         assert in_flight < quotas.IN_FLIGHT < 10 * in_flight
-    charges = {packing.name: stages.stage(10_000, packing).charges for packing in quotas.PACKING}
+    charges = {
+        model.name: tuple(stages.stage(10_000, model).charges.values())
+        for model in destination_models()
+    }
     assert charges["Pinpoint"] == pytest.approx((26_000,), rel=0.02)
     assert charges["Firehose"] == pytest.approx((460,), rel=0.02)
     assert charges["EventBridge"] == pytest.approx((26_000,), rel=0.02)

@@ -9,6 +9,7 @@ import pytest
 
 from capacity import __main__ as command
 from capacity import document, plots
+from capacity.destinations import destination_models
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,6 +50,21 @@ def test_a_table_is_rewritten_in_place() -> None:
     assert "old" not in fresh
     with pytest.raises(KeyError):
         document.rewritten("<!-- table: unheard-of -->\n<!-- end -->")
+
+
+def test_a_new_destination_gets_a_section() -> None:
+    heading = "### 10,000 and more, with any destination\n"
+    before = "".join(
+        f"<!-- table: {model.table} -->\n<!-- end -->\n"
+        for model in destination_models()
+        if model.name != "Kinesis"
+    )
+    page = document.with_every_destination(before + heading)
+    section = "### Kinesis\n\n<!-- table: stages-kinesis -->\n<!-- end -->\n\n"
+    assert page == before + section + heading
+    assert document.with_every_destination(page) == page
+    committed = document.DOCUMENTS[-1].read_text("utf-8")
+    assert heading in committed
 
 
 def test_the_command_prints_tables_and_writes_nothing(

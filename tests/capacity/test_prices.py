@@ -1,4 +1,4 @@
-"""prices.toml: every price with its source and its date."""
+"""Every price with its source and its date."""
 
 from __future__ import annotations
 
@@ -18,16 +18,20 @@ ENTRIES: list[dict[str, Any]] = tomllib.loads(FILE.read_text("utf-8"))["price"]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["key"])
-def test_an_entry_says_where_its_price_is_from_and_when_it_was_read(entry: dict[str, Any]) -> None:
+def test_an_entry_has_these_keys(entry: dict[str, Any]) -> None:
     assert set(entry) - {"note"} == {
         *("key", "name", "unit", "per", "tiers", "source", "evidence", "looked_up")
     }
-    assert len(entry["source"]) > 10
     assert isinstance(entry["looked_up"], date)
-    # A page can be no younger than the day on which it was read.
-    written = [date.fromisoformat(day) for day in re.findall(r"20\d\d-\d\d-\d\d", entry["source"])]
-    assert all(day <= entry["looked_up"] for day in written)
     assert all(set(tier) == {"up_to", "dollars"} for tier in entry["tiers"])
+
+
+@pytest.mark.parametrize("price", costs.all_prices(), ids=lambda price: price.name)
+def test_a_price_says_where_it_is_from_and_when_it_was_read(price: prices.Price) -> None:
+    assert len(price.source) > 10
+    # A page can be no younger than the day on which it was read.
+    written = [date.fromisoformat(day) for day in re.findall(r"20\d\d-\d\d-\d\d", price.source)]
+    assert all(day <= price.looked_up for day in written)
 
 
 def test_every_entry_is_a_price_of_that_name_and_no_price_is_left_out() -> None:
@@ -44,7 +48,7 @@ def test_no_price_is_written_in_the_code() -> None:
         for tier in entry["tiers"]
         if 0 < tier["dollars"] / entry["per"] < 1e-4
     }
-    for path in Path(costs.__file__).parent.glob("*.py"):
+    for path in Path(costs.__file__).parent.rglob("*.py"):
         code = re.sub(r'""".*?"""|#.*', "", path.read_text("utf-8"), flags=re.DOTALL)
         assert written.isdisjoint(re.findall(r"0\.0000\d+", code)), path
     assert any(text.startswith("0.0000") for text in written)
@@ -56,7 +60,7 @@ def test_a_price_is_quoted_for_as_many_units_as_its_file_says() -> None:
     assert prices.LAMBDA_ARM64.tiers[0] == (7.5e9, 0.0000133334)
     assert prices.SNS.tiers == ((math.inf, 0.50 / 1e6),)
     table = costs.prices_table()
-    for price in prices.PRICES:
+    for price in costs.all_prices():
         (row,) = (row for row in table.splitlines() if row.startswith(f"| {price.name} |"))
         assert (" a million |" in row) is (price.per == 1_000_000)
         assert price.source in row

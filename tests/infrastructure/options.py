@@ -11,44 +11,41 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_events as events
-from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_route53 as route53
-from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector import (
     Authorizer,
     CognitoAuthorizer,
-    CustomerProfilesDestination,
     DestinationModule,
     Domain,
-    EventBridgeDestination,
-    FirehoseDestination,
     Firewall,
     GtmConnector,
     IamAuthorizer,
-    KinesisDestination,
     LambdaAuthorizer,
     Monitoring,
-    PinpointDestination,
-    ProfileEventTrigger,
     SignedTokenAuthorizer,
 )
-from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
+from stacks.destinations import destination_settings
+from tests.destinations.cases import destination_cases
+from tests.destinations.customer_profiles.cases import add_new_profiles, add_profiles
+from tests.destinations.eventbridge.cases import add_bus
+from tests.destinations.firehose.cases import add_delivery_stream
+from tests.destinations.kinesis.cases import STREAM_ARN, add_stream
+from tests.destinations.pinpoint.cases import add_pinpoint
+from tests.infrastructure.synthesis import KEY_ARN, add_connector
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from cdk_gtm_connector import Destination
+    from tests.destinations.cases import Option
 
 DOMAIN_NAME = "events.shop.example"
 CERTIFICATE_ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
 USER_POOL_ARN = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_abcdefghi"
-KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
 ALARM_TOPIC_ARN = "arn:aws:sns:us-east-1:123456789012:alarms"
 FUNCTION_ARN = "arn:aws:lambda:us-east-1:123456789012:function:theirs"
 
@@ -226,97 +223,6 @@ RUNTIME = Path(__file__).parents[2] / "examples" / "webhook" / "runtime"
 OWN_MODULE = DestinationModule(name="shop_webhook", directory=RUNTIME)
 """The code of a destination of somebody's own."""
 
-STREAM_ARN = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
-DELIVERY_STREAM_ARN = "arn:aws:firehose:us-east-1:123456789012:deliverystream/events"
-BUS_ARN = "arn:aws:events:us-east-1:123456789012:event-bus/shop"
-
-
-def add_stream(
-    stack: cdk.Stack, *, encrypted: bool = False, construct_id: str | None = None
-) -> KinesisDestination:
-    """Return somebody's own stream."""
-    key = kms.Key.from_key_arn(stack, "Key", KEY_ARN) if encrypted else None
-    stream = kinesis.Stream.from_stream_attributes(
-        stack, f"Stream{construct_id or ''}", stream_arn=STREAM_ARN, encryption_key=key
-    )
-    return KinesisDestination(stream, construct_id=construct_id)
-
-
-def add_delivery_stream(stack: cdk.Stack) -> FirehoseDestination:
-    """Return somebody's own delivery stream."""
-    stream = firehose.DeliveryStream.from_delivery_stream_arn(
-        stack, "DeliveryStream", DELIVERY_STREAM_ARN
-    )
-    # Firehose's IP ranges, which aws-cdk-lib adds to the stack and nothing refers to.
-    stack.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
-    return FirehoseDestination(stream)
-
-
-def add_bus(stack: cdk.Stack) -> EventBridgeDestination:
-    """Return somebody's own bus."""
-    return EventBridgeDestination(
-        events.EventBus.from_event_bus_arn(stack, "Bus", BUS_ARN), source="shop.example"
-    )
-
-
-def add_profiles(_stack: cdk.Stack) -> CustomerProfilesDestination:
-    """Return an existing domain with nothing but what it needs."""
-    return CustomerProfilesDestination(domain_name="shop")
-
-
-def add_existing_profiles(_stack: cdk.Stack) -> CustomerProfilesDestination:
-    """Return an existing domain with an existing object type."""
-    return CustomerProfilesDestination(
-        domain_name="shop", object_type_name="Theirs", create_object_type=False
-    )
-
-
-def add_new_profiles(stack: cdk.Stack) -> CustomerProfilesDestination:
-    """Return a new domain with all that can be said of it."""
-    dead_letter_queue = sqs.Queue(
-        stack,
-        "Errors",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=True,
-        retention_period=cdk.Duration.days(14),
-    )
-    cdk.Validations.of(dead_letter_queue).acknowledge(
-        cdk.Acknowledgment(
-            id="AwsSolutions::AwsSolutions-SQS3", reason="It is a dead-letter queue."
-        )
-    )
-    return CustomerProfilesDestination(
-        domain_name="shop",
-        create_domain=True,
-        default_expiration=cdk.Duration.days(30),
-        encryption_key=kms.Key.from_key_arn(stack, "Key", KEY_ARN),
-        dead_letter_queue=dead_letter_queue,
-        object_type_name="ShopEvent",
-        user_attributes={
-            "plan": "Attributes.plan",
-            "email": "EmailAddress",
-            "city": "ShippingAddress.City",
-            "phone": "PhoneNumber",
-            "surname": "LastName",
-        },
-        event_trigger=ProfileEventTrigger(
-            event_type="add to cart",
-            name="AddToCart",
-            authenticated_only=True,
-            segment="regulars",
-            max_invocations=3,
-            period=cdk.Duration.days(7),
-            expiration=cdk.Duration.hours(1),
-        ),
-        requests_per_second=50,
-    )
-
-
-def add_pinpoint(_stack: cdk.Stack) -> PinpointDestination:
-    """Return an application."""
-    return PinpointDestination(APPLICATION_ID)
-
-
 SEVERAL: tuple[Callable[[cdk.Stack], Destination], ...] = (
     add_pinpoint,
     add_stream,
@@ -326,25 +232,23 @@ SEVERAL: tuple[Callable[[cdk.Stack], Destination], ...] = (
 )
 
 
+def _add_one(stack: cdk.Stack, *, option: Option) -> GtmConnector:
+    return _add(stack, destination=option.make(stack))
+
+
 def _add_several(
     stack: cdk.Stack, *destinations: Callable[[cdk.Stack], Destination], **props: Any
 ) -> GtmConnector:
-    if destinations:
-        props["destinations"] = [add(stack) for add in destinations]
-        props["destination"] = None
-    return _add(stack, **props)
+    return _add(stack, destination=None, destinations=[add(stack) for add in destinations], **props)
 
 
 # Where events go, each by the name of the stack.
 DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
-    "Pinpoint": partial(_add_several),
-    "Kinesis": lambda stack: _add_several(stack, add_stream),
-    "EncryptedKinesis": lambda stack: _add_several(stack, partial(add_stream, encrypted=True)),
-    "Firehose": lambda stack: _add_several(stack, add_delivery_stream),
-    "EventBridge": lambda stack: _add_several(stack, add_bus),
-    "CustomerProfiles": lambda stack: _add_several(stack, add_profiles),
-    "ExistingCustomerProfiles": lambda stack: _add_several(stack, add_existing_profiles),
-    "NewCustomerProfiles": lambda stack: _add_several(stack, add_new_profiles),
+    **{
+        name: partial(_add_one, option=option)
+        for cases in destination_cases().values()
+        for name, option in cases.options.items()
+    },
     "FanOut": lambda stack: _add_several(stack, *SEVERAL),
     "ReversedFanOut": lambda stack: _add_several(stack, *reversed(SEVERAL)),
     "EncryptedFanOut": lambda stack: _add_several(stack, add_stream, add_bus, key=add_key),
@@ -410,24 +314,21 @@ MONITORED: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     ),
 }
 
+REQUIRED: dict[str, dict[str, str]] = {
+    kind: {name: each.example for name, each in settings.declarations().items() if each.required}
+    for kind, settings in destination_settings().items()
+}
+"""The settings that a destination requires, by its name."""
+
 # What ``cdk deploy -c`` can be told, as the command line gives it.
 SETTINGS: dict[str, dict[str, str]] = {
     "cloud_watch_role": {"cloud_watch_role": "true"},  # an account's first API needs it
     "open": {"anonymous_user_attributes": "*", "accept_client_timestamp": "true"},
     "batches": {"batch_size": "10", "max_batching_window": "0", "timeout": "900"},
-    "kinesis": {"destination": "kinesis", "kinesis_stream_arn": STREAM_ARN},
-    "firehose": {
-        "destination": "firehose",
-        "firehose_delivery_stream_name": "events",
-        "firehose_events_per_record": "1",
-    },
-    "eventbridge": {"destination": "eventbridge", "eventbridge_source": "shop.example"},
-    "customer_profiles": {
-        "destination": "customer-profiles",
-        "customer_profiles_domain": "shop",
-        "customer_profiles_create_domain": "true",
-        "customer_profiles_attributes": "plan,email=EmailAddress",
-        "customer_profiles_trigger_event": "purchase",
+    **{
+        kind.replace("-", "_"): {"destination": kind, **REQUIRED[kind], **cases.settings}
+        for kind, cases in destination_cases().items()
+        if kind != "pinpoint"  # the others are for it
     },
     "customer_profiles_elsewhere": {
         "destination": "customer-profiles",

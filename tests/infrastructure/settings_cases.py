@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,9 @@ import aws_cdk as cdk
 from stacks.connector_stack import ConnectorStack
 from stacks.destinations import destination_of, destination_settings
 from stacks.settings import Settings, all_settings
-from tests.infrastructure.options import KEY_ARN, STREAM_ARN
-from tests.infrastructure.synthesis import APPLICATION_ID, Template
+from tests.destinations.cases import destination_cases
+from tests.infrastructure.options import REQUIRED
+from tests.infrastructure.synthesis import APPLICATION_ID, KEY_ARN, Template
 from tests.infrastructure.wrong_values import TOPIC_ARN
 
 if TYPE_CHECKING:
@@ -20,40 +22,24 @@ if TYPE_CHECKING:
 EXAMPLES = {name: each.example for name, each in all_settings().items()}
 
 # Settings that a destination requires. Pinpoint's application is in every context here.
-NEEDED = {
-    kind: {
-        name: each.example
-        for name, each in settings.declarations().items()
-        if each.required and kind != "pinpoint"
-    }
-    for kind, settings in destination_settings().items()
-}
+NEEDED = {kind: {} if kind == "pinpoint" else needed for kind, needed in REQUIRED.items()}
 
 ARN = "arn:aws:acm:us-east-1:123456789012:certificate/0123abcd"
 
+_PINPOINT: dict[str, object] = {
+    "pinpoint_app_id": ("pinpoint", APPLICATION_ID),
+    "pinpoint_requests_per_second": "100",
+}
+
+
+def _in_json(example: str) -> Any:
+    """Return an example as somebody would write it in cdk.json."""
+    return json.loads(example) if re.fullmatch(r"true|false|\d+", example) else example
+
+
 # Setting, as the command line gives it, as cdk.json gives it, what it becomes in the template.
 TAKEN: list[tuple[str, str, Any, object]] = [
-    ("pinpoint_app_id", APPLICATION_ID, APPLICATION_ID, ("pinpoint", APPLICATION_ID)),
     ("destination", "pinpoint", ["pinpoint"], None),
-    ("pinpoint_requests_per_second", "100", 100, "100"),
-    ("kinesis_stream_arn", STREAM_ARN, STREAM_ARN, None),
-    ("firehose_delivery_stream_name", "events", "events", None),
-    ("firehose_events_per_record", "1", 1, None),
-    ("eventbridge_bus_name", "shop", "shop", None),
-    ("eventbridge_source", "shop.example", "shop.example", None),
-    ("customer_profiles_domain", "shop", "shop", None),
-    ("customer_profiles_region", "eu-west-2", "eu-west-2", None),
-    ("customer_profiles_create_domain", "true", True, None),
-    ("customer_profiles_object_type", "ShopEvent", "ShopEvent", None),
-    ("customer_profiles_visitor_object_type", "ShopVisitor", "ShopVisitor", None),
-    ("customer_profiles_create_object_type", "true", True, None),
-    ("customer_profiles_single_object_type", "true", True, None),
-    ("customer_profiles_event_expiration", "30", 30, None),
-    ("customer_profiles_max_events", "100", 100, None),
-    ("customer_profiles_attributes", "plan, email=EmailAddress", {"plan": "Attributes.plan"}, None),
-    ("customer_profiles_trigger_event", "purchase", "purchase", None),
-    ("customer_profiles_trigger_authenticated_only", "true", True, None),
-    ("customer_profiles_requests_per_second", "50", 50, None),
     ("anonymous_user_attributes", "plan, city", ["plan", "city"], ["city", "plan"]),
     ("authenticated_user_attributes", "plan", ["plan"], ["plan"]),
     ("signed_token", "true", True, "CUSTOM"),
@@ -102,19 +88,15 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     ("alarm_email", "oncall@shop.example", "oncall@shop.example", None),
     ("alarm_topic_arn", TOPIC_ARN, TOPIC_ARN, None),
     ("cdk_nag", "true", True, True),
+    # The destinations': the example that each sentence gives. Pinpoint is the one that is chosen.
+    *(
+        (name, each.example, _in_json(each.example), _PINPOINT.get(name))
+        for settings in destination_settings().values()
+        for name, each in settings.declarations().items()
+    ),
 ]
 
 MALFORMED: list[tuple[str, Any]] = [
-    ("pinpoint_app_id", None),
-    ("pinpoint_app_id", ""),
-    ("pinpoint_app_id", "  "),
-    ("pinpoint_app_id", "*"),
-    ("pinpoint_app_id", "<your id>"),
-    ("pinpoint_app_id", "apps/abc"),
-    ("pinpoint_app_id", "x" * 65),
-    ("pinpoint_app_id", "a\nb"),
-    ("pinpoint_app_id", ["abc"]),
-    ("pinpoint_app_id", True),
     ("destination", ""),
     ("destination", "s3"),
     ("destination", "pinpoint,"),
@@ -122,42 +104,7 @@ MALFORMED: list[tuple[str, Any]] = [
     ("destination", "pinpoint,pinpoint"),
     ("destination", []),
     ("destination", {"kinesis": True}),
-    ("pinpoint_requests_per_second", "fast"),
-    ("pinpoint_requests_per_second", 0),
-    ("kinesis_stream_arn", None),
-    ("kinesis_stream_arn", "events"),
-    ("kinesis_stream_arn", STREAM_ARN + "/consumer/x"),
-    ("firehose_delivery_stream_name", None),
-    ("firehose_delivery_stream_name", "a/b"),
-    ("firehose_events_per_record", "all"),
-    ("firehose_events_per_record", 0),
-    ("firehose_events_per_record", 501),
-    ("eventbridge_bus_name", ""),
-    ("eventbridge_bus_name", "*"),
-    ("eventbridge_source", ""),
-    ("eventbridge_source", "aws.shop"),
-    ("eventbridge_source", "x" * 257),
-    ("customer_profiles_domain", None),
-    ("customer_profiles_domain", "the shop"),
-    ("customer_profiles_region", "London"),
-    ("customer_profiles_region", ""),
-    ("customer_profiles_create_domain", "yes"),
-    ("customer_profiles_object_type", "1st"),
-    ("customer_profiles_visitor_object_type", "GtmEvent"),
-    ("customer_profiles_create_object_type", "no"),
-    ("customer_profiles_single_object_type", "no"),
-    ("customer_profiles_event_expiration", "a month"),
-    ("customer_profiles_max_events", 0),
-    ("customer_profiles_attributes", "*"),
-    ("customer_profiles_attributes", "plan,,city"),
-    ("customer_profiles_attributes", "plan=Attributes.plan,plan"),
-    ("customer_profiles_attributes", {"plan": 1}),
-    ("customer_profiles_attributes", "email=Email"),
-    ("customer_profiles_attributes", "e.mail"),
-    ("customer_profiles_trigger_event", "x" * 256),
-    ("customer_profiles_trigger_event", ""),
-    ("customer_profiles_trigger_authenticated_only", "yes"),
-    ("customer_profiles_requests_per_second", 0),
+    *(case for cases in destination_cases().values() for case in cases.malformed),
     ("anonymous_user_attributes", "plan,,city"),
     ("anonymous_user_attributes", ["plan", ""]),
     ("anonymous_user_attributes", ["plan", 1]),

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from constructs import Construct, IConstruct
 
 APPLICATION_ID = "0123456789abcdef0123456789abcdef"
+KEY_ARN = "arn:aws:kms:us-east-1:123456789012:key/0123abcd"
+HERE = "${AWS::Region}:${AWS::AccountId}"
+"""The stack's Region and account in an ARN."""
 
 
 def add_connector(stack: Construct, construct_id: str = "Gtm", **props: Any) -> GtmConnector:

@@ -20,7 +20,8 @@ from cdk_gtm_connector import (
     PinpointDestination,
     PropError,
 )
-from tests.infrastructure.options import OWN_MODULE, SEVERAL, add_stream
+from tests.destinations.kinesis.cases import add_stream
+from tests.infrastructure.options import OWN_MODULE, SEVERAL
 from tests.infrastructure.synthesis import add_connector, delivery_options, synthesize
 from tests.infrastructure.test_props import DEFAULTS, REFUSED, UNRESOLVED
 

@@ -24,8 +24,10 @@ from cdk_gtm_connector import (
     PropError,
 )
 from stacks.destinations import destination_settings
-from tests.infrastructure.options import BUS_ARN, DESTINATIONS, KEY_ARN, OWN_MODULE, STREAM_ARN
-from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, warnings
+from tests.destinations.cases import destination_cases
+from tests.destinations.kinesis.cases import STREAM_ARN
+from tests.infrastructure.options import OWN_MODULE
+from tests.infrastructure.synthesis import add_connector, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,85 +37,8 @@ if TYPE_CHECKING:
     from tests.infrastructure.conftest import Deployable, Synthesize
     from tests.infrastructure.synthesis import Template
 
-HERE = "${AWS::Region}:${AWS::AccountId}"
-PROFILES = f"arn:${{AWS::Partition}}:profile:{HERE}:domains"
-FAN_OUTS = (
-    *("FanOut", "ReversedFanOut", "FanOutEverything", "TwoOfAKind"),
-    *("EncryptedFanOut", "FanOutEncryptedByAnImportedKey"),
-)
-SINGLE = [name for name in DESTINATIONS if name not in FAN_OUTS]
-
-# What the function is told, besides what every function is.
-TOLD: dict[str, dict[str, str]] = {
-    "Pinpoint": {"DESTINATION": "pinpoint", "PINPOINT_APPLICATION_ID": APPLICATION_ID},
-    "Kinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
-    "EncryptedKinesis": {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN},
-    "Firehose": {
-        "DESTINATION": "firehose",
-        "FIREHOSE_DELIVERY_STREAM_NAME": "events",
-        "FIREHOSE_EVENTS_PER_RECORD": "500",
-    },
-    "EventBridge": {
-        "DESTINATION": "eventbridge",
-        "EVENT_BUS_ARN": BUS_ARN,
-        "EVENT_SOURCE": "shop.example",
-    },
-    "CustomerProfiles": {
-        "DESTINATION": "customer-profiles",
-        "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
-        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "GtmEvent",
-        "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": "GtmVisitor",
-    },
-    "ExistingCustomerProfiles": {
-        "DESTINATION": "customer-profiles",
-        "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
-        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "Theirs",
-    },
-    "NewCustomerProfiles": {
-        "DESTINATION": "customer-profiles",
-        "CUSTOMER_PROFILES_DOMAIN_NAME": "shop",
-        "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "ShopEvent",
-        "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": "ShopVisitor",
-        "CUSTOMER_PROFILES_REQUESTS_PER_SECOND": "50",
-    },
-}
-
-# What it may do, besides what every function may.
-MAY: dict[str, set[tuple[str, str]]] = {
-    "Pinpoint": {
-        (
-            "mobiletargeting:PutEvents",
-            f"arn:${{AWS::Partition}}:mobiletargeting:{HERE}:apps/{APPLICATION_ID}/events",
-        )
-    },
-    "Kinesis": {("kinesis:PutRecords", STREAM_ARN)},
-    "EncryptedKinesis": {("kinesis:PutRecords", STREAM_ARN), ("kms:GenerateDataKey", KEY_ARN)},
-    "Firehose": {
-        (
-            "firehose:PutRecordBatch",
-            "arn:aws:firehose:us-east-1:123456789012:deliverystream/events",
-        )
-    },
-    "EventBridge": {("events:PutEvents", BUS_ARN)},
-    **{
-        name: {
-            ("profile:PutProfileObject", f"{PROFILES}/shop"),
-            *(
-                ("profile:PutProfileObject", f"{PROFILES}/shop/object-types/{object_type}")
-                for object_type in object_types
-            ),
-        }
-        for name, object_types in {
-            "CustomerProfiles": ("GtmEvent", "GtmVisitor"),
-            "ExistingCustomerProfiles": ("Theirs",),
-            "NewCustomerProfiles": ("ShopEvent", "ShopVisitor"),
-        }.items()
-    },
-}
-CONDITION = {
-    "ForAllValues:StringEquals": {"events:source": "shop.example"},
-    "Null": {"events:source": "false"},
-    "StringEquals": {"events:detail-type": "GTM Event"},
+OPTIONS = {
+    name: option for cases in destination_cases().values() for name, option in cases.options.items()
 }
 
 
@@ -121,9 +46,10 @@ class TestEach:
     """What each brings about."""
 
     def test_all_are_covered(self) -> None:
-        assert TOLD.keys() == MAY.keys() == set(SINGLE)
+        covered = {option.told["DESTINATION"] for option in OPTIONS.values()}
+        assert covered == destination_settings().keys()
 
-    @pytest.mark.parametrize("name", SINGLE)
+    @pytest.mark.parametrize("name", OPTIONS)
     def test_the_function_is_told(self, destinations: dict[str, Deployable], name: str) -> None:
         environment = destinations[name].template.environment
         common = {
@@ -139,17 +65,17 @@ class TestEach:
             "INVALID_MESSAGE_QUEUE_URL",
             "KEEP_INVALID_MESSAGES",
         }
-        assert {n: v for n, v in environment.items() if n not in common} == TOLD[name]
+        assert {n: v for n, v in environment.items() if n not in common} == OPTIONS[name].told
 
-    @pytest.mark.parametrize("name", SINGLE)
+    @pytest.mark.parametrize("name", OPTIONS)
     def test_the_function_may_do_its_work_and_nothing_else(
         self, destinations: dict[str, Deployable], template: Template, name: str
     ) -> None:
         tested = destinations[name].template
-        condition = CONDITION if name == "EventBridge" else None
-        grants = tested.grants(tested.role("lambda.amazonaws.com"), condition=condition)
+        role = tested.role("lambda.amazonaws.com")
+        grants = tested.grants(role, condition=OPTIONS[name].condition)
         own = {g for g in grants if not g[0].startswith(("sqs:", "logs:", "xray:"))}
-        assert own == MAY[name]
+        assert own == OPTIONS[name].may
         # The others are read whole in test_permissions.py.
         common = template.grants(template.role("lambda.amazonaws.com"))
         assert len(grants - own) == len(common) - 1
@@ -164,7 +90,7 @@ class TestEach:
             for statement in policy.properties["PolicyDocument"]["Statement"]
             if "Condition" in statement
         ]
-        assert conditional == [("events:PutEvents", CONDITION)]
+        assert conditional == [("events:PutEvents", OPTIONS["EventBridge"].condition)]
 
     @pytest.mark.parametrize(
         "name", [it.replace("-", "_") for it in destination_settings() if it != "pinpoint"]

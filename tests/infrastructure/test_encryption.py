@@ -21,14 +21,9 @@ from cdk_gtm_connector import (
     PropError,
     SignedTokenAuthorizer,
 )
-from tests.infrastructure.options import (
-    KEY_ARN,
-    add_key,
-    add_signed_token,
-    add_stream,
-    import_key,
-)
-from tests.infrastructure.synthesis import Template, add_connector, warnings
+from tests.destinations.kinesis.cases import add_stream
+from tests.infrastructure.options import add_key, add_signed_token, import_key
+from tests.infrastructure.synthesis import KEY_ARN, Template, add_connector, warnings
 from tests.infrastructure.test_importing import recommended_flags
 
 if TYPE_CHECKING:

@@ -15,13 +15,9 @@ from aws_cdk import aws_sns as sns
 from cdk_gtm_connector import CollectionApi, Firewall, PinpointDestination, PropError, mapping
 from cdk_gtm_connector.destinations.given import _OWN_IDS
 from cdk_gtm_connector.endpoint import rules
-from tests.infrastructure.options import (
-    DESTINATIONS,
-    SEVERAL,
-    add_domain,
-    add_pinpoint,
-    add_stream,
-)
+from tests.destinations.kinesis.cases import add_stream
+from tests.destinations.pinpoint.cases import add_pinpoint
+from tests.infrastructure.options import DESTINATIONS, SEVERAL, add_domain
 from tests.infrastructure.synthesis import add_connector, answer, headers, synthesize
 
 if TYPE_CHECKING:

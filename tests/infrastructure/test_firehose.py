@@ -11,7 +11,7 @@ from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_s3 as s3
 
 from cdk_gtm_connector import FirehoseDestination, PropError
-from tests.infrastructure.options import DELIVERY_STREAM_ARN
+from tests.destinations.firehose.cases import DELIVERY_STREAM_ARN
 from tests.infrastructure.synthesis import add_connector, warnings
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from cdk_gtm_connector.unset_values import UNSET_VALUES
 from gtm_events.message import MaxEvents
 from gtm_events.policy import AccessPolicy, Origins
 from gtm_events.settings import FunctionSettings
-from tests.infrastructure.options import add_stream
+from tests.destinations.kinesis.cases import add_stream
 from tests.infrastructure.synthesis import APPLICATION_ID, add_connector
 
 if TYPE_CHECKING:

@@ -14,15 +14,10 @@ from constructs import Construct
 from capacity import prices
 from cdk_gtm_connector import Monitoring, PinpointDestination, PropError
 from scripts import draw_dashboard
+from tests.destinations.kinesis.cases import add_stream
 from tests.infrastructure.monitored import alarms, evaluated, filters, used_by_widgets, widgets
-from tests.infrastructure.options import (
-    ALARM_TOPIC_ARN,
-    KEY_ARN,
-    SEVERAL,
-    add_stream,
-    import_key,
-)
-from tests.infrastructure.synthesis import Template, add_connector, synthesize, warnings
+from tests.infrastructure.options import ALARM_TOPIC_ARN, SEVERAL, import_key
+from tests.infrastructure.synthesis import KEY_ARN, Template, add_connector, synthesize, warnings
 from tests.infrastructure.wrong_values import TOPIC_ARN
 
 if TYPE_CHECKING:

@@ -27,9 +27,10 @@ from cdk_gtm_connector import (
     PropError,
     SignedTokenAuthorizer,
 )
-from tests.infrastructure.options import BUS_ARN, CERTIFICATE_ARN, FUNCTION_ARN
+from tests.destinations.eventbridge.cases import BUS_ARN
+from tests.infrastructure.every_value import NEEDED
+from tests.infrastructure.options import CERTIFICATE_ARN, FUNCTION_ARN
 from tests.infrastructure.synthesis import add_connector, warnings
-from tests.infrastructure.test_wrong_values import NEEDED
 from tests.infrastructure.wrong_values import QUEUE_ARN, Values
 
 if TYPE_CHECKING:

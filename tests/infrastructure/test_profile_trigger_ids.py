@@ -6,8 +6,8 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_gtm_connector import CustomerProfilesDestination, ProfileEventTrigger, PropError
+from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
 from tests.infrastructure.synthesis import add_connector
-from tests.infrastructure.wrong_values import CAMPAIGN_ARN
 
 WORDS = r"^{} must have another name: another trigger's integration has that construct id"
 

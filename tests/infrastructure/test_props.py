@@ -19,8 +19,8 @@ from cdk_gtm_connector import (
     PinpointDestination,
     PropError,
 )
-from tests.infrastructure.options import KEY_ARN, add_domain, import_key
-from tests.infrastructure.synthesis import APPLICATION_ID, add_connector, synthesize
+from tests.infrastructure.options import add_domain, import_key
+from tests.infrastructure.synthesis import APPLICATION_ID, KEY_ARN, add_connector, synthesize
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,8 @@ from stacks.connector_stack import ConnectorStack
 from stacks.destinations import destination_settings
 from stacks.errors import SettingError
 from stacks.settings import Settings
-from tests.infrastructure.options import STREAM_ARN
+from tests.destinations.kinesis.cases import STREAM_ARN
+from tests.infrastructure.options import SETTINGS
 from tests.infrastructure.settings_cases import (
     NEEDED,
     deploy,
@@ -150,9 +151,14 @@ class TestDestinations:
         with pytest.raises(SettingError, match=rf"^{words}"):
             deploy(tmp_path, **context, **more)
 
+    def test_all_can_be_chosen_at_once(self, tmp_path: Path) -> None:
+        needed = {name: value for each in NEEDED.values() for name, value in each.items()}
+        template = deploy(tmp_path, destination=",".join(destination_settings()), **needed)
+        assert template.deliveries.keys() == destination_settings().keys()
+
     def test_several_are_a_fan_out_in_their_order(self, settings: dict[str, Deployable]) -> None:
         template = settings["fan_out"].template
-        assert template.deliveries.keys() == set(destination_settings())
+        assert template.deliveries.keys() == set(SETTINGS["fan_out"]["destination"].split(","))
         first = template.deliveries["pinpoint"]
         (topic,) = template.all("AWS::SNS::Topic")
         expected = {

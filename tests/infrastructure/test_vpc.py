@@ -10,7 +10,8 @@ import pytest
 from aws_cdk import aws_ec2 as ec2
 
 from cdk_gtm_connector import PinpointDestination, PropError
-from tests.infrastructure.options import add_stream, import_vpc
+from tests.destinations.kinesis.cases import add_stream
+from tests.infrastructure.options import import_vpc
 from tests.infrastructure.synthesis import add_connector
 
 if TYPE_CHECKING:

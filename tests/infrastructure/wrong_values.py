@@ -10,9 +10,6 @@ from aws_cdk import aws_apigateway as apigateway
 from aws_cdk import aws_certificatemanager as acm
 from aws_cdk import aws_cognito as cognito
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_events as events
-from aws_cdk import aws_kinesis as kinesis
-from aws_cdk import aws_kinesisfirehose as firehose
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -24,40 +21,31 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_ssm as ssm
 
 from cdk_gtm_connector import (
-    CalculatedAttribute,
     Cors,
     DeliveryOptions,
     Domain,
     Firewall,
-    GreaterThan,
     IamAuthorizer,
-    Inclusive,
     Monitoring,
     PinpointDestination,
-    ProfileEventTrigger,
-    Segment,
     SignedTokenAuthorizer,
 )
+from tests.destinations.cases import destination_cases
+from tests.destinations.kinesis.cases import STREAM_ARN
 from tests.infrastructure.options import (
-    BUS_ARN,
     CERTIFICATE_ARN,
-    DELIVERY_STREAM_ARN,
     FUNCTION_ARN,
-    KEY_ARN,
     RUNTIME,
-    STREAM_ARN,
     USER_POOL_ARN,
     import_vpc,
 )
+from tests.infrastructure.synthesis import KEY_ARN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 QUEUE_ARN: Final = "arn:aws:sqs:us-east-1:123456789012:theirs"
 TOPIC_ARN: Final = "arn:aws:sns:us-east-1:123456789012:theirs"
-CAMPAIGN_ARN: Final = (
-    "arn:aws:connect-campaigns:us-east-1:123456789012:campaign/01234567-89ab-cdef-0123-456789abcdef"
-)
 SECRET_ARN: Final = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-AbCdEf"  # noqa: S105
 
 _VALUES: Final[dict[str, Any]] = {
@@ -127,18 +115,6 @@ _VALUES: Final[dict[str, Any]] = {
     "Firewall": Firewall(),
     "IamAuthorizer": IamAuthorizer(),
     "Monitoring": Monitoring(),
-    "ProfileEventTrigger": ProfileEventTrigger(event_type="buy"),
-    "list of ProfileEventTriggers": [ProfileEventTrigger(event_type="buy")],
-    "list of ProfileEventTriggers, twice": [ProfileEventTrigger(event_type="buy")] * 2,
-    "list of CalculatedAttributes": [CalculatedAttribute("purchases", statistic="COUNT")],
-    "Segment": Segment("buyers", all_of={"Attributes.plan": Inclusive(["gold"])}),
-    "list of Segments": [Segment("buyers", any_of={"Attributes.plan": Inclusive(["gold"])})],
-    "Comparison": GreaterThan(2),
-    "mapping of an event's comparisons": {"metrics.price": GreaterThan(100)},
-    "mapping of a profile's comparisons": {"CalculatedAttributes.spent": GreaterThan(100)},
-    "mapping of texts' comparisons": {"EmailAddress": GreaterThan(100)},
-    "text, statistic": "COUNT",
-    "text, campaign": CAMPAIGN_ARN,
     "directory": RUNTIME,
     "subnets": ec2.SubnetSelection(one_per_az=True),
 }
@@ -179,19 +155,6 @@ _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
     "secret, ARN as name": lambda stack: secretsmanager.Secret.from_secret_name_v2(
         stack, "NamedSecret", SECRET_ARN
     ),
-    "stream": lambda stack: kinesis.Stream.from_stream_arn(stack, "Stream", STREAM_ARN),
-    "CfnStream": lambda stack: kinesis.CfnStream(stack, "CfnStream", shard_count=1),
-    "delivery stream": lambda stack: firehose.DeliveryStream.from_delivery_stream_arn(
-        stack, "DeliveryStream", DELIVERY_STREAM_ARN
-    ),
-    "delivery stream, ARN as name": lambda stack: firehose.DeliveryStream.from_delivery_stream_name(
-        stack, "NamedStream", DELIVERY_STREAM_ARN
-    ),
-    "bus": lambda stack: events.EventBus.from_event_bus_arn(stack, "Bus", BUS_ARN),
-    "bus, ARN as name": lambda stack: events.EventBus.from_event_bus_name(
-        stack, "NamedBus", BUS_ARN
-    ),
-    "CfnEventBus": lambda stack: events.CfnEventBus(stack, "CfnBus", name="theirs"),
     "certificate": lambda stack: acm.Certificate.from_certificate_arn(
         stack, "Certificate", CERTIFICATE_ARN
     ),
@@ -227,6 +190,11 @@ _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
     "Duration, days of a token": lambda _: cdk.Duration.days(
         cdk.Token.as_number({"Ref": "Number"})
     ),
+    **{
+        label: make
+        for cases in destination_cases().values()
+        for label, make in cases.values.items()
+    },
 }
 
 LABELS: Final = (*_VALUES, *_MADE)
@@ -253,9 +221,6 @@ _TAKEN: Final = {
     "lambda_.ILayerVersion": "layer",
     "Path": "directory",
     "secretsmanager.ISecret": "secret",
-    "kinesis.IStream": "stream",
-    "firehose.IDeliveryStream": "delivery stream",
-    "events.IEventBus": "bus",
     "ec2.IVpc": "VPC",
     "ec2.SubnetSelection": "subnets",
     "Sequence[ec2.ISecurityGroup]": "list, empty|list of security groups",
@@ -270,13 +235,11 @@ _TAKEN: Final = {
     "Domain": "Domain",
     "Firewall": "Firewall",
     "Monitoring": "Monitoring",
-    "ProfileEventTrigger": "ProfileEventTrigger",
-    "Sequence[ProfileEventTrigger]": "list, empty|list of ProfileEventTriggers",
-    "Sequence[CalculatedAttribute]": "list, empty|list of CalculatedAttributes",
-    "Segment": "Segment",
-    "Sequence[Segment]": "list, empty|list of Segments",
-    "Comparison": "Comparison",
-    "Mapping[str, Comparison]": "mapping, empty|mapping of (an event|a profile)'s comparisons",
+    **{
+        annotation: labels
+        for cases in destination_cases().values()
+        for annotation, labels in cases.types.items()
+    },
 }
 
 

@@ -10,8 +10,8 @@ import pytest
 from ministack.services import apigateway_v1  # type: ignore[import-untyped]
 
 from local.vtl import Rendered, Request, render_response
+from tests.destinations.kinesis.cases import add_stream
 from tests.field_cases import ALLOWED_ORIGINS, FIELD_CASES, FieldCase
-from tests.infrastructure.options import add_stream
 from tests.infrastructure.synthesis import add_connector, answer, synthesize
 
 if TYPE_CHECKING:

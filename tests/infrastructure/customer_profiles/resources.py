@@ -23,7 +23,7 @@ from cdk_gtm_connector import (
 )
 from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import STATISTICS
 from tests.infrastructure.synthesis import add_connector
-from tests.infrastructure.wrong_values import CAMPAIGN_ARN
+from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
 
 if TYPE_CHECKING:
     import aws_cdk as cdk

@@ -24,7 +24,7 @@ from tests.infrastructure.customer_profiles.resources import (
     profiles,
 )
 from tests.infrastructure.synthesis import add_connector
-from tests.infrastructure.wrong_values import CAMPAIGN_ARN
+from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Deployable, Synthesize

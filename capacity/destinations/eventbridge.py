@@ -1,0 +1,60 @@
+"""Amazon EventBridge."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from capacity.destinations.base import DestinationModel, Month, Quota
+from capacity.prices import Evidence, Price
+from gtm_events.destinations.eventbridge import REQUESTS_PER_SECOND, EventBridge
+
+if TYPE_CHECKING:
+    from capacity.model import Traffic
+
+PUTS: Final = 10_000
+"""Requests per second in the largest Regions."""
+
+CUSTOM_EVENTS: Final = Price.listed(
+    "EventBridge custom events",
+    "event of up to 64 KB",
+    {math.inf: 1.00},
+    per=1_000_000,
+    source="cloudburn.io, *Amazon EventBridge Pricing*, 2026-03-13",
+    evidence=Evidence.SECONDARY,
+    looked_up=date(2026, 11, 25),
+)
+
+
+def _charges(month: Month) -> dict[str, float | None]:
+    return {"EventBridge": CUSTOM_EVENTS.cost(month.events)}
+
+
+def _quotas(traffic: Traffic) -> list[Quota]:
+    return [
+        Quota(
+            "EventBridge `PutEvents`",
+            "10,000 requests a second in us-east-1, us-west-2 and eu-west-1, 2,400 in us-east-2, "
+            "eu-central-1 and eu-south-2, 1,200 or 600 in twelve more, 400 in every other; up to "
+            "10 events a request",
+            PUTS * MODEL.events(traffic),
+            "Service Quotas L-9B653E91",
+            "EventBridge user guide, *Custom Event Bus - Classic quotas*: “Maximum number of "
+            "requests per second for PutEvents API”",
+            Evidence.AWS,
+            "EventBridge {} requests/s",
+            PUTS,
+        )
+    ]
+
+
+MODEL: Final = DestinationModel(
+    name="EventBridge",
+    service=EventBridge,
+    requests_per_second=REQUESTS_PER_SECOND,
+    paced_by="the lowest of the default quotas",
+    quotas=_quotas,
+    charges=_charges,
+    prices=(CUSTOM_EVENTS,),
+)

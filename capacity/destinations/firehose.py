@@ -1,0 +1,84 @@
+"""Amazon Data Firehose."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from capacity.destinations.base import DestinationModel, Month, Quota, rounded_up
+from capacity.model import GB, invocations_per_second
+from capacity.prices import Evidence, Price
+from gtm_events.destinations.firehose import (
+    MAX_EVENTS_PER_RECORD,
+    MAX_RECORD_BYTES,
+    REQUESTS_PER_SECOND,
+    Firehose,
+)
+
+if TYPE_CHECKING:
+    from capacity.model import Traffic
+
+STREAM_BYTES: Final = 5 * 1_024**2
+"""Bytes per second of a delivery stream."""
+
+_BILLED_RECORD = 5 * 1_024  # bytes, to which a record is rounded up
+
+# Beyond 5 PB AWS agrees on a price with the customer.
+DIRECT_PUT: Final = Price.listed(
+    "Firehose, Direct PUT",
+    "GB, each record rounded up to 5 KB",
+    {500_000: 0.029, 2_000_000: 0.025, math.inf: 0.02},
+    source="i05nagai/memorandum, *Kinesis Firehose*; the rounding is AWS's (firehose/pricing)",
+    evidence=Evidence.SECONDARY,
+    looked_up=date(2026, 11, 25),
+)
+
+
+def billed_bytes(events: float, event_size: int, events_per_record: int) -> float:
+    """Return the bytes that Firehose bills for records with a number of lines each."""
+    record = rounded_up(events_per_record * event_size, _BILLED_RECORD)
+    return events / events_per_record * record
+
+
+def lines_per_record(event_size: int) -> int:
+    """Return the number of lines that the function puts into a record."""
+    return min(MAX_EVENTS_PER_RECORD, MAX_RECORD_BYTES // event_size)
+
+
+def _charges(month: Month) -> dict[str, float | None]:
+    events, size = month.events, month.traffic.event
+    invocations = invocations_per_second(month.rate, month.settings, month.traffic)
+    lines = max(1, int(min(lines_per_record(size), month.rate / invocations)))
+    return {
+        "Firehose, lines packed": DIRECT_PUT.cost(billed_bytes(events, size, lines) / GB),
+        "Firehose, a record an event": DIRECT_PUT.cost(billed_bytes(events, size, 1) / GB),
+    }
+
+
+def _quotas(traffic: Traffic) -> list[Quota]:
+    return [
+        Quota(
+            "Firehose Direct PUT",
+            "5 MiB, 2,000 requests and 500,000 records a second a stream; 1 MiB and 1,000 requests "
+            "in most Regions but us-east-1, us-west-2 and eu-west-1",
+            STREAM_BYTES / traffic.event,
+            "Service Quotas; the three grow together",
+            "Firehose developer guide, *Amazon Data Firehose Quota*",
+            Evidence.AWS,
+            "Firehose {} MiB/s",
+            STREAM_BYTES / 1_024**2,
+        )
+    ]
+
+
+MODEL: Final = DestinationModel(
+    name="Firehose",
+    service=Firehose,
+    requests_per_second=REQUESTS_PER_SECOND,
+    paced_by="the lower of the default quotas",
+    quotas=_quotas,
+    charges=_charges,
+    staged=("Firehose, lines packed",),
+    prices=(DIRECT_PUT,),
+)

@@ -1,0 +1,125 @@
+"""Amazon Kinesis Data Streams."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from capacity.destinations.base import DestinationModel, Month, Quota, rounded_up
+from capacity.model import GB
+from capacity.prices import Evidence, Price
+from gtm_events.destinations.kinesis import REQUESTS_PER_SECOND, Kinesis
+
+if TYPE_CHECKING:
+    from capacity.model import Traffic
+
+SHARD_RECORDS: Final = 1_000
+SHARD_BYTES: Final = 1e6
+"""Bytes per second of a shard (Kinesis developer guide, *Quotas and limits*)."""
+
+SHARD_HEADROOM: Final = 2
+"""Factor over the average number of shards, for peaks and unevenly spread keys."""
+
+NEW_STREAM_BYTES: Final = 4e6
+NEW_STREAM_RECORDS: Final = 4_000
+STREAM_BYTES: Final = 10e9
+
+_RECORD = 1_024  # bytes, to which an on-demand stream rounds up
+_LOOKED_UP: Final = date(2026, 11, 25)
+_TREK10: Final = "trek10.com, *Amazon Kinesis Data Streams On-demand vs. Provisioned*, 2023-09-21"
+
+ON_DEMAND: Final = Price.listed(
+    "Kinesis on-demand Standard, written",
+    "GB, each record rounded up to 1 KB",
+    {math.inf: 0.08},
+    source=f"{_TREK10}; the rounding is AWS's (aws.amazon.com/kinesis/data-streams/pricing)",
+    evidence=Evidence.SECONDARY,
+    looked_up=_LOOKED_UP,
+)
+STREAM_HOURS: Final = Price.listed(
+    "Kinesis on-demand Standard, stream",
+    "hour",
+    {math.inf: 0.04},
+    source=_TREK10,
+    evidence=Evidence.SECONDARY,
+    looked_up=_LOOKED_UP,
+)
+SHARD_HOURS: Final = Price.listed(
+    "Kinesis provisioned, shard",
+    "hour",
+    {math.inf: 0.015},
+    source="kindatechnical.com, *Understanding Kinesis Pricing*",
+    evidence=Evidence.SECONDARY,
+    looked_up=_LOOKED_UP,
+)
+PUT_UNITS: Final = Price.listed(
+    "Kinesis provisioned, PUT payload unit",
+    "record of up to 25 KB",
+    {math.inf: 0.014},
+    per=1_000_000,
+    source="i05nagai/memorandum, *Kinesis Streams*",
+    evidence=Evidence.SECONDARY,
+    looked_up=_LOOKED_UP,
+)
+
+
+def _charges(month: Month) -> dict[str, float | None]:
+    """Return the charges of both kinds of stream.
+
+    A provisioned one has :data:`SHARD_HEADROOM` times the average number of shards.
+    """
+    written = month.events * rounded_up(month.traffic.event, _RECORD) / GB
+    needed = max(month.rate / SHARD_RECORDS, month.rate * month.traffic.event / SHARD_BYTES)
+    shards = math.ceil(SHARD_HEADROOM * needed)
+    return {
+        "Kinesis provisioned": SHARD_HOURS.cost(shards * month.hours)
+        + PUT_UNITS.cost(month.events),
+        "Kinesis on-demand": ON_DEMAND.cost(written) + STREAM_HOURS.cost(month.hours),
+    }
+
+
+def _quotas(traffic: Traffic) -> list[Quota]:
+    source = "Kinesis developer guide, *Quotas and limits*"
+    return [
+        Quota(
+            "Kinesis shard, provisioned",
+            "1,000 records and 1 MB a second a shard",
+            min(SHARD_RECORDS, SHARD_BYTES / traffic.event),
+            "more shards, 20,000 an account by default in us-east-1",
+            source,
+            Evidence.AWS,
+            "{} shards",
+            1,
+            headroom=SHARD_HEADROOM,
+            whole=True,
+        ),
+        Quota(
+            "Kinesis on-demand, new",
+            "4 MB a second",
+            min(NEW_STREAM_RECORDS, NEW_STREAM_BYTES / traffic.event),
+            "grows by itself to twice the peak of the last 30 days; On-demand Advantage can be "
+            "warmed up",
+            source,
+            Evidence.AWS,
+        ),
+        Quota(
+            "Kinesis on-demand, grown",
+            "10 GB a second in us-east-1, us-west-2, eu-west-1; 200 MB elsewhere",
+            STREAM_BYTES / traffic.event,
+            "AWS Support outside these Regions",
+            source,
+            Evidence.AWS,
+        ),
+    ]
+
+
+MODEL: Final = DestinationModel(
+    name="Kinesis",
+    service=Kinesis,
+    requests_per_second=REQUESTS_PER_SECOND,
+    paced_by="being throttled: the quota is a shard's",
+    quotas=_quotas,
+    charges=_charges,
+    prices=(ON_DEMAND, STREAM_HOURS, SHARD_HOURS, PUT_UNITS),
+)

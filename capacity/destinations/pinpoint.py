@@ -1,0 +1,57 @@
+"""Amazon Pinpoint."""
+
+from __future__ import annotations
+
+import math
+from datetime import date
+from typing import TYPE_CHECKING, Final
+
+from capacity.destinations.base import DestinationModel, Month, Quota
+from capacity.prices import Evidence, Price
+from gtm_events.destinations.pinpoint import REQUESTS_PER_SECOND, Pinpoint
+
+if TYPE_CHECKING:
+    from capacity.model import Traffic
+
+EVENTS: Final = Price.listed(
+    "Pinpoint events",
+    "event",
+    {100_000_000: 0.00, math.inf: 1.00},
+    per=1_000_000,
+    source="api-evangelist/amazon-pinpoint, read from aws.amazon.com/pinpoint/pricing on "
+    "2026-08-13",
+    evidence=Evidence.SECONDARY,
+    looked_up=date(2026, 11, 25),
+)
+
+
+def _charges(month: Month) -> dict[str, float | None]:
+    return {"Pinpoint": EVENTS.cost(month.events)}
+
+
+def _quotas(traffic: Traffic) -> list[Quota]:
+    return [
+        Quota(
+            "Pinpoint `PutEvents`",
+            f"{REQUESTS_PER_SECOND:g} requests a second and at once, an account and Region",
+            REQUESTS_PER_SECOND * MODEL.events(traffic),
+            "AWS Support or Service Quotas; whether it is raised after the end of support is open. "
+            "Then `PinpointDestination(requests_per_second=…)`",
+            "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by others on 2026-08-13",
+            Evidence.SECONDARY,
+            "Pinpoint {} requests/s",
+            REQUESTS_PER_SECOND,
+        )
+    ]
+
+
+MODEL: Final = DestinationModel(
+    name="Pinpoint",
+    service=Pinpoint,
+    requests_per_second=REQUESTS_PER_SECOND,
+    paced_by="the default quota; a prop",
+    settable=True,
+    quotas=_quotas,
+    charges=_charges,
+    prices=(EVENTS,),
+)
