@@ -102,7 +102,7 @@ def test_a_flood_of_junk_over_many_receives(kind_of_service: type[BatchFake], bu
     """Each invocation can send 1,000 events; 4,000 events of junk come beside 600 others."""
     queue = Queue(kind_of_service(), budget)
     numbers = itertools.count()
-    for _ in range(8):
+    for _ in range(5):
         queue.put("junk", (junk(next(numbers)) for _ in range(100)))
         queue.put("single", (single(next(numbers)) for _ in range(600)))
         queue.put("junk", (junk(next(numbers)) for _ in range(100)))
