@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from gtm_events import send_task
 from tests.destinations.customer_profiles.service import FakeCustomerProfiles, FakeTwoObjectTypes
 from tests.destinations.pinpoint.service import FakePinpointEvents
 from tests.destinations.services import SERVICES
@@ -20,17 +19,14 @@ if TYPE_CHECKING:
 
     from tests.destinations.fake import BatchFake
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 JUNK_EVENTS = 20  # as many as an anonymous request may hold
 MOST_RECEIVES = 10  # max_receive_count's default
 
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 def single(number: int) -> str:
