@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 
 import botocore.session
 import pytest
@@ -15,9 +16,18 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-@cache
+_LOADING: Final = Lock()
+
+
 def input_shape(service: str, operation: str) -> Any:
     """Return the SDK's model of an operation's input."""
+    # Threads that all ask for it first would all load it, at half a second of CPU each.
+    with _LOADING:
+        return _loaded(service, operation)
+
+
+@cache
+def _loaded(service: str, operation: str) -> Any:
     model = botocore.session.get_session().get_service_model(service)
     return model.operation_model(operation).input_shape
 

@@ -87,7 +87,7 @@ def test_an_answer_that_takes_all_delivers_all(kind_of_service: type[BatchFake])
 
 
 @every_service
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(data=st.data())
 def test_a_part_of_another_shape_takes_nothing_of_what_is_said_of_others(
     kind_of_service: type[BatchFake], data: st.DataObject
@@ -103,7 +103,7 @@ def test_a_part_of_another_shape_takes_nothing_of_what_is_said_of_others(
 
 
 @every_service
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(
     document=st.dictionaries(
         st.sampled_from(

@@ -14,7 +14,6 @@ from botocore import xform_name
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import send_task
 from gtm_events.aws import Client
 from gtm_events.deadline import Deadline
 from gtm_events.destinations import create
@@ -43,6 +42,8 @@ if TYPE_CHECKING:
 
     from tests.destinations.fake import BatchFake, Verdict
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
 )
@@ -51,11 +52,6 @@ every_aws_service = pytest.mark.parametrize(
 )
 # As the URL contract has it: what JavaScript's Number() takes of a decimal, and nothing else.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 @every_service

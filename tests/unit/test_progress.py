@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gtm_events import send_task
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchDestination
@@ -27,14 +26,11 @@ if TYPE_CHECKING:
     from gtm_events.event import Event
     from tests.destinations.fake import BatchFake, Verdict
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 every_service = pytest.mark.parametrize(
     "kind_of_service", SERVICES, ids=lambda service: service.name
 )
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 class Budget(Pacer):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import pytest
 
-from gtm_events import dead_letters, delivery, send_task
+from gtm_events import dead_letters, delivery
 from gtm_events.aws import Client, ServiceEndpoint
 from gtm_events.dead_letters import RejectionQueues
 from gtm_events.deadline import Deadline
@@ -34,10 +34,7 @@ if TYPE_CHECKING:
     from gtm_events.batch_result import BatchResult
     from gtm_events.dead_letters import DeadLetters
 
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
+pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events import send_task
 from gtm_events.destinations.firehose import (
     MAX_EVENTS_PER_RECORD,
     MAX_RECORD_BYTES,
@@ -31,12 +30,9 @@ if TYPE_CHECKING:
     from gtm_events.outcome import RetryReason
     from tests.destinations.fake import Verdict
 
+pytestmark = pytest.mark.usefixtures("no_backoff")
+
 SERVICE = Firehose("x" * 64)
-
-
-@pytest.fixture(autouse=True)
-def _no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)
 
 
 def entries_of(sizes: list[int]) -> list[Entry]:
