@@ -58,6 +58,8 @@ def _undo_keep_quiet() -> Iterator[None]:
 # fixtures, nor do these of the folder that takes longest.
 _BY_FILE = {
     "test_delivery_options.py",
+    "test_every_value_of_constructs.py",
+    "test_every_value_of_objects.py",
     "test_importing.py",
     "test_own_destination.py",
     "test_pairs.py",

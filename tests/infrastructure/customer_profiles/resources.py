@@ -22,8 +22,8 @@ from cdk_gtm_connector import (
     Segment,
 )
 from cdk_gtm_connector.destinations.customer_profiles.calculated_attribute import STATISTICS
-from tests.infrastructure.synthesis import add_connector
 from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
+from tests.infrastructure.synthesis import add_connector
 
 if TYPE_CHECKING:
     import aws_cdk as cdk

@@ -10,6 +10,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from cdk_gtm_connector import GreaterThan, Inclusive, ProfileEventTrigger, PropError
+from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
 from tests.infrastructure.customer_profiles.resources import (
     BIG_SPENDERS,
     EVENT_TRIGGER,
@@ -24,7 +25,6 @@ from tests.infrastructure.customer_profiles.resources import (
     profiles,
 )
 from tests.infrastructure.synthesis import add_connector
-from tests.destinations.customer_profiles.cases import CAMPAIGN_ARN
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Deployable, Synthesize

@@ -18,8 +18,7 @@ from tests.infrastructure.customer_profiles.resources import (
     profiles,
     visitor_type,
 )
-from tests.infrastructure.synthesis import KEY_ARN
-from tests.infrastructure.synthesis import add_connector, warnings
+from tests.infrastructure.synthesis import KEY_ARN, add_connector, warnings
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Synthesize

@@ -11,8 +11,7 @@ from aws_cdk import aws_kms as kms
 
 from cdk_gtm_connector import ProfileEventTrigger, PropError
 from tests.infrastructure.customer_profiles.resources import EVENT_TRIGGER, profiles
-from tests.infrastructure.synthesis import KEY_ARN
-from tests.infrastructure.synthesis import add_connector
+from tests.infrastructure.synthesis import KEY_ARN, add_connector
 
 if TYPE_CHECKING:
     from tests.infrastructure.conftest import Synthesize
