@@ -214,7 +214,8 @@ def read(**context: Any) -> Settings:
 
 def deploy(outdir: Path, **context: Any) -> Template:
     """Synthesize the deployable stack as ``context`` says."""
-    app = cdk.App(outdir=str(outdir), context={"pinpoint_app_id": APPLICATION_ID, **context})
+    context = {"pinpoint_app_id": APPLICATION_ID, **context}
+    app = cdk.App(outdir=str(outdir), context=context, tree_metadata=False)  # nobody reads it
     ConnectorStack(app, "GtmConnector", settings=Settings.from_context(app.node))
     app.synth(skip_validation=True)
     return Template.read(outdir, "GtmConnector")

@@ -44,7 +44,7 @@ def synthesize(
         context: The app's context, for example its feature flags.
         env: Account and Region of the stacks. Default: any.
     """
-    app = cdk.App(outdir=str(outdir), context=context)
+    app = cdk.App(outdir=str(outdir), context=context, tree_metadata=False)  # nobody reads it
     for name, build in stacks.items():
         build(cdk.Stack(app, name, env=env))
     app.synth(skip_validation=True)  # the app that is deployed is validated, see conftest.py

@@ -17,12 +17,13 @@ from aws_cdk import aws_lambda as lambda_
 from cdk_gtm_connector import Destination, DestinationModule, PropError
 from cdk_gtm_connector.destinations.module import BuiltInModule
 from cdk_gtm_connector.lambda_asset import source_root
+from tests.infrastructure.conftest import EXAMPLES
 from tests.infrastructure.synthesis import add_connector, warnings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.infrastructure.conftest import Synthesize
+    from tests.infrastructure.conftest import RunExample, Synthesize
 
 RUNTIME = Path(__file__).parents[2] / "examples" / "webhook" / "runtime"
 GOOD = "def create(environment):\n    return None\n"
@@ -330,9 +331,9 @@ def test_those_that_come_along_are_found_as_one_of_ones_own_is() -> None:
 
 
 def test_the_examples_function_may_read_its_key_and_nothing_else(
-    examples: dict[str, Any],
+    run_example: RunExample, tmp_path: Path
 ) -> None:
-    template = examples["own_destination"].template
+    template = run_example(tmp_path, EXAMPLES["own_destination"]).template
     own = {
         grant
         for grant in template.grants(template.role("lambda.amazonaws.com"))

@@ -25,17 +25,27 @@ from tests.infrastructure.synthesis import APPLICATION_ID
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.infrastructure.conftest import Deployable
+    from tests.infrastructure.synthesis import Template
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """The templates of each destination's settings, and of a fan-out's."""
+    names = {kind.replace("-", "_") for kind in destination_settings()} & SETTINGS.keys()
+    return {
+        name: deploy(tmp_path_factory.mktemp("settings"), **SETTINGS[name])
+        for name in sorted(names | {"fan_out"})
+    }
 
 
 class TestDestinations:
     """Where the events go."""
 
-    def test_each_is_told_what_its_settings_say(self, settings: dict[str, Deployable]) -> None:
+    def test_each_is_told_what_its_settings_say(self, templates: dict[str, Template]) -> None:
         told = {
             kind: delivery.environment
             for name in set(destination_settings()) - {"pinpoint"}
-            for kind, delivery in settings[name.replace("-", "_")].template.deliveries.items()
+            for kind, delivery in templates[name.replace("-", "_")].deliveries.items()
         }
         assert told.keys() == set(destination_settings()) - {"pinpoint"}
         assert told["kinesis"]["KINESIS_STREAM_ARN"] == STREAM_ARN
@@ -47,9 +57,9 @@ class TestDestinations:
         assert told["customer-profiles"]["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"] == "GtmEvent"
 
     def test_customer_profiles_are_made_as_the_settings_say(
-        self, settings: dict[str, Deployable]
+        self, templates: dict[str, Template]
     ) -> None:
-        template = settings["customer_profiles"].template
+        template = templates["customer_profiles"]
         assert template.only("AWS::CustomerProfiles::Domain").properties["DomainName"] == "shop"
         object_type = template.only(
             "AWS::CustomerProfiles::ObjectType", ObjectTypeName="GtmVisitor"
@@ -156,8 +166,8 @@ class TestDestinations:
         template = deploy(tmp_path, destination=",".join(destination_settings()), **needed)
         assert template.deliveries.keys() == destination_settings().keys()
 
-    def test_several_are_a_fan_out_in_their_order(self, settings: dict[str, Deployable]) -> None:
-        template = settings["fan_out"].template
+    def test_several_are_a_fan_out_in_their_order(self, templates: dict[str, Template]) -> None:
+        template = templates["fan_out"]
         assert template.deliveries.keys() == set(SETTINGS["fan_out"]["destination"].split(","))
         first = template.deliveries["pinpoint"]
         (topic,) = template.all("AWS::SNS::Topic")
