@@ -1,1 +1,1 @@
-"""Measures the function, the endpoint and the app."""
+"""Measurements of the function, the endpoint and the app."""

@@ -1,4 +1,4 @@
-"""``python -m benchmarks``: measures and prints a table; ``--write`` saves it."""
+"""``python -m benchmarks``: measure, and print a table; ``--write`` saves it."""
 
 from __future__ import annotations
 
@@ -42,16 +42,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "Takes about ten minutes.",
     )
     parser.add_argument("--quick", action="store_true", help="fewer runs, less certain figures")
-    parser.add_argument("--write", action="store_true", help="keep the table in RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="save the table in RESULTS.md")
     parser.add_argument(
         "--only",
         choices=[measure.__name__ for measure in figures.ALL],
         action="append",
-        help="measure this alone; repeatable",
+        help="measure only this; can be repeated",
     )
     options = parser.parse_args(arguments)
     if options.write and options.only:
-        parser.error("--write keeps a whole table: leave out --only")
+        parser.error("--write saves a complete table, so it cannot be used with --only")
     effort = _QUICK if options.quick else measuring.Effort()
     head = [_machine(), "", *_row("figure", "measured", "must reach", "")]
     head += ["|---|---|---|---|"]
@@ -71,7 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(f"\nIt took {time.monotonic() - began:.0f} seconds.")
     unjudged = any(verdict.startswith(measuring.NOT_JUDGED) for verdict in verdicts)
     if options.write and unjudged:
-        print("RESULTS.md is as it was: wait until the machine has nothing else to do.")
+        print("RESULTS.md was not changed: wait until the machine is otherwise idle.")
     elif options.write:
         write(RESULTS, [*head, *lines])
     return 1 if measuring.FAILED in verdicts or (options.write and unjudged) else 0

@@ -45,12 +45,12 @@ def query(number: int) -> str:
 
 
 def template(content: Literal["query", "form", "json"] = "query") -> str:
-    """Return the endpoint's own request template for this kind of content."""
+    """Return the endpoint's request template for a kind of content."""
     return mapping.message(
         call=mapping.send_message("https://sqs.us-east-1.amazonaws.com/123456789012/queue"),
         content=content,
         authorizer=None,
-        # A connector's default. Its module would load aws-cdk-lib and start Node.
+        # A connector's defaults, repeated here because importing them would start Node.
         rules=mapping.Rules(
             required=("event", "endpoint_id"),
             unset_values=processes.UNSET_VALUES,
@@ -76,7 +76,7 @@ def envelope(
         content: Kind of content that the tag sends.
         headers: Headers of the request. Default: those of a tag on another site's page.
     """
-    # Render only one envelope: the others differ in their numbers.
+    # Render only one envelope, because the others differ only in their numbers.
     pattern = _message(template(content), 0, body='{"event":"e"}', headers=headers)
     before, _, after = pattern.partition("\n")[0].partition(_quoted(_request_id(0)))
     time = str(_TIME)

@@ -1,4 +1,4 @@
-"""Detects other load on this machine during a measurement."""
+"""Detection of other load on this machine during a measurement."""
 
 from __future__ import annotations
 

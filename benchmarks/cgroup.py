@@ -1,4 +1,4 @@
-"""Limits processes to a share of a processor, as Lambda does: with a Linux control group's quota.
+"""Limits on a process's share of a processor, as in Lambda, with a Linux control group's quota.
 
 Pausing a process periodically is not the same. A quota counts the processor time of all threads
 together, and throttles only when that is used up.
@@ -38,8 +38,8 @@ def quota(share: float, parents: list[Path] | None = None) -> Iterator[Group | N
 
     Args:
         share: Share of one processor, such as 0.1.
-        parents: Directories in which to try to create it. Default: this process's own groups and
-            their parents.
+        parents: Directories in which to try to create the group. Default: this process's own groups
+            and their parents.
 
     Yields:
         The group; ``None`` if this process may not create one.

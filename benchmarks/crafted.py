@@ -1,7 +1,7 @@
-"""Batches crafted to use memory. Each shape turns few bytes into many.
+"""Batches crafted to use much memory. Each shape expands a few bytes into many.
 
-Anybody can send them. A shape is an endless sequence of messages, and a batch holds as many as fit
-into 6 MB. Posts are as long as the endpoint allows and have at most 100 events.
+Anyone can send them. A shape is an endless sequence of messages, and a batch has as many as fit
+into 6 MB. Posts are as long as the endpoint allows, with at most 100 events.
 """
 
 from __future__ import annotations
@@ -118,7 +118,7 @@ def no_events() -> Iterator[Body]:
 
 
 def half_rejected() -> Iterator[Body]:
-    """Yield lists with one good event. The function writes the rejected rest anew."""
+    """Yield lists with one valid event. The function rewrites the rejected rest."""
     envelope = batches.envelope("json")
     bad = {"event": "e", "evat_a": "é" * 300}
     for number in count():

@@ -193,7 +193,7 @@ def tls(given: Payloads, effort: Effort) -> Iterator[Figure]:
             )
             firsts.append((over_tls, over_http))
     if any(run["failures"] for pair in firsts for run in pair):
-        raise RuntimeError("records came back: nothing was measured")
+        raise RuntimeError("the function returned records, so the measurement is invalid")
     connections = secure.totals["connections"] / effort.starts
     for name, most, parts in (
         (f"CPU of a first batch of {FIRST_BATCH:,} over HTTPS against HTTP", 1.6, ("cpu_seconds",)),
@@ -243,7 +243,7 @@ def cold_start(_given: Payloads, effort: Effort) -> Iterator[Figure]:
         shutil.copytree(
             processes.ROOT / "lambda_src", source, ignore=shutil.ignore_patterns("__pycache__")
         )
-        processes.worker("start")  # leaves the compiled modules
+        processes.worker("start")  # creates the compiled modules
         starts = [
             (
                 processes.worker("start", source=source, compiled=False)["cpu_seconds"],
@@ -401,7 +401,7 @@ def memory_sizes(given: Payloads, effort: Effort) -> Iterator[Figure]:
         )
 
 
-_NO_QUOTA: Final = "not measured: this machine grants no share of a processor"
+_NO_QUOTA: Final = "not measured: this machine does not support limiting a processor share"
 
 ALL: Final[tuple[Callable[[Payloads, Effort], Iterator[Figure]], ...]] = (
     requests,

@@ -88,7 +88,7 @@ def _afternoon() -> Callable[[dict[str, Any]], object]:
     pool = ThreadPoolExecutor(_THREADS)
 
     def send(records: Sequence[dict[str, Any]]) -> list[str]:
-        """Send one request. Return the ids of the messages that must come back."""
+        """Send one request, and return the ids of the messages to retry."""
         items = _items(records)
         try:
             answer = client.put_events(
@@ -155,11 +155,12 @@ _BETWEEN_NAME_AND_VALUE: Final = "\\u001f"
 
 
 def _floor() -> Callable[[dict[str, Any]], object]:
-    """Return the handler with the least work: one decoding, encoding and request per 100 events.
+    """Return a handler with minimal work: one decoding, encoding and request per 100 events.
 
     Nearly all of it runs in C. One call decodes 100 queries, one ``json.dumps`` encodes them, and
     two replacements turn their parameters into attributes. Only the answer's status is checked.
-    Events have no type, endpoint or time of their own, and nothing of the URL contract is kept.
+    Events have no type, endpoint or time of their own, and the URL's parameters are not
+    interpreted.
     """
     url = f"{os.environ['AWS_ENDPOINT_URL']}/v1/apps/{_APPLICATION_ID}/events"
     host, path = urlsplit(url).netloc, urlsplit(url).path

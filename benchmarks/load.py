@@ -1,4 +1,4 @@
-"""Sends requests to the local pipeline as fast as it accepts them."""
+"""A load test of the local pipeline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Result:
 
     Attributes:
         sent: Number of requests.
-        refused: Number of requests with another answer than 200.
+        refused: Number of requests with a status other than 200.
         delivered: Number of distinct events at the destination.
         seconds: Time from the first request to the delivery of the last event.
     """

@@ -151,7 +151,7 @@ def handled(
         ``seconds`` and ``cpu_seconds`` of each run.
 
     Raises:
-        RuntimeError: Records came back, so the measurement is invalid.
+        RuntimeError: The handler returned records, so the measurement is invalid.
     """
     result = processes.worker(
         "batches",
@@ -167,7 +167,7 @@ def handled(
     )
     measured: list[dict[str, Any]] = result["runs"]
     if any(run["failures"] for run in measured):
-        raise RuntimeError(f"the {handler} handler gave records back: nothing was measured")
+        raise RuntimeError(f"the {handler} handler returned records, so the measurement is invalid")
     return measured
 
 

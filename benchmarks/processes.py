@@ -108,13 +108,13 @@ def _server(module: str, *options: str) -> Iterator[Server]:
         line = process.stdout.readline() if process.stdout else ""
         match = re.search(r"https?://\S+", line)
         if match is None:
-            raise RuntimeError(f"{module} did not start, it said {line!r}")
+            raise RuntimeError(f"{module} did not start, its output was {line!r}")
         running = Server(match[0])
         yield running
     finally:
         process.send_signal(signal.SIGTERM)
-        said, _ = process.communicate(timeout=_END_SECONDS)
-    running.totals = json.loads(said)
+        output, _ = process.communicate(timeout=_END_SECONDS)
+    running.totals = json.loads(output)
 
 
 def worker(
@@ -170,12 +170,12 @@ def worker(
                 group.add(process.pid)
             # The worker waits for its input, so all of its work happens within the quota.
             specification = json.dumps({"measure": measure, **arguments})
-            said, _ = process.communicate(specification, timeout=_WORKER_SECONDS)
+            output, _ = process.communicate(specification, timeout=_WORKER_SECONDS)
         except BaseException:
             process.kill()
             process.communicate()
             raise
     if process.returncode != 0:
         raise RuntimeError(f"the measurement {measure} ended with status {process.returncode}")
-    result: dict[str, Any] = json.loads(said.splitlines()[-1])
+    result: dict[str, Any] = json.loads(output.splitlines()[-1])
     return result

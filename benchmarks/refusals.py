@@ -2,8 +2,8 @@
 
 ``PYTHONPATH=lambda_src python -m benchmarks.refusals`` prints a table for a backlog of 10,000
 events at 15 requests per second and 60 seconds per invocation: the number of requests, and the
-number of receives until everything is settled. The function's own code decides the requests, and
-the clock stands still.
+number of receives until all events are settled. It runs the function's own code with a stopped
+clock.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 EVENTS: Final = 10_000
 SHARES: Final = (0.0, 0.001, 0.01, 0.05, 0.1, 0.5)
 
-# Of 60 seconds, the last 7 are for the dead-letter queue, and no call begins in the 7 before.
+# The last 7 of 60 seconds are for the dead-letter queue, and no call begins in the 7 before.
 _SENDING_SECONDS: Final = 60 - 7 - 7
 BUDGET: Final = int(REQUESTS_PER_SECOND * _SENDING_SECONDS + REQUESTS_PER_SECOND - 1)
 """Requests per invocation: those within its sending time, and the burst."""
@@ -53,7 +53,7 @@ class Cost(NamedTuple):
 
 
 class _Budget(Pacer):
-    """Pinpoint's quota with a still clock: time is up after a number of requests."""
+    """Pinpoint's quota with a stopped clock: a number of requests replaces the deadline."""
 
     def __init__(self, requests: int) -> None:
         super().__init__(REQUESTS_PER_SECOND)
@@ -101,7 +101,7 @@ def cost(share: float) -> Cost:
 
 
 def _received(ids: Sequence[str], bad: frozenset[str], budget: int) -> tuple[int, list[str]]:
-    """Deliver a batch in a new process. Return its requests and the ids that come back."""
+    """Deliver a batch as in a new process, and return its requests and the ids to retry."""
     service, counts = Pinpoint("app"), Counter[str]()
     encoded = (service.encode(Event(i, i, "e", _TIME, {}, {}, {}), counts) for i in ids)
     entries = [entry for entry in encoded if not isinstance(entry, Rejected)]

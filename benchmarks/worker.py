@@ -1,4 +1,4 @@
-"""Runs one measurement in its own process: ``python -m benchmarks.worker``.
+"""``python -m benchmarks.worker``: run one measurement in its own process.
 
 It reads a JSON object from standard input, ``measure`` and its arguments, and prints the result as
 JSON on the last line.
@@ -36,7 +36,7 @@ def batches(handler: str, payload: str, records: int, warm_up: int, runs: int) -
 
     Returns:
         For each measured run ``seconds``, ``cpu_seconds`` of all threads of this process, and the
-        number of records that came back.
+        number of returned records.
     """
     from benchmarks import handlers  # noqa: PLC0415 - a start is measured without it
 

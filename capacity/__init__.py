@@ -1,7 +1,7 @@
-"""Capacity and costs on AWS: prices, quotas and a simulation, from which docs/capacity.md is made.
+"""Prices, quotas and a simulation, from which docs/capacity.md is made.
 
-Nothing here measures: the function's CPU time is a number in :mod:`capacity.model` that comes from
-``benchmarks/RESULTS.md``. ``make capacity`` brings the document up to date.
+Nothing here is measured. The function's CPU time is a constant in :mod:`capacity.model` from
+``benchmarks/RESULTS.md``. ``make capacity`` updates the document.
 """
 
 import sys

@@ -23,7 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         choices=sorted(document.TABLES),
         action="append",
         dest="tables",
-        help="print this table instead, which takes no matplotlib; repeatable",
+        help="print this table and change no file; repeatable; needs no matplotlib",
     )
     options = parser.parse_args(arguments)
     if not options.tables:

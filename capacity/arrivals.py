@@ -9,8 +9,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from random import Random
 
-_BIN_SECONDS = 0.1  # above ten events a bin, those that arrive within it travel together
+# Above this many events per bin, the events of a bin form one cohort.
 _BIN_EVENTS = 10
+_BIN_SECONDS = 0.1
 
 
 class Cohort(NamedTuple):
@@ -72,7 +73,7 @@ def flash_crowd(rate: float, crowd: float, *, before: float, during: float) -> l
 
 def poisson(mean: float, random: Random) -> int:
     """Draw from a Poisson distribution."""
-    if mean > 30:  # noqa: PLR2004 - from here on the normal distribution is as good, and faster
+    if mean > 30:  # noqa: PLR2004 - above this the normal distribution is as good, and faster
         return max(0, round(random.gauss(mean, math.sqrt(mean))))
     count = 0
     limit = math.exp(-mean)
@@ -87,7 +88,7 @@ def binomial(count: int, share: float, random: Random) -> int:
     """Draw from a binomial distribution of ``count`` trials with probability ``share``."""
     if share >= 1:
         return count
-    if count * share * (1 - share) > 9:  # noqa: PLR2004 - from here on the normal distribution will do
+    if count * share * (1 - share) > 9:  # noqa: PLR2004 - above this the normal distribution is close enough
         drawn = random.gauss(count * share, math.sqrt(count * share * (1 - share)))
         return min(count, max(0, round(drawn)))
     return sum(random.random() < share for _ in range(count))

@@ -84,7 +84,7 @@ class Bill:
         design: Name of the design.
         events: Events per month.
         items: The lines of the bill.
-        requests: Requests to the destination, or to each of them.
+        requests: Requests to each destination.
     """
 
     design: str
@@ -108,7 +108,7 @@ class Bill:
         return self.requests / SECONDS_A_MONTH
 
     def of(self, *prices: Price) -> float:
-        """Return the US dollars of the lines with certain prices."""
+        """Return the US dollars of the lines with these ``prices``."""
         return sum(item.dollars for item in self.items if item.price in prices)
 
 
@@ -140,7 +140,7 @@ def _function(
 
 
 def _taken(events: float, invocations: float) -> float:
-    """Return the requests that receive and delete ``events`` in tens."""
+    """Return the SQS requests that receive and delete ``events``, up to ten per request."""
     batch = events / invocations
     taken = invocations * math.ceil(batch / RECEIVED)
     # Empty polls are charged too; a busy queue answers at once.
@@ -201,7 +201,7 @@ def one_by_one(
     traffic: Traffic | None = None,
     timing: Timing = TIMING,
 ) -> Bill:
-    """Return the bill for the same queue with batches of up to 10 and a request per event.
+    """Return the bill for the same queue with batches of up to 10 and one request per event.
 
     There is no batching window. A batch holds the messages that arrived during its poller's
     previous batch. That favors this design, because Lambda adds pollers when messages wait.
@@ -324,17 +324,17 @@ def designs_table() -> str:
         )
     ]
     header = [
-        "events a month, design",
+        "events per month, design",
         *(name for name, _ in _PARTS),
-        "a month",
-        "a million",
+        "per month",
+        "per million",
         "`PutEvents`/s",
     ]
     return markdown(header, rows)
 
 
 def summary_table() -> str:
-    """Return the short table of costs per million events."""
+    """Return the table of costs per million events for docs/costs.md."""
     rows = []
     for events in VOLUMES:
         bill = batching(events)
@@ -346,7 +346,7 @@ def summary_table() -> str:
                 *(f"${bill.of(*prices) / events * MILLION:,.3f}" for _, prices in _PARTS),
             ]
         )
-    header = ["events a month", "one destination", "two", *(name for name, _ in _PARTS)]
+    header = ["events per month", "one destination", "two", *(name for name, _ in _PARTS)]
     return markdown(header, rows)
 
 
@@ -365,9 +365,9 @@ def fan_out_table() -> str:
         )
     header = [
         "destinations",
-        "messages, a million",
-        *(f"{volume(events)} a month" for events in VOLUMES),
-        *(f"a million at {volume(events)}" for events in VOLUMES),
+        "messages, per million",
+        *(f"{volume(events)} per month" for events in VOLUMES),
+        *(f"per million at {volume(events)}" for events in VOLUMES),
     ]
     return markdown(header, rows)
 
@@ -392,7 +392,7 @@ def memory_table() -> str:
     ]
     header = ["memory"]
     for events in sizes:
-        header += [f"{events:,} events take", "a million cost"]
+        header += [f"time for {events:,} events", "cost per million"]
     return markdown(header, rows)
 
 
@@ -408,7 +408,7 @@ def _tier(price: Price) -> str:
         whole, _, cents = amount.partition(".")
         amount = f"{whole}.{cents:0<2}"
         texts.append(amount if limit == math.inf else f"{amount} up to {_limit(limit)}")
-    return ", ".join(texts) + (" a million" if million else "")
+    return ", ".join(texts) + (" per million" if million else "")
 
 
 def _limit(units: float) -> str:
@@ -426,7 +426,7 @@ def prices_table() -> str:
         [price.name, _tier(price), price.unit, price.source, price.evidence.value]
         for price in all_prices()
     ]
-    header = ["what", "US dollars", "unit", "source", "read on"]
+    header = ["charge", "US dollars", "unit", "source", "evidence"]
     return markdown(header, rows, numbers=())
 
 

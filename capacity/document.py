@@ -1,4 +1,4 @@
-"""Updates the tables and plots of docs/capacity.md and docs/costs.md.
+"""Updates of the tables and plots in docs/capacity.md and docs/costs.md.
 
 A table stands between ``<!-- table: name -->`` and ``<!-- end -->``.
 """

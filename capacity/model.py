@@ -1,4 +1,4 @@
-"""Arithmetic of the function and its event source: batches, invocations, seconds and requests."""
+"""Sizes of batches, and numbers of invocations, seconds and requests, by arithmetic."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from gtm_events.destinations.batching import BatchService
 MILLION: Final = 1e6
 BILLION: Final = 1e9
 GB: Final = 1e9
-"""AWS's pricing pages do not say if a gigabyte is this or 2**30 bytes, which is 7 % more."""
+"""Bytes in a gigabyte. AWS's pricing pages may mean 2**30 bytes, which is 7 % more.
+"""
 
 SECONDS_A_MONTH: Final = 730 * 3_600
 """Seconds in a month, as AWS's calculator counts them."""

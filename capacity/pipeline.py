@@ -1,13 +1,14 @@
-"""A discrete-event model of the pipeline from the queue to the destination.
+"""Discrete-event model of the pipeline from the queue to the destination.
 
-Arrivals -> queue -> Lambda's event source (batch size, window, 6 MB, concurrency) -> requests as
-full as the destination allows -> a pacer for each running function -> the destination's quota,
-which the whole account shares -> delivered, or back to the queue until the visibility timeout has
-passed. The default destination of a :class:`Setup` is Amazon Pinpoint.
+Messages arrive in the queue. Lambda's event source gathers batches within the batch size, the
+window, 6 MB and the concurrency. The function packs them into requests as full as the destination
+allows. Each running function has a pacer, and the whole account shares the destination's quota.
+Messages are delivered, or return to the queue after the visibility timeout. The default destination
+of a :class:`Setup` is Amazon Pinpoint.
 
-The model takes these from the code: the pacer's arithmetic (a test compares it with
-:class:`gtm_events.pacing.Pacer`), the sender's 32 concurrent calls, its 20 attempts with backoff
-for throttled requests, its deadlines, and the construct's defaults.
+The function's code provides the pacer's arithmetic (a test compares it with
+:class:`gtm_events.pacing.Pacer`), 32 concurrent calls, 20 attempts with backoff for throttled
+requests, the deadlines, and the construct's defaults.
 
 From AWS's documentation come three rules: the next batching window begins when the previous
 invocation ends, a batch closes early when it is full or at 6 MB, and a failed message returns after
@@ -18,8 +19,8 @@ once as may run at once, and spreads messages evenly over them. Reading from the
 time, unless ``receive_rate`` sets a limit. Throttling is a token bucket of the quota's size.
 Refused requests take no token. A Kinesis shard's bucket counts records: a request's records go to
 random shards and are refused one by one, as in ``PutRecords``. All destinations have the same CPU
-time and latency. The model has no second round of Customer Profiles, which endpoints with several
-events in a batch need.
+time and latency. The model leaves out the second round of requests to Customer Profiles, for
+endpoints with several events in a batch.
 
 :mod:`capacity.simulation` runs it. Everything random comes from one seed.
 """
@@ -57,7 +58,7 @@ SEED: Final = 20261125
 CALL_SECONDS: Final = Pinpoint.connect_seconds + Pinpoint.read_seconds
 
 _POLL_SECONDS = 0.05
-_LATENCY_SPREAD = 0.3  # sigma of the logarithm: one in a hundred requests takes twice as long
+_LATENCY_SPREAD = 0.3  # sigma of the logarithm: 1 % of requests take twice as long or longer
 _RECEIVED = 10  # maximum messages of a ReceiveMessage
 
 
@@ -190,7 +191,7 @@ def pack(cohorts: Iterable[Cohort], events_per_request: int) -> list[list[Cohort
 
 
 class _Function:
-    """A function instance that gathers a batch, then processes it.
+    """A function instance with the batch that its event source gathers for it.
 
     It holds the pacer, which a warm function keeps between invocations.
     """

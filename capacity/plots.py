@@ -178,7 +178,7 @@ def batching() -> Figure:
 
 
 def crowd() -> Figure:
-    """Draw a crowd: what waits, and for how long."""
+    """Draw the number of waiting events and the age of the oldest during a crowd."""
     figure, (left, right) = _figure()
     samples = simulation.crowd().samples
     times = [sample.time for sample in samples]
@@ -218,7 +218,7 @@ FIGURES: Final = {
 
 
 def draw(directory: Path) -> list[Path]:
-    """Write every plot into ``directory``; return where."""
+    """Write every plot into ``directory``, and return their paths."""
     directory.mkdir(parents=True, exist_ok=True)
     paths = []
     with mpl.rc_context(_STYLE):

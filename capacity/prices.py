@@ -23,9 +23,9 @@ _FILE: Final = Path(__file__).parents[1] / "cdk_gtm_connector" / "monitoring" / 
 class Evidence(Enum):
     """Evidence for a number."""
 
-    AWS = "AWS's own page"
-    INFERRED = "inferred from AWS's own page"
-    SECONDARY = "somebody else's page"
+    AWS = "AWS page"
+    INFERRED = "inferred from an AWS page"
+    SECONDARY = "third-party page"
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,10 +74,10 @@ def path(
     return [
         own(destination, traffic),
         Quota(
-            "batches at once",
-            f"`max_concurrency`, {settings.max_concurrency}; at most 1,000",
+            "concurrent batches",
+            f"{settings.max_concurrency}, the default of `max_concurrency`; at most 1,000",
             settings.max_concurrency * each,
-            "the setting; `memory_size` up to 1,769 MB makes each batch faster",
+            "raise `max_concurrency`; `memory_size`, up to 1,769 MB, makes each batch faster",
             "Lambda developer guide, *Configuring scaling behavior for SQS event source mappings*",
             Evidence.AWS,
             "`max_concurrency` {}",
@@ -87,10 +87,10 @@ def path(
         ),
         Quota(
             "API Gateway requests",
-            "10,000 a second, bursts of 5,000, an account and Region; 2,500 and 1,250 in the newer "
+            "10,000 per second, bursts of 5,000, per account and Region; 2,500 and 1,250 in newer "
             "Regions",
             API_GATEWAY_REQUESTS,
-            "Service Quotas L-8A5B8E43; the burst follows and cannot be requested",
+            "Service Quotas L-8A5B8E43; AWS adapts the burst, which you cannot request",
             "API Gateway developer guide, *Amazon API Gateway quotas*",
             Evidence.AWS,
             "API Gateway {} requests/s",
@@ -98,9 +98,9 @@ def path(
         ),
         Quota(
             "SQS messages in flight",
-            f"about {IN_FLIGHT:,} a queue",
+            f"about {IN_FLIGHT:,} per queue",
             in_flight_concurrency(settings, traffic) * each,
-            "Service Quotas; a smaller `batch_size`; more connectors, each with its queue",
+            "Service Quotas; a smaller `batch_size`; several connectors, each with a queue",
             "SQS developer guide, *Amazon SQS standard queue quotas*",
             Evidence.AWS,
             "SQS {} in flight",
@@ -109,7 +109,7 @@ def path(
         ),
         Quota(
             "Lambda concurrency",
-            f"{LAMBDA_CONCURRENCY:,} an account and Region",
+            f"{LAMBDA_CONCURRENCY:,} per account and Region",
             LAMBDA_CONCURRENCY * each,
             "Service Quotas, *Concurrent executions*",
             "Lambda developer guide; serverlessland.com, *Scaling and concurrency in Lambda*",
@@ -121,15 +121,16 @@ def path(
         ),
         Quota(
             "Lambda payload",
-            f"6 MB a batch: {batch:,} messages of {traffic.message} bytes with what Lambda adds",
+            f"6 MB per batch: {batch:,} messages of {traffic.message} bytes, plus "
+            f"{traffic.record_overhead} that Lambda adds to each",
             math.inf,
-            "none needed: smaller batches, not fewer events",
+            "none needed: batches become smaller, and no event is held back",
             "Lambda developer guide, *How Lambda processes records from event sources*",
             Evidence.AWS,
         ),
         Quota(
             "SQS requests",
-            "nearly unlimited for a standard queue, messages stored unlimited",
+            "nearly unlimited for a standard queue, as are stored messages",
             math.inf,
             "none needed",
             "SQS developer guide, *Amazon SQS message quotas*",
@@ -142,11 +143,11 @@ def topic() -> Quota:
     """Return the quota that applies only with several destinations."""
     return Quota(
         "SNS `Publish`, with several destinations",
-        "30,000 messages a second in us-east-1, 9,000 in us-west-2, 1,500 in us-east-2, 300 in the "
-        "smallest Regions",
+        "30,000 messages per second in us-east-1, 9,000 in us-west-2, 1,500 in us-east-2, 300 in "
+        "the smallest Regions",
         SNS_PUBLISHES,
         "Service Quotas",
-        "AWS General Reference, *Amazon SNS endpoints and quotas*, as others quote it",
+        "AWS General Reference, *Amazon SNS endpoints and quotas*, quoted by third parties",
         Evidence.SECONDARY,
     )
 
@@ -179,7 +180,7 @@ def _table(quotas: list[Quota]) -> str:
         ]
         for quota in quotas
     ]
-    header = ["quota", "events a second", "default", "how it is raised", "source", "read on"]
+    header = ["quota", "events per second", "default", "how to raise it", "source", "evidence"]
     return markdown(header, rows, numbers=(1,))
 
 

@@ -50,7 +50,7 @@ def at_settings(batch_size: int, window: float) -> Result:
 
 @cache
 def crowd() -> Result:
-    """Simulate the defaults with a crowd of twice the quota for a minute."""
+    """Simulate the defaults with a minute of twice the events that the quota allows."""
     phases = [
         *flash_crowd(CROWD_RATE, CROWD, before=CROWD_BEFORE, during=CROWD_SECONDS),
         Phase(120.0, CROWD_RATE),
@@ -85,7 +85,7 @@ class Times(NamedTuple):
     """Latencies of one destination at one rate, in seconds.
 
     Attributes:
-        waited: Queue age when its batch is invoked, p99.
+        waited: Age of a message when its batch is invoked, p99.
         median: Time to deliver, p50.
         delivered: Time to deliver, p99.
     """
@@ -125,26 +125,30 @@ def cases() -> list[Case]:
     two = ConnectorSettings()
     each = replace(two, batch_size=10, batching_window=0.0, events_per_request=1)
     return [
-        Case("defaults: two functions, each told the whole quota", DEFAULT, 1_600),
+        Case("defaults: two functions, each set to the whole quota", DEFAULT, 1_600),
         Case("4 attempts a request instead of 20", Setup(max_attempts=4), 1_600),
-        Case("each told 7 of the 15", _with(requests_per_second=7.0), 1_600),
-        Case("five functions, each told the whole quota", _with(max_concurrency=5), 1_600),
+        Case("each set to 7 of the 15", _with(requests_per_second=7.0), 1_600),
+        Case("five functions, each set to the whole quota", _with(max_concurrency=5), 1_600),
         Case(
-            "five functions, each told 3 of the 15",
+            "five functions, each set to 3 of the 15",
             _with(max_concurrency=5, requests_per_second=3.0),
             1_600,
         ),
         Case(
-            "the account's quota raised to 100 a second, and each told so",
+            "the account's quota raised to 100 per second, and each set to that",
             Setup(settings=replace(two, requests_per_second=100.0), quota=100.0),
             3_000,
         ),
-        Case("reading limited to 500 messages a second a batch", _reading(500), 800),
-        Case("reading limited to 500 messages a second a batch", _reading(500), 1_200),
+        Case("reading limited to 500 messages per second and batch", _reading(500), 800),
+        Case("reading limited to 500 messages per second and batch", _reading(500), 1_200),
         Case("to Kinesis, one shard", to_kinesis(1), 900),
         Case("to Kinesis, one shard", to_kinesis(1), 1_200),
-        Case("one by one: 10 a batch, no window, a request an event", Setup(settings=each), 10),
-        Case("one by one: 10 a batch, no window, a request an event", Setup(settings=each), 20),
+        Case(
+            "one by one: batches of 10, no window, one event per request", Setup(settings=each), 10
+        ),
+        Case(
+            "one by one: batches of 10, no window, one event per request", Setup(settings=each), 20
+        ),
     ]
 
 
@@ -196,10 +200,10 @@ def _row(name: str, result: Result) -> list[str]:
 _HEADER = [
     "queue age p50",
     "p99",
-    "delivered after p50",
+    "time to deliver p50",
     "p99",
     "longest",
-    "events a request",
+    "events per request",
     "requests refused",
     "events returned",
 ]
@@ -231,7 +235,7 @@ def destination_rates_table() -> str:
     ]
     header = ["arriving"]
     for name in DESTINATIONS:
-        header += [f"{name}: queue age p99", "delivered after p50", "p99"]
+        header += [f"{name}: queue age p99", "time to deliver p50", "p99"]
     return markdown(header, rows)
 
 
@@ -262,12 +266,12 @@ def settings_table() -> str:
         )
     header = [
         "batch size, window",
-        "delivered after p50",
+        "time to deliver p50",
         "p99",
         "longest",
-        "events a batch",
-        "invocations a million",
-        "requests a million",
+        "events per batch",
+        "invocations per million",
+        "requests per million",
     ]
     return markdown(header, rows)
 

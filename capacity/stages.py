@@ -1,4 +1,4 @@
-"""Stages from 1 to 1,000,000 events per second, with the first binding quota and its remedy."""
+"""Stages from 1 to 1,000,000 events per second, and the quotas to raise at each."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Stage:
 
     Attributes:
         rate: Events a second.
-        binding: Quotas whose defaults are too low, the lowest first.
+        binding: Quotas that bind with their defaults, the lowest first.
         raised: These quotas, and others raised for headroom, in the same order.
         requests: Requests a second to the destination.
         concurrency: Value of ``max_concurrency``.
@@ -107,7 +107,7 @@ def stage(
 
 
 def stages_table() -> str:
-    """Return the table of the first binding quota at each stage, for each destination."""
+    """Return the table of the quota that binds first at each stage, for each destination."""
     rows = [
         [
             f"{rate:,}",
@@ -120,15 +120,15 @@ def stages_table() -> str:
         for rate in STAGES
     ]
     header = [
-        "events a second",
-        "events a month",
+        "events per second",
+        "events per month",
         *(f"with {destination.name}" for destination in destination_models()),
     ]
     return markdown(header, rows, numbers=(0, 1))
 
 
 def raised(at: Stage) -> str:
-    """Return the quotas to raise at a stage with their new values, the first to bind first."""
+    """Return the quotas to raise at a stage and their new values, in the order they bind."""
     texts = []
     for quota in at.raised:
         needed = quota.needed(at.rate)
@@ -153,13 +153,13 @@ def stage_table(destination: DestinationModel) -> str:
         for at in stages
     ]
     header = [
-        "events a second",
-        "raise, the first to bind first",
+        "events per second",
+        "raise, in the order in which they bind",
         "requests/s",
-        "functions at once",
-        "in flight at most",
-        *(f"{charge} a month" for charge in stages[0].charges),
-        "everything else a month",
+        "concurrent functions",
+        "most in flight",
+        *(f"{charge} per month" for charge in stages[0].charges),
+        "everything else per month",
     ]
     return markdown(header, rows, numbers=(0, *range(2, len(header))))
 
@@ -189,13 +189,13 @@ def packing_table() -> str:
     held = messages_in_batch(ConnectorSettings(), traffic)
     header = [
         "destination",
-        "events a request",
-        "requests for 10,000",
-        "requests a second",
-        "kept to because of",
-        f"{held:,} events take",
-        "events a second and function",
-        "a million cost",
+        "events per request",
+        "requests for 10,000 events",
+        "requests per second",
+        "reason for this rate",
+        f"time for {held:,} events",
+        "events per second and function",
+        "cost per million",
     ]
     return markdown(header, rows, numbers=(1, 2, 3, 5, 6, 7))
 
@@ -218,8 +218,8 @@ def in_flight_table() -> str:
         )
     header = [
         "batch size",
-        "messages a batch",
-        "batches that fit if full",
+        "messages per batch",
+        "batches that fit without the 6 MB limit",
         "batches that fit",
         "in flight at `max_concurrency` 2",
     ]

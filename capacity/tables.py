@@ -1,4 +1,4 @@
-"""Formats tables in Markdown, and the numbers in them."""
+"""Formatting of Markdown tables and the numbers in them."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ def dollars(amount: float | None) -> str:
 
 
 def volume(events: float) -> str:
-    """Return a number of events in words."""
+    """Return a number of events in millions or billions."""
     if events >= BILLION:
         return f"{events / BILLION:,.4g} B"
     return f"{events / MILLION:,.4g} M"
 
 
 def count(value: float, digits: int = 2) -> str:
-    """Return a number formatted for a table. Two digits are significant."""
+    """Return a number formatted for a table, rounded to ``digits`` significant digits."""
     if math.isnan(value):
         return "not known"
     if math.isinf(value):

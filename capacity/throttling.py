@@ -25,7 +25,7 @@ class ModelPacer:
         self.slowed_at = -math.inf
 
     def acquire(self, now: float, deadline: float) -> float | None:
-        """Return the seconds until the next request's turn, or ``None`` if that is too late."""
+        """Return the seconds until the next request may start, or ``None`` if that is too late."""
         self._refill(now)
         wait = max(0.0, (1 - self.tokens) / self.rate)
         if now + wait >= deadline:
@@ -34,7 +34,7 @@ class ModelPacer:
         return wait
 
     def throttled(self, now: float) -> None:
-        """Note that a request was refused for its rate."""
+        """Record a throttled request, which halves the rate."""
         self._refill(now)
         self.tokens = min(self.tokens, 0.0)
         if now - self.slowed_at >= SLOW_DOWN_SECONDS:
@@ -42,7 +42,7 @@ class ModelPacer:
             self.rate = max(1.0, self.rate / 2)
 
     def answered(self, now: float) -> None:
-        """Note that a request was answered."""
+        """Record a request that was not throttled, which raises the rate again."""
         if self.rate < self.quota:
             self._refill(now)
             self.rate = min(self.quota, self.rate + self.quota / RECOVERY_REQUESTS)
@@ -80,7 +80,7 @@ class Quota:
         return self._bucket.take(now, 1) == 1
 
     def split(self, now: float, cohorts: list[Cohort]) -> tuple[list[Cohort], list[Cohort]]:
-        """Return the accepted and the refused part of a request."""
+        """Return the accepted and the refused cohorts of a request."""
         return (cohorts, []) if self.takes(now) else ([], cohorts)
 
 

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from local.pipeline.stack import Pipeline
 
 _DEFAULT_PORT: Final = 8765
-_KEPT_EVENTS: Final = 10_000  # for each destination, because a run may last for days
+_KEPT_EVENTS: Final = 10_000  # for each destination; a run may last for days
 _CHECK_SECONDS: Final = 0.5
 _PINPOINT_ENDED: Final = (
     "AWS ended Pinpoint's engagement features on 2026-10-30: "
@@ -37,7 +37,7 @@ _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the pipeline; return the process's exit status."""
+    """Run the pipeline, and return the exit status."""
     parser = _parser()
     options = parser.parse_args(arguments)
     context = dict(options.context)
@@ -45,14 +45,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if context.setdefault("destination", options.destination) != options.destination:
             parser.error(
                 f"--destination {options.destination} and -c destination={context['destination']} "
-                "contradict each other"
+                "contradict each other: give one of them"
             )
         if options.assembly is not None:
             parser.error(
-                "--destination and --assembly exclude each other: an assembly has its destinations"
+                "--destination cannot be used with --assembly, whose destinations are fixed"
             )
     if options.app != APP and options.assembly is not None:
-        parser.error("--app and --assembly exclude each other: an assembly is a synthesized app")
+        parser.error("--app cannot be used with --assembly: an assembly is already synthesized")
     for number in _STOP_SIGNALS:
         signal.signal(number, _stop)
     journal = Journal()
@@ -83,25 +83,26 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m local",
         description="Run the connector on this machine: the synthesized stack in an AWS emulator, "
-        "local destinations and a page that shows each event. No AWS account, no Docker.",
+        "local stand-ins for destinations, and a page that shows each event. It needs no AWS "
+        "account and no Docker.",
     )
     parser.add_argument(
         "--destination",
         type=_destinations,
         metavar="KIND[,KIND…]",
-        help=f"where events go, one or several of {', '.join(stand_ins())} (default: pinpoint)",
+        help=f"destinations, one or several of {', '.join(stand_ins())} (default: pinpoint)",
     )
     parser.add_argument(
         "--port",
         type=_port,
         default=_DEFAULT_PORT,
-        help="port of the console page (default: %(default)s, or a free one if it is taken)",
+        help="port of the console page (default: %(default)s, or any free port if that is taken)",
     )
     parser.add_argument(
         "--duration",
         type=_seconds,
         metavar="SECONDS",
-        help="stop by itself this long after the start (default: run until Ctrl-C)",
+        help="stop after this time (default: run until Ctrl-C)",
     )
     parser.add_argument(
         "-c",
@@ -110,14 +111,14 @@ def _parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar="NAME=VALUE",
-        help="setting of the app, as for cdk deploy; repeatable",
+        help="setting of the app, as for cdk deploy; can be repeated",
     )
     parser.add_argument(
         "--app",
         default=APP,
         metavar="FILE",
-        help="run this CDK app instead of app.py; it needs the outputs EndpointUrl, QueueName, "
-        "DeadLetterQueueName and FunctionName",
+        help="run this CDK app instead of app.py; its stack needs the outputs EndpointUrl, "
+        "QueueName, DeadLetterQueueName and FunctionName",
     )
     parser.add_argument(
         "--stand-in",
@@ -126,8 +127,8 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         dest="stand_ins",
         metavar="MODULE:CLASS",
-        help="server that stands in for a destination of your own, a subclass of "
-        "local.stand_in.server.DestinationServer; repeatable",
+        help="stand-in for a destination of your own, a subclass of "
+        "local.stand_in.server.DestinationServer; can be repeated",
     )
     parser.add_argument(
         "--assembly",
@@ -143,7 +144,7 @@ def _destinations(text: str) -> str:
     for kind in kinds:
         if kind not in stand_ins():
             raise argparse.ArgumentTypeError(
-                f"must be one of {', '.join(stand_ins())}, or several, comma-separated, "
+                f"must be one or several of {', '.join(stand_ins())}, separated by commas, "
                 f"got {text!r}"
             )
     return ",".join(kinds)
@@ -192,12 +193,12 @@ def _choose_port(wanted: int) -> int:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(("127.0.0.1", wanted))
         return wanted
-    _say(f"Port {wanted} is taken, the console gets another one")
+    _say(f"Port {wanted} is taken, so the console uses another one")
     return 0
 
 
 def _introduce(pipeline: Pipeline, duration: float | None) -> None:
-    end = "Ctrl-C stops it." if duration is None else f"Stops by itself after {duration:g} seconds."
+    end = "Press Ctrl-C to stop." if duration is None else f"Stops after {duration:g} seconds."
     signed = pipeline.authenticated_endpoint_url
     authenticated = f"\n  Signed in  {signed}?token=…" if signed else ""
     titles = ", ".join(server.title for server in pipeline.servers.values())
@@ -224,16 +225,16 @@ def _wait(pipeline: Pipeline, duration: float | None) -> None:
 
 
 def _stop(_number: int, _frame: object) -> NoReturn:
-    for number in _STOP_SIGNALS:  # a second one must not interrupt the tidying up
+    for number in _STOP_SIGNALS:  # a second signal must not interrupt the cleanup
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 @contextmanager
-def _step(what: str) -> Iterator[None]:
-    """Print a step's name, and its duration at the end."""
+def _step(name: str) -> Iterator[None]:
+    """Print a step's name, and its duration when it ends."""
     started = time.monotonic()
-    print(f"{what} … ", end="", flush=True)
+    print(f"{name} … ", end="", flush=True)
     try:
         yield
     except KeyboardInterrupt:

@@ -1,7 +1,7 @@
-"""Events at the destinations that the emulator keeps, read there and not taken from answers.
+"""Events that arrived at the emulator's streams and buses, read from there.
 
-Kinesis is read by ``GetRecords``, Firehose by the objects in its bucket, EventBridge by a rule that
-sends everything to a queue.
+Events are read from Kinesis with ``GetRecords``, from the bucket that Firehose writes into, and
+from a queue to which an EventBridge rule sends each event.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from local.model import json_or_text
-from local.stand_in.values import Event, Exposition
+from local.stand_in.values import Event, ShownDocument
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,12 +32,12 @@ class Reader(Protocol):
 
 
 class Arrivals:
-    """The events read at one destination. Safe to use from every thread.
+    """The events read from one destination. Safe to use from several threads.
 
     Args:
         kind: The destination's kind.
-        reader: Reads it. Used by one thread at a time.
-        keep: How many events to keep, the newest; ``None``, the default, is all.
+        reader: Reads the destination. Only one thread at a time may use it.
+        keep: Number of events to keep, newest first. Default: all.
     """
 
     def __init__(self, kind: str, reader: Reader, keep: int | None = None) -> None:
@@ -49,7 +49,7 @@ class Arrivals:
 
     @property
     def events(self) -> dict[str, list[Event]]:
-        """The events by their IDs. An ID that arrived twice has two events."""
+        """The events by ID. An event that arrived twice is listed twice."""
         with self._lock:
             return {event_id: list(events) for event_id, events in self._events.items()}
 
@@ -65,7 +65,7 @@ class Arrivals:
 
 
 class StreamReader:
-    """Reads the shards of a Kinesis stream from their beginning.
+    """A reader of a Kinesis stream, which begins with the oldest record of each shard.
 
     Args:
         kinesis: A boto3 client.
@@ -82,7 +82,7 @@ class StreamReader:
     def read(self) -> Iterator[Event]:
         """See :class:`Reader`."""
         for shard in self._last:
-            # A new iterator each time: one that is kept expires after five minutes of no use.
+            # A new iterator each time, because an unused one expires after five minutes.
             iterator = self._iterator(shard)
             while True:
                 answer = self._kinesis.get_records(ShardIterator=iterator, Limit=_RECORDS_AT_ONCE)
@@ -115,7 +115,7 @@ class StreamReader:
 
 
 class DeliveryStreamReader:
-    """Reads the objects that Firehose has written into a bucket, each with lines of JSON.
+    """A reader of the objects that Firehose writes into a bucket, each with lines of JSON.
 
     Args:
         s3: A boto3 client.
@@ -126,7 +126,7 @@ class DeliveryStreamReader:
         self._s3 = s3
         self._bucket = bucket
         self._read: set[str] = set()
-        self._hour = ""  # their keys begin with it: earlier ones are not looked at again
+        self._hour = ""  # the newest key prefix; objects of earlier hours are not listed again
 
     def read(self) -> Iterator[Event]:
         """See :class:`Reader`."""
@@ -151,7 +151,7 @@ class DeliveryStreamReader:
 
 
 class BusReader:
-    """Reads the queue that a rule on an event bus sends everything to.
+    """A reader of the queue to which a rule on an event bus sends each event.
 
     Args:
         sqs: A boto3 client.
@@ -180,10 +180,10 @@ class BusReader:
             for message in messages:
                 envelope = json.loads(message["Body"])
                 detail = json.dumps(envelope.pop("detail")).encode()
-                yield _event(detail, "As a rule on the bus gets it", envelope, inside="detail")
+                yield _event(detail, "As a rule on the bus receives it", envelope, inside="detail")
 
 
 def _event(data: bytes, title: str, shown: Mapping[str, Any], *, inside: str = "") -> Event:
     document = json_or_text(data)
-    exposition = Exposition(title, {**shown, inside: document} if inside else shown)
-    return Event.of_record(document, exposition)
+    shown_document = ShownDocument(title, {**shown, inside: document} if inside else shown)
+    return Event.of_record(document, shown_document)

@@ -26,19 +26,19 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
-    from local.signature import Access
+    from local.signature import EmulatorAccess
 
 DEFAULT_ACCOUNT: Final = "000000000000"
 DEFAULT_REGION: Final = "us-east-1"
 """Account and Region of a stack that does not name its environment."""
 
 _POLL_SECONDS: Final = 0.1
-# The zip format's first day: an asset's bytes must not depend on when it was unpacked.
+# The zip format's first day, so that an asset's bytes do not depend on file times.
 _ZIP_EPOCH: Final = (1980, 1, 1, 0, 0, 0)
 
 
 class AssemblyError(Exception):
-    """The directory is no cloud assembly, or one that cannot be deployed here."""
+    """The directory is not a cloud assembly, or the assembly cannot be deployed here."""
 
 
 class DeploymentError(Exception):
@@ -92,7 +92,8 @@ class Assembly:
         """Read the only stack of the assembly in ``directory``.
 
         Raises:
-            AssemblyError: There is no assembly, no single stack in it, or it holds Docker images.
+            AssemblyError: There is no assembly, it does not have exactly one stack, or it has
+                Docker images.
         """
         try:
             manifest = json.loads((directory / "manifest.json").read_text(encoding="utf-8"))
@@ -106,7 +107,7 @@ class Assembly:
         ]
         if len(stacks) != 1:
             raise AssemblyError(
-                f"the app must have one stack to run here, it has {len(stacks)}: "
+                f"the local pipeline needs an app with one stack, this one has {len(stacks)}: "
                 f"{', '.join(stacks) or 'none'}"
             )
         stack = artifacts[stacks[0]]
@@ -168,7 +169,7 @@ def _environment(environment: str) -> tuple[str, str]:
 def _assets(directory: Path, file: str, resolve: Callable[[str], str]) -> list[Asset]:
     manifest = json.loads((directory / file).read_text(encoding="utf-8"))
     if manifest.get("dockerImages"):
-        raise AssemblyError(f"{file} lists Docker images, the local pipeline runs without Docker")
+        raise AssemblyError(f"{file} lists Docker images, but the local pipeline has no Docker")
     return [
         Asset(
             source=directory / asset["source"]["path"],
@@ -182,7 +183,7 @@ def _assets(directory: Path, file: str, resolve: Callable[[str], str]) -> list[A
 
 
 @cache
-def client(service: str, access: Access, account: str, region: str) -> Any:
+def client(service: str, access: EmulatorAccess, account: str, region: str) -> Any:
     """Return the boto3 client for ``account`` (12 digits) and ``region`` in the emulator.
 
     The client ignores the machine's own AWS credentials and settings.
@@ -192,19 +193,19 @@ def client(service: str, access: Access, account: str, region: str) -> Any:
     )
 
 
-def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict[str, str]:
+def deploy(assembly: Assembly, access: EmulatorAccess, *, timeout: float = 60.0) -> dict[str, str]:
     """Create the stack in the emulator, and wait for it.
 
     Args:
-        assembly: What to deploy.
-        access: Access to the emulator.
-        timeout: Most seconds to wait.
+        assembly: The assembly to deploy.
+        access: EmulatorAccess to the emulator.
+        timeout: Maximum seconds to wait. Default: 60.
 
     Returns:
         The stack's outputs by their keys.
 
     Raises:
-        DeploymentError: The template was refused, a resource failed, or the time is up.
+        DeploymentError: The template was refused, a resource failed, or the timeout expired.
     """
     deadline = time.monotonic() + timeout
     environment = (access, assembly.account, assembly.region)
@@ -236,7 +237,7 @@ def deploy(assembly: Assembly, access: Access, *, timeout: float = 60.0) -> dict
         time.sleep(_POLL_SECONDS)
 
 
-def _bootstrap(assembly: Assembly, environment: tuple[Access, str, str]) -> None:
+def _bootstrap(assembly: Assembly, environment: tuple[EmulatorAccess, str, str]) -> None:
     """Create the missing bootstrap resources, as ``cdk bootstrap`` would, and upload the assets."""
     client("ssm", *environment).put_parameter(
         Name=assembly.bootstrap_parameter,
@@ -245,7 +246,7 @@ def _bootstrap(assembly: Assembly, environment: tuple[Access, str, str]) -> None
         Overwrite=True,
     )
     s3 = client("s3", *environment)
-    # The one Region that must not be named.
+    # us-east-1 is the only Region that must not be named.
     where = {"LocationConstraint": assembly.region} if assembly.region != "us-east-1" else None
     for bucket in sorted({asset.bucket for asset in assembly.assets}):
         with contextlib.suppress(s3.exceptions.BucketAlreadyOwnedByYou):

@@ -1,7 +1,7 @@
 """The destinations of a deployed stack, and their servers on this machine.
 
-The environments of a template's functions name the destinations. Each destination has a server
-that its function calls, see :mod:`local.stand_in.server`. Streams and buses that the template
+The environment variables of a template's functions name the destinations. Each function calls the
+server of its destination, see :mod:`local.stand_in.server`. Streams and buses that the template
 refers to but does not create are created in the emulator first.
 """
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from gtm_events.errors import SettingsError
 from local.deploy import Assembly, AssemblyError
 from local.destinations import stand_ins
-from local.rules import Rules
+from local.rules import FunctionRules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -24,27 +24,27 @@ if TYPE_CHECKING:
     from local.stand_in.server import DestinationServer
     from local.stand_in.values import Observer
 
-__all__ = ["Deployed", "context_for", "deployed_in", "endpoint_variable", "serve"]
+__all__ = ["Deployed", "context_for", "deployed_in", "endpoint_variable", "servers_for"]
 
-_FIRST: Final = "pinpoint"  # the destination of an app that is told none
+_DEFAULT: Final = "pinpoint"  # the app's default destination
 _PROFILE_TYPES: Final = "AWS::CustomerProfiles::"
 
 
 def endpoint_variable(kind: str) -> str:
     """Return the environment variable that directs a function to a server on this machine."""
-    if kind not in stand_ins():  # somebody's own, see gtm_events.https
+    if kind not in stand_ins():  # a custom destination, see gtm_events.https
         return "DESTINATION_ENDPOINT_URL"
     return f"AWS_ENDPOINT_URL_{kind.upper().replace('-', '_')}"
 
 
 def context_for(context: Mapping[str, Any]) -> dict[str, Any]:
     """Return the app's context, with the settings that its destinations need here."""
-    chosen = context.get("destination", _FIRST)
+    chosen = context.get("destination", _DEFAULT)
     kinds = chosen.split(",") if isinstance(chosen, str) else map(str, chosen or ())
     completed: dict[str, Any] = {}
     for kind in kinds:
         stand_in = stand_ins().get(kind.strip())
-        completed |= stand_in.context if stand_in else {}  # the app itself refuses an unknown one
+        completed |= stand_in.context if stand_in else {}  # the app refuses an unknown destination
     return completed | dict(context)
 
 
@@ -66,22 +66,22 @@ class Deployed:
         """Return the name of one of its outputs, such as ``QueueName``."""
         return f"{self.prefix}{name}"
 
-    def rules(self, limits: Limits | None = None) -> Rules:
+    def rules(self, limits: Limits | None = None) -> FunctionRules:
         """Return the rules by which its function reads events.
 
         Args:
             limits: The limits of a custom destination.
 
         Raises:
-            AssemblyError: The function would not start in its environment.
+            AssemblyError: The function would not start with these variables.
         """
         try:
-            return Rules.of(self.variables, limits)
+            return FunctionRules.of(self.variables, limits)
         except SettingsError as error:
             raise AssemblyError(f"the function of {self.kind} would not start: {error}") from error
 
     def prepare(self, client: Callable[[str], Any]) -> Arrivals | None:
-        """Create the destination's stream or bus in the emulator; return a reader of it.
+        """Create the destination's stream or bus in the emulator, and return its reader.
 
         Args:
             client: Returns a boto3 client by the service's name.
@@ -93,8 +93,8 @@ class Deployed:
 def deployed_in(assembly: Assembly, own: Iterable[type[DestinationServer]] = ()) -> list[Deployed]:
     """Return the destinations of a stack, in order.
 
-    The outputs ``FunctionName`` and ``{Kind}FunctionName`` of the deployable app tell them apart. A
-    stack without these outputs has one destination, which its functions name.
+    The deployable app has the outputs ``FunctionName`` and ``{Kind}FunctionName``, one for each
+    destination. A stack without these outputs must have exactly one destination.
 
     Raises:
         AssemblyError: No function names a destination, or the functions name different ones.
@@ -117,7 +117,7 @@ def deployed_in(assembly: Assembly, own: Iterable[type[DestinationServer]] = ())
         _check_place(each, assembly)
     if len({each.kind for each in found}) < len(found):
         raise AssemblyError(
-            "the stack's destinations must be of different kinds to run here, got "
+            "the local pipeline needs destinations of different kinds, got "
             f"{', '.join(each.kind for each in found)}"
         )
     if found:
@@ -144,17 +144,17 @@ def _check_place(deployed: Deployed, assembly: Assembly) -> None:
     """Check that a destination's ARNs belong to the stack's Region and account."""
     place = [assembly.region, assembly.account]
     stand_in = stand_ins().get(deployed.kind)
-    for variable in stand_in.places if stand_in else ():
+    for variable in stand_in.arn_variables if stand_in else ():
         arn = deployed.variables.get(variable)
         if arn is not None and arn.split(":")[3:5] != place:
             raise AssemblyError(
-                f"{variable} must be of the stack's Region and account to run here "
+                f"for the local pipeline, {variable} must be in the stack's Region and account "
                 f"({', '.join(place)}), got {arn}"
             )
 
 
 def _environment(function: Mapping[str, Any], assembly: Assembly) -> dict[str, str]:
-    """Return a function's variables whose values the template gives."""
+    """Return a function's variables whose values can be read from the template."""
     variables = function["Properties"].get("Environment", {}).get("Variables", {})
     return {
         variable: text
@@ -163,7 +163,7 @@ def _environment(function: Mapping[str, Any], assembly: Assembly) -> dict[str, s
     }
 
 
-def serve(
+def servers_for(
     deployed: Iterable[Deployed],
     assembly: Assembly,
     observer: Observer,
@@ -178,19 +178,20 @@ def serve(
         deployed: The destinations.
         assembly: The stack, whose template describes profile objects.
         observer: Receives each event.
-        putevents: Pinpoint's, if it is a destination. Default: a new one.
+        putevents: The server for Pinpoint, if it is a destination. Default: a new one.
         own: The servers of custom destinations.
-        keep: Limit of each server's records, see :class:`~local.stand_in.server.DestinationServer`.
+        keep: Number of records that each server keeps, see
+            :class:`~local.stand_in.server.DestinationServer`.
 
     Raises:
-        AssemblyError: The template's object types hold something unknown here.
+        AssemblyError: A stand-in does not support something in the template.
     """
     theirs = {each.kind: each for each in own}
 
     def server(each: Deployed) -> DestinationServer:
         if each.kind in theirs:
             return theirs[each.kind](observer=observer, keep=keep)
-        if each.kind == _FIRST and putevents is not None:
+        if each.kind == _DEFAULT and putevents is not None:
             return putevents
         stand_in = stand_ins()[each.kind]
         try:
@@ -202,12 +203,12 @@ def serve(
 
 
 def simulated(resource_type: str) -> bool:
-    """Return whether a server here replaces resources of this type."""
+    """Return whether a stand-in replaces resources of this type."""
     return resource_type.startswith(_PROFILE_TYPES)
 
 
 def _resolved(value: Any, assembly: Assembly) -> str | None:
-    """Return a template value as text, ``None`` if only AWS can resolve it."""
+    """Return a template value as text; ``None`` if only a deployment can resolve it."""
     if isinstance(value, str):
         return value
     if not isinstance(value, dict):

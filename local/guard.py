@@ -1,15 +1,15 @@
-"""Protection of a run's servers from strangers.
+"""Protection of a run's servers against other users and web sites.
 
-A port on loopback is open to every account of the machine and, through a browser, to every site
-that its user visits. Four rules prevent misuse:
+A port on loopback is open to every user of the machine and, through a browser, to every site that
+the user visits. Four rules prevent misuse:
 
-- :class:`LoopbackOnly`, for every server: a request's host is a loopback address and the server's
-  port. This stops a site whose name resolves to this machine (DNS rebinding).
-- :class:`SignedOnly`, for the emulator: a request is signed with the run's secret. Requests to the
-  deployed API need no signature, because that API is open to all on AWS as well.
-- :class:`KeyedOnly`, for the console: a request's path begins with the run's key. Only the address
-  that the run prints holds that key.
-- :func:`check_own_page`, for the console's commands: a request comes from the console's own page.
+- :class:`LoopbackOnly`, for every server: a request's host must be a loopback address with the
+  server's port. This stops sites whose name resolves to this machine (DNS rebinding).
+- :class:`SignedOnly`, for the emulator: a request must be signed with the run's secret. Requests to
+  the deployed API need no signature, because that API is public on AWS too.
+- :class:`KeyedOnly`, for the console: a request's path must begin with the run's key, which is only
+  in the URL that the run prints.
+- :func:`check_own_page`, for the console's commands: a request must come from the console's page.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ if TYPE_CHECKING:
 __all__ = ["KeyedOnly", "LoopbackOnly", "SignedOnly", "check_own_page"]
 
 _HOSTS: Final = ("127.0.0.1", "localhost", "[::1]")
-_DEFAULT_PORT: Final = 80  # of http: a browser leaves it out
+_DEFAULT_PORT: Final = 80  # of http, which browsers leave out of Host
 _POLICY_VIOLATION: Final = 1008  # WebSocket's close code
 
 
 class LoopbackOnly:
-    """Refuses, with 403, requests whose host is not this machine with the server's port.
+    """Middleware that answers 403 unless the host is a loopback name with the server's port.
 
     Args:
         app: The application to protect.
@@ -59,15 +59,15 @@ class LoopbackOnly:
 
 
 class SignedOnly:
-    """Refuses, with 403, requests that the run's secret has not signed, except open ones.
+    """Middleware that answers 403 to requests without the run's signature, except open ones.
 
-    Signed requests come from programs, not from pages, so their answers allow no site to read them.
+    Signed requests come from programs, not from pages, so the answers have no CORS headers.
     WebSockets are refused.
 
     Args:
         app: The application to protect.
         secret: The run's secret access key.
-        is_open: Returns whether a request is open to all, by its method and decoded path.
+        is_open: Returns whether a request needs no signature, by its method and decoded path.
     """
 
     def __init__(self, app: ASGIApp, secret: str, is_open: Callable[[str, str], bool]) -> None:
@@ -94,8 +94,8 @@ class SignedOnly:
         fault = signature_fault(request, body, self._secret)
         if fault:
             words = (
-                f"{fault}. The local emulator takes only requests that this run's own secret has "
-                "signed, which its clients and functions have: send events to the endpoint's URL "
+                f"{fault}. The local emulator accepts only requests that this run's own secret has "
+                "signed, which its clients and functions have. Send events to the endpoint's URL "
                 "that make run printed"
             )
             document = {"__type": "AccessDeniedException", "message": words}
@@ -105,15 +105,15 @@ class SignedOnly:
 
 
 class KeyedOnly:
-    """Refuses, with 403, paths that do not begin with the run's key, except open ones.
+    """Middleware that answers 403 to paths that do not begin with the run's key, except open ones.
 
-    The application sees the path without the key. The key is in the path and not in a cookie,
-    because a browser sends a cookie of 127.0.0.1 to every port there, whoever listens.
+    The application sees the path without the key. The key is not in a cookie, because a browser
+    sends a cookie of 127.0.0.1 to every port there, whoever listens.
 
     Args:
         app: The application to protect.
         key: The first segment of the path, at least 16 random bytes as text.
-        is_open: Returns whether a request is open to all, by its scope.
+        is_open: Returns whether a request needs no key, by its scope.
     """
 
     def __init__(self, app: ASGIApp, key: str, is_open: Callable[[Scope], bool]) -> None:
@@ -133,14 +133,14 @@ class KeyedOnly:
 
 
 _KEYLESS: Final = PlainTextResponse(
-    "This page is for whoever started the run: open the address that make run printed",
+    "The path lacks the run's key: open the URL that make run printed",
     HTTPStatus.FORBIDDEN,
     {"X-Content-Type-Options": "nosniff"},
 )
 
 
 def check_own_page(request: Request) -> None:
-    """Refuse a request that does not come from the server's own page, as JSON.
+    """Check that a request comes from the server's own page and is JSON.
 
     Raises:
         HTTPException: The request comes from another page or from none, or is not JSON.
@@ -151,9 +151,9 @@ def check_own_page(request: Request) -> None:
     if origin != own or site != "same-origin":
         raise HTTPException(
             HTTPStatus.FORBIDDEN,
-            f"Only this server's own page may do that: Origin must be {own}, got {origin!r}",
+            f"Only this server's own page may send this: Origin must be {own}, got {origin!r}",
         )
-    # The one kind of body for which a browser asks first when another site's page sends it.
+    # Another site's page cannot send this media type without a CORS preflight.
     if request.headers.get("content-type") != "application/json":
         raise HTTPException(
             HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "The body must be sent as application/json"
@@ -161,7 +161,7 @@ def check_own_page(request: Request) -> None:
 
 
 def _foreign_host(scope: Scope) -> str | None:
-    """Return the fault in a request's host, or nothing."""
+    """Return the fault in a request's host; ``None`` if there is none."""
     port = scope["server"][1]
     known = _HOSTS if port in {None, _DEFAULT_PORT} else [f"{host}:{port}" for host in _HOSTS]
     named = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
@@ -169,12 +169,12 @@ def _foreign_host(scope: Scope) -> str | None:
         return None
     return (
         f"This server answers to {', '.join(known)} only, "
-        f"and the request is for {', '.join(named) or 'no host'}"
+        f"but the request is for {', '.join(named) or 'no host'}"
     )
 
 
 def _replaying(body: bytes, receive: Receive) -> Receive:
-    """Return a ``receive`` that repeats a body already read, then continues with the original."""
+    """Return a ``receive`` that repeats a body that was read, then continues with the original."""
     messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 
     async def replay() -> Message:
@@ -184,7 +184,7 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
 
 
 def _without_cors(send: Send) -> Send:
-    """Return a ``send`` that drops MiniStack's permission for every site to read the answer."""
+    """Return a ``send`` that drops MiniStack's CORS headers, which allow every site."""
 
     async def send_guarded(message: Message) -> None:
         if message["type"] == "http.response.start":

@@ -14,16 +14,16 @@ def decode_envelope(message_body: str) -> dict[str, str]:
 
 
 def event_id_of(message_body: str) -> str | None:
-    """Return the event ID of a message, or the ``{ID}`` that its list's event IDs share.
+    """Return the event ID of a message, or the prefix that the event IDs of its list share.
 
-    ``None`` if it is not a message that the API wrote.
+    Return ``None`` if the API did not write the message.
     """
     request_id = decode_envelope(message_body).get("id")
     return None if request_id is None else request_id.translate(_URL_SAFE)
 
 
 def decode_query(query: str) -> list[tuple[str, str]]:
-    """Return the parameters of a raw query string in the order sent, names and values decoded.
+    """Return the decoded names and values of a raw query string, in order.
 
     Bytes that are not UTF-8 become U+FFFD. As at API Gateway, ``;`` separates parameters too.
     """

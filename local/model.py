@@ -1,8 +1,8 @@
-"""Checks of a request against its service's own model, for the stand-ins for destinations.
+"""Checks of requests against the service models of AWS, for the stand-ins.
 
-Shapes, error names and limits are read from botocore's service models. botocore itself checks
-types, required members and lower limits only: :func:`faults` adds upper limits, patterns and
-enumerations, which the services do check.
+Shapes, error names and limits come from botocore's service models. botocore itself only checks
+types, required members and lower limits. :func:`faults` also checks upper limits, patterns and
+enumerations, as the services do.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ _LONGEST_MESSAGE: Final = 2_000
 
 
 class RequestRefused(Exception):
-    """The service refuses the whole request, without reading its events.
+    """A refusal of the whole request.
 
     Args:
         status: HTTP status.
-        message: The fault, for the message of the answer.
+        message: The fault, for the answer.
         code: The service's name for the error. Default: the name in its model for the status.
     """
 
@@ -57,7 +57,7 @@ def operation(service: str, name: str) -> OperationModel:
 
 
 def error_names(model: OperationModel) -> dict[int, str]:
-    """Return the modelled exceptions by HTTP status: ``{429: "TooManyRequestsException", …}``."""
+    """Return the model's exceptions by HTTP status: ``{429: "TooManyRequestsException", …}``."""
     return {
         shape.metadata["error"]["httpStatusCode"]: shape.name
         for shape in model.error_shapes
@@ -66,7 +66,7 @@ def error_names(model: OperationModel) -> dict[int, str]:
 
 
 def json_or_text(data: bytes) -> Any:
-    """Return the JSON value in ``data``, or its text if there is none."""
+    """Return the JSON value in ``data``, or ``data`` as text if it is not JSON."""
     try:
         return json.loads(data)
     except (ValueError, RecursionError):
@@ -77,7 +77,7 @@ def parse_json(body: bytes) -> Any:
     """Return the JSON document in ``body``.
 
     Raises:
-        RequestRefused: 400; it is none.
+        RequestRefused: 400, because the body is not JSON.
     """
     try:
         return json.loads(body, parse_constant=_refuse_constant)
@@ -86,7 +86,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def faults(value: Mapping[str, Any], shape: Any) -> Iterator[str]:
-    """Yield the faults in an operation's parameters, by its input shape."""
+    """Yield the faults in an operation's parameters, according to its input shape."""
     report = ParamValidator().validate(value, shape).generate_report()
     if report:
         yield report
@@ -122,25 +122,25 @@ def _text_faults(value: str, shape: Any, path: str) -> Iterator[str]:
         yield f"{path} must be one of {', '.join(shape.enum)}, got {value!r}"
 
 
-def _size_faults(size: int, shape: Any, path: str, what: str) -> Iterator[str]:
+def _size_faults(size: int, shape: Any, path: str, unit: str) -> Iterator[str]:
     low, high = shape.metadata.get("min", 0), shape.metadata.get("max")
     if size < low or (high is not None and size > high):
-        yield f"{path} has {size:,} {what}, it must have {low:,} to {high or float('inf'):,}"
+        yield f"{path} has {size:,} {unit}, but must have {low:,} to {high or float('inf'):,}"
 
 
 def member(value: object, name: str) -> object:
-    """Return a member of a JSON object, or of a value that may not be one."""
+    """Return a member of a JSON object; ``None`` if it is missing or ``value`` is not an object."""
     return value.get(name) if isinstance(value, dict) else None
 
 
 def items(value: object) -> Iterator[Any]:
-    """Yield the members of a JSON list, or of a value that may not be one."""
+    """Yield the items of a JSON list; nothing if ``value`` is not a list."""
     if isinstance(value, list):
         yield from value
 
 
 def text(value: Mapping[str, Any], name: str) -> str:
-    """Return a member as text. It may be missing, or of another type."""
+    """Return a string member; an empty string if it is missing or of another type."""
     found = value.get(name)
     return found if isinstance(found, str) else ""
 

@@ -1,4 +1,4 @@
-"""Parameters that a destination's function leaves out of an event, by the function's own rules."""
+"""The parameters that a destination's function leaves out of an event, found with its own code."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
     from gtm_events.policy import AccessPolicy
 
-__all__ = ["Losses", "Rules"]
+__all__ = ["FunctionRules", "LossesByIndex"]
 
-# Proves who sends a request; the endpoint keeps it out of the message.
+# The signed token, which the endpoint keeps out of the message.
 _TOKEN: Final = "token"  # noqa: S105 - a parameter's name
 
-Losses = dict[int, Loss]
-"""Why a parameter was left out or cut, by the parameter's place in the request."""
+LossesByIndex = dict[int, Loss]
+"""Reasons why parameters were left out or cut, by the parameter's index in the request."""
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class FunctionRules:
     """The rules by which a destination's function reads events.
 
     Attributes:
-        limits: What the destination takes of one event.
+        limits: The destination's limits for one event.
         policy: The rights of anonymous and authenticated senders.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
         unset_values: Words that, as a whole value, stand for no value.
@@ -43,18 +43,18 @@ class Rules:
     unset_values: frozenset[str]
 
     @classmethod
-    def of(cls, variables: Mapping[str, str], limits: Limits | None = None) -> Rules:
+    def of(cls, variables: Mapping[str, str], limits: Limits | None = None) -> FunctionRules:
         """Return the rules of the function whose environment holds ``variables``.
 
         Args:
-            variables: The environment.
-            limits: Those of a destination of somebody's own.
+            variables: The function's environment variables.
+            limits: The limits of a custom destination.
 
         Raises:
-            gtm_events.errors.SettingsError: A variable is missing or malformed: the function would
-                not start.
+            gtm_events.errors.SettingsError: A variable is missing or malformed, so the function
+            would not start.
         """
-        # Only AWS knows the queue's URL, and nothing here depends on it.
+        # The template does not have the queue's URL, and nothing here depends on it.
         settings = FunctionSettings.from_environment(
             {"DEAD_LETTER_QUEUE_URL": "-"} | dict(variables)
         )
@@ -72,15 +72,15 @@ class Rules:
         time: int,
         authenticated: bool,
         in_query: bool,
-    ) -> Losses:
-        """Return the losses of an event: nothing if the event itself is rejected.
+    ) -> LossesByIndex:
+        """Return the losses of an event; an empty result if the event itself is rejected.
 
         Args:
-            parameters: As the tag sent them.
-            time: When, in epoch milliseconds.
+            parameters: The parameters as the tag sent them.
+            time: Time of the request, in epoch milliseconds.
             authenticated: Whether an authorizer vouched for the sender.
-            in_query: Whether they were sent in a query, of whose repeated parameters API Gateway
-                passes the last one on.
+            in_query: Whether they were in a query. Of repeated query parameters, API Gateway passes
+                on only the last.
         """
         reader = _Reader(parameters, in_query=in_query)
         try:
@@ -95,16 +95,16 @@ class Rules:
             )
         except (MalformedMessage, UnsetParameter):
             return {}
-        request = Request(time=time, subject="somebody" if authenticated else "", events=())
+        request = Request(time=time, subject="visitor" if authenticated else "", events=())
         self.policy.authorize(event, request, reader.lose)
         return reader.losses
 
 
 class _Reader:
-    """A reader that hands parameters over one by one, and notes each loss."""
+    """A reader that yields parameters one by one, and records each loss."""
 
     def __init__(self, parameters: Sequence[tuple[str, str]], *, in_query: bool) -> None:
-        self.losses: Losses = {}
+        self.losses: LossesByIndex = {}
         self._parameters = parameters
         self._at: int | None = None
         if in_query:
@@ -114,7 +114,7 @@ class _Reader:
             }
 
     def parameters(self) -> Iterator[tuple[str, str]]:
-        """Yield those that reach the function."""
+        """Yield the parameters that reach the function."""
         for at, (name, value) in enumerate(self._parameters):
             if at not in self.losses and name != _TOKEN:
                 self._at = at
@@ -122,16 +122,16 @@ class _Reader:
         self._at = None
 
     def lose(self, loss: Loss, parameter: str) -> None:
-        """Note a loss of the current parameter or, at the end, of all parameters by that name."""
+        """Record a loss of the current parameter or, at the end, of all with that name."""
         if self._at is None:
             self.losses |= dict.fromkeys(self._kept(parameter), loss)
-        elif loss is Loss.REPEATED:  # what is overruled came before
+        elif loss is Loss.REPEATED:  # the earlier values are lost
             self.losses |= {at: loss for at in self._kept(parameter) if at < self._at}
         else:
             self.losses[self._at] = loss
 
     def _kept(self, parameter: str) -> list[int]:
-        """Return the places of a parameter that has not been left out."""
+        """Return the indexes of a parameter that has not been left out."""
         return [
             at
             for at, (name, _) in enumerate(self._parameters)

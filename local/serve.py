@@ -17,21 +17,21 @@ if TYPE_CHECKING:
 
 __all__ = ["serving"]
 
-_START_SECONDS = 60.0  # ends what hangs: a busy machine takes seconds
-# Requests under way when the block ends have this long before they are cancelled.
+_START_SECONDS = 60.0  # only for a start that hangs; a busy machine takes seconds
+# Seconds until requests that are under way when the block ends are cancelled.
 _GRACE_SECONDS = 1
 
 
 @contextmanager
 def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
-    """Serve ``app`` on 127.0.0.1 from a thread of its own and yield the base URL.
+    """Serve ``app`` on 127.0.0.1 in a thread, and yield the base URL.
 
     ``app.state.stopping`` is a :class:`threading.Event` that is set when the block ends. Endless
-    responses, such as event streams, watch it.
+    responses, such as event streams, must then end.
 
     Args:
         app: The application.
-        port: TCP port; 0, the default, takes a free one.
+        port: TCP port. Default: any free port.
 
     Yields:
         The base URL without a trailing slash, for example ``http://127.0.0.1:8765``.
@@ -42,8 +42,8 @@ def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
     """
     stopping = threading.Event()
     app.state.stopping = stopping
-    # asyncio sets TCP_NODELAY only if the protocol is spelled out. Without it, each answer waits
-    # 40 ms for a delayed acknowledgement.
+    # asyncio sets TCP_NODELAY only on a socket with an explicit protocol. Without it, each answer
+    # waits 40 ms for a delayed acknowledgement.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", port))
@@ -55,7 +55,7 @@ def serving(app: Starlette, *, port: int = 0) -> Iterator[str]:
                 ws="none",
                 lifespan="off",
                 access_log=False,
-                # The process that starts this server decides how its log looks.
+                # The process that starts this server configures logging.
                 log_config=None,
                 log_level="error",
                 timeout_graceful_shutdown=_GRACE_SECONDS,

@@ -1,8 +1,8 @@
 """Signatures of requests to the emulator, made and checked with botocore's own signer.
 
 Each run has its own secret access key. Its clients and functions sign with this key, and the
-emulator (:mod:`local.guard`) and the destinations accept no other. So a mistake in the function's
-own signing shows here before it shows on AWS.
+emulator (:mod:`local.guard`) and the stand-ins accept no other. So a mistake in the function's own
+signing shows in a local run.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-__all__ = ["Access", "Scope", "new_secret", "signature_fault"]
+__all__ = ["EmulatorAccess", "Scope", "new_secret", "signature_fault"]
 
 _AUTHORIZATION: Final = re.compile(
     r"AWS4-HMAC-SHA256 Credential=(?P<key>[^/,\s]+)/(?P<date>\d{8})/(?P<region>[^/,\s]+)/"
@@ -34,14 +34,14 @@ _AUTHORIZATION: Final = re.compile(
 )
 _TIMESTAMP_FORMAT: Final = "%Y%m%dT%H%M%SZ"
 _TIMESTAMP_LENGTH: Final = 16
-# AWS's own: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
+# AWS's limit: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 _MOST_SKEW: Final = timedelta(minutes=5)
 _SECRET_BYTES: Final = 30  # 40 characters, like AWS's own
 _BODY_HASH: Final = "x-amz-content-sha256"
 
 
 def new_secret() -> str:
-    """Return a secret access key that nobody can guess."""
+    """Return a random secret access key."""
     return secrets.token_urlsafe(_SECRET_BYTES)
 
 
@@ -61,19 +61,19 @@ class Scope:
 
     @classmethod
     def of(cls, request: Request) -> Scope | None:
-        """Return the scope of a request's signature, ``None`` if it is not signed."""
+        """Return the scope of a request's signature; ``None`` if it is not signed."""
         found = _authorization(request)
         return None if found is None else _scope(found)
 
     def signer(self, secret: str) -> Any:
-        """Return botocore's signer, which has no types."""
+        """Return botocore's signer, which is untyped."""
         signer = S3SigV4Auth if self.service == "s3" else SigV4Auth
         return signer(Credentials(self.account, secret), self.service, self.region)
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
-    """The emulator's base URL, and the secret access key that opens it."""
+class EmulatorAccess:
+    """The emulator's base URL, and the secret access key that it accepts."""
 
     url: str
     secret: str = field(repr=False)
@@ -86,13 +86,13 @@ class Access:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> UrlRequest:
-        """Return a signed request: ``POST`` with a body, else ``GET``.
+        """Return a signed request, which is ``POST`` with a body and ``GET`` without one.
 
         Args:
-            path: With its query string, both percent-encoded.
+            path: Path and query string, percent-encoded.
             scope: The signature's scope.
             body: The body to send.
-            headers: More headers to send and sign, besides the signature's own.
+            headers: More headers to send and sign.
         """
         method = "GET" if body is None else "POST"
         request = AWSRequest(method, f"{self.url}{path}", dict(headers or {}), body or b"")
@@ -105,19 +105,19 @@ class Access:
 def signature_fault(
     request: Request, body: bytes, secret: str, *, service: str | None = None
 ) -> str | None:
-    """Return the fault in a request's Signature Version 4, or nothing.
+    """Return the fault in a request's Signature Version 4; ``None`` if there is none.
 
     Args:
         request: The request.
         body: Its body.
-        secret: The secret access key that must have signed.
-        service: Service that the scope must name. Default: any.
+        secret: The secret access key that must have signed the request.
+        service: The service that the signature's scope must name. Default: any.
     """
     return next(_faults(request, body, secret, service), None)
 
 
 def _faults(request: Request, body: bytes, secret: str, service: str | None) -> Iterator[str]:
-    """Yield the faults. Only the first one is reliable."""
+    """Yield the faults. Only the first is meaningful."""
     found = _authorization(request)
     if found is None:
         yield "The request has no Authorization header of AWS4-HMAC-SHA256"
@@ -132,14 +132,14 @@ def _faults(request: Request, body: bytes, secret: str, service: str | None) -> 
         name for name in request.headers if name.startswith("x-amz-") and name != _BODY_HASH
     }
     if missing := required - set(signed):
-        yield f"These headers must be signed and are not: {', '.join(sorted(missing))}"
-    # The signer takes this header for the body's hash and does not check it.
+        yield f"These headers must be signed but are not: {', '.join(sorted(missing))}"
+    # The signer trusts this header to be the body's hash.
     body_hash = hashlib.sha256(body).hexdigest()
     if request.headers.get(_BODY_HASH, body_hash) != body_hash:
         yield "X-Amz-Content-SHA256 is not the hash of the body"
     expected = _signature(request, body, signed, scope.signer(secret))
     if not hmac.compare_digest(expected, found["signature"]):
-        yield "The signature does not match what botocore signs the request with"
+        yield "The signature does not match the one that botocore calculates"
 
 
 def _authorization(request: Request) -> re.Match[str] | None:
@@ -157,7 +157,7 @@ def _time_fault(timestamp: str, day: str) -> str | None:
         made = None
     # The format alone would accept one-digit days and hours.
     if made is None or len(timestamp) != _TIMESTAMP_LENGTH or timestamp[:8] != day:
-        return f"X-Amz-Date must be a time of the credential's day, got {timestamp!r}"
+        return f"X-Amz-Date must be a time on the credential's date, got {timestamp!r}"
     if abs(datetime.now(UTC) - made) > _MOST_SKEW:
         return f"X-Amz-Date must be at most 5 minutes from the present, got {timestamp!r}"
     return None
@@ -165,7 +165,7 @@ def _time_fault(timestamp: str, day: str) -> str | None:
 
 def _signature(request: Request, body: bytes, signed: list[str], signer: Any) -> str:
     url = request.url
-    # The path as received. Its escapes are encoded once, as a signer expects.
+    # The path as received, because a signer expects each escape encoded once.
     path = request.scope.get("raw_path", url.path.encode()).decode("ascii")
     query = f"?{url.query}" if url.query else ""
     raw = AWSRequest(

@@ -191,7 +191,7 @@ def _graph(properties: Mapping[str, Any], width: float, height: float) -> Iterab
         y = bottom - share * (bottom - top)
         yield f'<path d="M{left} {y:.0f}H{width - 8:g}" stroke="#eaeded"/>'
         yield _label(left - 4, y + 4, f"{highest * share:,.0f}", "text-anchor='end' fill='#545b64'")
-    # The area of a sum lies behind those of its parts.
+    # Draw the area of a sum behind those of its parts.
     for number, each in reversed(list(enumerate(series))):
         points = " ".join(
             f"{left + point * (width - 8 - left) / (_POINTS - 1):.1f},"

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Check that the pages of other sites that the documents link to still exist: ``make links``.
+"""Check that the external pages to which the documents link still exist: ``make links``.
 
-The exit status is 1 if a page is gone. A site that refuses programs (401, 403, 429) or fails for a
-moment (5xx) may still have the page, so the script only names it. No test runs this script, because
-changes on other sites must not block a change here.
+The exit status is 1 if a page no longer exists. A site that refuses programs (401, 403, 429) or
+fails temporarily (5xx) may still have the page, so the script only lists it. No test runs this
+script, because changes on other sites must not block a change here.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def links(root: Path) -> list[str]:
 
 
 def fault(address: str) -> tuple[bool, str]:
-    """Return whether a page is gone, and the fault in words, "" if there is none."""
+    """Return whether a page no longer exists, and its fault; "" if there is none."""
     request = Request(address, headers={"User-Agent": "cdk-gtm-connector-links"})  # noqa: S310 - https, or a test's
     try:
         with urlopen(request, timeout=_SECONDS):  # noqa: S310 - as above
@@ -47,7 +47,7 @@ def fault(address: str) -> tuple[bool, str]:
 
 
 def check(addresses: Iterable[str]) -> int:
-    """Print each address's fault; return the process's exit status."""
+    """Print the fault of each address, and return the exit status."""
     addresses = list(addresses)
     with ThreadPoolExecutor(max_workers=8) as executor:
         faults = list(executor.map(fault, addresses))

@@ -33,11 +33,11 @@ def notes(tag: str, version_file: str, changelog: str) -> str:
     match = re.search(r'^__version__ = "(.+?)"', version_file, re.MULTILINE)
     version = match[1] if match else "none"
     if tag != f"v{version}":
-        raise NotReadyError(f"the tag is {tag}, and the library's version is {version}")
+        raise NotReadyError(f"the tag is {tag}, but the library's version is {version}")
     heading = rf"^## \[{re.escape(version)}\] - \d{{4}}-\d{{2}}-\d{{2}}$"
     section = re.search(rf"{heading}\n(.*?)(?=^## |^\[|\Z)", changelog, re.MULTILINE | re.DOTALL)
     if section is None or not section[1].strip():
-        raise NotReadyError(f"CHANGELOG.md has nothing under '## [{version}] - YYYY-MM-DD'")
+        raise NotReadyError(f"CHANGELOG.md has no text under '## [{version}] - YYYY-MM-DD'")
     return section[1].strip() + "\n"
 
 

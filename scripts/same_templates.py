@@ -1,9 +1,9 @@
 """Compare the templates of every option set with a commit's: ``… same_templates.py COMMIT``.
 
 The script synthesizes the option sets of ``tests/infrastructure/options.py`` in this checkout, and
-the commit's own option sets in a copy of the commit. It ignores asset hashes and prints the sets
-that differ. The exit status is 1 if there is one. Use it to show that a change leaves deployments
-as they are.
+the commit's own option sets in a copy of the commit. It ignores asset hashes, and prints the sets
+that differ. The exit status is 1 if any does. Use it to show that a change does not affect
+deployments.
 """
 
 from __future__ import annotations

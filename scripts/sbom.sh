@@ -16,7 +16,7 @@ grep -o '^[a-z0-9.-]*==[^ ;]*' requirements.txt >"$work/constraints.txt"
     install --quiet --constraint "$work/constraints.txt" dist/*.whl
 version=$("$work/environment/bin/python" -c \
     'from importlib.metadata import version; print(version("cdk-gtm-connector"))')
-# The tool reads the project's own version from here, and knows nothing of one that is dynamic.
+# The tool reads the project's version from this file, and does not support a dynamic version.
 sed "s/^dynamic = .*/version = \"$version\"/" pyproject.toml >"$work/pyproject.toml"
 "$python" -m cyclonedx_py environment --pyproject "$work/pyproject.toml" --mc-type library \
     --output-reproducible --output-format JSON \

@@ -29,12 +29,12 @@ CONTEXT: Final = {
     "anonymous_user_attributes": "plan",
     "max_batching_window": "1",
 }
-# An address as a reader has it. A run's local address changes each time.
+# A URL as on AWS, because a run's local URL changes each time.
 SHOWN_URL: Final = "https://a1b2c3d4e5.execute-api.eu-central-1.amazonaws.com"
 
 
 def _show_an_address_of_aws(page: Page, endpoint_url: str) -> None:
-    """Replace the local address by one of AWS, in texts and in fields."""
+    """Replace the local URL with one as on AWS, in texts and fields."""
     origin = endpoint_url.partition("/Api-PinpointEvents")[0]
     page.evaluate(
         """([from, to]) => {
@@ -80,7 +80,7 @@ def _draw(
         _demo(page, url, endpoint_url)
         _show_an_address_of_aws(page, endpoint_url)
         if size == NARROW:
-            # The top is as in the wide picture. Here the button, what it says, and the tag.
+            # The top is as in the wide picture, so show the button, its message, and the tag.
             page.locator("#send").evaluate("button => scrollTo(0, button.offsetTop - 100)")
         page.screenshot(path=IMAGES / f"demo{ending}.png")
         if not ending:

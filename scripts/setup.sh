@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
 # Prepares a checkout for a make target. Does nothing if nothing has changed.
 #
-#   scripts/setup.sh run        the Python environment of `make run`, `make synth` and `make deploy`
-#   scripts/setup.sh bench      that of `make bench`
-#   scripts/setup.sh capacity   that of `make capacity`, which needs no Node.js
-#   scripts/setup.sh integ      that of `make verify-all`
-#   scripts/setup.sh docs       that of `make docs`, which needs none either
-#   scripts/setup.sh release    that of `make build` and `make sbom`, which need none either
-#   scripts/setup.sh test       that of `make test` and `make lint`, and what the tests call besides
+#   scripts/setup.sh run        the Python environment for `make run`, `make synth` and `make deploy`
+#   scripts/setup.sh bench      for `make bench`
+#   scripts/setup.sh capacity   for `make capacity`, without Node.js
+#   scripts/setup.sh integ      for `make verify-all`
+#   scripts/setup.sh docs       for `make docs`, without Node.js
+#   scripts/setup.sh release    for `make build` and `make sbom`, without Node.js
+#   scripts/setup.sh test       for `make test` and `make lint`, with the programs that the tests use
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

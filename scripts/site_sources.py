@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Gather the sources of the documentation's site: ``python scripts/site_sources.py DIRECTORY``.
+"""Gather the sources of the documentation site: ``python scripts/site_sources.py DIRECTORY``.
 
 In the repository, pages in ``docs/`` link to README and to the examples. The site has one folder of
 pages, so README becomes its start page and each example becomes a page. The script adapts these
@@ -63,7 +63,7 @@ def relinked(text: str, source: str, where: dict[str, str]) -> str:
             return words
         return f"{image}[{words}]({posixpath.relpath(where[path], here or '.')}{anchor})"
 
-    # Text in a code block that looks like a link is no link.
+    # Text in a code block is never a link.
     parts = _FENCED.split(text)
     return "".join(
         part if number % 2 else _LINK.sub(replace, part) for number, part in enumerate(parts)
@@ -104,5 +104,5 @@ if __name__ == "__main__":
     if len(sys.argv) != 2 or not sys.argv[1]:  # noqa: PLR2004 - its own name, and the directory
         sys.exit(f"usage: {os.path.relpath(__file__)} DIRECTORY")
     if ROOT.is_relative_to(Path(sys.argv[1]).resolve()):
-        sys.exit(f"{sys.argv[1]} would be emptied, and the project with it: name a new directory")
+        sys.exit(f"{sys.argv[1]} contains the project, and would be emptied: name a new directory")
     gather(ROOT, Path(sys.argv[1]))

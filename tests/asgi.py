@@ -1,4 +1,4 @@
-"""Sends requests to an ASGI application in this process: no sockets."""
+"""Requests to an ASGI application in this process, without sockets."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 OWN_PAGE = {"Origin": "http://127.0.0.1"}
-"""Headers by which a browser says that a page of the application itself sends a request."""
+"""Headers with which a browser marks a request from the application's own page."""
 
 
 def send(app: ASGIApp, method: str, path: str, **options: Any) -> httpx.Response:
@@ -25,7 +25,7 @@ def send(app: ASGIApp, method: str, path: str, **options: Any) -> httpx.Response
         options: As for :meth:`httpx.AsyncClient.request`.
 
     Raises:
-        Exception: Whatever the application did not handle.
+        Exception: Any exception that the application does not handle.
     """
 
     async def sent() -> httpx.Response:

@@ -1,4 +1,4 @@
-"""Environment and fixtures of every test, set before anything else is imported."""
+"""The environment and fixtures of all tests, set before any other import."""
 
 from __future__ import annotations
 
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-# jsii prints a banner on Node 20 into the output of every process that synthesizes.
+# With Node.js 20, jsii prints a banner into the output of every synthesis.
 os.environ.setdefault("JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION", "20")
+# aws-cdk-lib's own validator takes three times as long as a synthesis, once per process. It only
+# warns. tests/infrastructure/test_linting.py runs cfn-lint and cdk-nag, which find more.
+os.environ["CDK_VALIDATION"] = "false"
 # No test may reach an AWS account by accident.
 os.environ.update(
     AWS_ACCESS_KEY_ID="test",
@@ -26,11 +29,11 @@ os.environ.update(
     AWS_EC2_METADATA_DISABLED="true",
 )
 os.environ.pop("AWS_PROFILE", None)
-# Nor may the context of a developer's own cdk run get into the apps that tests synthesize.
+# The context of a developer's own cdk run must not affect synthesized apps.
 os.environ.pop("CDK_CONTEXT_JSON", None)
 
-# The same examples in each run, however slow the machine, so that a build does not fail by chance.
-# `make test ARGS="--hypothesis-profile explore"` looks for new ones.
+# The same examples in each run, without a deadline, so that a build does not fail by chance. `make
+# test ARGS="--hypothesis-profile explore"` looks for new ones.
 _UNTIMED = settings(
     deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True, database=None
 )
@@ -41,7 +44,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _undo_keep_quiet() -> Iterator[None]:
-    """Put back what a function's ``keep_quiet()`` changes in its process for good."""
+    """Restore the settings that a function's ``keep_quiet()`` changes permanently."""
     loggers = [logging.getLogger(name) for name in ("boto3", "botocore", "urllib3")]
     before = [(logger.propagate, logger.level, logger.handlers[:]) for logger in loggers]
     hooks = threading.excepthook, sys.unraisablehook
@@ -53,9 +56,8 @@ def _undo_keep_quiet() -> Iterator[None]:
         logger.handlers[:] = handlers
 
 
-# A folder's tests share what is slow to make (a pipeline, a browser, a Node process), so they stay
-# together on one of pytest-xdist's workers. Tests of the functions share nothing but a file's
-# fixtures, nor do these of the folder that takes longest.
+# A folder's tests share slow fixtures (a pipeline, a browser, a Node.js process), so they stay on
+# one pytest-xdist worker. The tests in these folders only share fixtures within a file.
 _BY_FILE = {
     "test_delivery_options.py",
     "test_every_value_of_constructs.py",
@@ -72,9 +74,10 @@ _BY_FILE = {
 
 
 class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
-    """Keeps tests on one worker that share something.
+    """Scheduling that keeps tests with shared fixtures on one worker.
 
-    Not ``--dist loadgroup``: pytest-xdist 3.8 writes its groups into what pytest 9.2 does not read.
+    ``--dist loadgroup`` does not work: pytest-xdist 3.8 stores its groups where pytest 9.2 does not
+    read them.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -87,13 +90,13 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - the hook's
-    """Return one worker more than there are cores.
+    """Return the number of cores plus one.
 
-    The pipeline's tests and the browser's wait for batching windows most of their time.
+    Tests of the pipeline and the browser mostly wait for batching windows.
     """
     return (os.cpu_count() or 1) + 1
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFolder:
-    """Return what says which tests `make test` has to run on the same worker."""
+    """Return the scheduling that keeps a folder's tests on one worker."""
     return _ByFolder(config, log)

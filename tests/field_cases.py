@@ -1,4 +1,4 @@
-"""Requests as tags and browsers send them, and what must become of them: ``cases/field.jsonl``."""
+"""Requests as tags and browsers send them, with expected results: ``cases/field.jsonl``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 ALLOWED_ORIGINS = ("https://shop.example", "capacitor://localhost")
-"""What the endpoint is told that they are sent to; anybody may change user attributes there."""
+"""The endpoint's props for these requests, which permit anonymous user attributes."""
 
 _CASES = Path(__file__).with_name("cases") / "field.jsonl"
 
@@ -21,13 +21,13 @@ class FieldCase:
     """One request.
 
     Attributes:
-        name: What it is about.
+        name: Subject of the case.
         method: ``GET`` or ``POST``.
-        query: Its query string as it stands; empty for none.
-        headers: Its headers.
-        body: What is posted, ``None`` for nothing.
-        statuses: The answers that will do.
-        events: What is delivered to a destination without limits of its own.
+        query: The raw query string; empty for none.
+        headers: The headers.
+        body: The posted body; ``None`` for none.
+        statuses: The acceptable statuses.
+        events: The events that a destination without limits receives.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Time limits that decide no test: a busy machine passes, and a test that hangs ends."""
+"""Time limits that only end tests that hang, so that a busy machine passes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 HANG_SECONDS: Final = 300.0
-"""Long enough to be sure that nothing comes any more."""
+"""Seconds after which nothing more is expected."""
 
 
 @dataclass(frozen=True)
 class DeadlineWhen(Deadline):
-    """A deadline that passes when a test says so, whatever the clock says.
+    """A deadline that passes when a test decides, regardless of the clock.
 
     Attributes:
-        at: Of no meaning.
-        passed: Returns whether it has passed. It may wait for that.
+        at: Not used.
+        passed: Returns whether the deadline has passed, and may wait for it.
     """
 
     passed: Callable[[], bool]
 
     def remaining(self) -> float:
-        """Return the seconds left: plenty, or none."""
+        """Return the remaining seconds: many, or none."""
         return 0.0 if self.passed() else HANG_SECONDS
 
     def earlier(self, seconds: float) -> Deadline:
-        """Return the deadline for starting something: it never passes."""
+        """Return the deadline for starting a call, which never passes."""
         return Deadline.after(HANG_SECONDS - seconds)

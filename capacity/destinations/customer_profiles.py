@@ -20,10 +20,10 @@ def _quotas(traffic: Traffic) -> list[Quota]:
     return [
         Quota(
             "Customer Profiles `BatchPutProfileObject`",
-            "100 requests a second is `PutProfileObject`'s; the page has no line for the batch "
-            "operation, which is newer: taken to be the same, for up to 10 objects a request",
+            "not listed for this operation; assumed to be 100 requests per second, like "
+            "`PutProfileObject`, with up to 10 objects per request",
             REQUESTS_PER_SECOND * MODEL.events(traffic),
-            "Service Quotas, or AWS Support. Then "
+            "Service Quotas or AWS Support, then "
             "`CustomerProfilesDestination(requests_per_second=…)`",
             "Amazon Connect administrator guide, *Customer Profiles API throttling quotas*",
             Evidence.INFERRED,
@@ -37,7 +37,7 @@ MODEL: Final = DestinationModel(
     name="Customer Profiles",
     service=TwoObjectTypes,
     requests_per_second=REQUESTS_PER_SECOND,
-    paced_by="`PutProfileObject`'s default quota; a prop",
+    paced_by="`PutProfileObject`'s default quota, which a prop overrides",
     settable=True,
     quotas=_quotas,
     charges=_charges,

@@ -35,9 +35,9 @@ def _quotas(traffic: Traffic) -> list[Quota]:
     return [
         Quota(
             "EventBridge `PutEvents`",
-            "10,000 requests a second in us-east-1, us-west-2 and eu-west-1, 2,400 in us-east-2, "
-            "eu-central-1 and eu-south-2, 1,200 or 600 in twelve more, 400 in every other; up to "
-            "10 events a request",
+            "10,000 requests per second in us-east-1, us-west-2 and eu-west-1; 2,400 in us-east-2, "
+            "eu-central-1 and eu-south-2; 1,200 or 600 in twelve others; 400 in the rest; up to "
+            "10 events per request",
             PUTS * MODEL.events(traffic),
             "Service Quotas L-9B653E91",
             "EventBridge user guide, *Custom Event Bus - Classic quotas*: “Maximum number of "
@@ -53,7 +53,7 @@ MODEL: Final = DestinationModel(
     name="EventBridge",
     service=EventBridge,
     requests_per_second=REQUESTS_PER_SECOND,
-    paced_by="the lowest of the default quotas",
+    paced_by="the lowest default quota of any Region",
     quotas=_quotas,
     charges=_charges,
     prices=(CUSTOM_EVENTS,),

@@ -51,8 +51,8 @@ def _charges(month: Month) -> dict[str, float | None]:
     invocations = invocations_per_second(month.rate, month.settings, month.traffic)
     lines = max(1, int(min(lines_per_record(size), month.rate / invocations)))
     return {
-        "Firehose, lines packed": DIRECT_PUT.cost(billed_bytes(events, size, lines) / GB),
-        "Firehose, a record an event": DIRECT_PUT.cost(billed_bytes(events, size, 1) / GB),
+        "Firehose, packed records": DIRECT_PUT.cost(billed_bytes(events, size, lines) / GB),
+        "Firehose, one event per record": DIRECT_PUT.cost(billed_bytes(events, size, 1) / GB),
     }
 
 
@@ -60,10 +60,10 @@ def _quotas(traffic: Traffic) -> list[Quota]:
     return [
         Quota(
             "Firehose Direct PUT",
-            "5 MiB, 2,000 requests and 500,000 records a second a stream; 1 MiB and 1,000 requests "
-            "in most Regions but us-east-1, us-west-2 and eu-west-1",
+            "5 MiB, 2,000 requests and 500,000 records per second per stream in us-east-1, "
+            "us-west-2 and eu-west-1; 1 MiB and 1,000 requests in most other Regions",
             STREAM_BYTES / traffic.event,
-            "Service Quotas; the three grow together",
+            "Service Quotas; AWS raises the three together",
             "Firehose developer guide, *Amazon Data Firehose Quota*",
             Evidence.AWS,
             "Firehose {} MiB/s",
@@ -76,9 +76,9 @@ MODEL: Final = DestinationModel(
     name="Firehose",
     service=Firehose,
     requests_per_second=REQUESTS_PER_SECOND,
-    paced_by="the lower of the default quotas",
+    paced_by="the lowest default quota of any Region",
     quotas=_quotas,
     charges=_charges,
-    staged=("Firehose, lines packed",),
+    staged=("Firehose, packed records",),
     prices=(DIRECT_PUT,),
 )

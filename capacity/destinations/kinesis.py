@@ -84,9 +84,9 @@ def _quotas(traffic: Traffic) -> list[Quota]:
     return [
         Quota(
             "Kinesis shard, provisioned",
-            "1,000 records and 1 MB a second a shard",
+            "1,000 records and 1 MB per second per shard",
             min(SHARD_RECORDS, SHARD_BYTES / traffic.event),
-            "more shards, 20,000 an account by default in us-east-1",
+            "more shards; by default up to 20,000 per account in us-east-1",
             source,
             Evidence.AWS,
             "{} shards",
@@ -95,19 +95,19 @@ def _quotas(traffic: Traffic) -> list[Quota]:
             whole=True,
         ),
         Quota(
-            "Kinesis on-demand, new",
-            "4 MB a second",
+            "Kinesis on-demand, new stream",
+            "4 MB per second",
             min(NEW_STREAM_RECORDS, NEW_STREAM_BYTES / traffic.event),
-            "grows by itself to twice the peak of the last 30 days; On-demand Advantage can be "
-            "warmed up",
+            "AWS scales it to twice the peak of the last 30 days; with On-demand Advantage you can "
+            "warm it up",
             source,
             Evidence.AWS,
         ),
         Quota(
-            "Kinesis on-demand, grown",
-            "10 GB a second in us-east-1, us-west-2, eu-west-1; 200 MB elsewhere",
+            "Kinesis on-demand, scaled up",
+            "10 GB per second in us-east-1, us-west-2 and eu-west-1; 200 MB elsewhere",
             STREAM_BYTES / traffic.event,
-            "AWS Support outside these Regions",
+            "AWS Support, in the other Regions",
             source,
             Evidence.AWS,
         ),
@@ -118,7 +118,7 @@ MODEL: Final = DestinationModel(
     name="Kinesis",
     service=Kinesis,
     requests_per_second=REQUESTS_PER_SECOND,
-    paced_by="being throttled: the quota is a shard's",
+    paced_by="an upper bound; the quota is per shard",
     quotas=_quotas,
     charges=_charges,
     prices=(ON_DEMAND, STREAM_HOURS, SHARD_HOURS, PUT_UNITS),

@@ -33,11 +33,13 @@ def _quotas(traffic: Traffic) -> list[Quota]:
     return [
         Quota(
             "Pinpoint `PutEvents`",
-            f"{REQUESTS_PER_SECOND:g} requests a second and at once, an account and Region",
+            f"{REQUESTS_PER_SECOND:g} requests per second, bursts of as many, per account "
+            "and Region",
             REQUESTS_PER_SECOND * MODEL.events(traffic),
             "AWS Support or Service Quotas; whether it is raised after the end of support is open. "
-            "Then `PinpointDestination(requests_per_second=…)`",
-            "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by others on 2026-08-13",
+            "Then set `PinpointDestination(requests_per_second=…)`",
+            "Pinpoint developer guide, *Amazon Pinpoint quotas*, read by a third party on "
+            "2026-08-13",
             Evidence.SECONDARY,
             "Pinpoint {} requests/s",
             REQUESTS_PER_SECOND,
@@ -49,7 +51,7 @@ MODEL: Final = DestinationModel(
     name="Pinpoint",
     service=Pinpoint,
     requests_per_second=REQUESTS_PER_SECOND,
-    paced_by="the default quota; a prop",
+    paced_by="the default quota, which a prop overrides",
     settable=True,
     quotas=_quotas,
     charges=_charges,

@@ -18,7 +18,14 @@ from examples.webhook.runtime.shop_webhook import Webhook, signature
 from local.model import RequestRefused
 from local.stand_in.server import DestinationServer
 from local.stand_in.transport import ServerEndpoint
-from local.stand_in.values import Answered, Event, Exposition, Outcome, Settled, Told
+from local.stand_in.values import (
+    ActiveBehavior,
+    Event,
+    EventResult,
+    OperationResult,
+    Outcome,
+    ShownDocument,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -89,30 +96,30 @@ class WebhookServer(DestinationServer):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, "A request has a list of 1 to 100 events")
         return {"events": events}
 
-    async def _settle(
+    async def _execute(
         self,
         request: Request,  # noqa: ARG002
         document: dict[str, Any],
         body: bytes,  # noqa: ARG002
-        told: Told,
-    ) -> Settled:
+        active: ActiveBehavior,
+    ) -> OperationResult:
         answered = []
         for event in self._events(document):
-            refused = told.behavior.refuses(event)
-            status = 400 if refused else 503 if told.fails() else 200
+            refused = active.behavior.refuses(event)
+            status = 400 if refused else 503 if active.fails() else 200
             outcome, words = _VERDICTS[status]
-            message = told.behavior.refuse_message if refused else words
-            answered.append(Answered(event, outcome, str(status), message))
+            message = active.behavior.refuse_message if refused else words
+            answered.append(EventResult(event, outcome, str(status), message))
         verdicts = [
             {"id": it.event.event_id, "status": int(it.status), "message": it.message}
             for it in answered
         ]
-        return Settled({"events": verdicts}, answered)
+        return OperationResult({"events": verdicts}, answered)
 
     def _events(self, document: object) -> Iterator[Event]:
         found = document.get("events") if isinstance(document, dict) else None
         for record in found if isinstance(found, list) else ():
-            yield Event.of_record(record, Exposition("Event", record))
+            yield Event.of_record(record, ShownDocument("Event", record))
 
     def _error(self, refusal: RequestRefused) -> Response:
         return JSONResponse({"message": refusal.message}, status_code=refusal.status)

@@ -16,9 +16,9 @@
   const container = byId("container");
 
   const METHOD_HINTS = {
-    image: "An image that loads is success, anything else is failure: that is all that a tag learns.",
-    fetch: "For more than fits into a URL. This page sees the answer if the endpoint lets its site read it (CORS).",
-    beacon: "For more than fits into a URL, and for pages that are about to be left. No page ever learns what became of it.",
+    image: "A tag only learns whether the image loads: that is success, anything else is failure.",
+    fetch: "For events that do not fit into a URL. This page can read the answer if the endpoint permits its site (CORS).",
+    beacon: "For events that do not fit into a URL, and when a visitor leaves the page. The page never learns the result.",
   };
 
   // --- The form ------------------------------------------------------------------------------
@@ -44,7 +44,7 @@
       {
         input: endpoint,
         output: byId("endpoint-error"),
-        // The container's own tag holds the URL. The one in the form only shows the request.
+        // The container's own tag has the URL; the form's URL only shows the request.
         message: containerText && !endpointText ? "" : faults.endpoint(endpointText),
       },
       {
@@ -66,10 +66,10 @@
     ];
   }
 
-  /** Show the faults of `checks`. With onlyMended, only remove the faults that are gone. */
-  function show(checks, { onlyMended = false } = {}) {
+  /** Show the faults of `checks`. With onlyFixed, only remove faults that are fixed. */
+  function show(checks, { onlyFixed = false } = {}) {
     for (const { input, output, message } of checks) {
-      if (onlyMended && (message || output.hidden)) continue;
+      if (onlyFixed && (message || output.hidden)) continue;
       const field = input.closest(".row") ?? input.parentElement;
       for (const each of field.querySelectorAll("input")) each.removeAttribute("aria-invalid");
       output.textContent = message;
@@ -210,7 +210,7 @@
     };
   }
 
-  /** Load an image of one pixel, like GTM's Custom Image tag. The tag succeeds if it loads. */
+  /** Load a one-pixel image, like GTM's Custom Image tag, which succeeds if the image loads. */
   function fireImage() {
     const buster = Math.floor(Math.random() * 2147483647);
     const url = requestUrl([...parameters(), ["gtmcb", String(buster)]]);
@@ -229,14 +229,14 @@
       report(
         "failure",
         "Tag failed",
-        "The endpoint could not be reached, or its answer was an error. Open the URL with these values in a new window: it says which.",
+        "The endpoint could not be reached, or its answer was an error. Open the URL with these values in a new window to see the reason.",
       );
     };
     report("waiting", "Waiting", "");
     image.src = url;
   }
 
-  /** Post like a script that sends more than a URL holds. CORS decides if it may read the answer. */
+  /** Post like a script whose event does not fit into a URL. CORS decides if it may read the answer. */
   async function postForm() {
     const report = addResult(event.value);
     report("waiting", "Waiting", "");
@@ -247,7 +247,7 @@
       report(
         "failure",
         "No readable answer",
-        "The endpoint could not be reached, or does not let this site read its answer. In the latter case it has the event, and rejects it at delivery if the site is not in its list.",
+        "The endpoint could not be reached, or does not permit this site to read its answer. In the latter case the event is queued, and rejected later if the site is not in allowed_origins.",
       );
       return;
     }
@@ -261,9 +261,9 @@
   function sendBeacon() {
     const report = addResult(event.value);
     if (navigator.sendBeacon(requestUrl([]), new URLSearchParams(parameters()))) {
-      report("handed", "Handed to the browser", "It sends the event by itself; no page learns the answer.");
+      report("handed", "Handed to the browser", "The browser sends the event; no page learns the answer.");
     } else {
-      report("failure", "Not taken by the browser", "The body is too large, or too much is under way.");
+      report("failure", "Refused by the browser", "The body is too large, or there are too many pending beacons.");
     }
   }
 
@@ -290,7 +290,7 @@
       report(
         "failure",
         "Container not loaded",
-        `The script of ${id} could not be loaded from www.googletagmanager.com, so nothing was sent. Is this machine offline, does a content blocker stop it, or has the container no published version?`,
+        `The script of ${id} could not be loaded from www.googletagmanager.com, so nothing was sent. Check whether this machine is online, a content blocker stops the script, and the container has a published version.`,
       );
       return;
     }
@@ -298,7 +298,7 @@
     report(
       "success",
       "Pushed to dataLayer",
-      `${id} is loaded and has the event. Which tags fire is up to its triggers: GTM's preview shows them.`,
+      `${id} is loaded and has the event. Its triggers decide which tags fire; GTM's preview shows them.`,
     );
   }
 
@@ -309,7 +309,7 @@
     const wrong = checks.filter(({ message }) => message);
     if (wrong.length) {
       const count = wrong.length === 1 ? "one field needs" : `${wrong.length} fields need`;
-      say("failure", `Not sent: ${count} a look.`);
+      say("failure", `Not sent: ${count} a correction.`);
       wrong[0].input.focus();
       return;
     }
@@ -358,8 +358,8 @@
   });
 
   form.addEventListener("input", () => {
-    // A mended fault disappears at once. New faults appear at the next submit.
-    show(check(), { onlyMended: true });
+    // A fixed fault disappears at once. New faults appear at the next submit.
+    show(check(), { onlyFixed: true });
     preview();
   });
 

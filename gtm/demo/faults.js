@@ -19,15 +19,15 @@ window.demoFaults = (() => {
     }
     if (url.username || url.password) return "Leave user name and password out of the URL.";
     if (["event", "endpoint_id", "token"].some((name) => url.searchParams.has(name))) {
-      return "Leave out the parameters, everything from “?”: this page adds them.";
+      return "Leave out the parameters, from “?” on, because this page adds them.";
     }
     return "";
   }
 
   function token(text) {
-    if (/\s/.test(text)) return "A token holds no space or line break: paste it in one piece.";
+    if (/\s/.test(text)) return "A token has no spaces or line breaks: paste it in one piece.";
     if (text.length > LONGEST_TOKEN) {
-      return `The token has ${text.length.toLocaleString("en")} characters; the endpoint takes at most ${LONGEST_TOKEN.toLocaleString("en")}.`;
+      return `The token has ${text.length.toLocaleString("en")} characters; the endpoint accepts at most ${LONGEST_TOKEN.toLocaleString("en")}.`;
     }
     return "";
   }

@@ -1,7 +1,7 @@
-"""The console: a page that shows every hit as it happens, and the destinations that answer them.
+"""The console page, which shows each hit as it happens, and its server.
 
-One application serves the console, the demo page and the destinations, so that one loopback port
-carries them all.
+One application serves the console, the demo page and the stand-ins for destinations, so that all of
+them share one loopback port.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ if TYPE_CHECKING:
     from local.console.journal import Journal
     from local.stand_in.server import DestinationServer
 
-__all__ = ["MintRequest", "Moved", "create_app", "image_url", "stream"]
+__all__ = ["MoveResult", "TokenRequest", "create_app", "image_url", "stream"]
 
 _STATIC: Final = Path(__file__).parent / "static"
 _GTM: Final = Path(__file__).parents[2] / "gtm"
 _DEMO: Final = _GTM / "demo"
-_SHARED: Final = _GTM / "shared"  # by both pages
+_SHARED: Final = _GTM / "shared"  # used by both pages
 
 _DEMO_PAGES: Final = "<!-- pages:"
 
@@ -71,12 +71,12 @@ _HEARTBEAT_SECONDS: Final = 10.0
 _STOP_CHECK_SECONDS: Final = 0.25
 
 
-class Moved(NamedTuple):
-    """The end of an attempt to move a rejected message back.
+class MoveResult(NamedTuple):
+    """The result of an attempt to move a rejected message back.
 
     Attributes:
-        moved: Whether it is where it came from.
-        words: Where it went, or why it stays.
+        moved: Whether the message is back in the queue from which it came.
+        words: Sentence that says where it went, or why it stays.
     """
 
     moved: bool
@@ -84,13 +84,13 @@ class Moved(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class MintRequest:
-    """The token that the page asks for.
+class TokenRequest:
+    """A request of the console page for a signed token.
 
     Attributes:
-        subject: Who the visitor is.
-        endpoint_id: The one endpoint that the token may write; ``None`` for any.
-        expired: Whether it is to be one that was good until lately, to see it refused.
+        subject: The visitor's identity.
+        endpoint_id: The only endpoint id that the token permits. Default: any.
+        expired: Whether to sign a token that has already expired, to see it refused.
     """
 
     subject: str
@@ -98,23 +98,23 @@ class MintRequest:
     expired: bool = False
 
     @classmethod
-    def from_json(cls, document: object) -> MintRequest:
-        """Read what the page sent.
+    def from_json(cls, document: object) -> TokenRequest:
+        """Return the request that ``document``, JSON from the page, describes.
 
         Raises:
-            ValueError: It is not a token that can be asked for.
+            ValueError: The document is malformed.
         """
         if not isinstance(document, dict):
             raise ValueError(f"the request must be a JSON object, got {document!r}")  # noqa: TRY004
         known = {"subject", "endpoint_id", "expired"}
         if unknown := document.keys() - known:
-            raise ValueError(f"unknown: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown field: {', '.join(sorted(unknown))}")
         subject, endpoint_id = document.get("subject"), document.get("endpoint_id")
         expired = document.get("expired", False)
         if not isinstance(subject, str) or not subject:
-            raise ValueError(f"subject must be text and not empty, got {subject!r}")
+            raise ValueError(f"subject must be a non-empty string, got {subject!r}")
         if endpoint_id is not None and not isinstance(endpoint_id, str):
-            raise ValueError(f"endpoint_id must be text or null, got {endpoint_id!r}")
+            raise ValueError(f"endpoint_id must be a string or null, got {endpoint_id!r}")
         if not isinstance(expired, bool):
             raise ValueError(f"expired must be true or false, got {expired!r}")  # noqa: TRY004
         return cls(subject, endpoint_id or None, expired)
@@ -126,26 +126,27 @@ def create_app(
     *,
     endpoint_url: str | None = None,
     authenticated_endpoint_url: str | None = None,
-    mint: Callable[[MintRequest], str] | None = None,
-    move_back: Callable[[str, str, bool], Moved] | None = None,
+    mint: Callable[[TokenRequest], str] | None = None,
+    move_back: Callable[[str, str, bool], MoveResult] | None = None,
     key: str | None = None,
 ) -> Starlette:
-    """Return the application: console at ``/``, demo page at ``/demo/``, and ``servers``.
+    """Return the application with the console, the demo page and ``servers``.
 
     Args:
-        journal: What the console shows.
-        servers: The destinations, the first first; their observer should be ``journal``. Each is
-            directed at ``/control/{kind}``.
-        endpoint_url: Where the pipeline answers. Left out, the console waits for
+        journal: The hits and counters to show.
+        servers: The destinations' servers, in the stack's order. Their observer should be
+            ``journal``. ``/control/{kind}`` reads and sets the behavior of each.
+        endpoint_url: URL of the endpoint. Default: the console waits for
             :meth:`~local.console.journal.Journal.endpoint_ready`.
-        authenticated_endpoint_url: Where its authenticated route does, if it has one.
-        mint: Returns a signed token that the authenticated route takes; raises ``ValueError`` for
-            one that it will not sign. Called on a thread, and only once the route is known.
-        move_back: Puts a rejected message back where it came from. Called on a thread, with the
-            destination's kind, the message's body and whether it is in the invalid-message queue.
-            Default: the console offers no such button.
-        key: Begins the path of everything but what the destinations serve, which ask for a
-            signature: the console is at ``/{key}/``. Default: none, for whoever reaches the port.
+        authenticated_endpoint_url: URL of the authenticated route. Default: none.
+        mint: Returns a signed token for the authenticated route, or raises ``ValueError``. Called
+            in a worker thread, and only when the route's URL is known.
+        move_back: Moves a rejected message back to the queue from which it came. Called in a worker
+            thread with the destination's kind, the message's body, and whether the message is in
+            the invalid-message queue. Default: the console has no such button.
+        key: First segment of the console's paths, such as ``/{key}/``. The routes of the
+            destinations do not have it, because they require signatures. Default: no key, so that
+            anyone who reaches the port can use the console.
     """
     if endpoint_url is not None:
         journal.endpoint_ready(endpoint_url, authenticated_endpoint_url)
@@ -163,7 +164,7 @@ def create_app(
             query = dict(request.query_params)
             if url:
                 query.setdefault("endpoint", url)
-            # Relative: a key may stand before it.
+            # A relative URL, because a key may precede it.
             target = "demo/" if request.url.path == "/demo" else "./"
             return RedirectResponse(target + (f"?{urlencode(query)}" if query else ""))
         return HTMLResponse(_demo_page([server.kind for server in servers]))
@@ -171,7 +172,7 @@ def create_app(
     async def hit(request: Request) -> Response:
         details = journal.details(request.path_params["number"])
         if details is None:
-            raise HTTPException(404, "This hit is no longer kept")
+            raise HTTPException(404, "The journal no longer has this hit")
         return EscapedJSONResponse(details)
 
     async def events(request: Request) -> Response:
@@ -185,18 +186,18 @@ def create_app(
         return StreamingResponse(messages, media_type="text/event-stream")
 
     served = _served(servers)
-    fresh = Middleware(_Fresh)
+    no_cache = Middleware(_NoCache)
     return Starlette(
         routes=[
-            Route("/", console, middleware=[fresh]),
-            Route("/demo", demo, middleware=[fresh]),
-            Route("/demo/", demo, middleware=[fresh]),
-            Route("/demo/index.html", demo, middleware=[fresh]),
-            Mount("/demo", StaticFiles(directory=_DEMO), middleware=[fresh]),
-            Mount("/shared", StaticFiles(directory=_SHARED), middleware=[fresh]),
-            Mount("/static", StaticFiles(directory=_STATIC), middleware=[fresh]),
-            Route("/api/stream", events, middleware=[fresh]),
-            Route("/api/hits/{number:int}", hit, middleware=[fresh]),
+            Route("/", console, middleware=[no_cache]),
+            Route("/demo", demo, middleware=[no_cache]),
+            Route("/demo/", demo, middleware=[no_cache]),
+            Route("/demo/index.html", demo, middleware=[no_cache]),
+            Mount("/demo", StaticFiles(directory=_DEMO), middleware=[no_cache]),
+            Mount("/shared", StaticFiles(directory=_SHARED), middleware=[no_cache]),
+            Mount("/static", StaticFiles(directory=_STATIC), middleware=[no_cache]),
+            Route("/api/stream", events, middleware=[no_cache]),
+            Route("/api/hits/{number:int}", hit, middleware=[no_cache]),
             _search_route(journal),
             _token_route(journal, mint),
             _move_back_route(journal, move_back),
@@ -209,16 +210,18 @@ def create_app(
 
 
 def _demo_page(kinds: Sequence[str]) -> str:
-    """Return the demo page with what only this server can tell it: the console, the destinations.
+    """Return the demo page with a link to the console and the names of the destinations.
 
-    It is put in here, for the page is opened as a file and from other hosts as well, where a link
-    to the console would lead nowhere.
+    The file itself has neither, because people also open it from disk and from other hosts, where
+    there is no console.
     """
     page = (_DEMO / "index.html").read_text(encoding="utf-8")
     before, marker, after = page.partition(_DEMO_PAGES)
     _, _, after = after.partition("-->")
     if not marker:
-        raise ValueError(f"{_DEMO / 'index.html'} has no place for the link back: {_DEMO_PAGES}")
+        raise ValueError(
+            f"{_DEMO / 'index.html'} has no place for the link to the console: {_DEMO_PAGES}"
+        )
     destinations = escape(" ".join(kinds))
     return (
         f'{before}<nav aria-label="Pages" data-destinations="{destinations}">'
@@ -244,26 +247,27 @@ async def stream(
     last_event_id: str = "",
     stopping: threading.Event,
 ) -> AsyncIterator[str]:
-    """Yield server-sent events: first everything, or what ``last_event_id`` lacks, then changes.
+    """Yield server-sent events with the journal's state, and then with its changes.
 
-    Each carries ``reset`` (forget what you show), ``endpoint_url``, ``image_url``,
-    ``authenticated`` (the same of the authenticated route, or ``None``), ``counters``,
-    ``destinations`` (each with its own counters and ``behavior``) and ``hits`` (summaries that
-    changed, newest hit first). Changes that come close together share one event, so a slow reader
-    gets fewer, not older ones.
+    The first event has the whole state, or the changes since ``last_event_id``. Each event has
+    ``reset`` (whether the page must discard its state), ``endpoint_url``, ``image_url``,
+    ``authenticated`` (both URLs of the authenticated route, or ``None``), ``counters``,
+    ``destinations`` (each with its counters and ``behavior``) and ``hits`` (changed summaries,
+    newest hit first). Changes in quick succession share an event, so a slow reader gets fewer
+    events, not outdated ones.
 
     Args:
-        journal: Its hits and counters.
-        servers: Their behavior.
+        journal: The hits and counters.
+        servers: The destinations' servers, for their behavior.
         last_event_id: The ``Last-Event-ID`` of a page that reconnects.
-        stopping: Ends the stream.
+        stopping: Ends the stream when it is set.
     """
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
 
     def notice() -> None:
         if not changed.is_set():
-            # The loop may have ended between the change and this call.
+            # The loop may have ended since the change.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(changed.set)
 
@@ -292,7 +296,7 @@ async def stream(
 
 
 def _keyed(key: str | None, served: Sequence[BaseRoute]) -> list[Middleware]:
-    """Return what asks for ``key``, if there is one, but by ``served``."""
+    """Return middleware that requires ``key`` for all routes except ``served``."""
     if key is None:
         return []
 
@@ -329,14 +333,14 @@ def _state(
         if signed_url
         else None,
         "destinations": [
-            destination | _told(servers, destination["kind"])
+            destination | _control_state(servers, destination["kind"])
             for destination in document["destinations"]
         ],
     }
 
 
-def _told(servers: Sequence[DestinationServer], kind: str) -> dict[str, Any]:
-    """Return what a destination serves, can be told and was told."""
+def _control_state(servers: Sequence[DestinationServer], kind: str) -> dict[str, Any]:
+    """Return a destination's operation, its possible behavior, and its current behavior."""
     for server in servers:
         if server.kind == kind:
             return {
@@ -349,7 +353,7 @@ def _told(servers: Sequence[DestinationServer], kind: str) -> dict[str, Any]:
     return {}
 
 
-def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) -> Route:
+def _token_route(journal: Journal, mint: Callable[[TokenRequest], str] | None) -> Route:
     async def token(request: Request) -> Response:
         check_own_page(request)
         if mint is None or journal.authenticated_endpoint_url is None:
@@ -358,7 +362,7 @@ def _token_route(journal: Journal, mint: Callable[[MintRequest], str] | None) ->
                 "This pipeline has no authenticated route: start it with -c signed_token=true",
             )
         try:
-            wanted = MintRequest.from_json(await request.json())
+            wanted = TokenRequest.from_json(await request.json())
             minted = await run_in_threadpool(mint, wanted)
         except ValueError as error:
             raise HTTPException(HTTPStatus.BAD_REQUEST, str(error)) from error
@@ -372,21 +376,21 @@ def _search_route(journal: Journal) -> Route:
         found = await run_in_threadpool(journal.search, request.query_params.get("text", ""))
         return EscapedJSONResponse(found)
 
-    return Route("/api/search", search, middleware=[Middleware(_Fresh)])
+    return Route("/api/search", search, middleware=[Middleware(_NoCache)])
 
 
 def _move_back_route(
-    journal: Journal, move_back: Callable[[str, str, bool], Moved] | None
+    journal: Journal, move_back: Callable[[str, str, bool], MoveResult] | None
 ) -> Route:
     async def route(request: Request) -> Response:
         check_own_page(request)
         kind, queue = (request.path_params[name] for name in ("kind", "queue"))
         hit = journal.details(request.path_params["number"]) or {}
-        letter = hit.get("deliveries", {}).get(kind, {}).get(queue)
-        if move_back is None or queue not in _REJECTED or not letter:
-            raise HTTPException(HTTPStatus.NOT_FOUND, "No such message is in the queue any more")
+        message = hit.get("deliveries", {}).get(kind, {}).get(queue)
+        if move_back is None or queue not in _REJECTED or not message:
+            raise HTTPException(HTTPStatus.NOT_FOUND, "The message is no longer in the queue")
         invalid = queue == "invalid_message"
-        moved = await run_in_threadpool(move_back, kind, letter["body"], invalid)
+        moved = await run_in_threadpool(move_back, kind, message["body"], invalid)
         return EscapedJSONResponse(moved._asdict())
 
     path = "/api/hits/{number:int}/{kind}/{queue}/move-back"
@@ -399,7 +403,7 @@ def _message(event_id: str, document: dict[str, Any]) -> str:
 
 
 async def _wait(changed: asyncio.Event, seconds: float, stopping: threading.Event) -> bool:
-    """Return whether ``changed`` was set within ``seconds``; at once when ``stopping`` is."""
+    """Return whether ``changed`` is set within ``seconds``, or before ``stopping`` is set."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not stopping.is_set() and asyncio.get_running_loop().time() < deadline:
         with contextlib.suppress(TimeoutError):
@@ -408,23 +412,23 @@ async def _wait(changed: asyncio.Event, seconds: float, stopping: threading.Even
     return False
 
 
-class _Fresh:
-    """Makes the browser ask again each time, and tell no server a page's path.
+class _NoCache:
+    """Middleware that prevents caching and keeps paths out of referrers.
 
-    The files may be edited while the server runs, and the path holds the run's key.
+    The files may change while the server runs, and the path contains the run's key.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_fresh(message: Message) -> None:
+        async def send_uncached(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["Cache-Control"] = "no-cache"
                 headers["X-Content-Type-Options"] = "nosniff"
-                # The origin stays: a tag's site is what the endpoint goes by.
+                # The origin stays, because the endpoint checks a tag's site by it.
                 headers["Referrer-Policy"] = "strict-origin"
             await send(message)
 
-        await self._app(scope, receive, send_fresh)
+        await self._app(scope, receive, send_uncached)

@@ -1,4 +1,4 @@
-"""Requests of the run, and what became of each at every destination."""
+"""Hits: requests to the endpoint, with the state of their events at each destination."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from local.messages import decode_query
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from local.rules import Losses, Rules
-    from local.stand_in.values import Exposition, Outcome
+    from local.rules import FunctionRules, LossesByIndex
+    from local.stand_in.values import Outcome, ShownDocument
 
 _ATTEMPTS_KEPT: Final = 20
 
@@ -27,22 +27,23 @@ _PREVIEWED_PARAMETERS: Final = 4
 _PREVIEWED_CHARACTERS: Final = 60
 
 
-# Parameters of every hit, or that nobody looks for. A token's value does not get this far.
+# Parameters that every hit has, or that are of no interest. The emulator masks a token's value.
 _NOT_PREVIEWED: Final = frozenset({"event", "endpoint_id", "gtmcb", "token"})
 
 _AUTHENTICATED_PATH: Final = "/events/authenticated"
 
 _FORM: Final = "application/x-www-form-urlencoded"
 
-_NO_ROUTE: Final = "Missing Authentication Token"  # API Gateway's words for it
+_NO_ROUTE: Final = "Missing Authentication Token"  # API Gateway's message
 
 
-# The events of a list are numbered: {ID}-{index}. The ID is 11 bytes in base64, as API Gateway's.
+# The events of a posted list are numbered: {ID}-{index}. The ID is API Gateway's: 11 bytes in
+# base64.
 LISTED_EVENT_ID: Final = re.compile(r"([A-Za-z0-9_-]{15})-([0-9]{1,2})")
 
 
 class Status(StrEnum):
-    """Where a hit's event is."""
+    """State of a hit's event."""
 
     WAITING = "waiting"
     """In the queue, or on its way to the destination."""
@@ -51,23 +52,23 @@ class Status(StrEnum):
     DELIVERED = "delivered"
     """Accepted by the destination."""
     DROPPED = "dropped"
-    """Answered as accepted by the destination, and lost there."""
+    """The destination answered that it accepted the event, but lost it."""
     REJECTED = "rejected"
-    """Refused for good, by the destination or before it; in the dead-letter queue."""
+    """Rejected by the destination or the function; in the dead-letter or invalid-message queue."""
     REFUSED = "refused"
     """Never queued: the API answered the tag with an error."""
     OPTED_OUT = "opted_out"
-    """Answered, and nothing is kept: the browser asked not to be tracked, the owner honours it."""
+    """Answered but not kept, because the browser asked not to be tracked."""
 
 
 class Access(StrEnum):
-    """Which of the endpoint's routes a hit went to."""
+    """Route of the endpoint that a hit used."""
 
     ANONYMOUS = "anonymous"
     AUTHENTICATED = "authenticated"
 
 
-# The worst first: what a hit shows of several events, or of several destinations.
+# From worst to best: a hit with several events or destinations shows the worst.
 _WORST_FIRST: Final = (
     Status.DROPPED,
     Status.REJECTED,
@@ -79,7 +80,7 @@ _WORST_FIRST: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One answer of the destination about an event."""
+    """One answer of a destination about an event."""
 
     time: int
     """Milliseconds since the epoch."""
@@ -91,26 +92,26 @@ class Attempt:
 
 @dataclass(slots=True)
 class SentEvent:
-    """One event, as the destination last got it, what it answered and what is there now."""
+    """One event at a destination: the last request, the answers, and what arrived."""
 
     endpoint_id: str = ""
     event_type: str = ""
-    got: tuple[Exposition, ...] = ()
+    got: tuple[ShownDocument, ...] = ()
     attempts: deque[Attempt] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
-    """The newest; the counts below are of all."""
-    arrived: deque[Exposition] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
-    """What was read at the destination: more than one if the event is there more than once."""
+    """The newest ones; the counts below include all."""
+    arrived: deque[ShownDocument] = field(default_factory=lambda: deque(maxlen=_ATTEMPTS_KEPT))
+    """The event as read from the destination; several if it arrived more than once."""
     delivered: int = 0
     dropped: int = 0
     throttled: int = 0
     failed: int = 0
     """Answered with an error of the service, or not at all."""
     refused: int = 0
-    """Answered with any other error: for good."""
+    """Answered with any other error, which is permanent."""
 
     @property
     def status(self) -> Status:
-        """Where the event is, going by the destination's answers."""
+        """The event's state by the destination's answers."""
         if self.dropped:
             return Status.DROPPED
         if self.delivered:
@@ -120,7 +121,7 @@ class SentEvent:
         return Status.RETRYING if self.throttled or self.failed else Status.WAITING
 
     def answered(self, attempt: Attempt) -> None:
-        """Take note of one more answer."""
+        """Record an answer."""
         self.attempts.append(attempt)
         setattr(self, attempt.outcome, getattr(self, attempt.outcome) + 1)
 
@@ -129,8 +130,8 @@ class SentEvent:
         return {
             "endpoint_id": self.endpoint_id,
             "event_type": self.event_type,
-            "got": _expositions(self.got),
-            "arrived": _expositions(self.arrived),
+            "got": _shown_documents(self.got),
+            "arrived": _shown_documents(self.arrived),
             "status": self.status,
             "attempts": [
                 {
@@ -144,13 +145,13 @@ class SentEvent:
         }
 
 
-class Letter(NamedTuple):
-    """A message in a queue of rejected ones.
+class RejectedMessage(NamedTuple):
+    """A message in a dead-letter queue or the invalid-message queue.
 
     Attributes:
-        reason: Why it is there, in short.
-        detail: The same in the destination's own words, or empty.
-        body: Its body.
+        reason: Code of the reason for the rejection.
+        detail: The destination's own message, or empty.
+        body: The message's body.
     """
 
     reason: str
@@ -159,34 +160,34 @@ class Letter(NamedTuple):
 
     @property
     def words(self) -> str:
-        """Why it is there, in one line."""
+        """The reason in one line."""
         return ": ".join(part for part in (self.reason, self.detail) if part)
 
 
 @dataclass(slots=True)
 class Delivery:
-    """What became of a hit at one destination."""
+    """State of a hit at one destination."""
 
     events: dict[str, SentEvent] = field(default_factory=dict)
     """By event ID; more than one only if a list was posted."""
-    dead_letter: Letter | None = None
+    dead_letter: RejectedMessage | None = None
     """The message in the dead-letter queue."""
-    invalid_message: Letter | None = None
-    """The message in the invalid-message queue. Of a list, a part may be in either."""
+    invalid_message: RejectedMessage | None = None
+    """The message in the invalid-message queue. A list can have parts in both queues."""
     moved_back: int = 0
-    """Number of times that a message of the hit left a queue of rejected ones."""
+    """Number of times that a rejected message of the hit left its queue."""
     next_attempt: int | None = None
-    """When the queue gives out the message again, in milliseconds since the epoch."""
-    losses: list[Losses] = field(default_factory=list)
-    """What the function leaves out of each event that the tag sent."""
+    """Time when the message becomes visible again, in milliseconds since the epoch."""
+    losses: list[LossesByIndex] = field(default_factory=list)
+    """The parameters of each event that the function leaves out or cuts."""
 
     def left_queue(self, body: str) -> bool:
-        """Forget the rejected message with a body, and what was refused of it.
+        """Forget the rejected message with this ``body``, and its refusals.
 
         Returns:
             Whether there was such a message.
         """
-        if all(letter.body != body for letter in self._letters):
+        if all(message.body != body for message in self._rejected):
             return False
         if self.dead_letter is not None and self.dead_letter.body == body:
             self.dead_letter = None
@@ -198,25 +199,26 @@ class Delivery:
         return True
 
     @property
-    def _letters(self) -> list[Letter]:
-        return [letter for letter in (self.dead_letter, self.invalid_message) if letter]
+    def _rejected(self) -> list[RejectedMessage]:
+        return [message for message in (self.dead_letter, self.invalid_message) if message]
 
     @property
     def status(self) -> Status:
-        """Where the events are, from everything reported so far. Of a list, where the worst is."""
+        """The events' state by all reports so far. For a list, the worst state."""
         statuses = {event.status for event in self.events.values()}
         listed = any(map(LISTED_EVENT_ID.fullmatch, self.events))
         if Status.DROPPED in statuses:
             return Status.DROPPED
-        # An event that is delivered after all counts as such. Of a list, the queue has the others.
-        if self._letters and (listed or Status.DELIVERED not in statuses):
+        # A single event that was delivered later counts as delivered. A list's other events are
+        # still rejected.
+        if self._rejected and (listed or Status.DELIVERED not in statuses):
             return Status.REJECTED
         return _worst(statuses)
 
     def reason_of(self, status: Status) -> str:
-        """Return why the delivery has this status, in words."""
-        if status is Status.REJECTED and self._letters:
-            return "; ".join(letter.words for letter in self._letters)
+        """Return a sentence that explains ``status``."""
+        if status is Status.REJECTED and self._rejected:
+            return "; ".join(message.words for message in self._rejected)
         if status in {Status.REJECTED, Status.RETRYING, Status.DROPPED}:
             return next(
                 event.attempts[-1].message
@@ -226,13 +228,13 @@ class Delivery:
         return ""
 
     def summary(self) -> dict[str, Any]:
-        """Return what a list shows, as JSON values."""
+        """Return the delivery's part of a hit's summary, as JSON values."""
         events = self.events.values()
         status = self.status
         return {
             "status": status,
             "events": len(events),
-            # The least and the most of any event: a list comes and goes as one.
+            # The minimum or maximum over all events, because a list is one message.
             "delivered": min((event.delivered for event in events), default=0),
             "throttled": max((event.throttled for event in events), default=0),
             "failed": max((event.failed for event in events), default=0),
@@ -244,7 +246,7 @@ class Delivery:
     def details(self) -> dict[str, Any]:
         """Return everything known, as JSON values."""
         return self.summary() | {
-            # The answers about a list come in any order: by its numbers.
+            # Answers about a list arrive in any order, so sort by index.
             "sent": [
                 {"event_id": event_id, "index": _index(event_id), **event.details()}
                 for event_id, event in sorted(
@@ -259,24 +261,25 @@ class Delivery:
 
 @dataclass(slots=True)
 class Hit:
-    """One request to the endpoint and what became of it. Times are milliseconds since the epoch."""
+    """One request to the endpoint, and its state. Times are milliseconds since the epoch."""
 
     number: int
     """1 for the first hit since the journal began."""
     time: int
     event_id: str | None = None
-    """Of its event, or what the IDs of its list's events begin with; ``None`` if it has none."""
+    """ID of the event, or shared prefix of a list's event IDs; ``None`` if nothing was queued.
+    """
     revision: int = 0
     """The journal's revision when the hit last changed."""
     method: str = "GET"
     path: str = ""
     query: str | None = None
-    """As sent; ``None`` while the gateway has not reported the hit."""
+    """The raw query string; ``None`` until the gateway reports the hit."""
     content_type: str = ""
     body: str = ""
-    """As posted, as much of it as the gateway reports."""
+    """The posted body, up to the length that the gateway reports."""
     body_cut: bool = False
-    """Whether that is not all of it."""
+    """Whether ``body`` is incomplete."""
     gateway_status: int | None = None
     gateway_detail: str = ""
     opted_out: bool = False
@@ -285,14 +288,14 @@ class Hit:
 
     @property
     def access(self) -> Access | None:
-        """The route; ``None`` while the gateway has not reported the hit."""
+        """The route; ``None`` until the gateway reports the hit."""
         if self.query is None:
             return None
         return Access.AUTHENTICATED if self.path == _AUTHENTICATED_PATH else Access.ANONYMOUS
 
     @property
     def status(self) -> Status:
-        """Where the event is. With several destinations, the worst of them."""
+        """The event's state. With several destinations, the worst state."""
         worst = _worst({delivery.status for delivery in self.deliveries.values()})
         if worst in {Status.DROPPED, Status.REJECTED}:
             return worst
@@ -304,20 +307,20 @@ class Hit:
 
     @property
     def statuses(self) -> dict[str, Status]:
-        """Where the event is at each destination that it is meant for."""
+        """The event's state at each destination that should get it."""
         if self.opted_out or self.status is Status.REFUSED:
             return {}
         return {name: delivery.status for name, delivery in self.deliveries.items()}
 
     @property
     def in_query(self) -> bool:
-        """Whether the parameters are in the query: a posted body holds them unless it is empty."""
+        """Whether the query has the parameters. A posted body has them unless it is empty."""
         return self.method != "POST" or self.body in {"", "{}"}
 
     def asked(self) -> list[list[tuple[str, str]]]:
-        """Return the parameters that the tag sent, of each event; nothing if they are not known.
+        """Return the parameters that the tag sent for each event.
 
-        Of an event that is none there are no parameters.
+        If they are not known, the result is empty. A malformed event has no parameters.
         """
         if self.query is None:
             return []
@@ -332,13 +335,13 @@ class Hit:
             return []
         return [[] if isinstance(event, MalformedMessage) else event for event in events]
 
-    def judge(self, rules: Mapping[str, Rules]) -> None:
-        """Take note of what each destination's function leaves out of the events.
+    def find_losses(self, rules: Mapping[str, FunctionRules]) -> None:
+        """Find the parameters that each destination's function leaves out or cuts.
 
         Args:
             rules: By destination.
         """
-        if self.body_cut or self.opted_out:  # what is not all there says nothing
+        if self.body_cut or self.opted_out:  # an incomplete body cannot be interpreted
             return
         asked = self.asked()
         for destination, delivery in self.deliveries.items():
@@ -354,7 +357,7 @@ class Hit:
                 ]
 
     def losses(self) -> dict[str, int]:
-        """Return how many parameters are left out or cut somewhere, by the reason."""
+        """Return the number of parameters that any destination leaves out or cuts, by reason."""
         lost = {
             (number, at, loss)
             for delivery in self.deliveries.values()
@@ -367,7 +370,7 @@ class Hit:
         """Return what a list of hits shows, as JSON values.
 
         Args:
-            destinations: In the order to show them in.
+            destinations: The destinations' kinds, in the order to show them.
         """
         asked = self.asked()
         parameters = asked[0] if asked else decode_query(self.query or "")
@@ -388,7 +391,7 @@ class Hit:
             "access": self.access,
             "event": sent.get("event") or (first and first.event_type) or "",
             "endpoint_id": sent.get("endpoint_id") or (first and first.endpoint_id) or "",
-            # Of a list the events that are rejected before they are sent count as well.
+            # Includes events of a list that are rejected before they are sent.
             "events": max(
                 len(asked) if len(asked) > 1 else 0,
                 *(each["events"] for each in deliveries.values()),
@@ -409,10 +412,10 @@ class Hit:
         }
 
     def contains(self, text: str) -> bool:
-        """Return whether a text is in anything that the tag sent, or in why it was rejected.
+        """Return whether the tag's request, or the reason for its rejection, contains ``text``.
 
         Args:
-            text: Upper and lower case are the same.
+            text: The text to find, regardless of case.
         """
         wanted = text.casefold()
         texts = [part for event in self.asked() for pair in event for part in pair]
@@ -449,17 +452,19 @@ class Hit:
         )
 
     def _refusal(self) -> str:
-        """Return why the API refused the request: its words, which of a sender tell very little."""
+        """Return the API's message about its refusal, with an explanation where needed."""
         said = _error_message(self.gateway_detail)
         if said == _NO_ROUTE:
-            return f"{said}: there is no such route, or it takes signed requests (IAM) only"
+            return f"{said}: there is no such route, or it requires requests signed with IAM"
         match self.gateway_status:
             case HTTPStatus.UNAUTHORIZED if "token" in dict(decode_query(self.query or "")):
-                return f"{said}: the token has expired, is of another key or audience, or is none"
+                return (
+                    f"{said}: the token is malformed, has expired, or has another key or audience"
+                )
             case HTTPStatus.UNAUTHORIZED:
-                return f"{said}: there is no token, and nobody else vouches for the sender"
+                return f"{said}: the request has no token, and nothing else identifies the sender"
             case HTTPStatus.FORBIDDEN if self.access is Access.AUTHENTICATED:
-                return f"{said}: the authorizer knows the sender and does not let it in"
+                return f"{said}: the authorizer knows the sender but denies access"
             case _:
                 return said
 
@@ -472,13 +477,13 @@ def _error_message(body: str) -> str:
         return body
     if not isinstance(document, dict):
         return body
-    # An authorizer's refusal has it with a capital.
+    # An authorizer's refusal spells it with a capital M.
     message = document.get("message", document.get("Message"))
     return message if isinstance(message, str) else body
 
 
 def _index(event_id: str) -> int:
-    """Return an event's place in the list that was posted; 0 if it was alone."""
+    """Return an event's index in its posted list; 0 for a single event."""
     listed = LISTED_EVENT_ID.fullmatch(event_id)
     return int(listed[2]) if listed else 0
 
@@ -487,7 +492,7 @@ def _worst(statuses: Collection[Status]) -> Status:
     return next((status for status in _WORST_FIRST if status in statuses), Status.WAITING)
 
 
-def _expositions(expositions: Iterable[Exposition]) -> list[dict[str, Any]]:
+def _shown_documents(expositions: Iterable[ShownDocument]) -> list[dict[str, Any]]:
     return [{"title": each.title, "document": each.document} for each in expositions]
 
 

@@ -1,9 +1,8 @@
-"""What has happened on this machine's pipeline: one hit for each request that the API answered.
+"""The journal of a run, with one hit for each request that the API answered.
 
-Four parties report, in no fixed order: the gateway (what the tag sent), each destination (what it
-was given and what it answered), what reads the destination (what arrived there) and the
-dead-letter queues. Their reports are joined on the event's ID, which is the same at each
-destination.
+Reports come in any order from four sources: the gateway (what the tag sent), each destination (its
+requests and answers), the readers of destinations (what arrived), and the queues of rejected
+messages. The journal joins them by event ID, which is the same at each destination.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from local.console.hits import (
     Attempt,
     Delivery,
     Hit,
-    Letter,
+    RejectedMessage,
     SentEvent,
     Status,
 )
@@ -29,30 +28,30 @@ from local.console.problems import Problems
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from local.rules import Rules
-    from local.stand_in.values import Answered, Event
+    from local.rules import FunctionRules
+    from local.stand_in.values import Event, EventResult
 
 
 PINPOINT: Final = {"pinpoint": "Amazon Pinpoint"}
-"""The destinations of a journal that is not told any."""
+"""The default destinations of a journal."""
 
 _HITS_KEPT: Final = 1_000
 
 
 class _Before(NamedTuple):
-    """What a hit was before a report; nothing if it is new."""
+    """A hit's state before a report; empty for a new hit."""
 
     status: Status | None
     statuses: Mapping[str, Status]
 
 
 class Journal:
-    """The newest hits and running totals, in memory. Safe to use from every thread.
+    """The newest hits and the totals of all, in memory. Safe to use from several threads.
 
     Args:
-        destinations: The destinations' kinds and titles, the first first. Default: Pinpoint.
-        hits_kept: How many hits to keep; older ones are forgotten, and a late report about one of
-            them shows as a hit of its own.
+        destinations: The destinations' titles by kind, in the stack's order. Default: Pinpoint.
+        hits_kept: Number of hits to keep. A late report about an older hit becomes a hit of its
+            own.
         clock: Seconds since the epoch.
     """
 
@@ -64,11 +63,11 @@ class Journal:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._destinations = dict(destinations)
-        self._rules: dict[str, Rules] = {}
+        self._rules: dict[str, FunctionRules] = {}
         self._hits_kept = hits_kept
         self._clock = clock
         self._lock = threading.Lock()
-        # A page that reconnects tells by it whether it knows this journal or an earlier one.
+        # A page that reconnects sends it, which shows whether the page has this journal's state.
         self._session = uuid.uuid4().hex[:12]
         self._revision = 0
         self._numbered = 0
@@ -81,7 +80,9 @@ class Journal:
         self._statuses_at: Counter[tuple[str, Status]] = Counter()
         self._queues: dict[str, dict[str, int]] = {}
         self._problems: dict[str, Problems] = {}
-        self._scheduled: dict[str, set[str]] = {}  # by destination: with a next attempt
+        self._scheduled: dict[
+            str, set[str]
+        ] = {}  # IDs of events with a next attempt, by destination
         self._invalid_messages: int | None = None
         self._endpoint_url: str | None = None
         self._authenticated_endpoint_url: str | None = None
@@ -89,19 +90,19 @@ class Journal:
 
     @property
     def destinations(self) -> dict[str, str]:
-        """The destinations' kinds and titles, the first first."""
+        """The destinations' titles by kind, in the stack's order."""
         with self._lock:
             return dict(self._destinations)
 
     def destinations_known(
-        self, destinations: Mapping[str, str], rules: Mapping[str, Rules] | None = None
+        self, destinations: Mapping[str, str], rules: Mapping[str, FunctionRules] | None = None
     ) -> None:
-        """Take note of where the pipeline delivers to.
+        """Set the pipeline's destinations.
 
         Args:
-            destinations: The destinations' kinds and titles, the first first.
-            rules: How the function of each reads events. Default: not known, so the console shows
-                what was left out and not always why.
+            destinations: The destinations' titles by kind, in the stack's order.
+            rules: The rules by which each function reads events. Without them the console does not
+                show which parameters are left out.
         """
         with self._lock:
             self._destinations = dict(destinations)
@@ -110,15 +111,15 @@ class Journal:
         self._notify()
 
     def gateway_answered(self, report: Mapping[str, Any]) -> None:
-        """Take note of a request that the API answered.
+        """Record a request that the API answered.
 
         Args:
             report: ``time`` (milliseconds since the epoch), ``method``, ``path``, ``query`` (raw),
                 ``status``, ``event_id`` (``None`` if nothing was queued), ``detail`` (the answer's
-                body when the status is an error) and, optionally, ``content_type``, ``body`` (what
-                was posted), ``body_cut`` (whether there was more of it) and ``opted_out`` (whether
-                nothing of it is kept, for the browser asked not to be tracked). A CORS preflight
-                that was answered well is no hit.
+                body if the status is an error) and, optionally, ``content_type``, ``body`` (as
+                posted), ``body_cut`` (whether the body is incomplete) and ``opted_out`` (whether
+                the event is not kept because the browser asked not to be tracked). A successful
+                CORS preflight is not a hit.
         """
         status = int(report["status"])
         if report["method"] == "OPTIONS" and status < HTTPStatus.BAD_REQUEST:
@@ -139,12 +140,12 @@ class Journal:
             hit.gateway_status = status
             hit.gateway_detail = report["detail"]
             hit.opted_out = bool(report.get("opted_out", False))
-            hit.judge(self._rules)
+            hit.find_losses(self._rules)
             self._changed(hit, before)
         self._notify()
 
-    def destination_answered(self, destination: str, answered: Answered) -> None:
-        """Take note of a destination's answer about one event; see ``destination.Observer``."""
+    def destination_answered(self, destination: str, answered: EventResult) -> None:
+        """Record a destination's answer about one event."""
         with self._lock:
             now = int(self._clock() * 1000)
             hit, before, sent = self._sent(destination, answered.event, now)
@@ -154,11 +155,11 @@ class Journal:
         self._notify()
 
     def destination_has(self, destination: str, event: Event) -> None:
-        """Take note of an event that was read at its destination.
+        """Record an event that was read from its destination.
 
         Args:
-            destination: Which.
-            event: What is there, in the destination's own terms as :attr:`Event.got`.
+            destination: The destination's kind.
+            event: The event as the destination has it.
         """
         with self._lock:
             hit, before, sent = self._sent(destination, event, int(self._clock() * 1000))
@@ -175,21 +176,20 @@ class Journal:
         body: str,
         destination: str | None = None,
     ) -> None:
-        """Take note of a message in a dead-letter queue.
+        """Record a message in a dead-letter queue.
 
         Args:
-            event_id: Of the message's event; ``None`` when it is not known, which makes it a hit
-                of its own.
-            reason: Why it is there, in short.
-            detail: The same in the destination's own words, or empty.
+            event_id: ID of the message's event; ``None`` if unknown, which makes a hit of its own.
+            reason: Code of the reason for the rejection.
+            detail: The destination's own message, or empty.
             body: The message's body.
-            destination: Whose queue it is. Default: the first destination's.
+            destination: Destination that has the queue. Default: the first one.
         """
         with self._lock:
             name = destination or next(iter(self._destinations))
             hit, before = self._hit(event_id, int(self._clock() * 1000))
             delivery = hit.deliveries.setdefault(name, Delivery())
-            delivery.dead_letter = Letter(reason, detail, body)
+            delivery.dead_letter = RejectedMessage(reason, detail, body)
             self._changed(hit, before)
         self._notify()
 
@@ -202,39 +202,39 @@ class Journal:
         body: str,
         destination: str | None = None,
     ) -> None:
-        """Take note of a message in the invalid-message queue.
+        """Record a message in the invalid-message queue.
 
         Args:
-            event_id: As :meth:`dead_lettered` has it.
-            reason: As :meth:`dead_lettered` has it.
-            detail: As :meth:`dead_lettered` has it.
+            event_id: See :meth:`dead_lettered`.
+            reason: See :meth:`dead_lettered`.
+            detail: See :meth:`dead_lettered`.
             body: The message's body.
-            destination: Which destination rejects it. Default: every one does.
+            destination: Destination whose function rejected it. Default: all destinations.
         """
         with self._lock:
             hit, before = self._hit(event_id, int(self._clock() * 1000))
             for name in self._destinations if destination is None else [destination]:
                 delivery = hit.deliveries.setdefault(name, Delivery())
-                delivery.invalid_message = Letter(reason, detail, body)
+                delivery.invalid_message = RejectedMessage(reason, detail, body)
             self._changed(hit, before)
         self._notify()
 
     def left_queue(
         self, *, event_id: str | None, body: str, destination: str | None = None
     ) -> None:
-        """Take note that a rejected message is no longer in its queue.
+        """Record that a rejected message left its queue.
 
         Args:
-            event_id: As :meth:`dead_lettered` has it.
+            event_id: See :meth:`dead_lettered`.
             body: The message's body.
-            destination: Whose message it was. Default: every destination's.
+            destination: Destination whose function had rejected it. Default: all destinations.
         """
         with self._lock:
             hit = None if event_id is None else self._by_event_id.get(event_id)
             if hit is None:
                 return
             before = _Before(hit.status, hit.statuses)
-            left = [  # all of them, not the first alone
+            left = [  # a list, because every delivery must be updated
                 delivery.left_queue(body)
                 for name, delivery in hit.deliveries.items()
                 if destination in {None, name}
@@ -245,11 +245,11 @@ class Journal:
         self._notify()
 
     def next_attempts(self, destination: str, times: Mapping[str, int]) -> None:
-        """Take note of when a destination's queue gives messages out again.
+        """Record when messages of a destination's queue become visible again.
 
         Args:
-            destination: Which.
-            times: By event id, in milliseconds since the epoch. Of all others there is no time.
+            destination: The destination's kind.
+            times: Milliseconds since the epoch, by event ID. Other events have no such time.
         """
         with self._lock:
             revision = self._revision
@@ -268,12 +268,12 @@ class Journal:
     def batch_logged(
         self, destination: str, *, time: int, problems: Sequence[str], delivered: bool
     ) -> None:
-        """Take note of what a destination's function logged about a batch.
+        """Record what a destination's function logged about a batch.
 
         Args:
-            destination: Which.
-            time: When, in milliseconds since the epoch.
-            problems: What needs attention, in the function's words.
+            destination: The destination's kind.
+            time: Time of the log line, in milliseconds since the epoch.
+            problems: The function's sentences about problems.
             delivered: Whether anything was delivered.
         """
         with self._lock:
@@ -289,7 +289,7 @@ class Journal:
             return [hit.number for hit in self._hits.values() if hit.contains(text)]
 
     def invalid_messages_counted(self, number: int) -> None:
-        """Take note of how many messages the invalid-message queue holds."""
+        """Record the number of messages in the invalid-message queue."""
         with self._lock:
             if number == self._invalid_messages:
                 return
@@ -300,13 +300,13 @@ class Journal:
     def queues_counted(
         self, *, waiting: int, in_flight: int, dead_letters: int, destination: str | None = None
     ) -> None:
-        """Take note of how many messages a destination's queues hold, as SQS counts them.
+        """Record the numbers of messages in a destination's queues, as SQS counts them.
 
         Args:
             waiting: Messages in the queue that can be received.
             in_flight: Messages received and not yet deleted.
             dead_letters: Messages in the dead-letter queue.
-            destination: Whose queues. Default: the first destination's.
+            destination: Destination that has the queues. Default: the first one.
         """
         queues = {"waiting": waiting + in_flight, "dead_letters": dead_letters}
         with self._lock:
@@ -320,12 +320,12 @@ class Journal:
     def endpoint_ready(
         self, endpoint_url: str, authenticated_endpoint_url: str | None = None
     ) -> None:
-        """Take note that the pipeline is deployed and answers.
+        """Record that the pipeline is deployed and answers.
 
         Args:
             endpoint_url: URL of ``/events``, without a query string.
-            authenticated_endpoint_url: The same of ``/events/authenticated``; ``None`` if there is
-                no such route.
+            authenticated_endpoint_url: URL of ``/events/authenticated``. Default: there is no such
+                route.
         """
         with self._lock:
             self._endpoint_url = endpoint_url
@@ -347,17 +347,17 @@ class Journal:
 
     @property
     def session(self) -> str:
-        """Identifies this journal among those of earlier runs."""
+        """Random ID of this journal, which differs from those of earlier runs."""
         return self._session
 
     def touch(self) -> None:
-        """Make subscribers look again: something beside the journal changed."""
+        """Notify subscribers of a change outside the journal."""
         with self._lock:
             self._revision += 1
         self._notify()
 
     def snapshot(self) -> dict[str, Any]:
-        """Return everything a list shows: :meth:`changes` since the beginning."""
+        """Return the whole state: :meth:`changes` since the beginning."""
         return self.changes(0)
 
     def changes(self, since: int) -> dict[str, Any]:
@@ -387,13 +387,13 @@ class Journal:
             }
 
     def details(self, number: int) -> dict[str, Any] | None:
-        """Return everything known about hit ``number``, or ``None`` if it is not kept."""
+        """Return everything known about hit ``number``; ``None`` if it is no longer kept."""
         with self._lock:
             hit = self._hits.get(number)
             return hit.details(self._destinations) if hit else None
 
     def subscribe(self, callback: Callable[[], None]) -> Callable[[], None]:
-        """Call ``callback`` after every change, on the thread that made it.
+        """Call ``callback`` after each change, in the thread that made the change.
 
         Returns:
             A function that ends the subscription.
@@ -423,7 +423,7 @@ class Journal:
         }
 
     def _counters_at(self, kind: str, title: str) -> dict[str, Any]:
-        """Return what a destination is called and its counters."""
+        """Return a destination's title and counters."""
         queues = self._queues.get(kind, {})
         counted = (Status.DELIVERED, Status.RETRYING, Status.REJECTED, Status.DROPPED)
         return {
@@ -436,7 +436,7 @@ class Journal:
         }
 
     def _sent(self, destination: str, event: Event, now: int) -> tuple[Hit, _Before, SentEvent]:
-        """Return an event of a hit, both new if need be, and what the hit was before."""
+        """Return an event and its hit, created if necessary, and the hit's state before."""
         listed = LISTED_EVENT_ID.fullmatch(event.event_id)
         hit, before = self._hit(listed[1] if listed else event.event_id, now)
         delivery = hit.deliveries.setdefault(destination, Delivery())
@@ -445,10 +445,10 @@ class Journal:
         return hit, before, sent
 
     def _hit(self, event_id: str | None, now: int) -> tuple[Hit, _Before]:
-        """Return the hit that an event belongs to, new if need be, and what it was before.
+        """Return an event's hit, created if necessary, and its state before.
 
         Args:
-            event_id: Of the event, or of its list; ``None`` for a hit that has none.
+            event_id: ID of the event or its list; ``None`` if there is none.
             now: Milliseconds since the epoch.
         """
         known = None if event_id is None else self._by_event_id.get(event_id)
@@ -476,7 +476,7 @@ class Journal:
         self._count(before, _Before(hit.status, hit.statuses))
 
     def _count(self, before: _Before, after: _Before) -> None:
-        """Keep the running totals, so that they outlive the hits that are forgotten."""
+        """Update the totals, which also count hits that are no longer kept."""
         for change, counted in ((-1, before), (1, after)):
             if counted.status is None:
                 continue

@@ -1,4 +1,4 @@
-"""Problems that a destination's function reports about itself, in the words of its log."""
+"""Problems that a destination's function reports in its log."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _PROBLEMS_KEPT: Final = 5
 
 @dataclass(slots=True)
 class Problem:
-    """A problem, and how often it was reported. Times are milliseconds since the epoch.
+    """A problem with its times, in milliseconds since the epoch.
 
     Attributes:
-        words: The function's.
-        first: When it was reported first.
-        last: When it was reported last.
-        batches: How many batches reported it.
-        over_at: When a batch was delivered without it; ``None`` while it lasts.
+        words: The function's sentence.
+        first: Time of the first report.
+        last: Time of the last report.
+        batches: Number of batches that reported it.
+        over_at: Time when a batch delivered events without reporting it; ``None`` before that.
     """
 
     words: str
@@ -31,18 +31,18 @@ class Problem:
 
 
 class Problems:
-    """The problems of one destination, the newest first. Not safe to use from several threads."""
+    """The problems of one destination. Not safe to use from several threads."""
 
     def __init__(self) -> None:
         self._problems: dict[str, Problem] = {}
 
     def batch(self, time: int, words: Sequence[str], *, delivered: bool) -> bool:
-        """Take note of a batch.
+        """Record a batch.
 
         Args:
-            time: When it ended, in milliseconds since the epoch.
-            words: Its problems.
-            delivered: Whether it delivered anything.
+            time: Time when the batch ended, in milliseconds since the epoch.
+            words: The problems that it reported.
+            delivered: Whether it delivered any event.
 
         Returns:
             Whether anything changed.
@@ -65,5 +65,5 @@ class Problems:
         return changed
 
     def to_json(self) -> list[dict[str, Any]]:
-        """Return them as JSON values."""
+        """Return the problems as JSON values, newest first."""
         return [asdict(problem) for problem in reversed(self._problems.values())]

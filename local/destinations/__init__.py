@@ -1,7 +1,8 @@
 """Stand-ins for the built-in destinations.
 
-Each module or package here is one destination. It has the destination's name with ``_`` for ``-``,
-and its ``STAND_IN`` describes the local side. There is no list of them: they are found by name.
+Each module or package here is the stand-in for one destination. Its name is the destination's, with
+``_`` for ``-``, and its constant ``STAND_IN`` describes it. :func:`stand_ins` finds them by name,
+so there is no list to maintain.
 """
 
 from __future__ import annotations

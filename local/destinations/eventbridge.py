@@ -15,7 +15,7 @@ from local.model import (
 )
 from local.stand_in.kind import NAME, WATCHER, StandIn
 from local.stand_in.stream import FAILING, StreamServer, bytes_of
-from local.stand_in.values import Event, Exposition, Outcome, Told
+from local.stand_in.values import ActiveBehavior, Event, Outcome, ShownDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -42,10 +42,10 @@ class EventBridgeServer(StreamServer):
     invalid: ClassVar[str] = "ValidationException"
 
     entries_bytes: ClassVar[int] = 999_999
-    """Of one request, as EventBridge counts an entry's size: "less than 1 MB"."""
+    """Maximum total size of a request's entries, as EventBridge counts it: "less than 1 MB"."""
 
     _refusal: ClassVar[str] = "InvalidArgument"
-    # Errors that the same entry would get again.
+    # Errors that are permanent, because the entry causes them.
     _for_good: ClassVar[frozenset[str]] = frozenset(
         {
             "InvalidArgument",
@@ -71,7 +71,7 @@ class EventBridgeServer(StreamServer):
             yield f"Total size of the entries is {size:,}, over the limit of {self.entries_bytes:,}"
 
     def _own_answer(
-        self, record: Mapping[str, Any], events: Iterable[Event], told: Told
+        self, record: Mapping[str, Any], events: Iterable[Event], active: ActiveBehavior
     ) -> dict[str, Any] | None:
         for name in ("Source", "DetailType", "Detail"):
             if not text(record, name):
@@ -82,10 +82,10 @@ class EventBridgeServer(StreamServer):
                 }
         if not isinstance(json_or_text(bytes_of(record, "Detail")), dict):
             return {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."}
-        return super()._own_answer(record, events, told)
+        return super()._own_answer(record, events, active)
 
-    def _refuse(self, told: Told) -> dict[str, Any]:
-        return {"ErrorCode": self._refusal, "ErrorMessage": told.behavior.refuse_message}
+    def _refuse(self, active: ActiveBehavior) -> dict[str, Any]:
+        return {"ErrorCode": self._refusal, "ErrorMessage": active.behavior.refuse_message}
 
     def _outcome(self, code: str) -> Outcome:
         return Outcome.REFUSED if code in self._for_good else super()._outcome(code)
@@ -93,7 +93,7 @@ class EventBridgeServer(StreamServer):
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
         document = json_or_text(bytes_of(record, "Detail"))
         yield Event.of_record(
-            document, Exposition("Event bus entry", {**record, "Detail": document})
+            document, ShownDocument("Event bus entry", {**record, "Detail": document})
         )
 
 
@@ -133,5 +133,5 @@ STAND_IN: Final = StandIn(
     server=_server,
     limits=EventBridge.limits,
     prepare=_prepare,
-    places=["EVENT_BUS_ARN"],
+    arn_variables=["EVENT_BUS_ARN"],
 )

@@ -13,7 +13,7 @@ from local.model import (
 )
 from local.stand_in.kind import NAME, WATCHER, StandIn
 from local.stand_in.stream import FAILING, REFUSING_WHOLE, StreamServer, decoded, with_bytes
-from local.stand_in.values import Event, Exposition, Outcome
+from local.stand_in.values import Event, Outcome, ShownDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -41,7 +41,7 @@ class FirehoseServer(StreamServer):
     failing: ClassVar[str] = f"{FAILING} ServiceUnavailableException."
 
     records_bytes: ClassVar[int] = 4_194_304
-    """Data of one request, before base64."""
+    """Maximum size of a request's data, before base64."""
 
     @property
     def request_bytes(self) -> int:
@@ -63,7 +63,7 @@ class FirehoseServer(StreamServer):
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
         for line in decoded(record).splitlines(keepends=True):
             yield Event.of_record(
-                json_or_text(line), Exposition("Line of a record", json_or_text(line))
+                json_or_text(line), ShownDocument("Line of a record", json_or_text(line))
             )
 
 

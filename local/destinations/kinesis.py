@@ -24,18 +24,18 @@ from local.stand_in.stream import (
     decoded,
     with_bytes,
 )
-from local.stand_in.values import Event, Exposition, Outcome
+from local.stand_in.values import Event, Outcome, ShownDocument
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from starlette.requests import Request
 
-    from local.signature import Access
+    from local.signature import EmulatorAccess
 
 
 SHARDS: Final = 2
-"""Shards of a stream that exists on this machine only."""
+"""Number of shards of the local stream."""
 
 _ACTIVE_SECONDS: Final = 10.0
 
@@ -43,11 +43,12 @@ _ACTIVE_SECONDS: Final = 10.0
 class KinesisServer(StreamServer):
     """``PutRecords`` of Kinesis Data Streams, with one record for each event.
 
-    Each shard takes 1,000 records and 1 MiB a second, as on AWS. Only records over that quota fail.
+    Each shard takes 1,000 records and 1 MiB per second, as on AWS. Only records over that quota
+    fail.
 
     Args:
         upstream: The emulator.
-        shards: How many shards the stream has; ``None`` is no quota.
+        shards: Number of shards of the stream. Default: no quota.
         options: See :class:`~local.stand_in.server.DestinationServer`.
     """
 
@@ -67,15 +68,15 @@ class KinesisServer(StreamServer):
     failing: ClassVar[str] = f"{FAILING} ProvisionedThroughputExceededException."
 
     record_bytes: ClassVar[int] = 1_048_576
-    """Data and partition key of one record: a stream's limit unless it is raised."""
+    """Maximum size of a record's data and partition key: a stream's default limit."""
     records_bytes: ClassVar[int] = 10_485_760
-    """Data and partition keys of one request, before base64."""
-    # The emulator has not followed when AWS raised that from 5 MiB.
+    """Maximum size of a request's data and partition keys, before base64."""
+    # The emulator still has AWS's former limit of 5 MiB.
     passed_bytes: ClassVar[int | None] = 4_000_000
 
     def __init__(
         self,
-        upstream: Access | None = None,
+        upstream: EmulatorAccess | None = None,
         *,
         shards: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -118,7 +119,7 @@ class KinesisServer(StreamServer):
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
         document = json_or_text(decoded(record))
         shown = {"PartitionKey": record.get("PartitionKey"), "Data": document}
-        yield Event.of_record(document, Exposition("Stream record", shown))
+        yield Event.of_record(document, ShownDocument("Stream record", shown))
 
     def _accepted_words(self, answer: Mapping[str, Any]) -> str:
         return f"Accepted in {answer.get('ShardId')}"
@@ -180,5 +181,5 @@ STAND_IN: Final = StandIn(
     server=_server,
     limits=Kinesis.limits,
     prepare=_prepare,
-    places=["KINESIS_STREAM_ARN"],
+    arn_variables=["KINESIS_STREAM_ARN"],
 )

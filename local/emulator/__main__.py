@@ -23,7 +23,7 @@ from local.guard import LoopbackOnly, SignedOnly
 
 
 def main() -> None:
-    """Run the emulator until it is told to stop."""
+    """Run the emulator until it is stopped."""
     try:
         check_ministack()
     except WrongMiniStackError as error:

@@ -12,7 +12,7 @@ from ministack import app
 from ministack.services.cloudformation import custom_resource, wait_conditions
 
 _API_PREFIX: Final = "/_aws/execute-api/"
-_CONNECTIONS: Final = "/@connections/"  # how a WebSocket API's owner reaches its clients
+_CONNECTIONS: Final = "/@connections/"  # for the owner of a WebSocket API
 _RESPONSE_PREFIX: Final = "/_ministack/cfn-response/"  # MiniStack has no name for it
 
 

@@ -1,4 +1,4 @@
-"""One request and its facts, on its way through the emulated API."""
+"""The current request to the emulated API, and its facts."""
 
 # MiniStack has no types.
 # ruff: noqa: SLF001
@@ -22,11 +22,11 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """A request, with the facts that MiniStack knows about it."""
+class ApiRequest:
+    """A request with MiniStack's facts about it."""
 
     routed: Mapping[str, Any]
-    """Values for gateway responses to map. MiniStack fills them in when it finds the resource."""
+    """Values that gateway responses can map. MiniStack adds more when it has found the resource."""
     method: str
     path: str
     body: bytes
@@ -42,7 +42,7 @@ class Call:
 
         Args:
             authorizer: The authorizer's context.
-            caller: The signer of the request, behind IAM authorization.
+            caller: The signer of the request, with IAM authorization.
         """
         routed = self.routed
         now = time.time()
@@ -77,14 +77,14 @@ class Call:
 
 
 class Exchange:
-    """Facts about one request that the layers of the emulator share."""
+    """Facts about one request that the emulator's layers share."""
 
     def __init__(self) -> None:
         self.extended_request_id = base64.b64encode(os.urandom(11)).decode()
 
-    call: Call
+    request: ApiRequest
     event_id: str | None = None
-    """Id of the event at every destination; ``None`` while nothing is queued."""
+    """ID of the event at every destination; ``None`` until it is queued."""
     opted_out: bool = False
 
 

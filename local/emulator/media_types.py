@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 
 def media_type(headers: Mapping[str, str], name: str) -> str:
-    """Return the first media type of a header, ``application/json`` where it is missing."""
+    """Return the first media type of a header; ``application/json`` if the header is missing."""
     value: str = apigateway_v1._header_ci(headers, name) or "application/json"
     return re.split("[,;]", value, maxsplit=1)[0].strip().lower()
 
 
 def request_template(integration: Mapping[str, Any], content_type: str) -> str | None:
-    """Return an integration's request template for a media type, ``None`` for none."""
+    """Return an integration's request template for a media type; ``None`` if there is none."""
     templates: Mapping[str, str] = integration.get("requestTemplates") or {}
     for each, template in templates.items():
         if each.partition(";")[0].strip().lower() == content_type:

@@ -14,14 +14,14 @@ _SHUTDOWN_SECONDS: Final = 3.0
 
 
 class ParentWatch:
-    """Stops this process when its standard input ends. The parent holds that open."""
+    """A watch that stops this process when its standard input, held by the parent, closes."""
 
     def __init__(self, run_directory: str | None) -> None:
         self._run_directory = run_directory
         self._orphaned = False
 
     def start(self) -> None:
-        """Watch in a thread of its own."""
+        """Start watching in a thread."""
         threading.Thread(target=self._watch, name="parent-watch", daemon=True).start()
 
     def tidy_up(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def add_placeholders(resource_types: Iterable[str]) -> list[str]:
     """Make CloudFormation accept types that MiniStack lacks, so that templates deploy unchanged.
 
-    Nothing is created for them. Returns these types.
+    Deploying such a type creates nothing. Returns the types without a handler of MiniStack.
     """
     placeholders = sorted(
         {
@@ -29,7 +29,7 @@ def add_placeholders(resource_types: Iterable[str]) -> list[str]:
     )
     for resource_type in placeholders:
         provisioners._RESOURCE_HANDLERS[resource_type] = {
-            # An ARN, for resources that refer to it: a campaign, say.
+            # An ARN, for resources that refer to it, such as a campaign.
             "create": lambda logical_id, _properties, _stack: (
                 f"placeholder-{logical_id}",
                 {"Arn": f"arn:aws:placeholder:::{logical_id}"},

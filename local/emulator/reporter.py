@@ -25,7 +25,7 @@ _REPORTED_BODY_BYTES: Final = 32_768  # of a posted body
 
 @dataclass(frozen=True, slots=True)
 class Reporter:
-    """Writes lines of JSON to a file descriptor."""
+    """A writer of JSON lines to a file descriptor."""
 
     fd: int
 
@@ -68,7 +68,7 @@ class Reporter:
             )
             if answer is not None:
                 status, answer_headers, answer_body = answer
-                # With this header a browser's own tools show which event a request became.
+                # This header shows the event's ID in a browser's developer tools.
                 answer_headers["x-amz-apigw-id"] = exchange.extended_request_id
                 failed = status >= 400  # noqa: PLR2004 - HTTP's errors
                 self.write(

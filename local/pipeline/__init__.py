@@ -1,1 +1,1 @@
-"""The pipeline on this machine: synthesis, emulator, stack and observers."""
+"""The local pipeline: synthesis, emulator, stack and observers."""

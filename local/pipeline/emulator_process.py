@@ -1,4 +1,4 @@
-"""The emulator in a process of its own."""
+"""The emulator's process."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from urllib.error import URLError
 from local import deploy
 from local.pipeline.processes import INHERITED, STOP_SECONDS, end, opener
 from local.pipeline.synthesis import ROOT
-from local.signature import Access, Scope, new_secret
+from local.signature import EmulatorAccess, Scope, new_secret
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 
-_START_SECONDS: Final = 120.0  # ends what hangs: a busy machine takes many seconds
+_START_SECONDS: Final = 120.0  # only for a start that hangs; a busy machine takes many seconds
 
 
 _LOG_LINES: Final = 60
@@ -37,14 +37,14 @@ class EmulatorError(Exception):
 
 @dataclass(eq=False)
 class Emulator:
-    """MiniStack in a process of its own, see :mod:`local.emulator`. A context manager.
+    """A context manager for the process of :mod:`local.emulator`.
 
     Args:
-        run_directory: For its temporary files. Removed by the emulator should this process die.
+        run_directory: Directory for temporary files. The emulator removes it if this process dies.
         resource_types: The resource types that will be deployed.
-        environment: Variables for the functions, besides those in the template.
-        on_request: Called on a thread with the report of each request that an API answered.
-        on_log: Called on a thread with each line of the emulator's log after its start.
+        environment: Environment variables for the functions, besides those in the template.
+        on_request: Called in a thread with the report of each request that an API answered.
+        on_log: Called in a thread with each line of the emulator's log after its start.
         secret: Secret access key of its callers and functions. Default: a new one.
     """
 
@@ -59,7 +59,7 @@ class Emulator:
     """The resource types for which nothing is created."""
 
     def __enter__(self) -> Self:
-        """Start it and wait until it answers.
+        """Start the emulator, and wait until it answers.
 
         Raises:
             EmulatorError: The emulator does not answer.
@@ -80,14 +80,14 @@ class Emulator:
                     **self._settings(port, temporary, their_report_fd),
                     **self.environment,
                 },
-                stdin=subprocess.PIPE,  # held open: when it ends, so does the emulator
+                stdin=subprocess.PIPE,  # held open: the emulator ends when it closes
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE,
                 text=True,
                 errors="replace",
                 pass_fds=(their_report_fd,),
-                # Ctrl-C goes to the whole foreground group. In its own session, the emulator ends
-                # only when this process ends it.
+                # Ctrl-C goes to the whole foreground process group. The emulator has its own
+                # session, so only this process ends it.
                 start_new_session=True,
             )
         except BaseException:
@@ -114,7 +114,7 @@ class Emulator:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Stop it and the functions that run in it."""
+        """Stop the emulator and its functions."""
         end(self.process)
         for stream in (self.process.stdin, self.process.stderr):
             if stream is not None and stream is not self.process.stderr:
@@ -123,13 +123,13 @@ class Emulator:
             thread.join(STOP_SECONDS)
 
     @property
-    def access(self) -> Access:
+    def access(self) -> EmulatorAccess:
         """Address and secret of the emulator."""
-        return Access(self.url, self.secret)
+        return EmulatorAccess(self.url, self.secret)
 
     @property
     def log(self) -> str:
-        """The last lines of its log."""
+        """The last lines of the emulator's log."""
         return "\n".join(self._log)
 
     def get(self, path: str) -> Any:
@@ -143,7 +143,7 @@ class Emulator:
             return json.load(answer)
 
     def check(self) -> None:
-        """Check that it still runs.
+        """Check that the emulator is running.
 
         Raises:
             EmulatorError: The emulator has ended.
@@ -159,15 +159,15 @@ class Emulator:
             "LOCAL_EMULATOR_RESOURCE_TYPES": json.dumps(self.resource_types),
             "LOCAL_EMULATOR_RUN_DIRECTORY": str(self.run_directory),
             "TMPDIR": str(temporary),
-            "STATE_DIR": str(temporary / "state"),  # Cognito's private keys, in /tmp by default
+            "STATE_DIR": str(temporary / "state"),  # Cognito's private keys, by default in /tmp
             "S3_DATA_DIR": str(temporary / "s3"),
             "BIND_HOST": "127.0.0.1",
             "MINISTACK_HOST": "127.0.0.1",
             "GATEWAY_PORT": str(port),
             "LOG_LEVEL": "WARNING",
-            "IOT_MTLS_ENABLED": "0",  # these two listen on ports of their own
+            "IOT_MTLS_ENABLED": "0",  # these two would listen on other ports
             "SFTP_ENABLED": "0",
-            "DOCKER_HOST": f"unix://{temporary / 'no-docker'}",  # it would tidy up containers
+            "DOCKER_HOST": f"unix://{temporary / 'no-docker'}",  # MiniStack would remove containers
             "AWS_SECRET_ACCESS_KEY": self.secret,
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
@@ -205,7 +205,7 @@ class Emulator:
         with self.process.stderr as lines:
             for line in lines:
                 self._log.append(line.rstrip("\n"))
-                # The log of its start matters only if the start fails.
+                # The log of the start matters only if the start fails.
                 if self._up.is_set():
                     self.on_log(line.rstrip("\n"))
 

@@ -1,4 +1,4 @@
-"""Moves rejected messages back, as ``gtm-connector redrive`` does."""
+"""Moving of rejected messages back to their queues, as ``gtm-connector redrive`` does."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from cdk_gtm_connector_cli.errors import CommandError
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.queues import rejection_queues
 from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive, Verdict
-from local.console.app import Moved
+from local.console.app import MoveResult
 
 if TYPE_CHECKING:
     from cdk_gtm_connector_cli.context import Connector
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 def connector_of(pipeline: Pipeline) -> Connector | None:
-    """Return a pipeline's connector; ``None`` if the app's stack has not exactly one."""
+    """Return a pipeline's connector; ``None`` unless the app's stack has exactly one."""
     context = Context(Output(), stack=pipeline.run.stack, local=pipeline.run)
     try:
         return context.connector
@@ -32,24 +32,27 @@ def connector_of(pipeline: Pipeline) -> Connector | None:
 
 @dataclass
 class MoveBack:
-    """Puts a rejected message back where it came from, unless it would only be rejected again.
+    """The console's command that moves a rejected message back, unless it would be rejected again.
 
-    The console is there before the pipeline is; it asks only for messages of the pipeline.
+    The console starts before the pipeline exists, but shows messages only when it does.
     """
 
     pipeline: Pipeline | None = None
 
-    def __call__(self, kind: str, body: str, invalid: bool) -> Moved:  # noqa: FBT001
+    def __call__(self, kind: str, body: str, invalid: bool) -> MoveResult:  # noqa: FBT001
         """Move a message.
 
         Args:
-            kind: The destination that rejected it.
-            body: Its body.
-            invalid: Whether it is in the invalid-message queue, not in the dead-letter queue.
+            kind: Kind of the destination whose function rejected the message.
+            body: The message's body.
+            invalid: Whether the message is in the invalid-message queue instead of the dead-letter
+                queue.
         """
         connector = self.pipeline and connector_of(self.pipeline)
         if not connector:
-            return Moved(moved=False, words="It stays: this app's stack has no connector.")
+            return MoveResult(
+                moved=False, words="The message was not moved: this app's stack has no connector."
+            )
         try:
             [queue] = [
                 each
@@ -60,21 +63,21 @@ class MoveBack:
             redrive = _One(connector.context, body)
             redrive.run(queue, Pace(0), lambda _: None)
         except (CommandError, BotoCoreError, ClientError, ValueError) as error:
-            return Moved(moved=False, words=f"It stays: {error}")
+            return MoveResult(moved=False, words=f"The message was not moved: {error}")
         return redrive.result
 
 
 class _One(Redrive):
-    """A redrive of the message with one body.
+    """A redrive of the one message with a given body.
 
-    Whoever presses the button says that the cause is mended: the message's own reason is chosen.
+    Pressing the button means that the cause is fixed, so messages with this reason are selected.
     """
 
     def __init__(self, context: Context, body: str) -> None:
         super().__init__(context, Choice(), hidden_seconds=_HIDDEN_SECONDS)
         self._context = context
         self._body = body
-        self.result = Moved(moved=False, words="It is not in the queue any more.")
+        self.result = MoveResult(moved=False, words="The message is no longer in the queue.")
 
     def verdict(self, queue: RejectionQueue, message: Message) -> Verdict:
         if message.body != self._body:
@@ -82,7 +85,7 @@ class _One(Redrive):
         chosen = Redrive(self._context, Choice(reasons=(message.reason,)))
         verdict = chosen.verdict(queue, message)
         words = f"{verdict.words[:1].upper()}{verdict.words[1:]}."
-        self.result = Moved(moved=bool(verdict.target), words=words)
+        self.result = MoveResult(moved=bool(verdict.target), words=words)
         return verdict
 
 

@@ -31,7 +31,7 @@ _INVALID_MESSAGE_OUTPUT: Final = "InvalidMessageQueueName"
 _OBSERVE_SECONDS: Final = 1.0
 
 _FEW: Final = 200
-"""Messages of a queue that are looked at each time; showing more takes the emulator a while."""
+"""Maximum size of a queue whose messages are read each time. Reading more slows the emulator."""
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def observing(pipeline: Pipeline) -> Iterator[None]:
     def observe() -> None:
         while not stop.wait(_OBSERVE_SECONDS):
             for each in observers:
-                # The emulator may be gone for a moment, in tests for good. The page keeps its data.
+                # The emulator may stop, as it does in tests. The page keeps its data.
                 with contextlib.suppress(BotoCoreError, ClientError, URLError, OSError):
                     each()
 
@@ -74,11 +74,11 @@ def _observe_arrivals(journal: Journal, arrivals: Arrivals) -> None:
 
 
 class _WatchedQueue:
-    """A queue, and the messages already seen in it.
+    """A queue, and the messages that were seen in it.
 
     Args:
         pipeline: The pipeline that has the queue.
-        output: The stack's output that names it.
+        output: Key of the stack output that names the queue.
     """
 
     def __init__(self, pipeline: Pipeline, output: str) -> None:
@@ -90,7 +90,7 @@ class _WatchedQueue:
         self._number = 0
 
     def count(self) -> tuple[int, int]:
-        """Return the number of messages that wait, and the number in flight."""
+        """Return the number of visible messages, and the number in flight."""
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
         answer = self._sqs.get_queue_attributes(QueueUrl=self._url, AttributeNames=names)
         visible, in_flight = (int(answer["Attributes"][name]) for name in names)
@@ -101,11 +101,11 @@ class _WatchedQueue:
         return self._pipeline.peek(self._output)
 
     def changes(self, number: int) -> Changes:
-        """Return the messages that nobody has seen, and those that are gone.
+        """Return the messages that are new since the last call, and those that are gone.
 
         Args:
-            number: How many there are. If they are many and as many as before, nobody looks; of a
-                few one may have come and another gone.
+            number: Number of messages in the queue. A long queue is read only if its number has
+                changed. A short one is always read, because one message may have replaced another.
         """
         if number == self._number and not 0 < number <= _FEW:
             return Changes([], [])
@@ -118,7 +118,7 @@ class _WatchedQueue:
 
 
 class Changes(NamedTuple):
-    """A queue's messages that came, and those that left."""
+    """Messages that arrived in a queue, and those that left it."""
 
     new: Sequence[Mapping[str, Any]]
     gone: Sequence[Mapping[str, Any]]
@@ -140,7 +140,7 @@ def _log_observers(pipeline: Pipeline) -> list[_LogObserver]:
 
 
 class _LogObserver:
-    """Reads the problems in the log of a destination's function."""
+    """An observer of the problems in the log of a destination's function."""
 
     def __init__(self, pipeline: Pipeline, delivery: Delivery) -> None:
         self._journal = pipeline.journal
@@ -148,7 +148,7 @@ class _LogObserver:
         self._group = delivery.log_group
         self._logs = pipeline.client("logs")
         self._since = 0
-        self._seen: set[str] = set()  # lines of that millisecond
+        self._seen: set[str] = set()  # IDs of lines with that time
 
     def observe(self) -> None:
         for line in lines(self._logs, self._group, self._since):
@@ -227,7 +227,7 @@ class _QueueObserver:
         self._schedule(waiting + in_flight)
 
     def _schedule(self, number: int) -> None:
-        """Say when the queue gives out again what was tried before; of many messages, nothing."""
+        """Report when messages that were received before become visible again, if there are few."""
         messages = self._queue.messages() if 0 < number <= _FEW else []
         self._journal.next_attempts(
             self._kind,
@@ -248,15 +248,15 @@ class _QueueObserver:
                 detail=attributes.get("Detail", ""),
                 body=message["Body"],
             )
-        elif message["ReceiveCount"] == 0:  # by the topic's subscription
+        elif message["ReceiveCount"] == 0:  # the topic's subscription sent it here
             self._journal.dead_lettered(
                 destination=self._kind,
                 event_id=event_id,
                 reason="queue_gone",
-                detail="The topic could not deliver it to its queue",
+                detail="The topic could not deliver the message to its queue",
                 body=message["Body"],
             )
-        else:  # the queue itself moved it here, as it was
+        else:  # the queue's redrive policy moved it here
             self._journal.dead_lettered(
                 destination=self._kind,
                 event_id=event_id,

@@ -1,4 +1,4 @@
-"""Helpers for the pipeline's child processes: their environment, requests to them, their end."""
+"""Helpers for the pipeline's child processes: environment, requests, termination."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from urllib.request import ProxyHandler, build_opener
 
 STOP_SECONDS: Final = 3.0
 
-# Variables that child processes inherit. AWS settings are left out, so that nothing here reaches an
-# account.
+# Environment variables that child processes inherit. AWS settings are left out, so that no process
+# can reach an account.
 INHERITED: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TZ")
 
 # These requests stay on this machine, so they must bypass any proxy.
@@ -20,11 +20,11 @@ opener = build_opener(ProxyHandler({}))
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """End a process that leads a group, then the rest of the group."""
+    """Terminate a process group's leader, then the rest of the group."""
     for order in (signal.SIGTERM, signal.SIGKILL):
         try:
             os.killpg(process.pid, order)
-        except ProcessLookupError:  # nobody left
+        except ProcessLookupError:  # the group has ended
             return
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(STOP_SECONDS)

@@ -1,4 +1,4 @@
-"""The whole pipeline, from synthesis to a running console."""
+"""Start of the whole pipeline, from synthesis to the console."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from cdk_gtm_connector import tokens
 from local import deploy
-from local.console.app import MintRequest, create_app
+from local.console.app import TokenRequest, create_app
 from local.console.journal import Journal
-from local.deployed import deployed_in, endpoint_variable, serve
+from local.deployed import deployed_in, endpoint_variable, servers_for
 from local.pipeline.emulator_process import Emulator, EmulatorError
 from local.pipeline.moving_back import MoveBack
 from local.pipeline.observers import observing
 from local.pipeline.stack import RUN_FILE, Pipeline, local_output, not_simulated, write_run_file
 from local.pipeline.synthesis import APP, completed, synthesize
 from local.serve import serving
-from local.signature import Access, new_secret
+from local.signature import EmulatorAccess, new_secret
 from local.stand_in.stream import StreamServer
 
 if TYPE_CHECKING:
@@ -57,20 +57,20 @@ def running(
     step: Callable[[str], AbstractContextManager[None]] = _no_step,
     say: Callable[[str], None] = print,
 ) -> Iterator[Pipeline]:
-    """Synthesize, start everything and deploy. Stop everything when the block ends.
+    """Synthesize the app, start all servers and deploy the stack. Stop them when the block ends.
 
     Args:
-        context: CDK context, as ``-c name=value`` would give it.
-        app: The app to synthesize, from the project's root.
-        stand_ins: The servers of its custom destinations.
+        context: CDK context, as from ``-c name=value``.
+        app: The app to synthesize, relative to the project's root. Default: ``app.py``.
+        stand_ins: Stand-ins for the app's custom destinations.
         assembly_directory: A cloud assembly to deploy instead of synthesizing one.
-        port: Of the console and the destinations; 0 takes a free one.
-        journal: Receives everything that happens. Default: a new one.
-        putevents: Pinpoint's server, if Pinpoint is a destination. Its observer is ``journal``.
-            Default: a new one.
-        keep: Number of requests and events that each destination keeps. Default: all.
-        step: Called with a step's name; returns a context manager for the step.
-        say: Called with lines for the user, such as the emulator's log.
+        port: Port of the console and the stand-ins. Default: any free port.
+        journal: Journal of the run. Default: a new one.
+        putevents: The stand-in for Pinpoint, if it is a destination; its observer must be
+            ``journal``. Default: a new one.
+        keep: Number of requests and events that each stand-in keeps. Default: all.
+        step: Called with the name of each step; returns a context manager for that step.
+        say: Called with each line for the user, such as a line of the emulator's log.
 
     Raises:
         SynthesisError: The app failed.
@@ -90,7 +90,9 @@ def running(
             say(f"Warning: {line}")
         deployed = deployed_in(assembly, stand_ins)
         journal = journal or Journal()
-        servers = serve(deployed, assembly, journal, putevents=putevents, own=stand_ins, keep=keep)
+        servers = servers_for(
+            deployed, assembly, journal, putevents=putevents, own=stand_ins, keep=keep
+        )
         journal.destinations_known(
             {kind: server.title for kind, server in servers.items()},
             {each.kind: each.rules(servers[each.kind].limits) for each in deployed},
@@ -99,7 +101,7 @@ def running(
         for server in servers.values():
             server.signing_secret = secret
         with step("Starting the console"):
-            mint = _Minter()
+            mint = _TokenSigner()
             key = secrets.token_urlsafe(16)
             move_back = MoveBack()
             console = create_app(
@@ -145,7 +147,7 @@ def running(
         )
         if endpoint_url is None:
             raise deploy.AssemblyError(
-                "the stack must have the output EndpointUrl to run here, it has "
+                "the local pipeline needs a stack with the output EndpointUrl, this one has "
                 f"{', '.join(sorted(outputs)) or 'none'}"
             )
         pipeline = Pipeline(
@@ -169,9 +171,12 @@ def running(
 
 
 def _prepare(
-    deployed: Sequence[Deployed], assembly: deploy.Assembly, access: Access, keep: int | None
+    deployed: Sequence[Deployed],
+    assembly: deploy.Assembly,
+    access: EmulatorAccess,
+    keep: int | None,
 ) -> dict[str, Arrivals]:
-    """Create the destinations' streams and buses; return their readers, by kind."""
+    """Create the destinations' streams and buses, and return their readers by kind."""
 
     def client(service: str) -> Any:
         return deploy.client(service, access, assembly.account, assembly.region)
@@ -186,19 +191,21 @@ def _prepare(
 
 
 @dataclass
-class _Minter:
-    """A signer of tokens for the console page, with the secret that the stack created.
+class _TokenSigner:
+    """The console's command that signs tokens with the secret that the stack created.
 
-    The console starts before the stack exists, but asks for a token only once the route is known.
+    The console starts before the stack exists, but requests tokens only when the route is known.
     """
 
     pipeline: Pipeline | None = None
 
-    def __call__(self, wanted: MintRequest) -> str:
+    def __call__(self, wanted: TokenRequest) -> str:
         if self.pipeline is None:
             raise ValueError("the stack is not deployed yet: try again in a moment")
         if "TokenSecretArn" not in self.pipeline.outputs:
-            raise ValueError("the stack has no output TokenSecretArn: nothing here signs tokens")
+            raise ValueError(
+                "the stack has no output TokenSecretArn, so the console cannot sign tokens"
+            )
         secret = self.pipeline.client("secretsmanager").get_secret_value(
             SecretId=self.pipeline.outputs["TokenSecretArn"]
         )

@@ -1,4 +1,4 @@
-"""The deployed stack on this machine."""
+"""The running pipeline, and URLs of its stack."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     from local.console.journal import Journal
     from local.deployed import Deployed
     from local.pipeline.emulator_process import Emulator
-    from local.signature import Access
+    from local.signature import EmulatorAccess
     from local.stand_in.server import DestinationServer
 
 
 RUN_FILE: Final = "run.json"
-"""File in a run's directory by which ``gtm-connector --local`` finds the run."""
+"""File in a run's directory that ``gtm-connector --local`` reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +39,14 @@ class Pipeline:
             such route.
         console_url: URL of the console page, with the run's key in its path; the demo page is at
             ``demo/`` below it.
-        console_origin: Origin of both pages, and base URL of the destinations.
+        console_origin: Origin of both pages, and base URL of the stand-ins.
         emulator: The emulator.
         assembly: The deployed assembly.
-        outputs: The stack's outputs as they are on AWS; see :meth:`local_url`.
-        journal: The record of everything that happened so far.
+        outputs: The stack's outputs with URLs as on AWS; :func:`local_url` converts them.
+        journal: The journal of the run.
         deployed: The stack's destinations, in order.
-        servers: The destinations' servers, by kind. Callers can set their behavior.
-        arrivals: The events at destinations that the emulator keeps, by kind.
+        servers: The stand-ins by kind. Callers can set their behavior.
+        arrivals: The events that arrived at the emulator's streams and buses, by kind.
     """
 
     endpoint_url: str
@@ -63,9 +63,9 @@ class Pipeline:
 
     @property
     def putevents(self) -> PutEventsServer:
-        """Pinpoint's server, if Pinpoint is a destination."""
+        """The stand-in for Pinpoint, which must be a destination."""
         server = self.servers["pinpoint"]
-        if not isinstance(server, PutEventsServer):  # there is no other of that kind
+        if not isinstance(server, PutEventsServer):  # for the type checker
             raise TypeError(f"expected Pinpoint's server, got {server!r}")
         return server
 
@@ -99,7 +99,7 @@ class Pipeline:
         return url
 
     def peek(self, output: str) -> list[dict[str, Any]]:
-        """Return the messages of a queue without receiving them, as MiniStack shows them.
+        """Return the messages of a queue without receiving them, through MiniStack's own API.
 
         Each has ``MessageId``, ``Body``, ``ReceiveCount``, ``MessageAttributes`` and more.
 
@@ -128,13 +128,13 @@ def write_run_file(path: Path, pipeline: Pipeline) -> None:
 
 
 def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
-    """Return a line for the user about each resource that the emulator only pretends to have."""
+    """Return a line for the user about each resource that has no effect in the emulator."""
     return [
         f"Not simulated: {name}, MiniStack has no {resource_type}"
         for name, resource_type in assembly.resources().items()
         if resource_type in emulator.placeholders and not simulated(resource_type)
     ] + [
-        f"Not simulated: {name}, MiniStack keeps an {resource_type} and filters nothing"
+        f"Not simulated: {name}, MiniStack ignores the rules of an {resource_type}"
         for name, resource_type in assembly.resources().items()
         if resource_type == "AWS::WAFv2::WebACL"
     ]
@@ -143,7 +143,7 @@ def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
 def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = None) -> str:
     """Return the emulator's URL for an API's ``https://{api}.execute-api.…`` URL.
 
-    The API is under a path, because not every resolver knows host names like ``*.localhost``.
+    The API is under a path, because not every resolver resolves names like ``*.localhost``.
 
     Args:
         url: The URL on AWS.
@@ -162,15 +162,15 @@ def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = N
 
 
 def local_output(
-    outputs: Mapping[str, str], name: str, access: Access, assembly: deploy.Assembly
+    outputs: Mapping[str, str], name: str, access: EmulatorAccess, assembly: deploy.Assembly
 ) -> str | None:
-    """Return the URL on this machine of an output that is an API's URL; ``None`` without it."""
+    """Return the local URL for an output that is an API's URL; ``None`` without that output."""
     if name not in outputs:
         return None
     return local_url(outputs[name], access.url, _domains(access, assembly))
 
 
-def _domains(access: Access, assembly: deploy.Assembly) -> dict[str, str]:
+def _domains(access: EmulatorAccess, assembly: deploy.Assembly) -> dict[str, str]:
     """Return the API's id for each custom domain name of the stack."""
     api_gateway = deploy.client("apigateway", access, assembly.account, assembly.region)
     return {

@@ -26,8 +26,7 @@ APP: Final = "app.py"
 _SYNTHESIS_SECONDS: Final = 180.0
 
 
-# The CLI adds these to every app's context by default. With them, the template is the same as in a
-# deployment.
+# The CDK CLI adds these to every app's context, so the template is the same as in a deployment.
 _CLI_CONTEXT: Final = {
     "aws:cdk:enable-path-metadata": True,
     "aws:cdk:enable-asset-metadata": True,
@@ -37,7 +36,7 @@ _CLI_CONTEXT: Final = {
 
 
 class SynthesisError(Exception):
-    """``app.py`` did not produce a cloud assembly. The message is its output."""
+    """The app did not produce a cloud assembly. The message is its output."""
 
 
 def _cdk_json() -> dict[str, Any]:
@@ -49,11 +48,11 @@ def _cdk_json() -> dict[str, Any]:
 
 
 def completed(context: Mapping[str, Any]) -> dict[str, Any]:
-    """Return ``context`` with the settings that its destinations, or ``cdk.json``'s, need here."""
-    # Nothing else of cdk.json: the streams and buses that it names exist in an account only.
+    """Return ``context`` with the settings that the destinations need in a local run."""
+    # Nothing else from cdk.json, because its streams and buses exist only in an AWS account.
     chosen = {name: it for name, it in _cdk_json().items() if name == "destination"}
     if "firewall_rate_limit" in _cdk_json() | dict(context):
-        # MiniStack makes no alarm of metric math, such as that of the share that a firewall blocks.
+        # MiniStack has no alarms on metric math, such as the one on the share of blocked requests.
         chosen["monitoring"] = "false"
     return context_for(chosen | dict(context))
 
@@ -79,28 +78,31 @@ def synthesize(directory: Path, context: Mapping[str, Any], app: str = APP) -> N
         SynthesisError: The app refused a setting, or failed.
     """
     with tempfile.TemporaryDirectory(prefix="gtm-connector-synth-") as temporary:
-        status, said = _run_app(
+        status, output = _run_app(
             app,
             {
                 "CDK_OUTDIR": str(directory),
                 "CDK_DEFAULT_REGION": deploy.DEFAULT_REGION,
                 "CDK_CONTEXT_JSON": json.dumps(app_context(context)),
-                "TMPDIR": temporary,  # jsii leaves files there when it is interrupted
-                # The library of this checkout, wherever the app is.
+                # aws-cdk-lib's own validator only warns, and takes longer than the synthesis.
+                "CDK_VALIDATION": "false",
+                "TMPDIR": temporary,  # jsii leaves files there if it is interrupted
+                # An app anywhere uses this checkout's library.
                 "PYTHONPATH": os.pathsep.join(
                     filter(None, [str(ROOT), os.environ.get("PYTHONPATH")])
                 ),
             },
         )
     if status != 0:
-        # jsii frames its remark about the Node release in such lines; it is not what failed.
-        said = "\n".join(line for line in said.splitlines() if not line.startswith("b'!!"))
-        raise SynthesisError(said.strip() or f"{app} ended with status {status}")
+        # Lines of jsii's warning about the Node.js release, which is not the failure.
+        lines = (line for line in output.splitlines() if not line.startswith("b'!!"))
+        message = "\n".join(lines).strip()
+        raise SynthesisError(message or f"{app} ended with status {status}")
 
 
 def _run_app(app: str, environment: Mapping[str, str]) -> tuple[int, str]:
     """Run an app; return its exit status and its standard error."""
-    # In a process group of its own, for node runs below it.
+    # In a process group of its own, because it starts node.
     process = subprocess.Popen(  # noqa: S603 - no shell, and the user's own app
         [sys.executable, app],
         cwd=ROOT,
@@ -111,7 +113,7 @@ def _run_app(app: str, environment: Mapping[str, str]) -> tuple[int, str]:
         start_new_session=True,
     )
     try:
-        _, said = process.communicate(timeout=_SYNTHESIS_SECONDS)
+        _, output = process.communicate(timeout=_SYNTHESIS_SECONDS)
     except subprocess.TimeoutExpired:
         end(process)
         raise SynthesisError(
@@ -120,4 +122,4 @@ def _run_app(app: str, environment: Mapping[str, str]) -> tuple[int, str]:
     except BaseException:
         end(process)
         raise
-    return process.returncode, said
+    return process.returncode, output

@@ -1,4 +1,4 @@
-"""A built-in destination on this machine."""
+"""Description of a stand-in for a built-in destination."""
 
 from __future__ import annotations
 
@@ -13,31 +13,31 @@ if TYPE_CHECKING:
     from local.stand_in.server import DestinationServer
 
 NAME: Final = "gtm-events"
-"""Name of a stream, a bus or a domain that exists on this machine only."""
+"""Name of the local stream, bus or domain."""
 
 WATCHER: Final = "local-console"
-"""Name, or prefix of the name, of the resources through which the console sees arrivals."""
+"""Name, or prefix of the name, of the resources that collect arrivals for the console."""
 
 
 def nothing_to_prepare(_variables: Mapping[str, str], _client: Callable[[str], Any]) -> None:
-    """Prepare nothing, because the server itself keeps the events."""
+    """Prepare nothing, because the server keeps the events itself."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StandIn:
-    """The local side of a built-in destination.
+    """A stand-in for a built-in destination.
 
     Attributes:
-        context: Settings that the app needs to choose this destination here.
-        server: Returns the server that the function calls. It gets the function's environment, the
-            stack's template, and the options of
-            :class:`~local.stand_in.server.DestinationServer`. Raises ``ValueError`` for something
-            in the template that is not known here.
+        context: Settings that the app needs for this destination in a local run.
+        server: Returns the server that the function calls. Its arguments are the function's
+            environment, the stack's template, and the options of
+            :class:`~local.stand_in.server.DestinationServer`. It raises ``ValueError`` if the
+            stand-in does not support something in the template.
         limits: The function's limits for one event.
-        prepare: Makes in the emulator what the destination refers to, and returns a reader of what
-            arrives there; ``None`` if the server keeps that. It gets the function's environment,
-            and a function that returns a boto3 client.
-        places: The environment's variables that hold ARNs of what ``prepare`` makes.
+        prepare: Creates the destination's resources in the emulator, and returns a reader of the
+            events that arrive there, or ``None`` if the server keeps them. Its arguments are the
+            function's environment, and a function that returns a boto3 client.
+        arn_variables: Environment variables that hold the ARNs of these resources.
     """
 
     context: Mapping[str, str]
@@ -46,4 +46,4 @@ class StandIn:
     prepare: Callable[[Mapping[str, str], Callable[[str], Any]], Arrivals | None] = (
         nothing_to_prepare
     )
-    places: Sequence[str] = ()
+    arn_variables: Sequence[str] = ()

@@ -22,27 +22,27 @@ from local.guard import LoopbackOnly, check_own_page
 from local.model import RequestRefused
 from local.signature import signature_fault
 from local.stand_in.transport import (
+    Admission,
     ConnectionDropped,
     EscapedJSONResponse,
-    Quota,
-    Turn,
+    TokenBucket,
     forget_oldest,
     hold,
-    lenient,
+    json_or_none,
 )
 from local.stand_in.values import (
     CONNECTION_DROPPED,
-    Answered,
+    ActiveBehavior,
     Behavior,
     Counts,
-    Delivered,
-    Dropped,
+    DroppedEvent,
     Event,
+    EventResult,
     Observer,
+    OperationResult,
     Outcome,
+    RecordedEvent,
     RecordedRequest,
-    Settled,
-    Told,
 )
 
 if TYPE_CHECKING:
@@ -59,47 +59,50 @@ _IDS_KEPT = 100_000
 _BODY_BYTES_KEPT = 64_000_000
 
 
-# Of an oversized body, what is read and thrown away so that the client can finish writing and read
-# the answer; past it the connection is simply closed.
+# Bytes of an oversized body that are read and discarded, so that the client can finish writing and
+# read the answer. After that the connection is closed.
 _MOST_BYTES_READ = 64_000_000
 
 
 class DestinationServer(ABC):
-    """Serves one operation of a destination.
+    """A server for one operation of a destination.
 
-    Everything may be read, set and reset from other threads while it serves.
+    Other threads may read, set and reset everything while it serves.
 
     Args:
-        requests_per_second: Request quota, as a token bucket; ``None`` is no quota.
+        requests_per_second: Request quota, as a token bucket. Default: no quota.
         burst: Size of that bucket.
-        keep: How many requests, recorded and dropped events to keep, the newest of each; ``None``,
-            the default, is all. With a number, no more than 64 MB of request bodies are kept, and
-            an event repeated after 100,000 others counts as distinct.
-        observer: Told of each event, on the server's own thread.
-        behavior: What to do from the start on.
-        clock: Seconds, monotonic; for tests of the quota.
+        keep: Number of the newest requests, recorded events and dropped events to keep. With a
+            number, at most 64 MB of request bodies are kept, and an event that is repeated after
+            100,000 others counts as distinct. Default: all.
+        observer: Called with each event, in the server's thread.
+        behavior: The initial behavior.
+        clock: Monotonic clock in seconds, for tests of the quota.
     """
 
     kind: ClassVar[str]
-    """As the setting ``destination`` names it."""
+    """Name in the setting ``destination``."""
     title: ClassVar[str]
-    """What AWS calls it."""
+    """AWS's name for the service."""
     operation: ClassVar[str]
     service: ClassVar[str]
-    """Name under which its requests are signed."""
+    """Name of the service in signatures."""
     accepted: ClassVar[int] = HTTPStatus.OK
     throttled: ClassVar[tuple[int, str]]
     """Status and name of the error for too many requests."""
     failed: ClassVar[tuple[int, str]]
     """Status and name of the error for a failure of the service."""
     refusing: ClassVar[str]
-    """How the service refuses an event for good, in words."""
+    """Sentence about how the service refuses an event permanently."""
     failing: ClassVar[str] = ""
-    """How the service says that a single record failed for now, in words; empty if it cannot."""
+    """Sentence about how the service answers that a record failed temporarily; empty if it cannot.
+    """
     limits: ClassVar[Limits | None] = None
-    """What the service takes of an event; ``None`` for a service that this project knows."""
-    impossible: ClassVar[Mapping[str, str]] = {"refuse_endpoint_data": "Pinpoint alone can do that"}
-    """Fields of a behavior that this service has no way of showing, and why."""
+    """Limits of a custom destination for an event; ``None`` for a built-in destination."""
+    impossible: ClassVar[Mapping[str, str]] = {
+        "refuse_endpoint_data": "only Pinpoint and Customer Profiles can do that"
+    }
+    """Fields of a behavior that this service cannot show, with the reason."""
 
     def __init__(
         self,
@@ -112,45 +115,46 @@ class DestinationServer(ABC):
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._quota = (
-            None if requests_per_second is None else Quota(requests_per_second, burst, clock)
+            None if requests_per_second is None else TokenBucket(requests_per_second, burst, clock)
         )
         self._keep = keep
         self._observer = observer
         self._watchers: list[Callable[[], None]] = []
         self._lock = threading.Lock()
         self.signing_secret: str | None = None
-        """Secret access key whose signature requests must bear; ``None`` to take any or none."""
+        """Secret access key that must have signed each request. Default: no signature is required.
+        """
         self.reset(behavior)
 
     def reset(self, behavior: Behavior | None = None) -> None:
         """Forget all requests and events, and refill the quota.
 
         Args:
-            behavior: The new behavior. Default: behave.
+            behavior: The new behavior. Default: normal behavior.
         """
         with self._lock:
             self._requests: deque[RecordedRequest] = deque()
             self._body_bytes = 0
-            self._delivered: OrderedDict[str, Delivered] = OrderedDict()
+            self._delivered: OrderedDict[str, RecordedEvent] = OrderedDict()
             self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
-            self._dropped: deque[Dropped] = deque(maxlen=self._keep)
+            self._dropped: deque[DroppedEvent] = deque(maxlen=self._keep)
             self._counts = Counts()
             if self._quota:
                 self._quota.fill()
             self._forget()
         self.behavior = behavior or Behavior()
 
-    # What a subclass says ---------------------------------------------------------------------
+    # For subclasses ---------------------------------------------------------------------------
 
     @property
     @abstractmethod
     def routes(self) -> Sequence[BaseRoute]:
-        """The routes of the operation, for use in an application."""
+        """The routes of the operation."""
 
     @property
     @abstractmethod
     def request_bytes(self) -> int:
-        """Largest body that the operation takes."""
+        """Maximum size of a request body, in bytes."""
 
     @abstractmethod
     def _target(self, request: Request, document: object) -> str:
@@ -165,9 +169,9 @@ class DestinationServer(ABC):
         """
 
     @abstractmethod
-    async def _settle(
-        self, request: Request, document: dict[str, Any], body: bytes, told: Told
-    ) -> Settled:
+    async def _execute(
+        self, request: Request, document: dict[str, Any], body: bytes, active: ActiveBehavior
+    ) -> OperationResult:
         """Carry out a request.
 
         Raises:
@@ -176,16 +180,16 @@ class DestinationServer(ABC):
 
     @abstractmethod
     def _events(self, document: object) -> Iterator[Event]:
-        """Yield the events of a document. Of an invalid one, yield those that can be named."""
+        """Yield the events of a document. If it is invalid, yield those that can be identified."""
 
     @abstractmethod
     def _error(self, refusal: RequestRefused) -> Response:
         """Return the answer that refuses the whole request."""
 
-    def stack_deployed(  # noqa: B027 - few have anything to learn
+    def stack_deployed(  # noqa: B027 - few need it
         self, client: Callable[[str], Any], outputs: Mapping[str, str]
     ) -> None:
-        """Learn about the deployed stack before the first event arrives.
+        """Prepare for the deployed stack before the first event arrives. Default: do nothing.
 
         Args:
             client: Returns a boto3 client for the emulator, by the service's name.
@@ -198,14 +202,14 @@ class DestinationServer(ABC):
             f"The request is over the limit of {self.request_bytes:,} bytes",
         )
 
-    def _forget(self) -> None:  # noqa: B027 - few have anything to forget
+    def _forget(self) -> None:  # noqa: B027 - few need it
         """Forget the subclass's own state. The caller holds the lock."""
 
     # Control ----------------------------------------------------------------------------------
 
     @property
     def behavior(self) -> Behavior:
-        """The current behavior. Its ``…_next`` fields say how many requests are left."""
+        """The current behavior. Its ``…_next`` fields count down with each request."""
         with self._lock:
             return self._behavior
 
@@ -217,11 +221,11 @@ class DestinationServer(ABC):
                 raise ValueError(f"{name} has no meaning for {self.title}: {why}")
         with self._lock:
             self._behavior = behavior
-            self._random = random.Random(0)  # noqa: S311 - repeatable on purpose
+            self._random = random.Random(0)  # noqa: S311 - must be repeatable
         self._tell_watchers()
 
     def watch(self, callback: Callable[[], None]) -> None:
-        """Call ``callback`` whenever :attr:`behavior` changes, on the thread that changed it."""
+        """Call ``callback`` whenever :attr:`behavior` changes, in the thread that changed it."""
         with self._lock:
             self._watchers.append(callback)
 
@@ -245,7 +249,7 @@ class DestinationServer(ABC):
         return EscapedJSONResponse(self.behavior.to_json())
 
     def words(self) -> dict[str, str]:
-        """Return the answer to each kind of misbehavior, in words."""
+        """Return a sentence about the answer for each kind of misbehavior."""
         throttled, failed = (
             f"Answers {status} {code}." for status, code in (self.throttled, self.failed)
         )
@@ -257,7 +261,7 @@ class DestinationServer(ABC):
         }
 
     def app(self) -> Starlette:
-        """Return an application of this server alone, its control at ``/control``."""
+        """Return an application with this server only, and with its control at ``/control``."""
         return Starlette(
             routes=[*self.routes, self.control_route()], middleware=[Middleware(LoopbackOnly)]
         )
@@ -271,20 +275,20 @@ class DestinationServer(ABC):
             return list(self._requests)
 
     @property
-    def delivered(self) -> dict[str, Delivered]:
-        """The events recorded, by event ID, oldest first; the newest of a repeated ID."""
+    def delivered(self) -> dict[str, RecordedEvent]:
+        """The recorded events by event ID, oldest first. A repeated ID has its newest event."""
         with self._lock:
             return dict(self._delivered)
 
     @property
-    def dropped(self) -> list[Dropped]:
-        """The events answered as accepted and lost, oldest first."""
+    def dropped(self) -> list[DroppedEvent]:
+        """The events that were answered as accepted but lost, oldest first."""
         with self._lock:
             return list(self._dropped)
 
     @property
     def counts(self) -> Counts:
-        """Totals so far, a copy."""
+        """A copy of the totals."""
         with self._lock:
             return replace(self._counts, statuses=self._counts.statuses.copy())
 
@@ -294,27 +298,27 @@ class DestinationServer(ABC):
         """Answer one request.
 
         Raises:
-            ConnectionDropped: The behavior says to close the connection without an answer.
+            ConnectionDropped: The behavior is to close the connection without an answer.
         """
         received = time.time()
         body = await self._read(request)
-        if stranger := self._stranger(request, body):
+        if unsigned := self._unsigned(request, body):
             with self._lock:
-                self._counts.statuses[stranger.status] += 1
-            return self._error(stranger)
-        turn = self._take_turn()
-        if turn.told.behavior.latency_ms:
-            await asyncio.sleep(turn.told.behavior.latency_ms / 1000)
+                self._counts.statuses[unsigned.status] += 1
+            return self._error(unsigned)
+        admission = self._admit()
+        if admission.active.behavior.latency_ms:
+            await asyncio.sleep(admission.active.behavior.latency_ms / 1000)
         document: Any = None
         try:
-            if turn.refusal:
-                raise turn.refusal
+            if admission.refusal:
+                raise admission.refusal
             if body is None:
                 raise self._too_large()
             document = self._parse(request, body)
-            settled = await self._settle(request, document, body, turn.told)
+            result = await self._execute(request, document, body, admission.active)
         except RequestRefused as refusal:
-            parsed = lenient(body)
+            parsed = json_or_none(body)
             self._record(
                 RecordedRequest(
                     received, self._target(request, parsed), body or b"", None, refusal.status
@@ -328,13 +332,13 @@ class DestinationServer(ABC):
             RecordedRequest(
                 received, self._target(request, document), body, document, self.accepted
             ),
-            settled.events,
+            result.events,
         )
-        self._observe(settled.events, turn.hold_seconds)
-        if turn.hold_seconds:
-            await hold(request, turn.hold_seconds)
+        self._observe(result.events, admission.hold_seconds)
+        if admission.hold_seconds:
+            await hold(request, admission.hold_seconds)
         return EscapedJSONResponse(
-            settled.content,
+            result.content,
             status_code=self.accepted,
             headers={"x-amzn-RequestId": str(uuid.uuid4())},
         )
@@ -351,43 +355,47 @@ class DestinationServer(ABC):
                 break
         return b"".join(chunks) if size <= self.request_bytes else None
 
-    def _stranger(self, request: Request, body: bytes | None) -> RequestRefused | None:
-        """Return the refusal of a request that the secret has not signed.
+    def _unsigned(self, request: Request, body: bytes | None) -> RequestRefused | None:
+        """Return the refusal of a request that the run's secret has not signed.
 
-        Such a request takes no turn and is neither kept nor shown, so it changes nothing.
+        Such a request has no effect on behavior or quota, and is neither kept nor shown.
         """
         if self.signing_secret is None:
             return None
-        if body is None:  # not kept, so that its signature cannot be checked
+        if body is None:  # it was not kept, so its signature cannot be checked
             return self._too_large()
         fault = signature_fault(request, body, self.signing_secret, service=self.service)
         if fault is None:
             return None
         return RequestRefused(HTTPStatus.FORBIDDEN, fault, "InvalidSignatureException")
 
-    def _take_turn(self) -> Turn:
+    def _admit(self) -> Admission:
         """Apply the behavior and the quota to a request, in order of arrival."""
         with self._lock:
             before = self._behavior
             refusal: RequestRefused | None = None
             hold_seconds = 0.0
             if self._chosen("drop"):
-                refusal = RequestRefused(CONNECTION_DROPPED, "The connection was closed, no answer")
+                refusal = RequestRefused(
+                    CONNECTION_DROPPED, "The connection was closed without an answer"
+                )
             elif self._chosen("throttle"):
-                refusal = self._throttling("told to throttle")
+                refusal = self._throttling("as the behavior prescribes")
             elif self._quota and not self._quota.take():
                 refusal = self._throttling("over the request quota")
             elif self._chosen("fail"):
                 status, code = self.failed
-                refusal = RequestRefused(status, "Internal server error (told to fail)", code)
+                refusal = RequestRefused(
+                    status, "Internal server error (as the behavior prescribes)", code
+                )
             elif before.slow_next:
                 self._behavior = replace(before, slow_next=before.slow_next - 1)
                 hold_seconds = before.slow_seconds
             changed = self._behavior is not before
-            told = Told(before, self._failing(before.fail_records_share))
+            active = ActiveBehavior(before, self._failing(before.fail_records_share))
         if changed:
             self._tell_watchers()
-        return Turn(told, refusal, hold_seconds)
+        return Admission(active, refusal, hold_seconds)
 
     def _throttling(self, why: str) -> RequestRefused:
         status, code = self.throttled
@@ -413,7 +421,7 @@ class DestinationServer(ABC):
         share: float = getattr(self._behavior, f"{action}_share")
         return bool(share) and self._random.random() < share
 
-    def _record(self, request: RecordedRequest, events: Iterable[Answered] = ()) -> None:
+    def _record(self, request: RecordedRequest, events: Iterable[EventResult] = ()) -> None:
         with self._lock:
             for answered in events:
                 self._record_event(answered)
@@ -425,12 +433,12 @@ class DestinationServer(ABC):
             ):
                 self._body_bytes -= len(self._requests.popleft().body)
 
-    def _record_event(self, answered: Answered) -> None:
+    def _record_event(self, answered: EventResult) -> None:
         event = answered.event
         if answered.outcome is Outcome.DROPPED:
             self._counts.dropped += 1
             self._dropped.append(
-                Dropped(event.event_id, event.endpoint_id, event.event, answered.message)
+                DroppedEvent(event.event_id, event.endpoint_id, event.event, answered.message)
             )
             return
         if answered.outcome is not Outcome.DELIVERED:
@@ -441,20 +449,22 @@ class DestinationServer(ABC):
         if key in self._seen:
             self._counts.repeated += 1
         self._seen[key] = None
-        self._delivered[event.event_id] = Delivered(event.endpoint_id, event.event, event.endpoint)
+        self._delivered[event.event_id] = RecordedEvent(
+            event.endpoint_id, event.event, event.endpoint
+        )
         if self._keep is not None:
             forget_oldest(self._seen, _IDS_KEPT)
             forget_oldest(self._delivered, self._keep)
 
-    def _observe(self, events: Iterable[Answered], hold_seconds: float) -> None:
+    def _observe(self, events: Iterable[EventResult], hold_seconds: float) -> None:
         if self._observer is None:
             return
         for answered in events:
-            told = answered
+            reported = answered
             if hold_seconds:
                 message = f"{answered.message}; the answer was held back for {hold_seconds:g} s"
-                told = answered._replace(message=message)
-            self._observer.destination_answered(self.kind, told)
+                reported = answered._replace(message=message)
+            self._observer.destination_answered(self.kind, reported)
 
     def _observe_refusal(self, document: object, refusal: RequestRefused) -> None:
         if self._observer is None:
@@ -462,11 +472,11 @@ class DestinationServer(ABC):
         outcome, status = self._meaning(refusal)
         for event in self._events(document):
             self._observer.destination_answered(
-                self.kind, Answered(event, outcome, status, refusal.message)
+                self.kind, EventResult(event, outcome, status, refusal.message)
             )
 
     def _meaning(self, refusal: RequestRefused) -> tuple[Outcome, str]:
-        """Return the outcome of a refused request's events, and the answer in short."""
+        """Return the outcome for a refused request's events, and the answer's status or code."""
         if refusal.status == CONNECTION_DROPPED:
             return Outcome.FAILED, "none"
         if (refusal.status, refusal.code) == self.throttled:

@@ -1,4 +1,4 @@
-"""The base class of stand-ins for services that the emulator has."""
+"""The base class of stand-ins for services that the emulator also has."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from local.model import (
 from local.signature import Scope
 from local.stand_in.server import DestinationServer
 from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
-from local.stand_in.values import Answered, Event, Outcome, Settled, Told
+from local.stand_in.values import ActiveBehavior, Event, EventResult, OperationResult, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from local.signature import Access
+    from local.signature import EmulatorAccess
 
 
 _CONTENT_TYPE: Final = "application/x-amz-json-1.1"
@@ -48,26 +48,26 @@ MAX_HASH: Final = 2**128
 FAILING: Final = "Answers 200, and for some of the records"
 
 REFUSING_WHOLE: Final = (
-    "Answers 400 InvalidArgumentException to the request that holds one: this service refuses no "
-    "record alone."
+    "Answers 400 InvalidArgumentException to the whole request, because this service cannot refuse "
+    "a single record."
 )
 
 
-# On the local machine only: a proxy for the world outside must not see these requests.
+# These requests stay on this machine, so they must bypass any proxy.
 _opener = build_opener(ProxyHandler({}))
 
 
 class StreamServer(DestinationServer):
-    """One record-writing operation of the AWS JSON protocol, in front of the emulator's own.
+    """A server in front of the emulator for one operation of the AWS JSON protocol.
 
     Args:
-        upstream: The emulator. While this is ``None``, every request gets the answer of a failed
-            service.
+        upstream: The emulator. While this is ``None``, the server answers every request as a failed
+            service does.
         options: See :class:`~local.stand_in.server.DestinationServer`.
     """
 
     model_name: ClassVar[str]
-    """botocore's name of the service."""
+    """botocore's name for the service."""
     records_member: ClassVar[str] = "Records"
     """The member of the request that holds the records."""
     answers_member: ClassVar[str] = "Records"
@@ -75,25 +75,25 @@ class StreamServer(DestinationServer):
     count_member: ClassVar[str]
     """The member of the answer that counts the records that failed."""
     record_failure: ClassVar[tuple[str, Outcome]]
-    """Name of the error for a record that failed for now, and what it means."""
+    """Code of a record's temporary failure, and its outcome."""
     invalid: ClassVar[str] = "InvalidArgumentException"
-    """Name of the error for a request that is refused for what it holds."""
+    """Code of the error for a request with invalid content."""
     passed_bytes: ClassVar[int | None] = None
-    """The most data that the emulator takes in a request, where that is less than AWS does."""
+    """Maximum data in a request to the emulator, if that is less than on AWS."""
 
-    def __init__(self, upstream: Access | None = None, **options: Any) -> None:
+    def __init__(self, upstream: EmulatorAccess | None = None, **options: Any) -> None:
         self.upstream = upstream
         self._model = operation(self.model_name, self.operation)
         super().__init__(**options)
 
-    # What a subclass says ---------------------------------------------------------------------
+    # For subclasses ---------------------------------------------------------------------------
 
     @abstractmethod
     def _record_events(self, record: Mapping[str, Any]) -> Iterator[Event]:
-        """Yield the events that a record carries, even a malformed record."""
+        """Yield the events in a record, which may be malformed."""
 
     def _shape(self, document: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a document with values of the types in botocore's model: bytes for blobs."""
+        """Return a document with the types of botocore's model, such as bytes for blobs."""
         return document
 
     def _limit_faults(self, document: Mapping[str, Any]) -> Iterator[str]:  # noqa: ARG002
@@ -101,7 +101,7 @@ class StreamServer(DestinationServer):
         yield from ()
 
     def _throttles(self, record: Mapping[str, Any]) -> bool:  # noqa: ARG002
-        """Return whether a quota keeps a single record out."""
+        """Return whether a quota throttles a single record."""
         return False
 
     # The request ------------------------------------------------------------------------------
@@ -147,18 +147,18 @@ class StreamServer(DestinationServer):
             raise RequestRefused(HTTPStatus.BAD_REQUEST, fault, self.invalid)
         return document
 
-    async def _settle(
+    async def _execute(
         self,
         request: Request,
         document: dict[str, Any],
-        body: bytes,  # noqa: ARG002 - what is passed on may be less
-        told: Told,
-    ) -> Settled:
-        """Pass all records on to the emulator, except those told to fail."""
+        body: bytes,  # noqa: ARG002 - the forwarded body may differ
+        active: ActiveBehavior,
+    ) -> OperationResult:
+        """Forward the records to the emulator, except those that must fail."""
         records: list[dict[str, Any]] = document[self.records_member]
         events = [list(self._record_events(record)) for record in records]
         answers = [
-            self._own_answer(record, carried, told)
+            self._own_answer(record, carried, active)
             for record, carried in zip(records, events, strict=True)
         ]
         passed = [record for record, answer in zip(records, answers, strict=True) if answer is None]
@@ -171,7 +171,7 @@ class StreamServer(DestinationServer):
         merged = [next(each) if answer is None else answer for answer in answers]
         content[self.answers_member] = merged
         content[self.count_member] = sum("ErrorCode" in answer for answer in merged)
-        return Settled(
+        return OperationResult(
             content,
             [
                 self._answered(event, answer)
@@ -181,7 +181,7 @@ class StreamServer(DestinationServer):
         )
 
     def _parts(self, records: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-        """Yield the records in parts that the emulator can take."""
+        """Yield the records in parts that the emulator accepts."""
         part: list[dict[str, Any]] = []
         size = 0
         for record in records:
@@ -194,29 +194,33 @@ class StreamServer(DestinationServer):
             yield part
 
     def _own_answer(
-        self, record: Mapping[str, Any], events: Iterable[Event], told: Told
+        self, record: Mapping[str, Any], events: Iterable[Event], active: ActiveBehavior
     ) -> dict[str, Any] | None:
-        """Return the answer to a record that does not reach the emulator.
+        """Return the stand-in's own answer to a record; ``None`` to forward the record.
 
         Raises:
-            RequestRefused: The record must be refused, and the service refuses whole requests only.
+            RequestRefused: The record must be refused, and the service can only refuse whole
+                requests.
         """
-        if any(told.behavior.refuses(event) for event in events):
-            return self._refuse(told)
-        if told.fails():
-            return {"ErrorCode": self.record_failure[0], "ErrorMessage": "Told to fail records"}
+        if any(active.behavior.refuses(event) for event in events):
+            return self._refuse(active)
+        if active.fails():
+            return {
+                "ErrorCode": self.record_failure[0],
+                "ErrorMessage": "The behavior fails some records",
+            }
         if self._throttles(record):
             return {"ErrorCode": self.record_failure[0], "ErrorMessage": "Rate exceeded"}
         return None
 
-    def _refuse(self, told: Told) -> dict[str, Any]:
-        raise RequestRefused(HTTPStatus.BAD_REQUEST, told.behavior.refuse_message, self.invalid)
+    def _refuse(self, active: ActiveBehavior) -> dict[str, Any]:
+        raise RequestRefused(HTTPStatus.BAD_REQUEST, active.behavior.refuse_message, self.invalid)
 
-    def _answered(self, event: Event, answer: Mapping[str, Any]) -> Answered:
+    def _answered(self, event: Event, answer: Mapping[str, Any]) -> EventResult:
         code = answer.get("ErrorCode")
         if code is None:
-            return Answered(event, Outcome.DELIVERED, "200", self._accepted_words(answer))
-        return Answered(event, self._outcome(code), code, answer.get("ErrorMessage") or code)
+            return EventResult(event, Outcome.DELIVERED, "200", self._accepted_words(answer))
+        return EventResult(event, self._outcome(code), code, answer.get("ErrorMessage") or code)
 
     def _outcome(self, code: str) -> Outcome:
         name, outcome = self.record_failure
@@ -229,9 +233,9 @@ class StreamServer(DestinationServer):
         """Return the emulator's answer.
 
         Raises:
-            RequestRefused: It refuses the request.
+            RequestRefused: The emulator refuses the request.
         """
-        # Signed anew, for what is passed on is another body at another host.
+        # Signed again, because body and host differ.
         scope = Scope.of(request) or Scope(DEFAULT_ACCOUNT, DEFAULT_REGION, self.service)
         status, answer = await run_in_threadpool(self._post, json.dumps(document).encode(), scope)
         if status == HTTPStatus.OK:
@@ -242,7 +246,7 @@ class StreamServer(DestinationServer):
     def _post(self, body: bytes, scope: Scope) -> tuple[int, dict[str, Any]]:
         status, code = self.failed
         if self.upstream is None:
-            return status, {"__type": code, "message": "The emulator is not there yet"}
+            return status, {"__type": code, "message": "The emulator has not started yet"}
         headers = {"Content-Type": _CONTENT_TYPE, "X-Amz-Target": self.header}
         request = self.upstream.request("/", scope, body=body, headers=headers)
         try:
@@ -277,7 +281,7 @@ class StreamServer(DestinationServer):
 
 
 def json_route(servers: Iterable[StreamServer]) -> Route:
-    """Return the route that all servers share. ``X-Amz-Target`` selects one of them."""
+    """Return the route that all servers share. ``X-Amz-Target`` selects the server."""
     by_header = {server.header: server for server in servers}
 
     async def answer(request: Request) -> Response:
@@ -308,7 +312,7 @@ def with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return a document with each record's data decoded.
 
     Raises:
-        ValueError: It is not base64.
+        ValueError: The data is not base64.
     """
     records = document.get("Records")
     if not isinstance(records, list):
@@ -325,7 +329,7 @@ def with_bytes(document: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def decoded(record: Mapping[str, Any]) -> bytes:
-    """Return the data of a record, empty if the record is malformed."""
+    """Return the data of a record; empty if the record is malformed."""
     try:
         return base64.b64decode(text(record, "Data"), validate=True)
     except (binascii.Error, ValueError):
@@ -333,6 +337,6 @@ def decoded(record: Mapping[str, Any]) -> bytes:
 
 
 def bytes_of(value: Mapping[str, Any], name: str) -> bytes:
-    """Return a text member of a request as UTF-8."""
+    """Return a string member of a request as UTF-8."""
     # JSON can carry half a surrogate pair, written as an escape.
     return text(value, name).encode("utf-8", "surrogatepass")

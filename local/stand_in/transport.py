@@ -1,4 +1,4 @@
-"""HTTP of stand-ins: answers, dropped connections, quotas and delays."""
+"""HTTP helpers of stand-ins: answers, dropped connections, quotas and delays."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
     from local.model import RequestRefused
-    from local.stand_in.values import Told
+    from local.stand_in.values import ActiveBehavior
 
 
 class EscapedJSONResponse(JSONResponse):
-    """JSON in ASCII, which can carry half a surrogate pair as an escape."""
+    """A JSON response in ASCII, so that it can contain half a surrogate pair as an escape."""
 
     def render(self, content: Any) -> bytes:
         """Return ``content`` as JSON."""
@@ -32,7 +32,7 @@ class ConnectionDropped(Exception):
 
 
 class ServerEndpoint:
-    """An operation as a bare ASGI application, which can close its connection.
+    """An operation as an ASGI application that can close its connection.
 
     Args:
         answer: Answers a request, or raises :class:`ConnectionDropped`.
@@ -48,26 +48,27 @@ class ServerEndpoint:
         except ClientDisconnect:
             return
         except ConnectionDropped:
-            # ASGI has no message for it. uvicorn's receive() is a method of the object that holds
-            # the transport; without one (an in-process client) the exception is the signal.
+            # ASGI has no message for closing a connection. uvicorn's receive() is a method of the
+            # object with the transport. With an in-process client there is none, and the client
+            # gets the exception.
             transport = getattr(getattr(receive, "__self__", None), "transport", None)
             if transport is None:
                 raise
             transport.abort()
-            await receive()  # returns once uvicorn has noticed, so that it does not answer 500
+            await receive()  # returns when uvicorn has noticed, so that it does not answer 500
             return
         await response(scope, receive, send)
 
 
-class Turn(NamedTuple):
+class Admission(NamedTuple):
     """The outcome of a caller's turn: the behavior to apply, and a refusal if there is one."""
 
-    told: Told
+    active: ActiveBehavior
     refusal: RequestRefused | None
     hold_seconds: float
 
 
-class Quota:
+class TokenBucket:
     """A token bucket."""
 
     def __init__(self, rate: float, burst: int, clock: Callable[[], float]) -> None:
@@ -81,12 +82,12 @@ class Quota:
         self.fill()
 
     def fill(self) -> None:
-        """Add the tokens that are due."""
+        """Fill the bucket."""
         self._tokens = float(self._burst)
         self._filled = self._clock()
 
     def take(self) -> bool:
-        """Take a token; return whether there was one."""
+        """Take a token, and return whether there was one."""
         now = self._clock()
         self._tokens = min(self._burst, self._tokens + (now - self._filled) * self._rate)
         self._filled = now
@@ -97,16 +98,16 @@ class Quota:
 
 
 async def hold(request: Request, seconds: float) -> None:
-    """Wait for ``seconds``, or until the client has given up."""
+    """Wait for ``seconds``, or until the client disconnects."""
     try:
-        # The body has been read, so the next message says that the client has left.
+        # The body has been read, so the next message is the client's disconnection.
         await asyncio.wait_for(request.receive(), timeout=seconds)
     except TimeoutError:
         return
 
 
-def lenient(body: bytes | None) -> object:
-    """Return the JSON document in a refused body, ``None`` if there is none."""
+def json_or_none(body: bytes | None) -> object:
+    """Return the JSON document in a refused body; ``None`` if there is none."""
     try:
         return json.loads(body) if body else None
     except (ValueError, RecursionError):

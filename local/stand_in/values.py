@@ -1,4 +1,4 @@
-"""Values of stand-ins: events, answers, counts, and misbehavior on demand."""
+"""Value classes of stand-ins: events, answers, counts, and behavior."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 EVERY: Final = "*"
-"""In a ``refuse_…`` field of :class:`Behavior`: every event type, every endpoint."""
+"""Every event type or endpoint, in a ``refuse_…`` field of :class:`Behavior`."""
 
 CONNECTION_DROPPED: Final = 0
 """Status recorded for a request whose connection was closed without an answer."""
@@ -23,25 +23,25 @@ _LONGEST_WAIT_SECONDS = 600.0
 
 
 class Outcome(StrEnum):
-    """The meaning of an answer for one event."""
+    """The outcome of a request for one event."""
 
     DELIVERED = "delivered"
     DROPPED = "dropped"
     """Answered as accepted, but lost."""
     THROTTLED = "throttled"
     FAILED = "failed"
-    """An error of the service, or no answer: the event may be sent again."""
+    """A failure of the service, or no answer. The event may be sent again."""
     REFUSED = "refused"
-    """Refused for good: the destination would refuse it again."""
+    """A permanent refusal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Behavior:
-    """Instructions to a destination to misbehave. The default is to behave.
+    """Misbehavior of a stand-in. The default is to behave like the service.
 
-    A ``…_next`` field applies to that many of the next requests and counts down. A ``…_share``
-    field applies to that share of all requests, 0 to 1. A seeded generator chooses them, so the
-    same behavior set twice chooses the same way. If several fields apply to a request, the first
+    A ``…_next`` field applies to that number of the next requests, and counts down. A ``…_share``
+    field applies to that share of all requests, 0 to 1. A seeded generator selects them, so setting
+    the same behavior again selects the same ones. If several fields apply to a request, the first
     in this order wins: drop, throttle, fail. Each service answers with its own error.
 
     Raises:
@@ -49,36 +49,38 @@ class Behavior:
     """
 
     latency_ms: float = 0
-    """Every answer takes this many milliseconds longer."""
+    """Delay of every answer, in milliseconds."""
     drop_next: int = 0
     drop_share: float = 0
     """Close the connection without an answer; the events are not recorded."""
     throttle_next: int = 0
     throttle_share: float = 0
-    """Answer that there are too many requests, besides the quota's own."""
+    """Answer that there are too many requests, in addition to the quota."""
     fail_next: int = 0
     fail_share: float = 0
     """Answer that the service has failed."""
     slow_next: int = 0
     slow_seconds: float = 60
-    """Record the events of the next requests at once, but hold the answer for this long."""
+    """Record the events of the next requests, but delay the answer for this long."""
     fail_records_share: float = 0
-    """Answer, in a request that is accepted, that this share of its records failed for now."""
+    """In accepted requests, answer that this share of the records failed temporarily."""
     refuse_event_types: frozenset[str] = frozenset()
-    """Refuse each event of these types for good. ``"*"`` is every type."""
+    """Refuse each event of these types permanently. ``"*"`` is every type."""
     refuse_endpoint_ids: frozenset[str] = frozenset()
-    """Refuse each event of these endpoints for good. ``"*"`` is every endpoint."""
+    """Refuse each event of these endpoints permanently. ``"*"`` is every endpoint."""
     refuse_endpoint_data: frozenset[str] = frozenset()
-    """Refuse the data of these endpoints; their events are accepted. Pinpoint alone can."""
+    """Refuse these endpoints' data, but not their events. Only for Pinpoint, Customer Profiles."""
     refuse_message: str = "Refused by the local destination's settings"
-    """What a refusal says."""
+    """Message of a refusal."""
 
     def __post_init__(self) -> None:
         for spec in fields(self):
             value = getattr(self, spec.name)
             if spec.name.endswith("_next"):
                 if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-                    raise ValueError(f"{spec.name} must be a whole number from 0, got {value!r}")
+                    raise ValueError(
+                        f"{spec.name} must be a non-negative whole number, got {value!r}"
+                    )
             elif spec.name.endswith("_share"):
                 _check_number(spec.name, value, 1)
             elif spec.name == "latency_ms":
@@ -93,12 +95,13 @@ class Behavior:
 
     @classmethod
     def from_json(cls, document: object) -> Behavior:
-        """Return the behavior that ``document``, a JSON object of this class's fields, describes.
+        """Return the behavior that ``document``, a JSON object with this class's fields, describes.
 
-        The document replaces the behavior: fields left out have their defaults.
+        Fields that it lacks have their defaults.
 
         Raises:
-            ValueError: It is not an object, has an unknown field or a value out of range.
+            ValueError: The document is not an object, has an unknown field, or a value out of
+                range.
         """
         if not isinstance(document, dict):
             raise ValueError(  # noqa: TRY004 - a document's fault, like its other faults
@@ -117,7 +120,7 @@ class Behavior:
         return cls(**values)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the fields as JSON values, every one of them."""
+        """Return all fields as JSON values."""
         return {
             spec.name: sorted(value) if isinstance(value, frozenset) else value
             for spec in fields(self)
@@ -125,18 +128,18 @@ class Behavior:
         }
 
     def refuses(self, event: Event) -> bool:
-        """Return whether an event is to be refused for good."""
+        """Return whether to refuse an event permanently."""
         return _names(self.refuse_event_types, event.event_type) or _names(
             self.refuse_endpoint_ids, event.endpoint_id
         )
 
     def refuses_data_of(self, endpoint_id: str) -> bool:
-        """Return whether an endpoint's data is to be refused for good."""
+        """Return whether to refuse an endpoint's data permanently."""
         return _names(self.refuse_endpoint_data, endpoint_id)
 
 
-class Exposition(NamedTuple):
-    """A part of the destination's state, for the page to show."""
+class ShownDocument(NamedTuple):
+    """A document that the console shows, with a title."""
 
     title: str
     document: Any
@@ -150,15 +153,15 @@ class Event(NamedTuple):
     endpoint_id: str
     event_type: str
     event: Mapping[str, Any]
-    """As it was sent."""
+    """The event as it was sent."""
     endpoint: Mapping[str, Any]
-    """Its endpoint's data as it was sent; Pinpoint's only."""
-    got: tuple[Exposition, ...]
-    """What the destination got, in its own terms."""
+    """The endpoint's data as it was sent; only Pinpoint has it."""
+    got: tuple[ShownDocument, ...]
+    """What the destination received, in its own format."""
 
     @classmethod
-    def of_record(cls, document: Any, got: Exposition) -> Event:
-        """Return the event whose record is ``document``, which may be anything."""
+    def of_record(cls, document: Any, got: ShownDocument) -> Event:
+        """Return the event in a record, whose ``document`` may be any JSON value."""
         record = document if isinstance(document, dict) else {}
         return cls(
             text(record, "event_id"),
@@ -170,31 +173,31 @@ class Event(NamedTuple):
         )
 
 
-class Answered(NamedTuple):
-    """One event and its answer."""
+class EventResult(NamedTuple):
+    """The result for one event."""
 
     event: Event
     outcome: Outcome
     status: str
-    """The answer in short: a status, or the name of an error."""
+    """HTTP status, or code of an error."""
     message: str
-    """The answer in words."""
+    """The answer's message."""
 
 
-class Settled(NamedTuple):
-    """The answer to an accepted request."""
+class OperationResult(NamedTuple):
+    """The result of an accepted request."""
 
     content: Any
     """The answer's body, as JSON values."""
-    events: Sequence[Answered]
+    events: Sequence[EventResult]
 
 
-class Told(NamedTuple):
-    """The treatment of the current request."""
+class ActiveBehavior(NamedTuple):
+    """The behavior for the current request."""
 
     behavior: Behavior
     fails: Callable[[], bool]
-    """Returns, once for each record, whether it fails for now."""
+    """Returns whether the next record fails temporarily."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +205,18 @@ class RecordedRequest:
     """One request as received, and its answer."""
 
     time: float
-    """When it came in, seconds since the epoch."""
+    """Time of arrival, in seconds since the epoch."""
     target: str
-    """What it was for: an application's id, a stream, a domain. Empty if it did not say."""
+    """Target, such as an application's id, a stream or a domain; empty if it has none."""
     body: bytes
-    """As received; empty for a body over the size limit, which is not kept."""
+    """The body as received; empty for a body over the size limit, which is not kept."""
     parsed: Mapping[str, Any] | None
-    """Its document; ``None`` unless the request was accepted."""
+    """The request's document; ``None`` unless the request was accepted."""
     status: int
-    """HTTP status of the answer; :data:`CONNECTION_DROPPED` when there was none."""
+    """HTTP status of the answer; :data:`CONNECTION_DROPPED` if there was none."""
 
 
-class Delivered(NamedTuple):
+class RecordedEvent(NamedTuple):
     """An event that the destination accepted and recorded."""
 
     endpoint_id: str
@@ -221,8 +224,8 @@ class Delivered(NamedTuple):
     endpoint: Mapping[str, Any]
 
 
-class Dropped(NamedTuple):
-    """An event that the destination answered as accepted, and lost."""
+class DroppedEvent(NamedTuple):
+    """An event that the destination answered as accepted but lost."""
 
     event_id: str
     endpoint_id: str
@@ -232,39 +235,40 @@ class Dropped(NamedTuple):
 
 @dataclass(slots=True)
 class Counts:
-    """Totals since the server started or was last reset; never bounded."""
+    """Totals since the server started or was last reset, of all requests and events."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     """Requests by HTTP status; :data:`CONNECTION_DROPPED` for those without an answer."""
     accepted: int = 0
     """Events accepted and recorded, repeats included."""
     repeated: int = 0
-    """Of them, those whose endpoint and event ID had been recorded before."""
+    """Accepted events whose endpoint and event ID had been recorded before."""
     refused: int = 0
-    """Events not accepted in requests that were."""
+    """Events that were not accepted in requests that were."""
     dropped: int = 0
-    """Events answered as accepted and lost."""
+    """Events that were answered as accepted but lost."""
 
     @property
     def requests(self) -> int:
-        """Requests of every status."""
+        """Number of requests of every status."""
         return self.statuses.total()
 
     @property
     def distinct(self) -> int:
-        """Events recorded, repeats counted once."""
+        """Number of recorded events, with repeats counted once."""
         return self.accepted - self.repeated
 
 
 class Observer(Protocol):
-    """A listener for every event that a request carried, once for each attempt."""
+    """An observer of every event in a request, once for each attempt."""
 
-    def destination_answered(self, destination: str, answered: Answered) -> None:
-        """Take note of one event.
+    def destination_answered(self, destination: str, answered: EventResult) -> None:
+        """Record the result for one event.
 
         Args:
-            destination: The destination's :attr:`DestinationServer.kind`.
-            answered: The event, and its own answer if the request was accepted, else the request's.
+            destination: The destination's kind.
+            answered: The event, with its own result if the request was accepted, or else the
+                request's.
         """
 
 

@@ -1,4 +1,4 @@
-"""API Gateway's mapping templates: Velocity, as far as they need it."""
+"""A renderer for API Gateway's mapping templates."""
 
 from __future__ import annotations
 

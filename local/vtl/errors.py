@@ -1,7 +1,7 @@
-"""The error of a template."""
+"""The error class of templates."""
 
 from __future__ import annotations
 
 
 class TemplateError(Exception):
-    """The template cannot be rendered here as API Gateway renders it; the message says where."""
+    """A template that this package cannot render as API Gateway does. The message says where."""

@@ -1,4 +1,4 @@
-"""The syntax tree of airspeed-ext, with the classes replaced that differ from Velocity 1.7."""
+"""The syntax tree of airspeed-ext. Classes that differ from Velocity 1.7 are replaced."""
 
 # mypy: disallow-subclassing-any=False
 
@@ -25,7 +25,7 @@ from local.vtl.java import (
 if TYPE_CHECKING:
     from airspeed import operators as vtl  # type: ignore[import-untyped]
 else:
-    # A copy of our own: the parser finds its classes by name in its module, where we replace some.
+    # A private copy, because some of its classes are replaced, and the parser finds them by name.
     _spec = importlib.util.find_spec("airspeed.operators")
     vtl = importlib.util.module_from_spec(_spec)
     _spec.loader.exec_module(vtl)
@@ -37,9 +37,9 @@ LOOP_LIMIT: Final = 1_000
 
 
 def refusal(element: Any, position: int, why: str) -> TemplateError:
-    """Return the error for an element, with its line and what stands there."""
+    """Return the error for an element, with its line and the text there."""
     before, after = element.full_text()[:position], element.full_text()[position:]
-    found = after.partition("\n")[0][:40] or "nothing more"
+    found = after.partition("\n")[0][:40] or "the end of the template"
     return TemplateError(f"line {before.count(chr(10)) + 1}: {why}: {found}")
 
 
@@ -48,14 +48,14 @@ def _syntax_error(element: Any, expected: str) -> TemplateError:
 
 
 class _Never(vtl.Text):
-    """Syntax that Velocity lacks, or that mapping templates do not need."""
+    """Syntax that never matches: Velocity lacks it, or mapping templates do not need it."""
 
     def parse(self) -> None:
         raise vtl.NoMatch
 
 
 class _Text(vtl.Text):
-    # Whether Velocity unescapes `\$x` depends on whether x is defined: refused by not matching it.
+    # Velocity unescapes `\$x` only if x is defined. So this does not match it, which refuses it.
     PLAIN = re.compile(r"((?:[^$#\\]|\\+(?![\\$#]))+)(.*)$", re.DOTALL)
 
     def parse(self) -> None:
@@ -63,8 +63,8 @@ class _Text(vtl.Text):
 
 
 class _Comment(vtl.Comment):
-    # airspeed-ext also drops the line end after a block comment, and takes a comment for ended
-    # by the template's end, which depends on its last characters in Velocity.
+    # airspeed-ext also drops the line end after a block comment, and ends an open comment at the
+    # end of the template, where Velocity's behavior depends on the last characters.
     COMMENT = re.compile(r"#(?:#[^\n]*\n|\*.*?\*#)(.*)$", re.DOTALL)
 
 
@@ -75,7 +75,7 @@ class _UnknownDirective(vtl.Text):
 
     def parse(self) -> None:
         self.identity_match(self.START)
-        raise refusal(self, self.start, "this directive or escape is not rendered here")
+        raise refusal(self, self.start, "this directive or escape is not supported here")
 
 
 class _Reference(vtl.FormalReference):
@@ -83,13 +83,15 @@ class _Reference(vtl.FormalReference):
         super().parse()
         if self.expression is None:
             raise refusal(
-                self, self.start, "$ must begin a reference; write #set($dollar = '$') for a dollar"
+                self,
+                self.start,
+                "$ must begin a reference; for a dollar sign, write #set($dollar = '$')",
             )
         if self.expression.part.parameters is not None:
             raise refusal(self, self.start, "a variable cannot be called")
 
     def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:
-        # airspeed-ext compares the value with a magic string, which a client could send.
+        # airspeed-ext gives a special string another meaning, and a client could send that string.
         value = self.calculate(namespace, loader)
         stream.write("" if value is None else text(value))
 
@@ -100,7 +102,7 @@ class _Name(vtl.NameOrCall):
     def parse(self) -> None:
         super().parse()
         if self.name in self.RESERVED:
-            raise refusal(self, self.start, "this name has a meaning of its own in Velocity")
+            raise refusal(self, self.start, "this name is reserved in Velocity")
 
     def calculate(self, owner: Any, loader: Any, namespace: Any) -> Any:
         if isinstance(owner, vtl.LocalNamespace):
@@ -120,17 +122,17 @@ class _Index(vtl.ArrayIndex):
     def parse(self) -> None:
         self.identity_match(self.START)
         raise refusal(
-            self, self.start, "an index after a reference is not rendered here; write .get(…)"
+            self, self.start, "an index after a reference is not supported here; write .get(…)"
         )
 
 
 class _String(vtl.InterpolatedStringLiteral):
     def parse(self) -> None:
         super().parse()
-        # airspeed-ext drops what it cannot parse, and Velocity has rules of its own for comments.
+        # airspeed-ext drops what it cannot parse, and treats comments in strings differently.
         complete = self.block.end == len(self.value)
         if not complete or any(isinstance(part, vtl.Comment) for part in self.block.children):
-            raise refusal(self, self.start, "not a string that can be interpolated")
+            raise refusal(self, self.start, "this string cannot be interpolated")
 
 
 class _Boolean(vtl.BooleanLiteral):
@@ -154,7 +156,7 @@ _OPERAND: Final = vtl.Value
 
 
 class _Argument(vtl.Value):
-    """A value between commas, where Velocity takes no expression."""
+    """An argument, where Velocity accepts no expression."""
 
     def parse(self) -> None:
         super().parse()
@@ -182,7 +184,7 @@ class _Not(vtl.UnaryOperatorValue):
 
 
 class _Operator(vtl.BinaryOperator):
-    # Velocity reads `-1` as a number wherever it stands, so `7-1` is no subtraction to it.
+    # Velocity always reads `-1` as a number, so `7-1` is not a subtraction.
     BINARY_OP = re.compile(
         r"\s*(>=|<=|==|!=|>|<|&&|\|\||\+|-(?!\d)|\*|/|%|(?:or|and|gt|ge|lt|le|eq|ne)\b)\s*(.*)$",
         re.DOTALL,
@@ -204,7 +206,7 @@ class _Operator(vtl.BinaryOperator):
 
 
 class _Expression(vtl.Expression):
-    """Operands and operators, grouped once when parsed; airspeed-ext has no short circuit."""
+    """Operands and operators, grouped when parsed, with short-circuit evaluation."""
 
     def parse(self) -> None:
         terms = [self.next_element(_OPERAND)]
@@ -308,14 +310,14 @@ class _Assignment(vtl.Assignment):
 
     def evaluate_raw(self, stream: Any, namespace: Any, loader: Any) -> None:  # noqa: ARG002
         value = self.value.calculate(namespace, loader)
-        if value is None:  # Velocity leaves the old value in place
+        if value is None:  # Velocity keeps the old value
             return
         if not self.is_override:
             namespace[self.root_term] = value
             return
         override = read_property(namespace[self.root_term], "responseOverride")
         if not isinstance(override, ResponseOverride):
-            raise TypeError("$context is not API Gateway's any more")
+            raise TypeError("the template has replaced $context")
         if self.header:
             override.set_header(self.header, value)
         else:
@@ -334,7 +336,7 @@ class _Foreach(vtl.ForeachDirective):
             items = items.values()
         if isinstance(items, str) or not isinstance(items, Collection):
             raise TypeError(f"#foreach needs a list, a map or a set, got {items!r}")
-        # Velocity has one scope: what the body sets stays set, the loop's own names do not.
+        # Velocity has one scope: names that the body sets stay set, the loop's own names do not.
         names = (self.loop_var_name, "foreach", "velocityCount", "velocityHasNext")
         outer = {name: namespace[name] for name in names if name in namespace}
         for index, item in enumerate(islice(items, LOOP_LIMIT)):
@@ -425,7 +427,7 @@ _LOOSEST_FIRST: Final = (
 
 
 def _divide(dividend: int, divisor: int) -> int:
-    # Java rounds towards zero, Python down.
+    # Java rounds toward zero, Python down.
     quotient = abs(dividend) // abs(divisor)
     return quotient if (dividend < 0) == (divisor < 0) else -quotient
 

@@ -1,9 +1,8 @@
 """The objects of a mapping template: ``$input``, ``$util``, and Java's strings, maps and lists.
 
-Values are plain Python ones: ``str``, ``int``, ``bool``, ``None`` for null, mappings for Java maps,
-lists for Java lists, other collections for Java sets. Templates only read them. A method that is
-missing here raises an error. Velocity renders nothing if Java has no such method, but that would
-hide a gap in this module.
+Values are Python's: ``str``, ``int``, ``bool``, ``None`` for null, mappings for Java maps, lists
+for Java lists, and other collections for Java sets. Templates only read them. Calling a method that
+this module lacks raises an error, whereas Velocity renders nothing if Java lacks the method.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ _Methods = Mapping[str, Callable[..., Any]]
 
 @dataclass(frozen=True, slots=True)
 class JavaObject:
-    """An object with nothing but these properties and methods, such as ``$util``."""
+    """An object with given properties and methods, such as ``$util``."""
 
     name: str
     properties: Mapping[str, Any] = field(default_factory=dict)
@@ -37,10 +36,10 @@ class JavaObject:
 
 
 def text(value: object) -> str:
-    """Give what Java's ``toString()`` gives, and ``null`` for None.
+    """Return the result of Java's ``toString()``; ``null`` for ``None``.
 
     Raises:
-        TypeError: if Java's text for the value is not known here, as of ``$util``.
+        TypeError: Java's text for the value is not known here, as for ``$util``.
     """
     match value:
         case str():
@@ -59,8 +58,8 @@ def text(value: object) -> str:
 
 
 def _double(value: float) -> str:
-    # As Double.toString(): the shortest digits that tell the number from others, one of them after
-    # the point, and an exponent from 10,000,000 on and below 0.001.
+    # As Double.toString() does: the fewest digits that identify the number, at least one of them
+    # after the point, and an exponent from 10,000,000 up and below 0.001.
     if math.isinf(value):
         return "Infinity" if value > 0 else "-Infinity"
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
@@ -75,10 +74,10 @@ def _double(value: float) -> str:
 
 
 def equal(left: object, right: object) -> bool:
-    """Compare as Velocity's ``==`` does: values of different types by their text.
+    """Compare like Velocity's ``==``, which compares values of different types by their text.
 
     Raises:
-        TypeError: if neither is None and one is no string, whole number or boolean.
+        TypeError: Neither is ``None``, and one is not a string, whole number or boolean.
     """
     if left is None or right is None:
         return left is right
@@ -89,10 +88,10 @@ def equal(left: object, right: object) -> bool:
 
 
 def read_property(owner: object, name: str) -> Any:
-    """Give ``$owner.name``: of a map, the member of that name, or None.
+    """Return ``$owner.name``; for a map, the member with that name, or ``None``.
 
     Raises:
-        TypeError: if such an object has no such property here.
+        TypeError: The object has no such property here.
     """
     if isinstance(owner, Mapping):
         return owner.get(name)
@@ -102,11 +101,11 @@ def read_property(owner: object, name: str) -> Any:
 
 
 def call_method(owner: object, name: str, arguments: list[Any]) -> Any:
-    """Give ``$owner.name(arguments)``.
+    """Return ``$owner.name(arguments)``.
 
     Raises:
-        TypeError: if such an object has no such method here, or not with such arguments.
-        ValueError: if the method refuses the arguments' values.
+        TypeError: The object has no such method here, or the method does not accept the arguments.
+        ValueError: The method refuses the arguments' values.
     """
     if isinstance(owner, JavaObject):
         method = owner.methods.get(name)
@@ -132,7 +131,7 @@ def _utf_16(value: str) -> bytes:
 
 
 def _length(value: str) -> int:
-    # Java counts UTF-16 units: an emoji is two.
+    # Java counts UTF-16 units, so an emoji has two.
     return len(_utf_16(value)) // 2
 
 
@@ -141,7 +140,7 @@ def _substring(value: str, start: int, end: int | None = None) -> str:
     end = length if end is None else end
     if not 0 <= start <= end <= length:
         raise ValueError(f"no substring from {start} to {end} in a string of length {length}")
-    # Strict: half a character would not join the other half again, as it does in Java.
+    # Strict, because half a character would not join its other half again as it does in Java.
     return _utf_16(value)[2 * start : 2 * end].decode("utf-16-le")
 
 
@@ -175,8 +174,8 @@ def _item(items: list[Any], index: int) -> Any:
     return items[index]
 
 
-# Of regular expressions, what Java and Python are known to read alike: a lone "." or a class that
-# excludes, for example, depend on what is held to be a line end or a character.
+# The regular expressions that mean the same in Java and Python. For example, a lone "." or a
+# negated class does not, because the languages differ in line ends and characters.
 _EXPRESSION: Final = re.compile(
     r"(?:[A-Za-z0-9:/%-]|\[(?:[A-Za-z0-9.+](?:-[A-Za-z0-9.])?)+-?\]|\((?!\?)|\)|[*+?](?![*+?])|\|)*"
 )
@@ -185,8 +184,8 @@ _EXPRESSION: Final = re.compile(
 def _matches(value: str, expression: str) -> bool:
     if not _EXPRESSION.fullmatch(expression):
         raise ValueError(
-            "a regular expression is made of letters, digits, : / % - [] () | * + ? here, not "
-            f"{expression}"
+            "a regular expression may only have letters, digits and : / % - [] () | * + ? here, "
+            f"got {expression}"
         )
     return bool(re.fullmatch(expression, value))
 
@@ -206,7 +205,7 @@ _STRING: Final[_Methods] = {
     "matches": _matches,
     "startsWith": lambda value, prefix: value.startswith(prefix),
     "substring": _substring,
-    # Equal to Java 17's for every character but the 40 pairs of letters that came after it.
+    # Equal to Java 17's, except for the 40 pairs of letters of later Unicode versions.
     "toLowerCase": str.lower,
     "toString": text,
     "toUpperCase": str.upper,
@@ -250,7 +249,7 @@ def request_input(
     headers: Mapping[str, str],
     body: str,
 ) -> JavaObject:
-    """Make ``$input`` for one request."""
+    """Return ``$input`` for one request."""
     parts = MappingProxyType({"path": path, "querystring": querystring, "header": headers})
     return JavaObject(
         "$input",
@@ -272,7 +271,9 @@ def _params(parts: Mapping[str, Mapping[str, str]], *name: str) -> Any:
 
 def _find(body: str, expression: str) -> Any:
     if not _PATH.fullmatch(expression):
-        raise ValueError(f"a JSONPath is made of $, .name, ['name'] and [0] here, not {expression}")
+        raise ValueError(
+            f"a JSONPath may only have $, .name, ['name'] and [0] here, got {expression}"
+        )
     node = _parse_json(body)
     for step in _STEP.finditer(expression):
         member, quoted, index = step.groups()
@@ -295,7 +296,7 @@ def _parse_json(value: str) -> Any:
 
 
 def _refuse_constant(constant: str) -> NoReturn:
-    raise ValueError(f"{constant} is no JSON")
+    raise ValueError(f"{constant} is not JSON")
 
 
 def _write_json(value: object) -> str:
@@ -303,10 +304,10 @@ def _write_json(value: object) -> str:
 
 
 def _writable(value: object) -> object:
-    # Java and Python write fractions in other ways, and nobody has to.
+    # Java and Python write fractions differently, and no template needs them.
     match value:
         case float():
-            raise ValueError(f"{value} in JSON: only whole numbers are written here")
+            raise ValueError(f"only whole numbers can be written as JSON here, got {value}")
         case list():
             return [_writable(item) for item in value]
         case dict():
@@ -315,8 +316,8 @@ def _writable(value: object) -> object:
 
 
 def _url_encode(value: str) -> str:
-    # As java.net.URLEncoder: of the characters that quote_plus leaves alone, `~` is encoded and
-    # `*` is not; half a surrogate pair becomes "?".
+    # As java.net.URLEncoder does: unlike quote_plus, it encodes `~` and not `*`, and half a
+    # surrogate pair becomes "?".
     return quote_plus(value, safe="*", errors="replace").replace("~", "%7E")
 
 
@@ -333,7 +334,7 @@ _JAVASCRIPT_ESCAPES: Final = {
 
 
 def _escape_javascript(value: str) -> str:
-    # As StringEscapeUtils of commons-lang 2: UTF-16 units, hexadecimal digits in upper case.
+    # As StringEscapeUtils of commons-lang 2 does: UTF-16 units, upper-case hexadecimal digits.
     return "".join(
         _JAVASCRIPT_ESCAPES.get(unit) or (chr(unit) if 0x20 <= unit <= 0x7F else f"\\u{unit:04X}")  # noqa: PLR2004
         for (unit,) in struct.iter_unpack("<H", _utf_16(value))
@@ -351,4 +352,4 @@ UTIL: Final = JavaObject(
         "urlEncode": _url_encode,
     },
 )
-"""``$util``."""
+"""The object ``$util`` of templates."""

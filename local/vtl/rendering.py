@@ -1,9 +1,9 @@
-"""A renderer for API Gateway's mapping templates, with only the Velocity that they need.
+"""Rendering of mapping templates, with the part of Velocity that they need.
 
 API Gateway renders mapping templates with an engine that follows Apache Velocity 1.7. Here
-airspeed-ext parses and runs them. It is more lenient than Velocity and gives some constructs
-another meaning. :mod:`local.vtl.grammar` replaces the classes of its syntax tree that differ. A
-construct that may mean something else in Velocity is refused: a template either renders as on API
+airspeed-ext parses and runs them. It is more lenient than Velocity, and interprets some constructs
+differently. :mod:`local.vtl.grammar` replaces the classes of its syntax tree that differ, and
+refuses constructs that may mean something else in Velocity. So a template either renders as on API
 Gateway or raises `TemplateError`. ``tests/local/test_vtl.py`` compares this package with
 Velocity itself.
 
@@ -36,15 +36,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request as its mapping template sees it. A response template sees the answer's body.
+    """A request as mapping templates see it. For a response template, the body is the answer's.
 
     Args:
-        querystring: decoded query parameters, by name. Default: none.
-        headers: headers, by name as the client wrote it. Default: none.
-        path: decoded path parameters, by name. Default: none.
-        body: the payload as text. Default: empty.
-        context: ``$context``: strings, numbers, booleans, lists and mappings of them. Default:
-            empty.
+        querystring: Decoded query parameters by name. Default: none.
+        headers: Headers, by name as the client wrote it. Default: none.
+        path: Decoded path parameters by name. Default: none.
+        body: The payload as text. Default: empty.
+        context: ``$context``, with strings, numbers, booleans, and lists and mappings of these.
+            Default: empty.
     """
 
     querystring: Mapping[str, str] = field(default_factory=dict)
@@ -59,10 +59,10 @@ class Rendered:
     """The result of a response template.
 
     Args:
-        text: the body.
-        status: the HTTP status that it sets instead of the integration response's, or None.
-        headers: the headers that it sets, by name as the template writes it, over those of the
-            integration response. Default: none.
+        text: The body.
+        status: The HTTP status that overrides the integration response's. Default: no override.
+        headers: The headers that override the integration response's, by name as in the template.
+            Default: none.
     """
 
     text: str
@@ -74,28 +74,28 @@ def render(template: str, request: Request) -> str:
     r"""Render a mapping template as API Gateway would.
 
     References without a value render as nothing, and a ``#foreach`` ends after `LOOP_LIMIT`
-    iterations. Templates are parsed once and remembered.
+    iterations. Parsed templates are cached.
 
     Args:
-        template: the template's text, with ``\n`` as its line end.
-        request: what ``$input`` and ``$context`` show.
+        template: The template's text, with ``\n`` as its line end.
+        request: The request that ``$input`` and ``$context`` show.
 
     Raises:
-        TemplateError: if API Gateway would refuse the template or fail on this request, or if the
-            template uses something that this module does not render exactly as Velocity 1.7 does.
+        TemplateError: API Gateway would refuse the template or fail on this request, or the
+            template uses something that this package does not render exactly as Velocity 1.7 does.
     """
     return render_response(template, request).text
 
 
 def render_response(template: str, request: Request) -> Rendered:
-    """Render a response template as API Gateway would, with what it overrides.
+    """Render a response template as API Gateway would, with its overrides.
 
     Args:
-        template: as for `render`.
-        request: the request that is answered, with the integration's answer as its body.
+        template: See `render`.
+        request: The request to answer, with the integration's answer as its body.
 
     Raises:
-        TemplateError: as `render` does.
+        TemplateError: See `render`.
     """
     inputs = request_input(
         path=request.path,
@@ -117,5 +117,7 @@ def render_response(template: str, request: Request) -> Rendered:
 @lru_cache(maxsize=64)
 def _parse(template: str) -> Any:
     if "\r" in template:
-        raise TemplateError("the template holds a carriage return: end its lines with \\n alone")
+        raise TemplateError(
+            "the template contains a carriage return; its lines must end with \\n only"
+        )
     return vtl.TemplateBody("template", template)

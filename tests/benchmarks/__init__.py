@@ -1,1 +1,1 @@
-"""The benchmark."""
+"""Tests of the benchmark."""

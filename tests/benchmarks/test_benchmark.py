@@ -273,7 +273,7 @@ def test_a_share_of_a_processor_is_a_quota_or_not_measured(
 ) -> None:
     monkeypatch.setattr(cgroup, "_parents", lambda: iter([payloads.directory]))
     [figure] = figures.memory_sizes(payloads, EFFORT)
-    assert figure.value == "not measured: this machine grants no share of a processor"
+    assert figure.value == "not measured: this machine does not support limiting a processor share"
     small = list(figures.tls(payloads, EFFORT))[-1]
     assert small.value == figure.value
 

@@ -1,4 +1,4 @@
-"""Debian's Chromium, driven by Playwright, and consoles for it to show."""
+"""Fixtures for Debian's Chromium, which Playwright controls, and consoles for it to show."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ MOST_MILLISECONDS = 1_000 * HANG_SECONDS
 VIEWPORT: Final[ViewportSize] = {"width": 1280, "height": 720}
 
 
-# Not for the session: while Playwright's synchronous API lasts, its event loop runs in this thread
-# and asyncio.run() of the other directories' tests would fail.
+# Not a session fixture, because Playwright's synchronous API runs its event loop in this thread,
+# where asyncio.run() in other directories' tests would fail.
 @pytest.fixture(scope="package")
 def browser() -> Iterator[Browser]:
-    """Return the browser. Without one the tests are skipped; under ``CI=true`` they fail."""
+    """Return the browser. Without one the tests are skipped, or fail with ``CI=true``."""
     if CHROMIUM is None:
         missing = "Chromium is missing: apt-get install chromium-headless-shell"
         if os.environ.get("CI") == "true":

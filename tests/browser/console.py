@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import httpx
 from playwright.sync_api import Page, expect
 
-from local.console.app import MintRequest, create_app
+from local.console.app import TokenRequest, create_app
 from local.console.journal import Journal
 from local.destinations.customer_profiles.objects import ObjectType
 from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.kinesis import KinesisServer
 from local.destinations.pinpoint.server import PutEventsServer
-from local.rules import Rules
+from local.rules import FunctionRules
 from local.serve import serving
 from tests.local.profile_objects import PROPERTIES
 
@@ -68,9 +68,9 @@ class Pipeline:
         )
 
 
-def rules(kind: str) -> Rules:
+def rules(kind: str) -> FunctionRules:
     """Return the rules of a function that lets anonymous visitors change two user attributes."""
-    return Rules.of(
+    return FunctionRules.of(
         {
             "DESTINATION": kind,
             "ANONYMOUS_USER_ATTRIBUTES": '["plan", "tags"]',
@@ -88,7 +88,7 @@ def console(
     port: int = 0,
     *,
     authenticated_endpoint_url: str | None = None,
-    mint: Callable[[MintRequest], str] | None = None,
+    mint: Callable[[TokenRequest], str] | None = None,
     fanned_out: bool = False,
 ) -> Iterator[Pipeline]:
     journal = Journal()

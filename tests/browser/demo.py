@@ -1,4 +1,4 @@
-"""The demo page as a file, and what a visitor does there."""
+"""The demo page as a file, and a visitor's actions on it."""
 
 from __future__ import annotations
 

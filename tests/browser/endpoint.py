@@ -1,4 +1,4 @@
-"""A stand-in for the endpoint: its image for a good request, its JSON error for a bad one."""
+"""A stand-in for the endpoint that answers with an image, or with a JSON error."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ TOKEN = "header.claims.signature"  # noqa: S105 - opens nothing
 
 @dataclass
 class Endpoint:
-    """Where it answers, and what it was asked."""
+    """The stand-in's URL, and the requests that it received."""
 
     url: str = ""
     queries: list[str] = field(default_factory=list)
     bodies: list[tuple[str, str]] = field(default_factory=list)
-    """Media type and text of what was posted."""
+    """Media type and text of a posted body."""
 
     @property
     def authenticated_url(self) -> str:
-        """Return where it takes :data:`TOKEN` only."""
+        """Return the URL of the route that accepts only :data:`TOKEN`."""
         return f"{self.url}/authenticated"
 
     def parameters(self) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""What becomes, in a real pipeline, of events that pages sent. Each event has a name of its own."""
+"""Outcomes in a real pipeline of events that pages sent. Each event has its own name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from local.pipeline.stack import Pipeline
-    from local.stand_in.values import Delivered
+    from local.stand_in.values import RecordedEvent
 
 _LOAD_IMAGE = """url => new Promise(done => {
   const image = new Image(1, 1);
@@ -32,7 +32,7 @@ _LOAD_IMAGE = """url => new Promise(done => {
 
 @contextmanager
 def site() -> Iterator[str]:
-    """Serve an empty page and yield its origin: a port of its own makes it one."""
+    """Serve an empty page, and yield its origin, which differs in its port."""
 
     async def page(_: Request) -> Response:
         return HTMLResponse("<!doctype html><title>A site</title><link rel=icon href='data:,'>")
@@ -42,15 +42,15 @@ def site() -> Iterator[str]:
 
 
 def load_image(page: Page, url: str) -> str:
-    """Return which of its events, ``load`` or ``error``, an image fires, as GTM's tag makes it."""
+    """Return the event that an image like a GTM tag's fires, ``load`` or ``error``."""
     fired: str = page.evaluate(_LOAD_IMAGE, url)
     return fired
 
 
-def delivered(pipeline: Pipeline, event: str) -> Delivered:
-    """Return what the destination recorded of ``event``."""
+def delivered(pipeline: Pipeline, event: str) -> RecordedEvent:
+    """Return the destination's record of ``event``."""
 
-    def arrived() -> Delivered | None:
+    def arrived() -> RecordedEvent | None:
         for each in pipeline.putevents.delivered.values():
             if each.event["EventType"] == event:
                 return each
@@ -73,9 +73,9 @@ def rejection(pipeline: Pipeline, event: str) -> str:
 
 
 def check_nothing_came_of(pipeline: Pipeline, event: str) -> None:
-    """Check that ``event``, already sent, is neither delivered nor set aside."""
+    """Check that ``event``, already sent, is neither delivered nor rejected."""
     marker = f"after_{event}"
-    # Names no site, as a server's request does not, and is so taken from anywhere.
+    # Names no site, like a server's request, which is therefore accepted.
     httpx.get(pipeline.endpoint_url, params={"event": marker, "endpoint_id": "marker"})
     delivered(pipeline, marker)
     wait_for("end of the queue", lambda: not pipeline.peek("QueueName") or None)

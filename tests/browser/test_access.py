@@ -270,7 +270,7 @@ def test_the_console_sends_authenticated_events(page: Page, pipeline: Pipeline) 
     send.click()
     expect(page.locator("#endpoint .test-result")).to_contain_text("The tag failed")
     expect(row).to_contain_text("authenticated")
-    expect(row).to_contain_text("Refused at the door (401)")
+    expect(row).to_contain_text("Refused by the endpoint (401)")
 
     # The console is a site of its own, and not in the list.
     page.get_by_label("Token", exact=True).select_option("good")

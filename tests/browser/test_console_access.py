@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.console.app import MintRequest
+from local.console.app import TokenRequest
 from tests.browser.console import Pipeline, console, counter, open_console
 from tests.browser.endpoint import TOKEN, Endpoint
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def minted() -> list[MintRequest]:
+def minted() -> list[TokenRequest]:
     return []
 
 
 @pytest.fixture
-def signing(page: Page, endpoint: Endpoint, minted: list[MintRequest]) -> Iterator[Page]:
+def signing(page: Page, endpoint: Endpoint, minted: list[TokenRequest]) -> Iterator[Page]:
     """Return the page of a pipeline that has an authenticated route."""
 
-    def mint(wanted: MintRequest) -> str:
+    def mint(wanted: TokenRequest) -> str:
         if not wanted.subject.isascii():
             raise ValueError(f"subject must be another, got {wanted.subject!r}")
         minted.append(wanted)
@@ -50,18 +50,18 @@ def test_without_an_authenticated_route_there_is_no_choice(shown: Page) -> None:
 
 
 def test_a_test_event_is_sent_anonymously_first(
-    signing: Page, endpoint: Endpoint, minted: list[MintRequest]
+    signing: Page, endpoint: Endpoint, minted: list[TokenRequest]
 ) -> None:
     expect(signing.get_by_label("Anonymous")).to_be_checked()
     expect(signing.locator("#token-controls")).to_be_hidden()
-    expect(send_test_event(signing)).to_contain_text("Answered in")
+    expect(send_test_event(signing)).to_contain_text("EventResult in")
     assert "token" not in dict(endpoint.parameters())
     assert minted == []
     expect(signing.locator("#signed")).to_be_hidden()
 
 
 def test_a_test_event_is_sent_with_a_token(
-    signing: Page, endpoint: Endpoint, minted: list[MintRequest]
+    signing: Page, endpoint: Endpoint, minted: list[TokenRequest]
 ) -> None:
     signing.get_by_label("Authenticated").check()
     expect(signing.locator("#endpoint-url")).to_have_text(endpoint.authenticated_url)
@@ -69,9 +69,9 @@ def test_a_test_event_is_sent_with_a_token(
         endpoint.authenticated_url + "?event={{Event}}&endpoint_id={{endpoint_id}}&token={{token}}"
     )
     signing.get_by_label("Subject of the token").fill("user-7")
-    signing.get_by_label("Endpoint that it names").fill("ep-7")
-    expect(send_test_event(signing)).to_contain_text("Answered in")
-    assert minted == [MintRequest("user-7", "ep-7")]
+    signing.get_by_label("Endpoint ID in the token").fill("ep-7")
+    expect(send_test_event(signing)).to_contain_text("EventResult in")
+    assert minted == [TokenRequest("user-7", "ep-7")]
     assert dict(endpoint.parameters())["token"] == TOKEN
 
     signed = signing.locator("#signed-url")
@@ -94,7 +94,7 @@ def test_a_test_event_is_sent_with_a_token(
 
 
 def test_tokens_that_are_refused_can_be_tried(
-    signing: Page, endpoint: Endpoint, minted: list[MintRequest], subtests: pytest.Subtests
+    signing: Page, endpoint: Endpoint, minted: list[TokenRequest], subtests: pytest.Subtests
 ) -> None:
     signing.get_by_label("Authenticated").check()
     signing.get_by_label("Subject of the token").fill("user-7")
@@ -133,15 +133,15 @@ def test_each_hit_says_how_it_was_sent_and_why_it_was_refused(
     )
     cases: list[tuple[str, dict[str, Any], str, list[str]]] = [
         (query, {"event_id": "m-1"}, "", ["anonymous", "Waiting in queue"]),
-        (query, no_token, "", ["authenticated route", "Refused at the door (401)", "no token"]),
+        (query, no_token, "", ["authenticated route", "Refused by the endpoint (401)", "no token"]),
         (signed, bad_token, "", ["authenticated", "(401)", "Unauthorized", "it has expired"]),
-        (signed, forbidden, "", ["authenticated", "(403)", "does not let it in"]),
+        (signed, forbidden, "", ["authenticated", "(403)", "but denies access"]),
         (query, {"event_id": "m-2"}, "origin", ["anonymous", "Rejected", "allowed_origins"]),
         (
             signed,
             {"event_id": "m-3", "path": authenticated},
             "foreign_endpoint",
-            ["authenticated", "Rejected", "The token names another endpoint"],
+            ["authenticated", "Rejected", "name different endpoint IDs"],
         ),
         (
             query,
@@ -186,9 +186,9 @@ def test_a_refusal_tells_its_reason_in_the_row(shown: Page, pipeline: Pipeline) 
         [
             (
                 "User is not authorized to access this resource: the authorizer knows the sender "
-                "and does not let it in"
+                "but denies access"
             ),
-            "Unauthorized: there is no token, and nobody else vouches for the sender",
+            "Unauthorized: the request has no token, and nothing else identifies the sender",
         ]
     )
     for width in (1280, 375):
@@ -214,7 +214,7 @@ def test_a_failure_of_the_endpoint_is_explained(shown: Page, pipeline: Pipeline)
     pipeline.request("event=e&endpoint_id=i", status=502, event_id=None, detail=detail)
     row = shown.locator(".hit")
     row.locator("summary").click()
-    expect(row.locator(".explanation")).to_contain_text("The queue did not take the message")
+    expect(row.locator(".explanation")).to_contain_text("The queue did not accept the message")
 
 
 def test_a_body_that_is_too_long_to_show_is_not_called_wrong(
@@ -229,7 +229,7 @@ def test_a_body_that_is_too_long_to_show_is_not_called_wrong(
     row = shown.locator(".hit")
     row.locator("summary").click()
     expect(row.locator(".sheet")).to_contain_text("too long to show here")
-    expect(row).not_to_contain_text("no event that the endpoint knows")
+    expect(row).not_to_contain_text("not a valid event")
 
 
 def test_a_list_that_is_rejected_in_part_says_so(shown: Page, pipeline: Pipeline) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.console.app import Moved, create_app
+from local.console.app import MoveResult, create_app
 from local.console.journal import Journal
 from local.destinations.pinpoint.server import PutEventsServer
 from local.serve import serving
@@ -32,12 +32,12 @@ def pipeline(asked: list[tuple[str, str, bool]]) -> Iterator[Pipeline]:
     journal = Journal()
     putevents = PutEventsServer(observer=journal)
 
-    def move_back(kind: str, body: str, invalid: bool) -> Moved:  # noqa: FBT001
+    def move_back(kind: str, body: str, invalid: bool) -> MoveResult:  # noqa: FBT001
         asked.append((kind, body, invalid))
         if invalid:
-            return Moved(moved=False, words="Stays: it would be rejected again.")
+            return MoveResult(moved=False, words="Stays: it would be rejected again.")
         journal.left_queue(event_id="m-1", body=body, destination=kind)
-        return Moved(moved=True, words="Goes back to pinpoint.")
+        return MoveResult(moved=True, words="Goes back to pinpoint.")
 
     with standing_in() as endpoint:
         app = create_app(journal, [putevents], endpoint_url=endpoint.url, move_back=move_back)
@@ -71,13 +71,13 @@ def test_a_counter_shows_what_it_counts(shown: Page, pipeline: Pipeline) -> None
         "In dead-letter queue": "bad",
         "Delivered": "good",
         "Waiting in queue": "late",
-        "Refused at the door": "none",
+        "Refused by the endpoint": "none",
     }.items():
         counter = shown.get_by_role("button", name=name, exact=True)
         counter.click()
         expect(counter).to_have_attribute("aria-pressed", "true")
         expect(visible_events(shown)).to_have_text([event])
-    shown.get_by_role("button", name="Refused at the door").click()  # once more
+    shown.get_by_role("button", name="Refused by the endpoint").click()  # once more
     expect(visible_events(shown)).to_have_count(4)
     shown.get_by_role("button", name="In invalid-message queue").click()
     shown.get_by_role("button", name="Show all").click()
@@ -179,7 +179,7 @@ def test_the_verdict_of_a_send_is_in_view_and_keeps_the_focus(
     button.focus()
     page.keyboard.press("Enter")
     result = page.locator("#endpoint-panel .test-result")
-    expect(result).to_contain_text("Answered in")
+    expect(result).to_contain_text("EventResult in")
     pipeline.request("event=test_event&endpoint_id=console", event_id="m-2")
     pipeline.deliver("m-2")
     expect(result).to_contain_text("Delivered.")

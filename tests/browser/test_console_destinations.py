@@ -11,7 +11,7 @@ from local.console.app import create_app
 from local.console.journal import Journal
 from local.destinations.kinesis import KinesisServer
 from local.serve import serving
-from local.stand_in.values import Answered, Behavior, Event, Exposition, Outcome
+from local.stand_in.values import Behavior, Event, EventResult, Outcome, ShownDocument
 from tests.browser.console import Pipeline, counter, notes
 from tests.local.profile_objects import batch, record
 
@@ -78,7 +78,7 @@ def test_a_hit_is_followed_to_each_destination(fan: Page, fanned: Pipeline) -> N
     places.nth(1).locator("summary").click()
     fanned.deliver("e-1")
     expect(places.nth(2).locator("summary")).to_contain_text("Delivered after 1 retry")
-    expect(places.nth(1)).to_contain_text("The profile that resulted")
+    expect(places.nth(1)).to_contain_text("The resulting profile")
     expect(places.nth(1).locator("pre").nth(1)).to_contain_text('"plan": "gold"')
     assert fan.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
@@ -88,12 +88,12 @@ def test_what_was_read_at_a_destination_is_shown(fan: Page, fanned: Pipeline) ->
     for number in range(2):
         fanned.journal.destination_has(
             "kinesis",
-            Event("e-1", "ep-1", "e", {}, {}, (Exposition("In the stream", {"Copy": number}),)),
+            Event("e-1", "ep-1", "e", {}, {}, (ShownDocument("In the stream", {"Copy": number}),)),
         )
     row = fan.locator(".hit")
     row.locator("> summary").click()
     there = row.locator(".place-details[data-kind=kinesis]")
-    expect(there).to_contain_text("It is there 2 times.")
+    expect(there).to_contain_text("The event arrived 2 times.")
     expect(there.locator("h4")).to_have_text(["In the stream", "In the stream"])
 
 
@@ -103,15 +103,15 @@ def test_what_one_destination_got_otherwise_is_said_of_that_one(
     query = "event=purchase&endpoint_id=ep-1&usat_plan=bronze&usat_city=Graz"
     fanned.request(query, event_id="e-1")
     document = record("e-1", user_attributes={"plan": ["bronze"]})
-    event = Event("e-1", "ep-1", "purchase", document, {}, (Exposition("Record", document),))
+    event = Event("e-1", "ep-1", "purchase", document, {}, (ShownDocument("Record", document),))
     fanned.journal.destination_answered(
-        "kinesis", Answered(event, Outcome.DELIVERED, "200", "Accepted")
+        "kinesis", EventResult(event, Outcome.DELIVERED, "200", "Accepted")
     )
     put_profile_object(fanned, record("e-1", user_attributes={"plan": "gold"}))
     row = fan.locator(".hit")
     expect(row.locator(".status")).to_have_text("Delivered to 2 of 3")
     row.locator("> summary").click()
-    expect(notes(row, "usat_plan")).to_contain_text("Customer Profiles: Sent on as gold")
+    expect(notes(row, "usat_plan")).to_contain_text("Customer Profiles: Sent as gold")
     expect(notes(row, "usat_city")).to_have_text(
         "Left out: anonymous_user_attributes does not name it"
     )

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from local.stand_in.values import Answered, Event, Exposition, Outcome
+from local.stand_in.values import Event, EventResult, Outcome, ShownDocument
 from tests.browser.console import TIME, Pipeline, deliver_together, notes
 from tests.local.profile_objects import record
 
@@ -21,8 +21,8 @@ LEFT_OUT = {
     "evat_empty": "empty",
     "evmt_price": "not a number",
     "usat_city": "anonymous_user_attributes does not name it",
-    "usat_tags": "a word that stands for a variable without a value",
-    "utm_source": "not a parameter that the endpoint knows",
+    "usat_tags": "a word for a variable without a value",
+    "utm_source": "not a parameter of the endpoint",
     "timestamp": "accept_client_timestamp is not set",
     "evat_": "nothing follows evat_",
 }
@@ -78,10 +78,10 @@ def test_what_was_left_out_of_a_record_is_marked(
         metrics={"n": 3},
         user_attributes={"plan": ["gold"]},
     )
-    got = Exposition("Record", {inside: document} if inside else document)
+    got = ShownDocument("Record", {inside: document} if inside else document)
     event = Event("e-1", "ep-1", "purchase", document, {}, (got,))
     fanned.journal.destination_answered(
-        "kinesis", Answered(event, Outcome.DELIVERED, "200", "Accepted")
+        "kinesis", EventResult(event, Outcome.DELIVERED, "200", "Accepted")
     )
     row = fan.locator(".hit")
     row.locator("> summary").click()
@@ -157,7 +157,7 @@ def test_a_value_that_a_newer_event_took_over_is_explained(shown: Page, pipeline
         expect(row.locator(".sheet")).to_be_visible()
     expect(rows[1].locator("td").last).to_contain_text("bronze")
     expect(notes(rows[1], "usat_plan")).to_contain_text(
-        "Sent on as gold: a newer event of this endpoint in the same batch says so"
+        "Sent as gold, the newest value in the batch"
     )
     expect(rows[2].locator(".left-out")).to_have_count(0)
     # It said nothing of its user, and the destination got something beside it all the same.
@@ -176,8 +176,6 @@ def test_a_value_that_was_cut_and_one_that_is_repeated_are_explained(
     pipeline.deliver("m-1", EventType="e", Attributes=attributes, Metrics={"n": 1.5})
     row = shown.locator(".hit")
     row.locator("summary").click()
-    expect(notes(row, "evat_note")).to_have_text(
-        "Sent on cut to 200 characters, as many as the destination takes"
-    )
+    expect(notes(row, "evat_note")).to_have_text("Cut to 200 characters, the destination's limit")
     expect(notes(row, "evmt_n")).to_have_text(["Left out: it is repeated, and the last one counts"])
     expect(row.locator(".left-out")).to_have_count(2)

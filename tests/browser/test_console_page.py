@@ -70,17 +70,20 @@ def test_refusals_and_rejections_are_shown_with_their_reason(
     pipeline.request("event=_own&endpoint_id=ep-1", event_id="m-1")
     pipeline.deliver("m-1", EventType="_own")
     pipeline.journal.dead_lettered(
-        event_id="m-1", reason="REFUSED", detail="such types are Pinpoint's own", body="v=1\nx"
+        event_id="m-1",
+        reason="REFUSED",
+        detail="such types are reserved for Pinpoint",
+        body="v=1\nx",
     )
     pipeline.journal.queues_counted(waiting=0, in_flight=0, dead_letters=1)
 
     hits = shown.locator(".hit")
     expect(hits).to_have_count(2)
     rejected, refused = hits.nth(0), hits.nth(1)
-    expect(refused).to_contain_text("Refused at the door (400)")
+    expect(refused).to_contain_text("Refused by the endpoint (400)")
     expect(refused).to_contain_text("Missing parameters")
     expect(rejected).to_contain_text("Rejected")
-    expect(rejected).to_contain_text("REFUSED: such types are Pinpoint's own")
+    expect(rejected).to_contain_text("REFUSED: such types are reserved for Pinpoint")
     for name, count in {"received": 2, "rejected": 1, "dead_letters": 1, "refused": 1}.items():
         expect(counter(shown, name)).to_have_text(str(count))
     rejected.locator("summary").click()
@@ -92,7 +95,7 @@ def test_an_event_dropped_in_silence_is_shown_loudly(shown: Page, pipeline: Pipe
     pipeline.request("event=page_view&endpoint_id=ep-1", event_id="m-1")
     pipeline.deliver("m-1", Attributes={"note": "x" * 201})
     expect(shown.get_by_role("alert")).to_contain_text("1 event was lost")
-    expect(shown.locator(".hit")).to_contain_text("Dropped in silence")
+    expect(shown.locator(".hit")).to_contain_text("DroppedEvent silently")
 
 
 HOSTILE = [
@@ -180,7 +183,9 @@ def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) 
     shown.get_by_label("How many requests").evaluate("input => { input.value = '-1'; }")
     shown.evaluate("document.getElementById('control').noValidate = true")
     apply.click()
-    expect(shown.locator("#control-result")).to_contain_text("slow_next must be a whole number")
+    expect(shown.locator("#control-result")).to_contain_text(
+        "slow_next must be a non-negative whole number"
+    )
 
     shown.get_by_role("button", name="Back to normal").click()
     expect(told).to_have_text("Normal")
@@ -189,7 +194,7 @@ def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) 
 
 def test_the_test_event_is_a_real_image_request(shown: Page, endpoint: Endpoint) -> None:
     shown.locator("#empty").get_by_role("button", name="Send a test event").click()
-    expect(shown.locator("#empty .test-result")).to_contain_text("Answered in")
+    expect(shown.locator("#empty .test-result")).to_contain_text("EventResult in")
     assert ("event", "test_event") in endpoint.parameters()
 
 
@@ -228,7 +233,7 @@ def test_what_was_posted_is_shown_event_by_event(shown: Page, pipeline: Pipeline
         ["Event 1 of 3", "Event 2 of 3", "Event 3 of 3"]
     )
     expect(row.locator(".left-out")).to_have_count(1)
-    expect(notes(row, "usat_plan")).to_contain_text("Sent on as gold, vip: a newer event")
+    expect(notes(row, "usat_plan")).to_contain_text("Sent as gold, vip, the newest value")
     expect(row.locator(".sheet pre").first).to_contain_text("POST /events")
     expect(row.locator(".sheet pre").first).to_contain_text('"usat_plan": "bronze"')
 

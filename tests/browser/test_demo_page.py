@@ -167,8 +167,8 @@ def test_a_token_is_sent_and_hidden(demo: Page, endpoint: Endpoint, tmp_path: Pa
 def test_a_faulty_token_is_refused(demo: Page, subtests: pytest.Subtests) -> None:
     fill(demo, url="http://127.0.0.1:9/events")
     for token, words in {
-        "eyJ hbG": "holds no space",
-        "x" * 4_097: "4,097 characters; the endpoint takes at most 4,096",
+        "eyJ hbG": "has no spaces",
+        "x" * 4_097: "4,097 characters; the endpoint accepts at most 4,096",
     }.items():
         with subtests.test(words):
             demo.get_by_label("Signed token").fill(token)
@@ -249,9 +249,9 @@ def test_a_form_is_posted_with_a_beacon(demo: Page, endpoint: Endpoint) -> None:
     assert ("usat_plan", "gold & more") in parse_qsl(endpoint.bodies[-1][1])
 
     demo.locator(".row .value").fill("x" * 66_000)
-    expect(demo.locator("#warnings")).to_contain_text("sendBeacon takes 65,536")
+    expect(demo.locator("#warnings")).to_contain_text("sendBeacon accepts 65,536")
     submit(demo)
-    expect(demo.locator("#results li").first).to_contain_text("Not taken by the browser")
+    expect(demo.locator("#results li").first).to_contain_text("Refused by the browser")
 
 
 # --- Validation --------------------------------------------------------------------------------
@@ -264,7 +264,7 @@ def errors(page: Page) -> list[str]:
 def test_the_empty_form_says_what_is_missing(demo: Page) -> None:
     submit(demo)
     assert [error.split()[0] for error in errors(demo)] == ["Enter", "Enter", "Enter"]
-    expect(demo.locator("#form-message")).to_have_text("Not sent: 3 fields need a look.")
+    expect(demo.locator("#form-message")).to_have_text("Not sent: 3 fields need a correction.")
     expect(demo.get_by_label("Endpoint URL")).to_be_focused()
     expect(demo.get_by_label("Endpoint URL")).to_have_attribute("aria-invalid", "true")
     expect(demo.locator("#results li")).to_have_count(0)
@@ -321,7 +321,7 @@ def test_a_name_given_twice_is_refused(demo: Page) -> None:
     submit(demo)
     assert errors(demo)[0].startswith("There is another attribute with this name")
     assert len(errors(demo)) == 1
-    expect(demo.locator("#form-message")).to_have_text("Not sent: one field needs a look.")
+    expect(demo.locator("#form-message")).to_have_text("Not sent: one field needs a correction.")
 
 
 def test_numbers_are_accepted(demo: Page, endpoint: Endpoint, subtests: pytest.Subtests) -> None:
@@ -339,7 +339,7 @@ def test_numbers_are_accepted(demo: Page, endpoint: Endpoint, subtests: pytest.S
 def test_what_will_be_cut_or_refused_later_is_a_warning(demo: Page) -> None:
     fill(demo, url="http://127.0.0.1:9/events", event="_session.start")
     warnings = demo.locator("#warnings")
-    expect(warnings).to_contain_text("Pinpoint's own")
+    expect(warnings).to_contain_text("reserved for Pinpoint")
     add(demo, "evat_", "note", "x" * 201)
     expect(warnings).to_contain_text(
         "Pinpoint, if events go there, will get the value of “note” cut to 200 characters"
@@ -349,10 +349,10 @@ def test_what_will_be_cut_or_refused_later_is_a_warning(demo: Page) -> None:
         "Pinpoint, if events go there, will get the value of “tier” cut to 100 characters"
     )
     add(demo, "evmt_", "n" * 51, "1")
-    expect(warnings).to_contain_text("it takes names of up to 50 characters")
+    expect(warnings).to_contain_text("it accepts names of up to 50 characters")
     expect(warnings).not_to_contain_text("8,000")
     add(demo, "evat_", "long", "é" * 1_300)
-    expect(warnings).to_contain_text("Over 8,000 it may be refused")
+    expect(warnings).to_contain_text("Over 8,000 proxies and browsers may refuse it")
 
 
 # --- Through Google Tag Manager ----------------------------------------------------------------

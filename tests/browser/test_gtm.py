@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
     from local.pipeline.stack import Pipeline
-    from local.stand_in.values import Delivered
+    from local.stand_in.values import RecordedEvent
 
 IMAGES: Final = "container.json"
 TEMPLATES: Final = "container-with-templates.json"
@@ -85,7 +85,7 @@ class Container:
         """Return a variable's value."""
         return self.page.evaluate("name => container.valueOf(name)", variable)
 
-    def delivered(self) -> Delivered:
+    def delivered(self) -> RecordedEvent:
         """Return what the destination got of the event."""
         return delivered(self.pipeline, self.event)
 

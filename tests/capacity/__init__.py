@@ -1,1 +1,1 @@
-"""The cost model, the quotas, the simulation, and the document made of them."""
+"""Tests of the cost model, the quotas, the simulation, and their document."""

@@ -223,7 +223,7 @@ def test_destinations_by_hand() -> None:
     # A record of 600 bytes is billed as 1,024.
     assert charged["Kinesis on-demand"] == pytest.approx(1.024 * 0.08 + 730 * 0.04)
     assert charged["Kinesis provisioned"] == pytest.approx(730 * 0.015 + 0.014)
-    assert charged["Firehose, a record an event"] == pytest.approx(5.12 * 0.029)
+    assert charged["Firehose, one event per record"] == pytest.approx(5.12 * 0.029)
     assert charged["Customer Profiles"] is None
 
 
@@ -299,7 +299,7 @@ def test_the_first_quota_to_bind() -> None:
         # 5 MiB a second of 600 bytes.
         (firehose.MODEL, 8_738, "Firehose Direct PUT"),
         # Two functions: 4,444 events are 445 requests, 14 rounds of 32 calls of 0.1 seconds.
-        (eventbridge.MODEL, 6_348, "batches at once"),
+        (eventbridge.MODEL, 6_348, "concurrent batches"),
         # 100 requests of 10.
         (customer_profiles.MODEL, 999, "Customer Profiles `BatchPutProfileObject`"),
     ],
@@ -410,7 +410,7 @@ def test_what_the_document_says_of_the_stages() -> None:
     assert ceilings["EventBridge"] == 100_000
     for destination in destination_models():
         million = stages.stage(1_000_000, destination)
-        assert {"API Gateway requests", "batches at once", "SQS messages in flight"} <= set(
+        assert {"API Gateway requests", "concurrent batches", "SQS messages in flight"} <= set(
             million.names
         )
         assert "Lambda concurrency" not in million.names

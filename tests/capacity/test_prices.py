@@ -62,5 +62,5 @@ def test_a_price_is_quoted_for_as_many_units_as_its_file_says() -> None:
     table = costs.prices_table()
     for price in costs.all_prices():
         (row,) = (row for row in table.splitlines() if row.startswith(f"| {price.name} |"))
-        assert (" a million |" in row) is (price.per == 1_000_000)
+        assert (" per million |" in row) is (price.per == 1_000_000)
         assert price.source in row

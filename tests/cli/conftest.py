@@ -1,4 +1,4 @@
-"""One pipeline for the whole directory, and the command as its user runs it."""
+"""One pipeline for all tests of the command, and a runner of the command."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ CONTEXT = {
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """What a run of the command came to."""
+    """The result of a run of the command."""
 
     status: int
     out: str
@@ -51,16 +51,16 @@ class Ran:
 
 
 class Command(Protocol):
-    """Runs ``gtm-connector`` on the pipeline, by ``--local``."""
+    """A runner of ``gtm-connector --local`` on the pipeline."""
 
     def __call__(self, *arguments: str) -> Ran:
-        """Run it and return what came of it."""
+        """Run the command, and return its result."""
         ...
 
 
 @pytest.fixture(scope="session")
 def _running_pipeline() -> Iterator[Pipeline]:
-    # What the emulator says would be among what the command says.
+    # The emulator's output would be mixed with the command's.
     with running(context=CONTEXT, say=lambda _: None) as pipeline:
         yield pipeline
 
@@ -82,7 +82,7 @@ REJECTED = ("DeadLetterQueueName", "FirehoseDeadLetterQueueName", "InvalidMessag
 
 
 def run_file(pipeline: Pipeline) -> Path:
-    """Return the file by which the command finds a run."""
+    """Return the file that the command reads to find a run."""
     for path in Path(tempfile.gettempdir()).glob("gtm-connector-*/run.json"):
         if json.loads(path.read_text("utf-8"))["url"] == pipeline.emulator.url:
             return path
@@ -91,7 +91,7 @@ def run_file(pipeline: Pipeline) -> Path:
 
 @pytest.fixture
 def command(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Return what runs the command."""
+    """Return the runner."""
     assert pipeline.endpoint_url
 
     def run_command(*arguments: str) -> Ran:
@@ -104,7 +104,7 @@ def command(pipeline: Pipeline, capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 def new_request_id() -> str:
-    """Return an id as API Gateway gives one to a request."""
+    """Return a request id in API Gateway's format."""
     return base64.b64encode(os.urandom(11)).decode()
 
 
@@ -137,14 +137,14 @@ def put(
 
 
 def dead_event(pipeline: Pipeline, output: str = "DeadLetterQueueName", **attributes: str) -> str:
-    """Put an event into a queue of rejected messages; return its id."""
+    """Put an event into a queue of rejected messages, and return its id."""
     request_id = new_request_id()
     put(pipeline, output, body_of(request_id, {"event": "buy", "endpoint_id": "me"}), **attributes)
     return event_id_of(request_id)
 
 
 def arrived(pipeline: Pipeline, kind: str) -> set[str]:
-    """Return the ids of the events that are at a destination."""
+    """Return the ids of the events that a destination has."""
     return set(pipeline.arrivals[kind].events)
 
 

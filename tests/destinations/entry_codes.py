@@ -1,4 +1,4 @@
-"""Reads the outcome of a request's only entry from an answer."""
+"""A reader of the outcome of a request's only entry from an answer."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
 """The base of the fake services: destinations in memory, each with its limits and answers.
 
-A test decides about an event in one vocabulary, :data:`Verdict`; each service says it in its own.
-Every request is checked against the SDK's model of the operation, more strictly than the SDK does,
-and against the limits in the service's documentation. The fakes repeat these limits on purpose:
-limits read from the runtime could not show that the runtime has one wrong.
+A test decides about an event with a :data:`Verdict`, which each service translates into its own
+answer. Every request is checked against the SDK's model of the operation, more strictly than the
+SDK does, and against the limits in the service's documentation. The fakes repeat these limits on
+purpose: limits read from the runtime could not show that the runtime has one wrong.
 """
 
 from __future__ import annotations
@@ -204,7 +204,7 @@ def event_of(text: str | bytes) -> Event:
 def listed(
     codes: dict[Verdict, str], success: dict[str, Any], verdicts: list[Verdict]
 ) -> list[dict[str, Any]]:
-    """Return an answer's list: in the request's order, and too short if an entry is unmentioned."""
+    """Return an answer's list in the request's order, shorter if an entry is left out."""
     return [
         success
         if verdict == "ok"

@@ -33,7 +33,7 @@ def _loaded(service: str, operation: str) -> Any:
 
 
 def violations(value: Any, shape: Any, path: str = "") -> Iterator[str]:
-    """Yield what of ``value`` is over a maximum or not of a pattern: the SDK checks minima only."""
+    """Yield the violations of maxima and patterns in ``value``, which the SDK does not check."""
     most = shape.metadata.get("max")
     if shape.type_name == "structure":
         for name, member in value.items():
@@ -61,14 +61,14 @@ class _NoBody:
 def sdk_request(
     service: str, operation: str, arguments: dict[str, Any], *, url: str, region: str = "us-east-1"
 ) -> Any:
-    """Return the request that the SDK's own client signs, without what says how often it was tried.
+    """Return the request that the SDK's own client signs, without the headers about retries.
 
     Args:
-        service: The SDK's name of it.
-        operation: Its method's name.
-        arguments: Its method's arguments.
-        url: Where to.
-        region: Where that is.
+        service: The SDK's name for the service.
+        operation: Name of the client's method.
+        arguments: Arguments of the method.
+        url: URL of the service.
+        region: The service's Region.
     """
     client: Any = botocore.session.get_session().create_client(service, region, endpoint_url=url)
     sent: list[Any] = []

@@ -1,1 +1,1 @@
-"""What the folder for Google Tag Manager holds, run as Google Tag Manager runs it."""
+"""Tests of the files for Google Tag Manager, run as Google Tag Manager runs them."""

@@ -1,4 +1,4 @@
-"""Reads a template's file, and runs its own tests under the sandbox in Node."""
+"""A reader of template files, which runs a template's own tests in a sandbox in Node.js."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SECTION: Final = re.compile(r"^___([A-Z_]+)___$", re.MULTILINE)
 
 @dataclass(frozen=True)
 class Template:
-    """A template, as its file says it."""
+    """A template as its file defines it."""
 
     sections: dict[str, str]
 
@@ -33,7 +33,7 @@ class Template:
 
     @property
     def info(self) -> dict[str, Any]:
-        """Its name, kind and so on."""
+        """Name, kind and other properties of the template."""
         info: dict[str, Any] = json.loads(self.sections["INFO"])
         return info
 
@@ -45,7 +45,7 @@ class Template:
 
     @property
     def parameters(self) -> list[dict[str, Any]]:
-        """Its fields, those of groups too."""
+        """The template's fields, including those in groups."""
         fields: list[dict[str, Any]] = []
         waiting = json.loads(self.sections["TEMPLATE_PARAMETERS"])
         while waiting:
@@ -63,7 +63,7 @@ class Template:
 
     @property
     def permissions(self) -> list[dict[str, Any]]:
-        """What it asks to be allowed."""
+        """The permissions that it requests."""
         permissions: list[dict[str, Any]] = json.loads(
             self.sections[f"{self.context.upper()}_PERMISSIONS"]
         )
@@ -76,14 +76,14 @@ class Template:
         return tests
 
     def sandbox(self) -> dict[str, Any]:
-        """Return what ``sandbox.js`` needs to run it."""
+        """Return the input of ``sandbox.js`` for the template."""
         return {"code": self.code, "permissions": self.permissions, "context": self.context}
 
     def outcomes(self, **changes: Any) -> dict[str, str | None]:
-        """Return of each of its tests what went wrong, or nothing.
+        """Return the fault of each of its tests, or nothing.
 
         Args:
-            changes: What to put in the place of a part of it, such as ``code``.
+            changes: Replacements for parts of the template, such as ``code``.
         """
         node = shutil.which("node")
         assert node is not None, "Node.js is missing"

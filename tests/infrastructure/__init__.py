@@ -1,1 +1,1 @@
-"""What the synthesized templates say, read as a deployer, an auditor and an importer would."""
+"""Tests of the synthesized templates: what deployers, auditors and importing apps rely on."""

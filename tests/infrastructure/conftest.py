@@ -1,4 +1,4 @@
-"""Templates that many tests read, each synthesized once."""
+"""Fixtures with templates for many tests, each synthesized once."""
 
 from __future__ import annotations
 
@@ -42,11 +42,11 @@ EXAMPLES = {
 
 @dataclass(frozen=True)
 class Deployable:
-    """One stack that ``cdk deploy`` would deploy, and what cdk-nag says of it.
+    """A stack as ``cdk deploy`` would deploy it, with cdk-nag's findings.
 
     Attributes:
-        outdir: Where the cloud assembly is.
-        error: What stopped the synthesis. The template is written all the same.
+        outdir: Directory of the cloud assembly.
+        error: The error that stopped the synthesis, which still writes the template.
         stack: The stack's name.
     """
 
@@ -71,7 +71,7 @@ class Deployable:
 
     @property
     def warnings(self) -> dict[str, str]:
-        """What this library warns of, by what acknowledges it."""
+        """This library's warnings, by the id that acknowledges them."""
         path = self.outdir / f"{self.stack}.metadata.json"
         metadata: dict[str, list[dict[str, Any]]] = (
             json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -89,7 +89,7 @@ class Deployable:
         (report,) = (report for report in reports if report["pluginName"] == "AwsSolutions")
         reported: list[Mapping[str, Any]] = []
         for violation in report[kind]:
-            # One rule's violations are one entry, whichever the stacks.
+            # One entry has a rule's violations in all stacks.
             constructs = [
                 construct
                 for construct in violation["violatingConstructs"]
@@ -101,16 +101,16 @@ class Deployable:
 
 
 class RunApp(Protocol):
-    """Runs ``app.py`` in this process."""
+    """A runner of ``app.py`` in this process."""
 
     def __call__(self, outdir: Path, **context: Any) -> Deployable:
-        """Return what became of ``context``, which needs no ``pinpoint_app_id`` here."""
+        """Return the stack for ``context``, to which ``pinpoint_app_id`` is added."""
         ...
 
 
 @pytest.fixture(scope="session")
 def run_app() -> RunApp:
-    """``app.py`` itself, without a process of its own, which would start another Node."""
+    """A runner of ``app.py`` in this process, because another one would start another Node.js."""
 
     def run(outdir: Path, **context: Any) -> Deployable:
         if "pinpoint" in context.get("destination", "pinpoint"):
@@ -132,7 +132,7 @@ def run_app() -> RunApp:
 def _check(
     outdir: Path, builders: Mapping[str, Callable[[cdk.Stack], GtmConnector]]
 ) -> dict[str, Deployable]:
-    """Synthesize stacks, acknowledged as the deployable app is, all of them in one app."""
+    """Synthesize stacks in one app, with the deployable app's acknowledgments."""
     checked = cdk.App(outdir=str(outdir))
     for name, build in builders.items():
         stack = cdk.Stack(checked, name)
@@ -173,10 +173,10 @@ def settings(run_app: RunApp, tmp_path_factory: pytest.TempPathFactory) -> dict[
 
 
 class RunExample(Protocol):
-    """Runs an app of ``examples/``, with cdk-nag added to it."""
+    """A runner of apps in ``examples/`` with cdk-nag."""
 
     def __call__(self, outdir: Path, code: str) -> Deployable:
-        """Return what became of its stack ``Shop``, acknowledged as the deployable app is."""
+        """Return its stack ``Shop``, with the deployable app's acknowledgments."""
         ...
 
 
@@ -203,7 +203,7 @@ def run_example() -> RunExample:
             patch.setattr(cdk_gtm_connector, "SignedTokenAuthorizer", token)
             synthesized = []
             patch.setattr(prepared, "synth", lambda: synthesized.append(prepared), raising=True)
-            # An example's file is where those that it reads are.
+            # An example reads files beside its own.
             names = {"__name__": "__main__", "__file__": str(_CHECKOUT / "examples" / "app.py")}
             exec(compile(code, "example", "exec"), names)  # noqa: S102 - ours
             assert synthesized == [prepared]
@@ -242,7 +242,7 @@ def _synth(checked: cdk.App) -> RuntimeError | None:
 
 @pytest.fixture(scope="session")
 def deployable(run_app: RunApp, tmp_path_factory: pytest.TempPathFactory) -> Deployable:
-    """``app.py`` with nothing but the setting it needs."""
+    """``app.py`` with only the required setting."""
     return run_app(tmp_path_factory.mktemp("app"))
 
 
@@ -254,7 +254,7 @@ def template(deployable: Deployable) -> Template:
 
 @pytest.fixture(scope="session")
 def imported(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """The template of somebody else's stack that holds a connector with all defaults."""
+    """The template of a user's own stack with a connector with all defaults."""
     return synthesize(tmp_path_factory.mktemp("imported"), {"Theirs": add_connector})["Theirs"]
 
 
@@ -266,7 +266,7 @@ def with_role(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 
 class Synthesize(Protocol):
-    """:func:`synthesize` into a directory of the test's own."""
+    """:func:`synthesize` into the test's own directory."""
 
     def __call__(
         self,

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Used:
-    """A metric as an alarm or a widget names it."""
+    """A metric as an alarm or a widget refers to it."""
 
     namespace: str
     name: str
@@ -35,9 +35,9 @@ def widgets(template: Template) -> list[dict[str, Any]]:
 
 
 def alarms(template: Template) -> dict[str, Mapping[str, Any]]:
-    """Return the properties of each alarm by its construct's id, which its logical id ends with.
+    """Return the properties of each alarm by its construct's id, the end of its logical id.
 
-    Alarms of several destinations begin with the destination's.
+    With several destinations, the ids begin with the destination's.
     """
     found = {}
     for resource in template.all("AWS::CloudWatch::Alarm"):
@@ -48,7 +48,7 @@ def alarms(template: Template) -> dict[str, Mapping[str, Any]]:
 
 
 def filters(template: Template) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Return the properties of each metric filter, by the metric that it makes."""
+    """Return the properties of each metric filter, by its metric."""
     found = {}
     for resource in template.all("AWS::Logs::MetricFilter"):
         (made,) = resource.properties["MetricTransformations"]
@@ -108,14 +108,14 @@ _FUNCTIONS = {
 
 
 def evaluated(expression: str, values: Mapping[str, float | None]) -> float:
-    """Return what metric math makes of one point of each metric; ``None`` is no point."""
+    """Return the result of metric math for one point of each metric; ``None`` is no point."""
     names: dict[str, Any] = {**_FUNCTIONS, **values, "__builtins__": {}}
     return float(eval(expression, names))  # noqa: S307 - of our own template
 
 
 def identifiers(expression: str) -> set[str]:
     """Return the ids that an expression uses."""
-    # A token in it is a reference, and no id.
+    # A token in it is a reference, not an id.
     expression = re.sub(r"\$\{.*?\}", "1", expression)
     return set(re.findall(r"\b[a-z]\w*", expression))
 
@@ -123,8 +123,8 @@ def identifiers(expression: str) -> set[str]:
 def matches(pattern: str, line: Mapping[str, Any]) -> bool:
     """Return whether a filter pattern matches a line of JSON.
 
-    It reads what CloudWatch Logs' page "Filter pattern syntax for metric filters" says of JSON:
-    conditions in parentheses, joined by one kind of ``&&`` or ``||``.
+    It supports the JSON patterns on CloudWatch Logs' page "Filter pattern syntax for metric
+    filters": conditions in parentheses, joined by either ``&&`` or ``||``.
     """
     (body,) = re.findall(r"^\{ (.*) \}$", pattern)
     parts = re.split(r" (&&|\|\|) ", body)

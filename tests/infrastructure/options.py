@@ -1,4 +1,4 @@
-"""Option sets of the constructs and of the app, as a CDK developer would write them."""
+"""Option sets of the constructs and of the app."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ SEVERAL_ORIGINS = [
 
 
 def add_domain(stack: cdk.Stack, *, with_zone: bool = False) -> Domain:
-    """Return a domain whose certificate, and zone, are somebody's own."""
+    """Return a domain with an imported certificate and zone."""
     zone = (
         route53.HostedZone.from_hosted_zone_attributes(
             stack, "Zone", hosted_zone_id="Z0123456789ABCDEFGHIJ", zone_name="shop.example"
@@ -86,17 +86,17 @@ def add_signed_token(
 
 
 def add_key(stack: cdk.Stack) -> kms.Key:
-    """Add a key of the stack's own."""
+    """Add a key in the stack."""
     return kms.Key(stack, "OwnKey", enable_key_rotation=True)
 
 
 def import_key(stack: cdk.Stack) -> kms.IKey:
-    """Return somebody's own key."""
+    """Return an imported key."""
     return kms.Key.from_key_arn(stack, "OwnKey", KEY_ARN)
 
 
 def import_vpc(stack: cdk.Stack) -> ec2.IVpc:
-    """Return somebody's own VPC."""
+    """Return an imported VPC."""
     return ec2.Vpc.from_vpc_attributes(
         stack,
         "Vpc",
@@ -108,13 +108,13 @@ def import_vpc(stack: cdk.Stack) -> ec2.IVpc:
 
 
 def add_cognito(stack: cdk.Stack) -> CognitoAuthorizer:
-    """Add a user pool's tokens."""
+    """Add an authorizer with a user pool."""
     pool = cognito.UserPool.from_user_pool_arn(stack, "Pool", USER_POOL_ARN)
     return CognitoAuthorizer(stack, "Token", user_pools=[pool], endpoint_claim="custom:endpoint_id")
 
 
 def add_lambda(stack: cdk.Stack) -> LambdaAuthorizer:
-    """Add a function of somebody's own."""
+    """Add an authorizer with a custom function."""
     function = lambda_.Function.from_function_attributes(
         stack, "Theirs", function_arn=FUNCTION_ARN, same_environment=True
     )
@@ -128,7 +128,7 @@ def add_lambda(stack: cdk.Stack) -> LambdaAuthorizer:
 
 
 def add_iam(_stack: cdk.Stack) -> IamAuthorizer:
-    """Return what checks AWS signatures."""
+    """Return an authorizer for AWS signatures."""
     return IamAuthorizer()
 
 
@@ -168,8 +168,8 @@ def _add(
     return add_connector(stack, allowed_origins=origins, **props)
 
 
-# Each by the name of the stack that holds it: every authorizer with every kind of list, the others
-# alone and all at once.
+# Option sets by the name of the stack: every authorizer with every kind of list, and the other
+# options alone and all together.
 OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     **{f"Nobody{name}": partial(_add, origins=origins) for name, origins in ORIGINS.items()},
     **{
@@ -221,7 +221,7 @@ OPTIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
 
 RUNTIME = Path(__file__).parents[2] / "examples" / "webhook" / "runtime"
 OWN_MODULE = DestinationModule(name="shop_webhook", directory=RUNTIME)
-"""The code of a destination of somebody's own."""
+"""The code of a custom destination."""
 
 SEVERAL: tuple[Callable[[cdk.Stack], Destination], ...] = (
     add_pinpoint,
@@ -242,7 +242,7 @@ def _add_several(
     return _add(stack, destination=None, destinations=[add(stack) for add in destinations], **props)
 
 
-# Where events go, each by the name of the stack.
+# Destinations by the name of the stack.
 DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     **{
         name: partial(_add_one, option=option)
@@ -274,7 +274,7 @@ DESTINATIONS: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     ),
 }
 
-# What is watched, each by the name of the stack.
+# Monitoring options by the name of the stack.
 MONITORED: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
     "Monitored": partial(_add, monitoring=Monitoring()),
     "MonitoredWithoutADashboard": partial(_add, monitoring=Monitoring(dashboard=False)),

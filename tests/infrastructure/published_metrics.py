@@ -1,4 +1,4 @@
-"""Metrics that AWS publishes by itself, as its documentation lists them."""
+"""Metrics that AWS publishes, as its documentation lists them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Final
 
 @dataclass(frozen=True)
 class Published:
-    """What a service publishes.
+    """Published metrics of a service.
 
     Attributes:
-        source: The page that says so.
+        source: The page that lists them.
         names: The metrics that this project uses.
-        dimensions: The sets of dimensions that they come with.
+        dimensions: The sets of their dimensions.
     """
 
     source: str

@@ -1,7 +1,7 @@
-"""The templates of the newest release, which an update of this library meets in people's accounts.
+"""The templates of the newest release, which an update of this library changes in users' accounts.
 
-``released_templates.json.xz`` holds them, so that a clone without history can compare. It is of
-commit e4aa082; the next release writes it anew with ``python -m tests.infrastructure.released``.
+``released_templates.json.xz`` has them, so that a clone without history can compare. They are from
+commit e4aa082; the next release updates them with ``python -m tests.infrastructure.released``.
 """
 
 from __future__ import annotations

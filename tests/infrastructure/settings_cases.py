@@ -1,4 +1,4 @@
-"""Cases of settings that several files of tests share."""
+"""Cases of settings that several test files share."""
 
 from __future__ import annotations
 
@@ -207,7 +207,7 @@ REMEDIES = {
 
 
 def read(**context: Any) -> Settings:
-    """Read settings from context, together with the one that is always needed."""
+    """Read settings from context, with the setting that is always required."""
     app = cdk.App(context={"pinpoint_app_id": APPLICATION_ID, **context})
     return Settings.from_context(app.node)
 
@@ -235,7 +235,7 @@ def context_of(setting: str) -> dict[str, Any]:
 
 
 def assert_tells_what_to_do(message: str, setting: str, remedy: str | None = None) -> None:
-    """Assert that ``message`` is one sentence of ``setting`` that says how to set ``remedy``."""
+    """Assert that ``message`` is one sentence about ``setting`` that says how to set ``remedy``."""
     assert message.startswith(f"setting {setting} ")
     assert f"-c {remedy or setting}=" in message
     assert "cdk.json" in message

@@ -1,4 +1,4 @@
-"""Synthesized templates and the questions that the tests ask of them."""
+"""Synthesized templates, and queries of them."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ def synthesize(
     context: Mapping[str, Any] | None = None,
     env: cdk.Environment | None = None,
 ) -> dict[str, Template]:
-    """Return the template of each stack, all synthesized by one app: that is what takes long.
+    """Return the template of each stack. One app synthesizes all, because each app takes long.
 
     Args:
-        outdir: Where the cloud assembly goes.
-        stacks: What to put into each stack, by the stack's name.
+        outdir: Directory for the cloud assembly.
+        stacks: Functions that fill the stacks, by the stack's name.
         context: The app's context, for example its feature flags.
         env: Account and Region of the stacks. Default: any.
     """
@@ -62,14 +62,14 @@ def headers(response: Mapping[str, Any], prefix: str) -> dict[str, str]:
 
 
 def answer(integration: Mapping[str, Any], status: str) -> dict[str, Any]:
-    """Return the integration response that makes ``status``."""
+    """Return the integration response with ``status``."""
     (response,) = (r for r in integration["IntegrationResponses"] if r["StatusCode"] == status)
     return dict(response)
 
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource whose references are written as CloudFormation's ``Fn::Sub`` writes them."""
+    """A resource with references in the syntax of CloudFormation's ``Fn::Sub``."""
 
     logical_id: str
     type: str
@@ -79,16 +79,16 @@ class Resource:
 
     @property
     def ref(self) -> str:
-        """How ``Ref`` to this resource reads."""
+        """A ``Ref`` to this resource."""
         return f"${{{self.logical_id}}}"
 
     @property
     def arn(self) -> str:
-        """How this resource's ARN reads."""
+        """This resource's ARN."""
         return self.attribute("Arn")
 
     def attribute(self, name: str) -> str:
-        """Return how ``Fn::GetAtt`` of this resource reads."""
+        """Return an ``Fn::GetAtt`` of this resource."""
         return f"${{{self.logical_id}.{name}}}"
 
 
@@ -148,14 +148,14 @@ class Template:
 
     @property
     def dead_letter_queue(self) -> Resource:
-        """The queue that the other one drives into."""
+        """The dead-letter queue."""
         arn = self.queue.properties["RedrivePolicy"]["deadLetterTargetArn"]
         (queue,) = (q for q in self.all("AWS::SQS::Queue") if q.arn == arn)
         return queue
 
     @property
     def invalid_message_queue(self) -> Resource:
-        """The queue of what callers got wrong."""
+        """The invalid-message queue."""
         (url,) = {
             function.properties["Environment"]["Variables"]["INVALID_MESSAGE_QUEUE_URL"]
             for function in self.all("AWS::Lambda::Function")
@@ -181,7 +181,7 @@ class Template:
 
     @property
     def event_source(self) -> Resource:
-        """What feeds the function."""
+        """The function's event source mapping."""
         return self.only("AWS::Lambda::EventSourceMapping")
 
     @property
@@ -227,7 +227,7 @@ class Template:
 
     @property
     def deliveries(self) -> dict[str, Delivery]:
-        """What delivers, by the kind of destination."""
+        """The deliveries by kind of destination."""
         queues = {queue.arn: queue for queue in self.all("AWS::SQS::Queue")}
         functions = {function.ref: function for function in self.all("AWS::Lambda::Function")}
         deliveries = {}
@@ -253,11 +253,11 @@ class Template:
     def grants(
         self, role: Resource, *, condition: Mapping[str, Any] | None = None
     ) -> set[tuple[str, str]]:
-        """Return (action, resource) of all that ``role`` may do, from every policy it has.
+        """Return the pairs of action and resource in all policies of ``role``.
 
         Args:
             role: The role.
-            condition: The one condition that a statement may have.
+            condition: The only condition that a statement may have.
         """
         policies = [
             policy.properties["PolicyDocument"]
@@ -267,7 +267,7 @@ class Template:
         grants = set()
         for policy in policies:
             for statement in policy["Statement"]:
-                # NotAction or NotResource would grant what this does not see.
+                # This does not see permissions of NotAction or NotResource.
                 assert statement.keys() - {"Condition"} <= {"Sid", "Effect", "Action", "Resource"}
                 assert statement.get("Condition", condition) == condition, statement
                 assert statement["Effect"] == "Allow", statement
@@ -280,7 +280,7 @@ class Template:
 
     @property
     def logical_ids(self) -> dict[str, str]:
-        """Resource types by logical id, a deployment's without the hash of what it deploys."""
+        """Resource types by logical id, with the hash removed from a deployment's id."""
         return {
             resource.logical_id[:-_DEPLOYMENT_HASH]
             if resource.type == "AWS::ApiGateway::Deployment"
@@ -290,7 +290,7 @@ class Template:
 
     @property
     def props(self) -> dict[str, object]:
-        """What became of each prop of ``GtmConnector``, by the prop's name."""
+        """The effect of each prop of ``GtmConnector``, by the prop's name."""
         environment = self.environment
         function = self.function.properties
         source = self.event_source.properties
@@ -353,7 +353,7 @@ class Template:
 
     @property
     def log_groups(self) -> list[Resource]:
-        """The log groups, but for AWS WAF's, which needs a name."""
+        """The log groups except AWS WAF's, which needs a name."""
         return [
             log for log in self.all("AWS::Logs::LogGroup") if "LogGroupName" not in log.properties
         ]
@@ -361,14 +361,14 @@ class Template:
 
 @dataclass(frozen=True)
 class Delivery:
-    """What delivers to one destination.
+    """The resources that deliver to one destination.
 
     Attributes:
         function: The function.
-        role: What it acts as.
-        source: What feeds it.
-        queue: Where the events wait.
-        dead_letter_queue: The queue that the other one drives into.
+        role: The function's role.
+        source: The function's event source mapping.
+        queue: The queue.
+        dead_letter_queue: The dead-letter queue.
     """
 
     function: Resource
@@ -389,7 +389,7 @@ _DEPLOYMENT_HASH = 32
 def delivery_options(
     source: Mapping[str, Any], queue: Mapping[str, Any], function: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return the props of ``DeliveryOptions``, from the properties of what they end up in.
+    """Return the props of ``DeliveryOptions`` from the properties of the resources.
 
     Args:
         source: The event source's.
@@ -412,7 +412,7 @@ def _as_list(value: str | list[str]) -> list[str]:
 
 
 def _readable(value: Any) -> Any:
-    """Return ``value`` with every intrinsic function written as ``Fn::Sub`` would write it."""
+    """Return ``value`` with every intrinsic function in the syntax of ``Fn::Sub``."""
     readable: Any
     match value:
         case {"Ref": name}:
@@ -422,7 +422,7 @@ def _readable(value: Any) -> Any:
         case {"Fn::Sub": str(pattern)}:
             readable = pattern
         case {"Fn::Select": [number, {"Fn::Split": [separator, text]}]}:
-            # Fn::Sub cannot write it; what it is made of still shows.
+            # Fn::Sub cannot express it, so show its parts.
             readable = f"{_readable(text)}.split({separator!r})[{number}]"
         case {"Fn::Select": [number, {"Fn::GetAZs": ""}]}:
             readable = f"an availability zone [{number}]"
@@ -443,7 +443,7 @@ OWN_WARNINGS = "cdk-gtm-connector:"
 
 
 def warnings(scope: IConstruct) -> dict[str, str]:
-    """Return what this library warns of in ``scope``, by what acknowledges it, a line for each."""
+    """Return this library's warnings in ``scope``, one per line, by the acknowledging id."""
     return own_warnings(
         str(entry.data)
         for construct in scope.node.find_all()
@@ -453,7 +453,7 @@ def warnings(scope: IConstruct) -> dict[str, str]:
 
 
 def own_warnings(texts: Iterable[str]) -> dict[str, str]:
-    """Return those of ``texts`` that are this library's, by what acknowledges them."""
+    """Return this library's warnings in ``texts``, by the id that acknowledges them."""
     found: dict[str, str] = {}
     for text in texts:
         words, _, name = text.removesuffix("]").partition(" [ack: ")

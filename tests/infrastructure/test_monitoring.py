@@ -279,7 +279,7 @@ class TestAlarmTexts:
     def test_a_section_says_how_to_look_and_how_to_mend(self) -> None:
         about_alarms, _, _ = OPERATIONS.read_text("utf-8").partition("\n# Tasks\n")
         for section in re.split(r"^## ", about_alarms, flags=re.MULTILINE)[1:]:
-            for part in ("**What happened.**", "**What it means.**", "**Look.**", "**Mend.**"):
+            for part in ("**What happened.**", "**What it means.**", "**Look.**", "**Fix.**"):
                 assert section.count(part) == 1, section.splitlines()[0]
 
     def test_the_sentences_of_problems_are_the_functions(self) -> None:

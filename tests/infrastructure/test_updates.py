@@ -1,4 +1,4 @@
-"""What an update of the stack does to what is deployed."""
+"""Tests of the effect of an update on deployed resources."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 AUTHORIZER_FLAG = "@aws-cdk/aws-apigateway:authorizerChangeDeploymentLogicalId"
 
-# Parts of an API that its stage serves only once they are deployed.
+# Parts of an API that its stage serves only after a deployment.
 SERVED = {
     "AWS::ApiGateway::Authorizer",
     "AWS::ApiGateway::GatewayResponse",
@@ -49,7 +49,7 @@ SERVED = {
     "AWS::ApiGateway::Resource",
     "AWS::ApiGateway::RestApi",
 }
-# What an update must not replace, whichever options change with it.
+# Resources that an update must not replace, whatever options change.
 STATEFUL = {
     "AWS::ApiGateway::RestApi",
     "AWS::ApiGateway::Stage",
@@ -63,7 +63,7 @@ STATEFUL = {
 
 @cache
 def create_only(resource_type: str) -> tuple[tuple[str, ...], ...]:
-    """Return the paths of the properties whose change makes another resource of it."""
+    """Return the paths of the properties whose change replaces a resource."""
     schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema("us-east-1", resource_type).schema
     paths = [
         *schema.get("createOnlyProperties", ()),
@@ -73,7 +73,7 @@ def create_only(resource_type: str) -> tuple[tuple[str, ...], ...]:
 
 
 def replaced_properties(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
-    """Return what replaces a resource when it changes like this."""
+    """Return the properties whose change from one resource to the other replaces it."""
     if before["Type"] != after["Type"]:
         return ["Type"]
     return [
@@ -95,7 +95,7 @@ def updated(
     destinations: dict[str, Deployable],
     settings: dict[str, Deployable],
 ) -> dict[str, Mapping[str, Any]]:
-    """The templates of today, by their option sets' names."""
+    """The current templates by option set."""
     return {
         name: deployable.template.document["Resources"]
         for name, deployable in {**options, **destinations, **settings}.items()
@@ -118,7 +118,7 @@ class TestWhatIsDeployed:
         replaced = {}
         for logical_id, before in released_templates()[name]["Resources"].items():
             if before["Type"] == "AWS::ApiGateway::Deployment":
-                continue  # another one each time: it is a snapshot
+                continue  # always a new one, because it is a snapshot
             after = updated[name].get(logical_id)
             what = ["removed"] if after is None else replaced_properties(before, after)
             if what:
@@ -158,7 +158,7 @@ class TestWhatIsDeployed:
 
 
 def served(template: Template) -> dict[str, Any]:
-    """Return the properties of what the stage serves, by logical id."""
+    """Return the properties of the parts that the stage serves, by logical id."""
     return {
         logical_id: resource.get("Properties")
         for logical_id, resource in template.document["Resources"].items()
@@ -167,7 +167,7 @@ def served(template: Template) -> dict[str, Any]:
 
 
 def deployment(template: Template) -> str:
-    """Return the logical id of what the stage serves."""
+    """Return the logical id of the deployment that the stage serves."""
     (deployed,) = template.all("AWS::ApiGateway::Deployment")
     assert template.stage.properties["DeploymentId"] == deployed.ref
     return deployed.logical_id
@@ -176,7 +176,7 @@ def deployment(template: Template) -> str:
 def synthesize_alike(
     outdir: Path, builders: Mapping[str, Callable[[cdk.Stack], object]], **context: Any
 ) -> dict[str, Template]:
-    """Return the templates of stacks that differ in nothing but what ``builders`` put in."""
+    """Return the templates of stacks that differ only in the constructs of ``builders``."""
     app = cdk.App(outdir=str(outdir), context=context)
     for name, build in builders.items():
         build(cdk.Stack(cdk.Stage(app, name), "Theirs", stack_name="Theirs"))
@@ -226,7 +226,7 @@ def guarded(stack: cdk.Stack, guard: Callable[[cdk.Stack], Authorizer]) -> GtmCo
     return add_connector(stack, authorizer=guard(stack))
 
 
-# Each is another authorizer than every other.
+# Authorizers that all differ.
 GUARDS: dict[str, Callable[[cdk.Stack], Authorizer]] = {
     "SignedToken": with_signed_token,
     "AnotherFunction": partial(with_signed_token, construct_id="NewToken"),
@@ -243,7 +243,7 @@ GUARDS: dict[str, Callable[[cdk.Stack], Authorizer]] = {
 
 @jsii.implements(cdk.IAspect)
 class CacheLonger:
-    """Changes every authorizer, as a company's rules for all stacks may."""
+    """An aspect that changes every authorizer, as a company's rules for all stacks may."""
 
     def visit(self, node: IConstruct) -> None:
         """Visit ``node``."""
@@ -255,22 +255,20 @@ class CacheLonger:
 def alike(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Template]:
-    """Every authorizer and option sets, in stacks of one name, by the feature flag.
+    """Every authorizer and option sets, in stacks with one name, by feature flag.
 
-    The flag is about authorizers: set, it meets only a few of the other option sets.
+    The flag is about authorizers. If it is set, it meets only a few of the other option sets.
     """
     guards = {f"Guard{name}": partial(guarded, guard=guard) for name, guard in GUARDS.items()}
-    others = {**OPTIONS, **DESTINATIONS}
+    outdir = tmp_path_factory.mktemp("alike")
     if request.param is None:
-        return synthesize_alike(tmp_path_factory.mktemp("alike"), others | guards)
+        return synthesize_alike(outdir, {**OPTIONS, **DESTINATIONS, **guards})
     few = dict(itertools.islice(DESTINATIONS.items(), 6))
-    return synthesize_alike(
-        tmp_path_factory.mktemp("alike"), few | guards, **{AUTHORIZER_FLAG: request.param}
-    )
+    return synthesize_alike(outdir, {**few, **guards}, **{AUTHORIZER_FLAG: request.param})
 
 
 class TestDeployment:
-    """The stage goes over to what is new, whatever the app's feature flags."""
+    """Tests that the stage serves the new parts, whatever the app's feature flags."""
 
     def test_it_changes_with_what_the_stage_serves_and_with_nothing_else(
         self, alike: dict[str, Template]

@@ -1,4 +1,4 @@
-"""Values of every type, and which of them a prop of a type may take."""
+"""Values of every type, and those that a prop of each type accepts."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ _VALUES: Final[dict[str, Any]] = {
     "subnets": ec2.SubnetSelection(one_per_az=True),
 }
 
-# What a construct, or a value of this run only, is made by.
+# Functions that create constructs, or values for this run only.
 _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
     "generator": lambda _: (name for name in ("plan", "city")),
     "Destination": lambda _: PinpointDestination("a"),
@@ -165,7 +165,7 @@ _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
     "list of user pools": lambda stack: [
         cognito.UserPool.from_user_pool_arn(stack, "Pool", USER_POOL_ARN)
     ],
-    # In a stack of its own, for it is attached to no API.
+    # In a separate stack, because it is attached to no API.
     "API Gateway's authorizer": lambda _: apigateway.CognitoUserPoolsAuthorizer(
         cdk.Stack(),
         "Theirs",
@@ -199,8 +199,8 @@ _MADE: Final[dict[str, Callable[[cdk.Stack], Any]]] = {
 
 LABELS: Final = (*_VALUES, *_MADE)
 
-# By annotation, the labels that a prop of it may take, as a regular expression. It need not: its
-# range may be smaller.
+# Labels that a prop may accept, as a regular expression, by the prop's annotation. A prop may
+# accept fewer.
 _TAKEN: Final = {
     "None": "None",
     "bool": "True|False",
@@ -248,14 +248,14 @@ def _security_group(stack: cdk.Stack, construct_id: str) -> ec2.ISecurityGroup:
 
 
 class Values:
-    """The values by label; constructs are made once, in ``stack``."""
+    """The values by label. Constructs are created once, in ``stack``."""
 
     def __init__(self, stack: cdk.Stack) -> None:
         self._stack = stack
         self._made: dict[str, Any] = dict(_VALUES)
 
     def __getitem__(self, label: str) -> Any:
-        # A destination is one connector's.
+        # A destination belongs to one connector.
         if "Destination" in label and label in _MADE:
             return _MADE[label](self._stack)
         if label not in self._made:
@@ -264,10 +264,10 @@ class Values:
 
 
 def may_take(annotation: str, label: str) -> bool:
-    """Return whether a prop of the type ``annotation`` may take the value called ``label``.
+    """Return whether a prop of the type ``annotation`` may accept the value called ``label``.
 
     Raises:
-        KeyError: Nobody has said yet which values are of this type.
+        KeyError: The values of this type have not been declared.
     """
     if literal := re.search(r"Literal\[(.)\*\1\]", annotation):
         annotation = annotation.replace(literal[0], "").strip(" |")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import httpx
 
     from local.destinations.customer_profiles import ProfilesServer
-    from local.stand_in.values import Answered
+    from local.stand_in.values import EventResult
 
 PATH = "/domains/shop/profiles/objects/batch-put-profile-object"
 
@@ -110,7 +110,7 @@ def key(name: str, field_name: str, *identifiers: str) -> dict[str, Any]:
     }
 
 
-# What the construct makes: an object type for events, and one for visitors.
+# The construct's object types for events and visitors.
 EVENT_PROPERTIES: dict[str, Any] = {
     "DomainName": "shop",
     "ObjectTypeName": "GtmEvent",
@@ -152,18 +152,18 @@ def event(event_id: str = "m-1", endpoint_id: str = "ep-1") -> dict[str, Any]:
 
 
 class Observations:
-    """An observer that keeps what it was told."""
+    """An observer that keeps its calls."""
 
     def __init__(self) -> None:
-        self.told: list[Answered] = []
+        self.told: list[EventResult] = []
 
-    def destination_answered(self, destination: str, answered: Answered) -> None:
+    def destination_answered(self, destination: str, answered: EventResult) -> None:
         assert destination == "customer-profiles"
         self.told.append(answered)
 
 
 class Clock:
-    """Epoch seconds that a test sets."""
+    """A clock in epoch seconds that a test sets."""
 
     def __init__(self) -> None:
         self.days = 20_000.0

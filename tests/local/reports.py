@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from local.stand_in.values import Answered, Event, Exposition, Outcome
+from local.stand_in.values import Event, EventResult, Outcome, ShownDocument
 
 if TYPE_CHECKING:
     from local.console.journal import Journal
@@ -48,7 +48,7 @@ def answered(
 ) -> None:
     journal.destination_answered(
         destination,
-        Answered(
+        EventResult(
             event(event_id, endpoint_id, "Event"),
             Outcome.DROPPED if dropped else OUTCOMES[status],
             str(status),
@@ -59,7 +59,7 @@ def answered(
 
 def event(event_id: str, endpoint_id: str, title: str) -> Event:
     sent = {"EventType": "page_view"}
-    return Event(event_id, endpoint_id, "page_view", sent, {}, (Exposition(title, sent),))
+    return Event(event_id, endpoint_id, "page_view", sent, {}, (ShownDocument(title, sent),))
 
 
 def dead_lettered(journal: Journal, **changes: Any) -> None:

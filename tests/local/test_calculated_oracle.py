@@ -69,4 +69,4 @@ def test_the_range_has_both_its_ends(at: datetime, *, counts: bool) -> None:
 def test_an_event_exactly_as_old_as_it_may_be_starts_something(age: int, *, started: bool) -> None:
     trigger = Trigger("shop", "T", "t", "ALL", (), expiration=60 * 60)
     found = stored("1", NOW - timedelta(seconds=age))
-    assert trigger.judge(found, Profile("p"), {}, lambda _: None).started is started
+    assert trigger.evaluate(found, Profile("p"), {}, lambda _: None).started is started

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from starlette.routing import Mount, Route
 
-from local.console.app import MintRequest, create_app
+from local.console.app import TokenRequest, create_app
 from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.kinesis import KinesisServer
 from local.destinations.pinpoint.server import PutEventsServer
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
     from local.console.journal import Journal
 
 
-def minting_into(minted: list[MintRequest]) -> Callable[[MintRequest], str]:
+def minting_into(minted: list[TokenRequest]) -> Callable[[TokenRequest], str]:
     """Return what mints a token, and keeps what it was asked for."""
 
-    def mint(wanted: MintRequest) -> str:
+    def mint(wanted: TokenRequest) -> str:
         if wanted.subject == "refused":
             raise ValueError("subject must be another")
         minted.append(wanted)
@@ -38,12 +38,12 @@ def minting_into(minted: list[MintRequest]) -> Callable[[MintRequest], str]:
 
 
 @pytest.fixture
-def minted() -> list[MintRequest]:
+def minted() -> list[TokenRequest]:
     return []
 
 
 @pytest.fixture
-def minting(journal: Journal, minted: list[MintRequest]) -> Starlette:
+def minting(journal: Journal, minted: list[TokenRequest]) -> Starlette:
     return create_app(
         journal,
         [PutEventsServer()],
@@ -53,7 +53,7 @@ def minting(journal: Journal, minted: list[MintRequest]) -> Starlette:
     )
 
 
-def test_a_token_is_minted_for_the_page(minting: Starlette, minted: list[MintRequest]) -> None:
+def test_a_token_is_minted_for_the_page(minting: Starlette, minted: list[TokenRequest]) -> None:
     own = OWN_PAGE | {"Sec-Fetch-Site": "same-origin"}
     answer = send(minting, "POST", "/api/token", json={"subject": "u"}, headers=own)
     assert answer.json() == {"token": "header.claims.signature"}
@@ -63,7 +63,7 @@ def test_a_token_is_minted_for_the_page(minting: Starlette, minted: list[MintReq
     assert send(minting, "POST", "/api/token", json=wanted, headers=OWN_PAGE).status_code == 200
     empty = {"subject": "u", "endpoint_id": ""}
     assert send(minting, "POST", "/api/token", json=empty, headers=OWN_PAGE).status_code == 200
-    assert minted == [MintRequest("u"), MintRequest("u", "ep-1", expired=True), MintRequest("u")]
+    assert minted == [TokenRequest("u"), TokenRequest("u", "ep-1", expired=True), TokenRequest("u")]
 
 
 def changing(app: Starlette) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ def changing(app: Starlette) -> list[tuple[str, str]]:
     ],
 )
 def test_another_site_changes_nothing(
-    journal: Journal, minted: list[MintRequest], headers: dict[str, str | None], status: int
+    journal: Journal, minted: list[TokenRequest], headers: dict[str, str | None], status: int
 ) -> None:
     servers = [PutEventsServer(), KinesisServer(), ProfilesServer([])]
     app = create_app(
@@ -140,18 +140,18 @@ def test_another_host_name_reads_nothing(minting: Starlette, host: str) -> None:
     [
         (b"", "Expecting value"),
         (b"[]", "must be a JSON object"),
-        (b"{}", "subject must be text and not empty, got None"),
-        (b'{"subject": ""}', "subject must be text and not empty, got ''"),
-        (b'{"subject": 42}', "subject must be text and not empty, got 42"),
-        (b'{"subject": "u", "endpoint_id": 1}', "endpoint_id must be text or null, got 1"),
+        (b"{}", "subject must be a non-empty string, got None"),
+        (b'{"subject": ""}', "subject must be a non-empty string, got ''"),
+        (b'{"subject": 42}', "subject must be a non-empty string, got 42"),
+        (b'{"subject": "u", "endpoint_id": 1}', "endpoint_id must be a string or null, got 1"),
         (b'{"subject": "u", "expired": "no"}', "expired must be true or false, got 'no'"),
-        (b'{"subject": "u", "secret": "x"}', "unknown: secret"),
+        (b'{"subject": "u", "secret": "x"}', "unknown field: secret"),
         (b'{"subject": "refused"}', "subject must be another"),
         (b"\xff", "decode"),
     ],
 )
 def test_a_token_that_cannot_be_minted(
-    minting: Starlette, minted: list[MintRequest], body: bytes, words: str
+    minting: Starlette, minted: list[TokenRequest], body: bytes, words: str
 ) -> None:
     headers = OWN_PAGE | {"Content-Type": "application/json"}
     answer = send(minting, "POST", "/api/token", content=body, headers=headers)

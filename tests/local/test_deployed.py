@@ -12,7 +12,7 @@ from local.__main__ import main
 from local.arrivals import Arrivals, DeliveryStreamReader
 from local.console.journal import Journal
 from local.deploy import Assembly, AssemblyError
-from local.deployed import context_for, deployed_in, serve
+from local.deployed import context_for, deployed_in, servers_for
 from local.destinations import stand_ins
 from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.pinpoint.server import PutEventsServer
@@ -104,7 +104,7 @@ def test_a_stack_without_such_outputs_has_what_its_functions_name(tmp_path: Path
         (
             {"A": {"DESTINATION": "kinesis"}, "B": {"DESTINATION": "kinesis"}},
             {"FunctionName": "A", "OtherFunctionName": "B"},
-            "must be of different kinds to run here, got kinesis, kinesis",
+            "needs destinations of different kinds, got kinesis, kinesis",
         ),
         (
             {
@@ -114,7 +114,7 @@ def test_a_stack_without_such_outputs_has_what_its_functions_name(tmp_path: Path
                 }
             },
             {"FunctionName": "A"},
-            r"of the stack's Region and account to run here \(eu-west-1, 123456789012\), got arn",
+            r"in the stack's Region and account \(eu-west-1, 123456789012\), got arn",
         ),
     ],
 )
@@ -138,7 +138,7 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
     }
     found = assembly(tmp_path, functions, outputs, **profiles)
     putevents = PutEventsServer()
-    servers = serve(deployed_in(found), found, Journal(), putevents=putevents)
+    servers = servers_for(deployed_in(found), found, Journal(), putevents=putevents)
 
     assert sorted(servers) == sorted(stand_ins())
     assert all(server.kind == kind for kind, server in servers.items())
@@ -146,14 +146,14 @@ def test_each_destination_is_served(tmp_path: Path) -> None:
 
     functions["customer-profiles"]["CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME"] = "Theirs"
     found = assembly(tmp_path, functions, outputs, **profiles)
-    server = serve(deployed_in(found), found, Journal())["customer-profiles"]
+    server = servers_for(deployed_in(found), found, Journal())["customer-profiles"]
     assert isinstance(server, ProfilesServer)
     assert sorted(server._object_types) == [("shop", "GtmEvent"), ("shop", "Theirs")]
 
     profiles["Trigger"]["Properties"] = TRIGGER | {"EventTriggerConditions": []}
     found = assembly(tmp_path, functions, outputs, **profiles)
     with pytest.raises(AssemblyError, match=r"Customer Profiles: event trigger bought"):
-        serve(deployed_in(found), found, Journal())
+        servers_for(deployed_in(found), found, Journal())
 
 
 def test_the_destination_in_cdk_json_is_the_one_that_runs(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -198,10 +198,10 @@ def test_what_destinations_need_is_completed(
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["--destination", "nowhere"], "must be one of customer-profiles, eventbridge"),
-        (["--destination", "kinesis,"], "must be one of customer-profiles, eventbridge"),
+        (["--destination", "nowhere"], "must be one or several of customer-profiles, eventbridge"),
+        (["--destination", "kinesis,"], "must be one or several of customer-profiles, eventbridge"),
         (["--destination", "kinesis", "-c", "destination=firehose"], "contradict each other"),
-        (["--destination", "kinesis", "--assembly", "cdk.out"], "exclude each other"),
+        (["--destination", "kinesis", "--assembly", "cdk.out"], "cannot be used with"),
     ],
 )
 def test_a_malformed_choice_is_refused(

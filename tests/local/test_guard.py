@@ -17,8 +17,8 @@ from local.destinations.firehose import FirehoseServer
 from local.destinations.kinesis import KinesisServer
 from local.destinations.pinpoint.server import PutEventsServer
 from local.guard import LoopbackOnly, SignedOnly
-from local.signature import Access, Scope
-from local.stand_in.values import Answered, Behavior
+from local.signature import EmulatorAccess, Scope
+from local.stand_in.values import Behavior, EventResult
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def test_what_is_not_open_needs_a_signature(method: str, path: str) -> None:
 
 
 def test_what_is_signed_arrives_whole_and_no_site_reads_the_answer() -> None:
-    request = Access("http://127.0.0.1", SECRET).request(
+    request = EmulatorAccess("http://127.0.0.1", SECRET).request(
         "/closed", Scope("000000000000", "us-east-1", "sqs"), body=b"body"
     )
     answer = send(
@@ -158,9 +158,9 @@ class Witness:
     """An observer that nobody should tell of anything."""
 
     def __init__(self) -> None:
-        self.told: list[Answered] = []
+        self.told: list[EventResult] = []
 
-    def destination_answered(self, destination: str, answered: Answered) -> None:  # noqa: ARG002
+    def destination_answered(self, destination: str, answered: EventResult) -> None:  # noqa: ARG002
         self.told.append(answered)
 
 
@@ -210,7 +210,9 @@ def ask(server: DestinationServer, secret: str | None) -> httpx.Response:
     }
     if secret is not None:
         scope = Scope("000000000000", "us-east-1", server.service)
-        signed = Access("http://127.0.0.1", secret).request(path, scope, body=body, headers=headers)
+        signed = EmulatorAccess("http://127.0.0.1", secret).request(
+            path, scope, body=body, headers=headers
+        )
         headers = dict(signed.header_items())
     return send(server.app(), "POST", path, content=body, headers=headers)
 

@@ -127,16 +127,16 @@ AUTHENTICATED = "/events/authenticated"
 @pytest.mark.parametrize(
     ("changes", "message", "why"),
     [
-        ({"status": 401, "path": AUTHENTICATED}, "Unauthorized", "there is no token"),
+        ({"status": 401, "path": AUTHENTICATED}, "Unauthorized", "the request has no token"),
         (
             {"status": 401, "path": AUTHENTICATED, "query": "event=e&endpoint_id=i&token=***"},
             "Unauthorized",
-            "the token has expired, is of another key or audience, or is none",
+            "the token is malformed, has expired, or has another key or audience",
         ),
         (
             {"status": 403, "path": AUTHENTICATED},
             "User is not authorized to access this resource",
-            "the authorizer knows the sender and does not let it in",
+            "the authorizer knows the sender but denies access",
         ),
         # An authorizer is not the only one to answer 403, and its words are not to be believed.
         (

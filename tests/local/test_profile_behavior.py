@@ -225,7 +225,7 @@ def test_a_trigger_has_its_limits(clock: Clock) -> None:
     )
     server = served(clock, event_trigger=trigger)
     put_event(server, clock, "old", days_ago=0.5)
-    assert verdict(server) == (False, "the event is 43,200 seconds old, it may be 3,600")
+    assert verdict(server) == (False, "the event is 43,200 seconds old, but may be at most 3,600")
     for number, started in ((1, True), (1, True), (2, True), (3, False)):
         put_event(server, clock, f"m-{number}")  # the second is a repetition of the first
         assert verdict(server)[0] is started
@@ -249,7 +249,7 @@ def test_a_trigger_has_its_limits(clock: Clock) -> None:
             "one field of one object type",
         ),
         ("SegmentDefinition", {"SegmentGroups": {"Groups": [{"SourceSegments": []}]}}, "groups of"),
-        ("EventTrigger", {"EventTriggerConditions": []}, "one condition is known here"),
+        ("EventTrigger", {"EventTriggerConditions": []}, "supports one condition"),
     ],
 )
 def test_what_is_not_known_here_is_refused(kind: str, changes: dict[str, Any], words: str) -> None:

@@ -89,14 +89,14 @@ def test_without_profile_creation_nothing_is_made() -> None:
         ([], "must be a JSON object"),
         ({"ObjectTypeName": "GtmEvent"}, 'Missing required parameter in input: "Items"'),
         (batch(), "Items"),
-        (batch(*(record(f"m-{n}") for n in range(11))), "11 members, it must have 1 to 10"),
+        (batch(*(record(f"m-{n}") for n in range(11))), "11 members, but must have 1 to 10"),
         (batch(record("m-1"), record("m-1")), "Ids must differ"),
         (batch(record("m.1")), "Id must match"),
-        (batch(record("x" * 65)), "65 characters, it must have 1 to 64"),
+        (batch(record("x" * 65)), "65 characters, but must have 1 to 64"),
         (batch(record()) | {"ObjectTypeName": "1st"}, "ObjectTypeName must match"),
         (batch(record()) | {"Domain": "shop"}, 'Unknown parameter in input: "Domain"'),
         ({"ObjectTypeName": "GtmEvent", "Items": [{"Id": "a", "Object": {}}]}, "Object"),
-        (batch(record(attributes={"a": "x" * 256_000})), "it must have 1 to 256,000"),
+        (batch(record(attributes={"a": "x" * 256_000})), "but must have 1 to 256,000"),
     ],
 )
 def test_a_request_that_is_not_the_models_is_refused_whole(
@@ -138,7 +138,7 @@ def test_other_methods_are_not_found(server: ProfilesServer) -> None:
     [
         ({"endpoint_id": ""}, "Field endpoint_id has 0 characters"),
         ({"endpoint_id": "x" * 256}, "Field endpoint_id has 256 characters"),
-        ({"endpoint_id": None}, "no value for its key: endpoint_id"),
+        ({"endpoint_id": None}, "no value for its key field endpoint_id"),
         ({"user_attributes": {"plan": ["gold"]}}, "Field usat_plan must be text"),
         ({"user_attributes": {"plan": "x" * 256}}, "Field usat_plan has 256 characters"),
         ({"user_attributes": {"plan": ""}}, "Field usat_plan has 0 characters"),
@@ -224,8 +224,8 @@ def test_the_observer_is_shown_the_profile_and_what_it_starts(
     put(server, batch(record(event_type="purchase", user_attributes={"plan": "gold"})))
     got = {it.title: it.document for it in observations.told[0].event.got}
     assert got["Profile object m-1"]["event_type"] == "purchase"
-    assert got["The profile that resulted"]["Attributes"] == {"plan": "gold"}
-    assert got["Event triggers that it starts"] == ["bought"]
+    assert got["The resulting profile"]["Attributes"] == {"plan": "gold"}
+    assert got["Event triggers that the object starts"] == ["bought"]
     put(server, batch(record("m-2")))
     assert len(observations.told[1].event.got) == 2
 
@@ -355,7 +355,7 @@ class TestTwoObjectTypes:
     ) -> None:
         answer = put(server, visitors(visitor(plan="x" * 256), visitor("ep-2", plan="x")))
         assert failures(answer) == {
-            "v0": (400, "Field usat_plan has 256 characters, it must have 1 to 255")
+            "v0": (400, "Field usat_plan has 256 characters, but must have 1 to 255")
         }
         assert observations.told == []
 

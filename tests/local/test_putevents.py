@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from local.destinations.pinpoint.server import PutEventsServer
-from local.destinations.pinpoint.service import ERROR_NAMES, Limits
+from local.destinations.pinpoint.service import ERROR_NAMES, PutEventsLimits
 from local.stand_in.values import Behavior
 from tests.asgi import send
 from tests.local.putevents import (
@@ -107,7 +107,7 @@ def test_a_hundred_events_are_one_request_and_one_more_loses_them_all(
 
 
 def test_a_body_over_the_limit_is_too_large() -> None:
-    server = PutEventsServer(limits=Limits(request_bytes=1_000))
+    server = PutEventsServer(limits=PutEventsLimits(request_bytes=1_000))
     fits = json.dumps(batch(event())).encode().ljust(1_000)
 
     assert put(server, fits).status_code == 202
@@ -116,7 +116,7 @@ def test_a_body_over_the_limit_is_too_large() -> None:
 
 
 def test_an_event_over_the_limit_is_refused_alone() -> None:
-    server = PutEventsServer(limits=Limits(event_bytes=300, value_characters=1_000))
+    server = PutEventsServer(limits=PutEventsLimits(event_bytes=300, value_characters=1_000))
     large = event(Attributes={"a": "x" * 300})
 
     assert verdicts(put(server, batch(large, event()))) == {"id-0": 400, "id-1": 202}
@@ -127,7 +127,7 @@ def test_an_event_over_the_limit_is_refused_alone() -> None:
     ("changes", "words"),
     [
         ({"EventType": ""}, "EventType is empty"),
-        ({"EventType": "_session.start"}, "Pinpoint's own"),
+        ({"EventType": "_session.start"}, "reserved for Pinpoint"),
         ({"Attributes": {f"a{n}": "x" for n in range(41)}}, "41 attributes and metrics"),
         (
             {
@@ -203,7 +203,7 @@ def test_an_application_has_1500_event_types() -> None:
 
 
 def test_an_application_has_500_attribute_names() -> None:
-    server = PutEventsServer(limits=Limits(attribute_keys=3))
+    server = PutEventsServer(limits=PutEventsLimits(attribute_keys=3))
     assert verdict(put(server, batch(event(Attributes={"a": "1", "b": "1"}))))[0] == 202
     assert verdict(put(server, batch(event(Attributes={"c": "1", "d": "1"}))))[0] == 400
     assert verdict(put(server, batch(event(Attributes={"c": "1", "a": "1"}))))[0] == 202

@@ -10,7 +10,7 @@ import pytest
 
 from local.destinations.pinpoint.server import PutEventsServer
 from local.stand_in.transport import ConnectionDropped
-from local.stand_in.values import CONNECTION_DROPPED, EVERY, Answered, Behavior, Outcome
+from local.stand_in.values import CONNECTION_DROPPED, EVERY, Behavior, EventResult, Outcome
 from tests.asgi import OWN_PAGE, send
 from tests.local.putevents import batch, endpoint_verdict, event, put, verdict, verdicts
 from tests.patience import HANG_SECONDS
@@ -108,8 +108,8 @@ def test_the_refusal_says_what_it_was_told_to(server: PutEventsServer) -> None:
         ({"fail_share": True}, "fail_share"),
         ({"fail_records_share": 2}, "fail_records_share must be a number between 0 and 1"),
         ({"fail_share": float("nan")}, "fail_share"),
-        ({"fail_next": -1}, "fail_next must be a whole number"),
-        ({"drop_next": 1.5}, "drop_next must be a whole number"),
+        ({"fail_next": -1}, "fail_next must be a non-negative whole number"),
+        ({"drop_next": 1.5}, "drop_next must be a non-negative whole number"),
         ({"slow_seconds": 601}, "slow_seconds must be a number between 0 and 600"),
         ({"latency_ms": "20"}, "latency_ms"),
         ({"refuse_event_types": "purchase"}, "refuse_event_types must be a set of strings"),
@@ -157,7 +157,7 @@ class Observations:
     def __init__(self) -> None:
         self.told: list[tuple[str, str, Outcome, str]] = []
 
-    def destination_answered(self, destination: str, answered: Answered) -> None:
+    def destination_answered(self, destination: str, answered: EventResult) -> None:
         assert destination == "pinpoint"
         event, outcome, status, message = answered
         self.told.append((event.event_id, status, outcome, message))

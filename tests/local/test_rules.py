@@ -17,7 +17,7 @@ from local.console.journal import Journal
 from local.deploy import AssemblyError
 from local.deployed import Deployed
 from local.destinations import stand_ins
-from local.rules import Rules
+from local.rules import FunctionRules
 from tests.unit.builders import EDGES, QUERIES, REQUEST_TIME, UNSET_VALUES, body, cases, deliver
 
 if TYPE_CHECKING:
@@ -31,12 +31,12 @@ VARIABLES = {
     "ACCEPT_CLIENT_TIMESTAMP": "false",
     "UNSET_VALUES": '["undefined"]',
 }
-RULES = Rules.of(VARIABLES)
+RULES = FunctionRules.of(VARIABLES)
 
 
 def losses(
     parameters: list[tuple[str, str]],
-    rules: Rules = RULES,
+    rules: FunctionRules = RULES,
     *,
     authenticated: bool = False,
     in_query: bool = False,
@@ -53,15 +53,17 @@ def losses(
 
 def test_rules_are_those_of_the_functions_environment() -> None:
     policy = AccessPolicy(anonymous=frozenset({"plan"}), authenticated=frozenset({"plan", "city"}))
-    assert Rules.of(VARIABLES) == Rules(LIMITS, policy, False, frozenset({"undefined"}))  # noqa: FBT003
+    assert FunctionRules.of(VARIABLES) == FunctionRules(
+        LIMITS, policy, accept_client_timestamp=False, unset_values=frozenset({"undefined"})
+    )
     for kind in stand_ins():
-        assert Rules.of(VARIABLES | {"DESTINATION": kind}).limits.name_length >= 50
+        assert FunctionRules.of(VARIABLES | {"DESTINATION": kind}).limits.name_length >= 50
 
 
 def test_a_function_that_would_not_start_is_named() -> None:
     without = {name: value for name, value in VARIABLES.items() if name != "UNSET_VALUES"}
     with pytest.raises(SettingsError, match="UNSET_VALUES must be set"):
-        Rules.of(without)
+        FunctionRules.of(without)
     with pytest.raises(AssemblyError, match="the function of pinpoint would not start"):
         Deployed("pinpoint", "", without).rules()
 
@@ -117,7 +119,7 @@ def test_nothing_is_said_of_an_event_that_is_rejected() -> None:
 
 @pytest.mark.parametrize("path", [QUERIES, EDGES], ids=["queries", "edges"])
 def test_the_console_says_what_the_function_counts(path: Path) -> None:
-    rules = Rules(LIMITS, AccessPolicy(), False, UNSET_VALUES)  # noqa: FBT003
+    rules = FunctionRules(LIMITS, AccessPolicy(), False, UNSET_VALUES)  # noqa: FBT003
     for case in cases(path):
         parameters = parse_qsl(case["query"], keep_blank_values=True)
         found = rules.losses(parameters, time=REQUEST_TIME, authenticated=False, in_query=False)
@@ -151,7 +153,7 @@ def journal() -> Journal:
     journal = Journal()
     journal.destinations_known(
         {"pinpoint": "Amazon Pinpoint", "kinesis": "Amazon Kinesis"},
-        {"pinpoint": RULES, "kinesis": Rules.of(VARIABLES | {"DESTINATION": "kinesis"})},
+        {"pinpoint": RULES, "kinesis": FunctionRules.of(VARIABLES | {"DESTINATION": "kinesis"})},
     )
     return journal
 

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from local.signature import Access, Scope, new_secret, signature_fault
+from local.signature import EmulatorAccess, Scope, new_secret, signature_fault
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def signed(
 ) -> dict[str, str]:
     """Return the headers of a request that botocore has signed."""
     headers = {"Content-Type": "application/x-amz-json-1.1", **(more or {})}
-    request = Access("http://127.0.0.1", secret).request(
+    request = EmulatorAccess("http://127.0.0.1", secret).request(
         path, Scope("000000000000", "us-east-1", service), body=body, headers=headers
     )
     return dict(request.header_items())
@@ -78,10 +78,10 @@ def test_s3_signs_a_path_as_it_stands() -> None:
         (lambda: signed(body=b"{}"), "does not match"),
         (lambda: signed("/other"), "does not match"),
         (lambda: signed("/?a=1"), "does not match"),
-        (lambda: signed() | {"X-amz-date": "20200101T000000Z"}, "a time of the credential's day"),
-        (lambda: signed() | {"X-amz-date": "now"}, "a time of the credential's day"),
-        (lambda: signed() | {"X-amz-date": ""}, "a time of the credential's day"),
-        (lambda: signed() | {"X-Amz-Target": "added"}, "must be signed and are not: x-amz-target"),
+        (lambda: signed() | {"X-amz-date": "20200101T000000Z"}, "a time on the credential's date"),
+        (lambda: signed() | {"X-amz-date": "now"}, "a time on the credential's date"),
+        (lambda: signed() | {"X-amz-date": ""}, "a time on the credential's date"),
+        (lambda: signed() | {"X-Amz-Target": "added"}, "must be signed but are not: x-amz-target"),
         (lambda: signed() | {"Content-type": "text/plain"}, "does not match"),
         (lambda: signed() | {"Host": "localhost"}, "does not match"),
         (lambda: signed() | {"X-Amz-Content-SHA256": OTHER_HASH}, "not the hash of the body"),
@@ -109,4 +109,4 @@ def test_a_signature_is_good_for_minutes(monkeypatch: pytest.MonkeyPatch, minute
 def test_every_run_has_a_secret_of_its_own_that_is_not_shown() -> None:
     assert len({new_secret() for _ in range(100)}) == 100
     assert len(new_secret()) == 40
-    assert "hidden" not in repr(Access("http://127.0.0.1", "hidden"))
+    assert "hidden" not in repr(EmulatorAccess("http://127.0.0.1", "hidden"))

@@ -11,9 +11,9 @@ import pytest
 from local.destinations.eventbridge import EventBridgeServer
 from local.destinations.firehose import FirehoseServer
 from local.destinations.kinesis import KinesisServer
-from local.signature import Access
+from local.signature import EmulatorAccess
 from local.stand_in.transport import ConnectionDropped
-from local.stand_in.values import Answered, Behavior, Outcome
+from local.stand_in.values import Behavior, EventResult, Outcome
 from tests.asgi import send
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from local.stand_in.stream import StreamServer
 
 TIME = 1_795_471_860.5
-NOBODY = Access("http://127.0.0.1:9", "secret")
+NOBODY = EmulatorAccess("http://127.0.0.1:9", "secret")
 
 
 class Upstream:
@@ -55,9 +55,9 @@ class Observations:
     """An observer that keeps what it was told."""
 
     def __init__(self) -> None:
-        self.told: list[Answered] = []
+        self.told: list[EventResult] = []
 
-    def destination_answered(self, _destination: str, answered: Answered) -> None:
+    def destination_answered(self, _destination: str, answered: EventResult) -> None:
         self.told.append(answered)
 
     def outcomes(self) -> list[tuple[str, Outcome, str]]:
@@ -231,7 +231,7 @@ def test_what_the_emulator_refuses_is_passed_back(
 @every_kind
 @pytest.mark.parametrize("upstream", [None, NOBODY])
 def test_without_an_emulator_the_service_fails(
-    kind: type[StreamServer], upstream: Access | None
+    kind: type[StreamServer], upstream: EmulatorAccess | None
 ) -> None:
     server = kind(upstream)
     assert refusal(put(server, request(server, event("a")))) == server.failed

@@ -1,1 +1,1 @@
-"""What people install: the wheel and the source distribution."""
+"""Tests of the wheel, the source distribution, documents and workflows."""

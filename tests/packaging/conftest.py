@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 
 def run(*command: str | Path, cwd: Path, **environment: str) -> str:
-    """Run a program of this environment's and return what it printed."""
+    """Run a program of this environment, and return its output."""
     process = subprocess.run(  # noqa: S603 - no shell, and every caller names its program
         [str(part) for part in command],
         cwd=cwd,
@@ -41,7 +41,7 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 
 @dataclass(frozen=True)
 class Distributions:
-    """What ``python -m build`` made, and how the source distribution unpacks."""
+    """The distributions from ``python -m build``, and the unpacked source distribution."""
 
     wheel: Path
     sdist: Path
@@ -50,7 +50,7 @@ class Distributions:
 
 @pytest.fixture(scope="session")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the checkout in which the function has run, so that compiled files lie about."""
+    """A copy of the checkout in which the function has run and left compiled files."""
     copy = tmp_path_factory.mktemp("checkout") / "project"
     ignored = shutil.ignore_patterns(
         ".venv", ".git", ".*_cache", ".hypothesis", ".local", "__pycache__", "node_modules",
@@ -63,16 +63,16 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def compile_source(directory: Path) -> None:
-    """Leave compiled files behind, as running the code does."""
+    """Create compiled files as running the code does."""
     run(sys.executable, "-m", "compileall", "-q", directory, cwd=directory)
     assert list(directory.rglob("*.pyc"))
 
 
 @pytest.fixture(scope="session")
 def distributions(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Distributions:
-    """The source distribution, and the wheel that is built from it."""
+    """The source distribution, and the wheel built from it."""
     out = tmp_path_factory.mktemp("dist")
-    # The build backend is among the pinned requirements already.
+    # The pinned requirements include the build backend.
     run(sys.executable, "-m", "build", "--no-isolation", "--outdir", out, checkout, cwd=out)
     (wheel,) = out.glob("*.whl")
     (sdist,) = out.glob("*.tar.gz")
@@ -95,8 +95,8 @@ def installation(
 ) -> Installation:
     """A clean environment with the wheel in it.
 
-    What the wheel depends on is not installed again: aws-cdk-lib alone is 460 MB. A ``.pth`` file
-    lends it from this environment, behind everything that the clean one has of its own.
+    The wheel's dependencies are not installed again, because aws-cdk-lib alone is 460 MB. A
+    ``.pth`` file adds this environment's packages after those of the clean one.
     """
     directory = tmp_path_factory.mktemp("clean") / "venv"
     venv.create(directory, symlinks=True)
@@ -181,12 +181,12 @@ def with_copies() -> Iterator[Synthesizer]:
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What an importing app became.
+    """The result of an importing app.
 
     Attributes:
-        library: Where the library was imported from.
+        library: Path from which the library was imported.
         template: The synthesized template.
-        template_after_running: The same after the function's code has run from there.
+        template_after_running: The template after the function's code has run from there.
     """
 
     library: Path

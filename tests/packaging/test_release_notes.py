@@ -50,11 +50,11 @@ def test_they_are_the_changelogs_section(script: Any) -> None:
 @pytest.mark.parametrize(
     ("tag", "changelog", "problem"),
     [
-        ("v0.2.1", CHANGELOG, "the tag is v0.2.1, and the library's version is 0.2.0"),
-        ("0.2.0", CHANGELOG, "the tag is 0.2.0, and the library's version is 0.2.0"),
-        ("v0.2.0", CHANGELOG.replace(" - 2026-12-01", ""), "CHANGELOG.md has nothing under"),
-        ("v0.2.0", CHANGELOG.replace("[0.2.0] -", "[0.2] -"), "CHANGELOG.md has nothing under"),
-        ("v0.2.0", "## [0.2.0] - 2026-12-01\n\n## [0.1.0]", "CHANGELOG.md has nothing under"),
+        ("v0.2.1", CHANGELOG, "the tag is v0.2.1, but the library's version is 0.2.0"),
+        ("0.2.0", CHANGELOG, "the tag is 0.2.0, but the library's version is 0.2.0"),
+        ("v0.2.0", CHANGELOG.replace(" - 2026-12-01", ""), "CHANGELOG.md has no text under"),
+        ("v0.2.0", CHANGELOG.replace("[0.2.0] -", "[0.2] -"), "CHANGELOG.md has no text under"),
+        ("v0.2.0", "## [0.2.0] - 2026-12-01\n\n## [0.1.0]", "CHANGELOG.md has no text under"),
     ],
 )
 def test_a_release_that_is_not_ready_is_stopped(
@@ -68,4 +68,4 @@ def test_the_command_stops_the_workflow(script: Any, capsys: pytest.CaptureFixtu
     assert script.main(["v999.0.0"]) == 1
     captured = capsys.readouterr()
     assert captured.out == ""
-    assert captured.err.startswith("error: the tag is v999.0.0, and the library's version is ")
+    assert captured.err.startswith("error: the tag is v999.0.0, but the library's version is ")

@@ -1,4 +1,4 @@
-"""One pipeline for the whole directory: the synthesized app, the emulator, a destination."""
+"""One pipeline for all tests here: the synthesized app, the emulator, a destination."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ import pytest
 
 from local.console.journal import Journal
 from local.destinations.pinpoint.server import PutEventsServer
-from local.destinations.pinpoint.service import Limits
+from local.destinations.pinpoint.service import PutEventsLimits
 from local.emulator.targets import mask_token
 from local.messages import event_id_of
-from local.stand_in.values import Behavior, Delivered
+from local.stand_in.values import Behavior, RecordedEvent
 from tests.patience import HANG_SECONDS
 from tests.pipelines import running
 
@@ -28,37 +28,37 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-BATCHING_WINDOW_SECONDS = 1  # the shortest that batches of more than 10 messages allow
+BATCHING_WINDOW_SECONDS = 1  # the minimum for batches of more than 10 messages
 
 
 class RecordingJournal(Journal):
-    """A journal that also keeps the emulator's reports, in their order."""
+    """A journal that also keeps the emulator's reports, in order."""
 
     def __init__(self) -> None:
         super().__init__()
         self.reports: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
 
     def gateway_answered(self, report: Mapping[str, Any]) -> None:
-        """Take note of a request that the API answered."""
+        """Record a request that the API answered."""
         super().gateway_answered(report)
         self.reports.put(report)
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the API answered, and the id of the event that it accepted, if any."""
+    """The API's answer, and the id of the accepted event, if any."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     event_id: str | None
-    """With several destinations: the id of the message in the queue of each, by its kind."""
+    """With several destinations, the id of the message in each queue, by kind."""
     time: int
     """When the request arrived, in epoch milliseconds."""
 
 
 class Send(Protocol):
-    """Sends one request to the endpoint, its query string as it stands."""
+    """A function that sends one request with a raw query string to the endpoint."""
 
     def __call__(
         self,
@@ -69,7 +69,7 @@ class Send(Protocol):
         body: str | None = None,
         url: str | None = None,
     ) -> Answer:
-        """Send the request and return the answer."""
+        """Send the request, and return the answer."""
         ...
 
 
@@ -87,8 +87,9 @@ def _running_pipeline(journal: RecordingJournal) -> Iterator[Pipeline]:
     }
     putevents = PutEventsServer(
         observer=journal,
-        # An application's own quotas add up over its events: these tests are many applications'.
-        limits=Limits(event_types=10_000, attribute_keys=10_000),
+        # An application's quotas count all of its events, and these tests use one application for
+        # many.
+        limits=PutEventsLimits(event_types=10_000, attribute_keys=10_000),
     )
     with running(context=context, journal=journal, putevents=putevents) as pipeline:
         yield pipeline
@@ -96,7 +97,7 @@ def _running_pipeline(journal: RecordingJournal) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
-    """Return the pipeline, whose destinations behave."""
+    """Return the pipeline, with normal behavior of its destinations."""
     yield _running_pipeline
     for server in _running_pipeline.servers.values():
         server.behavior = Behavior()
@@ -105,7 +106,7 @@ def pipeline(_running_pipeline: Pipeline) -> Iterator[Pipeline]:
 
 @pytest.fixture
 def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
-    """Return a function that sends requests over one connection, as nothing re-encodes them."""
+    """Return a function that sends requests over one connection without re-encoding them."""
     parts = urlsplit(pipeline.endpoint_url)
     connection = http.client.HTTPConnection(parts.netloc, timeout=HANG_SECONDS)
 
@@ -139,7 +140,7 @@ def send(pipeline: Pipeline, journal: RecordingJournal) -> Iterator[Send]:
 
 
 def wait_for(what: str, probe: Callable[[], T | None]) -> T:
-    """Return what ``probe`` returns once it is not ``None``."""
+    """Wait until ``probe`` returns a value other than ``None``, and return it."""
     deadline = time.monotonic() + HANG_SECONDS
     while (found := probe()) is None:
         assert time.monotonic() < deadline, f"no {what} within {HANG_SECONDS:g} seconds"
@@ -147,19 +148,19 @@ def wait_for(what: str, probe: Callable[[], T | None]) -> T:
     return found
 
 
-def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -> Delivered:
-    """Return what the destination recorded for the request that was answered so.
+def delivered(pipeline: Pipeline, answer: Answer, *, index: int | None = None) -> RecordedEvent:
+    """Return the destination's record for a request, by its answer.
 
     Args:
-        pipeline: Where it was sent.
-        answer: The answer.
-        index: Which of its events, if it posted a list.
+        pipeline: The pipeline.
+        answer: The endpoint's answer.
+        index: Index of the event in a posted list.
     """
     assert answer.status in {200, 204}, answer.body
     assert answer.event_id is not None
     event_id = answer.event_id if index is None else f"{answer.event_id}-{index}"
 
-    def arrived() -> Delivered | None:
+    def arrived() -> RecordedEvent | None:
         for lost in pipeline.putevents.dropped:
             assert lost.event_id != event_id, f"the destination dropped it: {lost.reason}"
         return pipeline.putevents.delivered.get(event_id)
@@ -178,9 +179,9 @@ def dead_letter(
     """Return the dead letter of a message: its body and attributes.
 
     Args:
-        pipeline: Where it was sent.
-        event_id: Its event's id, or that of its list.
-        output: The stack's output that names the queue.
+        pipeline: The pipeline.
+        event_id: Id of the event or its list.
+        output: Key of the stack output that names the queue.
     """
 
     def arrived() -> dict[str, Any] | None:
@@ -188,7 +189,7 @@ def dead_letter(
             attributes = {
                 name: value["StringValue"] for name, value in message["MessageAttributes"].items()
             }
-            # What was not sent through the endpoint has no other id than its message's.
+            # A message that did not come through the endpoint only has its own id.
             if event_id in {event_of(message), attributes.get("MessageId")} and attributes:
                 return {"Body": message["Body"], **attributes}
         return None
@@ -197,14 +198,14 @@ def dead_letter(
 
 
 def invalid_message(pipeline: Pipeline, event_id: str | None) -> dict[str, Any]:
-    """Return what the invalid-message queue has of a message: see :func:`dead_letter`."""
+    """Return a message in the invalid-message queue; see :func:`dead_letter`."""
     return dead_letter(pipeline, event_id, output="InvalidMessageQueueName")
 
 
 def logged_batches(pipeline: Pipeline) -> list[dict[str, Any]]:
     """Return the function's log lines about batches, oldest first, once the queue is empty.
 
-    MiniStack takes the log of an invocation before it removes the invocation's messages.
+    MiniStack stores the log of an invocation before it removes the invocation's messages.
     """
     sqs, queue_url = pipeline.client("sqs"), pipeline.queue_url("QueueName")
     names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -1,4 +1,4 @@
-"""A shop whose profiles are counted, compared and started from, for the tests of a whole day."""
+"""A shop with calculated attributes, segments and triggers, for the tests of a whole day."""
 
 from __future__ import annotations
 

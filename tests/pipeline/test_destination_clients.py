@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from local.arrivals import Arrivals
-    from local.signature import Access, Scope
+    from local.signature import EmulatorAccess, Scope
     from local.stand_in.server import DestinationServer
 
 ACCOUNT, REGION = deploy.DEFAULT_ACCOUNT, deploy.DEFAULT_REGION
@@ -56,7 +56,7 @@ def record(event_id: str) -> str:
 class Destinations:
     """Every destination on one address, with a client for each."""
 
-    def __init__(self, url: str, access: Access, servers: list[DestinationServer]) -> None:
+    def __init__(self, url: str, access: EmulatorAccess, servers: list[DestinationServer]) -> None:
         self._url = url
         self.secret = access.secret
         self.servers = {server.kind: server for server in servers}

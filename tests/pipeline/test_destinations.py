@@ -12,7 +12,7 @@ import pytest
 
 from local.destinations.customer_profiles.server import ProfilesServer
 from local.destinations.pinpoint.server import PutEventsServer
-from local.destinations.pinpoint.service import Limits
+from local.destinations.pinpoint.service import PutEventsLimits
 from local.stand_in.values import Behavior
 from tests.pipeline.conftest import RecordingJournal, dead_letter, wait_for
 from tests.pipeline.test_values import CASES, HOSTILE
@@ -50,7 +50,7 @@ def _running_pipeline(journal: RecordingJournal) -> Iterator[Pipeline]:
     putevents = PutEventsServer(
         observer=journal,
         # Pinpoint's own quotas are other tests' business.
-        limits=Limits(event_types=10_000, attribute_keys=10_000),
+        limits=PutEventsLimits(event_types=10_000, attribute_keys=10_000),
         requests_per_second=None,
     )
     with running(context=context, journal=journal, putevents=putevents) as pipeline:

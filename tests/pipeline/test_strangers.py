@@ -25,7 +25,7 @@ from botocore.parsers import ResponseParserError
 from ministack import app as ministack  # type: ignore[import-untyped]
 from ministack.core import router  # type: ignore[import-untyped]
 
-from local.signature import Access, Scope
+from local.signature import EmulatorAccess, Scope
 from tests.patience import HANG_SECONDS
 from tests.pipeline.conftest import delivered
 
@@ -89,7 +89,7 @@ def signed(
 ) -> dict[str, str]:
     """Return the headers of a request to ``/`` that is signed with ``secret``."""
     scope = Scope("000000000000", "us-east-1", service)
-    request = Access(url, secret).request("/", scope, body=body, headers=headers)
+    request = EmulatorAccess(url, secret).request("/", scope, body=body, headers=headers)
     return dict(request.header_items())
 
 
@@ -286,7 +286,7 @@ CONSOLE_PATHS = (
     *("", "demo", "demo/", "demo/demo.js", "static/console.js", "api/stream", "api/hits/1"),
     *("api/token", "control/pinpoint", "nowhere"),
 )
-KEYLESS = "This page is for whoever started the run: open the address that make run printed"
+KEYLESS = "The path lacks the run's key: open the URL that make run printed"
 
 
 class TestConsole:

@@ -1,1 +1,1 @@
-"""unit tests."""
+"""Tests of the functions and the request templates."""

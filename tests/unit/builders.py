@@ -32,9 +32,9 @@ UNSET_VALUES = frozenset({"undefined", "null", "NaN", "[object Object]"})
 
 _CASES = Path(__file__).parents[1] / "cases"
 QUERIES = _CASES / "queries.jsonl"
-"""Queries as tags send them, and the event that each becomes inside Pinpoint's limits."""
+"""Queries as tags send them, with the resulting event within Pinpoint's limits."""
 EDGES = _CASES / "edges.jsonl"
-"""The same of queries at the edges of the contract."""
+"""Edge cases of queries, with the resulting events."""
 
 
 def envelope(*, time: int | str = REQUEST_TIME, **fields: str) -> str:
@@ -65,7 +65,7 @@ def cases(path: Path) -> list[dict[str, Any]]:
 
 
 def message_id(number: int) -> str:
-    """Return a message id of SQS's shape."""
+    """Return a message id in SQS's format."""
     return f"{number:08x}-0000-4000-8000-000000000000"
 
 
@@ -79,7 +79,7 @@ def records(bodies: Sequence[str]) -> list[dict[str, Any]]:
 
 @dataclass
 class Response:
-    """An HTTP response, as far as the function reads it."""
+    """The parts of an HTTP response that the function reads."""
 
     status_code: int
     content: bytes
@@ -99,13 +99,13 @@ class Answered(Exception):
 
 
 class FakeService(ABC):
-    """A service in memory, in place of the network: below what signs and reads answers.
+    """A service in memory that replaces the network, below signing and reading of answers.
 
     It may raise what :class:`gtm_events.connections.Connections` raises.
 
     Attributes:
         requests: The bodies that were sent.
-        urls: Where to.
+        urls: The URLs of the requests.
         last: The last request, signed.
     """
 
@@ -130,7 +130,7 @@ class FakeService(ABC):
             return error.response
 
     def check_signature(self, request: SignedRequest) -> None:
-        """Assert that a request is signed as the service wants it: as AWS does, by default."""
+        """Assert that a request is signed as the service requires. Default: as AWS does."""
         assert "AWS4-HMAC-SHA256 Credential=test/" in str(request.headers["Authorization"])
 
     @abstractmethod
@@ -139,7 +139,7 @@ class FakeService(ABC):
 
 
 class FakeDestination(FakeService):
-    """A service that events go to."""
+    """A service to which events are delivered."""
 
     @abstractmethod
     def destination(self, *, requests_per_second: float = 1_000_000) -> Destination:
@@ -157,7 +157,7 @@ class FakePinpoint(FakeDestination):
     Args:
         respond: Decides an event's status and message; ``None`` leaves the event out of the answer.
             It may raise :class:`Answered` or what the SDK raises.
-        respond_endpoint: The same for an endpoint.
+        respond_endpoint: Decides an endpoint's status and message.
     """
 
     def __init__(
@@ -195,12 +195,12 @@ class FakePinpoint(FakeDestination):
         return Response(202, json.dumps({"Results": results}).encode())
 
     def items(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield every request's endpoints with what was sent for them."""
+        """Yield the endpoints of every request, with their data."""
         for request in self.requests:
             yield from json.loads(request)["BatchItem"].items()
 
     def events(self) -> dict[str, dict[str, Any]]:
-        """Return every event that was sent, by event id; each id may have been sent once only."""
+        """Return every sent event by event id. Fail if an id was sent twice."""
         events: dict[str, dict[str, Any]] = {}
         for _, item in self.items():  # noqa: PERF102 - a method of this class
             assert not events.keys() & item["Events"].keys(), "an event was sent twice"
@@ -221,15 +221,15 @@ class FakeDeadLetters:
     """A dead-letter queue in memory.
 
     Attributes:
-        refuse: Message ids that it does not take.
-        letters: What it took.
+        refuse: Message ids that it refuses.
+        letters: The accepted messages.
     """
 
     refuse: frozenset[str] = frozenset()
     letters: list[DeadLetter] = field(default_factory=list)
 
     def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
-        """Take the letters."""
+        """Accept the messages."""
         for letter in letters:
             if letter.message_id in self.refuse or deadline.remaining() <= 0:
                 yield NotTaken(letter, "TheCode")
@@ -237,7 +237,7 @@ class FakeDeadLetters:
                 self.letters.append(letter)
 
     def reasons(self) -> dict[str, str]:
-        """Return each letter's reason by message id."""
+        """Return the reason of each message by message id."""
         assert len({letter.message_id for letter in self.letters}) == len(self.letters)
         return {letter.message_id: letter.reason.value for letter in self.letters}
 
@@ -256,7 +256,8 @@ def deliver(
 ) -> BatchResult:
     """Deliver one batch of message bodies to a service in memory, which is Pinpoint by default.
 
-    All user attributes may change unless ``policy`` says otherwise. ``more`` goes to the delivery.
+    All user attributes may change unless ``policy`` says otherwise. ``more`` is passed to the
+    delivery.
     """
     delivery = Delivery(
         destination=(service or FakePinpoint()).destination(
@@ -272,7 +273,7 @@ def deliver(
 
 
 def check_totals(batch: BatchResult, dead_letters: FakeDeadLetters) -> None:
-    """Assert that every record has exactly one place."""
+    """Assert that every record has exactly one outcome."""
     places = batch.delivered + batch.opted_out + batch.retried.total() + batch.rejected.total()
     assert batch.received == places, batch.summary()
     assert len(batch.failures) == len(set(batch.failures)) == batch.retried.total()

@@ -1,7 +1,7 @@
-"""Batches of 6 MB that an adversary would write, each to make much of few bytes.
+"""Batches of 6 MB crafted by an adversary, each to expand a few bytes into many.
 
-Anybody may post a megabyte to the endpoint. Each function yields message bodies, as many as are
-asked for; :func:`event` makes an invocation's event of as many as Lambda would take.
+Anyone can post a megabyte to the endpoint. Each function yields a number of message bodies.
+:func:`event` returns an invocation's event with as many as Lambda would take.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 MESSAGE_BYTES: Final = 1024 * 1024
-"""What a message may have at the most: SQS's limit."""
+"""Maximum bytes of a message: SQS's limit."""
 
 _TIME: Final = 1_795_000_000_000
 _LIST: Final = 100
@@ -40,13 +40,13 @@ def _listed(number: int, events: list[dict[str, Any]]) -> str:
 
 
 def tiny_lists() -> Iterator[str]:
-    """Lists of events that are as small as can be."""
+    """Lists of events of minimum size."""
     for number in itertools.count():
         yield _listed(number, [{"event": "e", "endpoint_id": "p"}] * _LIST)
 
 
 def tiny_lists_of_many_endpoints() -> Iterator[str]:
-    """The same, each event of another endpoint."""
+    """Lists of events of minimum size, each of a different endpoint."""
     for number in itertools.count():
         yield _listed(
             number, [{"event": "e", "endpoint_id": f"{number:x}.{n}"} for n in range(_LIST)]
@@ -84,7 +84,7 @@ def distinct_attributes_of_many_endpoints() -> Iterator[str]:
 
 
 def visitors_too_large_together() -> Iterator[str]:
-    """Distinct attributes of one endpoint: of each event as many as a profile object takes."""
+    """Distinct attributes of one endpoint, in each event as many as a profile object takes."""
     for number in itertools.count():
         names = "".join(f"&usat_{number:x}.{n:x}=1" for n in range(10_000))
         yield _query(number, f"event=e&endpoint_id=p{names}")
@@ -97,7 +97,7 @@ def empty_parameters() -> Iterator[str]:
 
 
 def empty_parameters_of_a_form() -> Iterator[str]:
-    """The same, posted, and without an equals sign."""
+    """A post of hundreds of thousands of parameters without an equals sign."""
     for number in itertools.count():
         yield _posted(number, "form", "event=e&endpoint_id=p" + "&a" * 200_000)
 
@@ -159,7 +159,7 @@ def accented_lists() -> Iterator[str]:
 
 
 def not_ours() -> Iterator[str]:
-    """Megabytes that the endpoint did not write."""
+    """Megabytes of text that the endpoint did not write."""
     for number in itertools.count():
         yield f"{number} " + "z&" * 500_000
 
@@ -190,7 +190,7 @@ SHAPES: Final[dict[str, Callable[[], Iterator[str]]]] = {
 
 
 def event(bodies: Iterator[str]) -> bytes:
-    """Return an invocation's event as Lambda sends it, of as many bodies as it takes."""
+    """Return an invocation's event as Lambda sends it, with as many bodies as fit."""
     return json.dumps(
         {"Records": list(batches.fitting(_records(bodies)))}, separators=(",", ":")
     ).encode()

@@ -1,4 +1,4 @@
-"""Servers on loopback that say what a test wants, over plain TCP and over TLS."""
+"""Servers on loopback with answers that a test defines, over plain TCP and TLS."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ class Served:
     """A server.
 
     Attributes:
-        port: Where it listens.
-        requests: What it was asked.
-        connections: How many connections it accepted.
+        port: The server's port.
+        requests: The received requests.
+        connections: Number of accepted connections.
     """
 
     port: int
@@ -57,9 +57,8 @@ def serving(
     """Run a server while the block lasts.
 
     Args:
-        answers: Returns what is sent for a request, piece by piece; ``None`` in place of it closes
-            the connection.
-        context: For TLS.
+        answers: Returns the pieces of the answer to a request; ``None`` closes the connection.
+        context: TLS context. Default: plain TCP.
     """
     lock = threading.Lock()
 
@@ -89,12 +88,12 @@ def proxying(
     answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n",
     context: ssl.SSLContext | None = None,
 ) -> Iterator[Served]:
-    """Run a proxy that connects whatever it is asked for to ``port`` on loopback.
+    """Run a proxy that connects every request to ``port`` on loopback.
 
     Args:
-        port: Where to.
-        answer: To a ``CONNECT``. If it is no 200, the connection ends with it.
-        context: For TLS with the proxy itself.
+        port: The target port.
+        answer: Answer to a ``CONNECT``. If it is not a 200, the connection ends.
+        context: TLS context of the proxy itself.
     """
 
     def serve(connection: socket.socket, number: int) -> None:
@@ -121,7 +120,7 @@ def proxying(
 
 @contextmanager
 def listening(serve: Callable[[socket.socket, int], None]) -> Iterator[Served]:
-    """Give each connection to ``serve``, with its number, in a thread of its own."""
+    """Pass each connection with its number to ``serve``, in its own thread."""
     server = socket.create_server(("127.0.0.1", 0))
     served = Served(server.getsockname()[1])
     accepted: list[socket.socket] = []
@@ -159,7 +158,7 @@ def listening(serve: Callable[[socket.socket, int], None]) -> Iterator[Served]:
 
 
 def read_head(reader: BinaryIO) -> bytes:
-    """Return a request's line and headers, nothing at the connection's end."""
+    """Return a request's line and headers; nothing at the end of the connection."""
     lines = []
     while (line := reader.readline()).strip():
         lines.append(line)
@@ -175,10 +174,10 @@ def content_length(head: bytes) -> int:
 
 
 def pump(source: socket.socket, sink: socket.socket) -> None:
-    """Pass on what comes, and its end."""
+    """Forward the received bytes, and the end of the connection."""
     with suppress(OSError):
         while piece := source.recv(65_536):
             sink.sendall(piece)
     with suppress(OSError):
-        # Not TLS's own method, after which the other direction would no longer be decrypted.
+        # Not TLS's own shutdown, after which the other direction would no longer be decrypted.
         socket.socket.shutdown(sink, socket.SHUT_WR)

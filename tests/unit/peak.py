@@ -1,4 +1,4 @@
-"""The most memory that the function takes for a batch, in a process of its own.
+"""Peak memory of the function for a batch, measured in a separate process.
 
 ``python -m tests.unit.peak`` prints a table of every crafted batch at every destination.
 """
@@ -38,7 +38,7 @@ DESTINATIONS: Final = (
 _SOURCES: Final = Path(__file__).parents[2] / "lambda_src"
 _ANSWER_SECONDS: Final = 0.02  # so that requests are under way at once
 
-# What is measured. It reads the event as Lambda's runtime does, and keeps what it read.
+# The measured program. It reads the event as Lambda's runtime does, and keeps the text.
 _PROGRAM: Final = """
 import json, sys
 from pathlib import Path
@@ -58,7 +58,7 @@ print(json.dumps({"bytes": int(line.split()[1]) * 1024, **answer}))
 
 
 def measured(shape: str, destination: str) -> dict[str, Any]:
-    """Return what one batch takes at one destination.
+    """Return the peak memory for a batch at a destination.
 
     Returns:
         ``bytes`` at the peak, ``batchItemFailures``, and what the batch's log line says.
@@ -106,7 +106,7 @@ def measured(shape: str, destination: str) -> dict[str, Any]:
 
 
 class Services:
-    """Every destination and the dead-letter queue, on loopback: they take everything.
+    """A loopback server for all destinations and queues that accepts everything.
 
     A Pinpoint event called ``bad`` is refused.
     """
@@ -117,12 +117,12 @@ class Services:
         self._thread = threading.Thread(target=self._server.serve_forever)
 
     def __enter__(self) -> str:
-        """Start; return the URL."""
+        """Start the server, and return its URL."""
         self._thread.start()
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def __exit__(self, *_: object) -> None:
-        """Stop."""
+        """Stop the server."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

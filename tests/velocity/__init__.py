@@ -38,20 +38,20 @@ _HOW_TO_INSTALL: Final = (
     "apt-get install velocity libcommons-lang-java libcommons-collections3-java "
     "default-jdk-headless"
 )
-# It lives for seconds: a second compiler and a parallel collector cost more than they save.
+# The JVM runs for seconds, so a second compiler and a parallel collector cost more than they save.
 _JVM_OPTIONS: Final = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
 
 
 class ReferenceEngineMissing(Exception):
-    """The machine cannot run Apache Velocity: the message says what is missing."""
+    """The machine cannot run Apache Velocity. The message says what is missing."""
 
 
 class ReferenceRefusal(Exception):
-    """Apache Velocity refused the template, or failed while rendering it; in its own words."""
+    """Apache Velocity refused the template or failed to render it. The message is Velocity's."""
 
 
 class ReferenceEngine:
-    """One JVM with Apache Velocity 1.7, set up as API Gateway sets it up.
+    """A JVM with Apache Velocity 1.7, configured like API Gateway's.
 
     Undefined references render as nothing and ``#foreach`` stops after 1,000 iterations. Enter the
     instance before rendering: that compiles the harness into a temporary directory (about a
@@ -116,12 +116,12 @@ class ReferenceEngine:
 
         Args:
             template: The template's text.
-            requests: What it sees.
-            missing: Names of methods that no object has.
+            requests: The requests that the template sees.
+            missing: Names of methods to remove from all objects.
 
         Raises:
-            ReferenceRefusal: if Velocity refuses the template or fails on one of the requests.
-            RuntimeError: if the engine was not entered, or its JVM has died.
+            ReferenceRefusal: Velocity refuses the template, or fails on one of the requests.
+            RuntimeError: The engine was not entered, or its JVM has died.
         """
         answers = []
         for answer in self.render_each(template, requests, missing=missing):

@@ -1,1 +1,1 @@
-"""verify: each question has an answer that is as assumed, and one that is different."""
+"""Tests of verify, in which each question gets the assumed answer and a different one."""

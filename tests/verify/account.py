@@ -1,4 +1,4 @@
-"""A stand-in of an account: AWS's services answer what a test says, through boto3's own clients."""
+"""A stand-in for an AWS account, whose services give a test's answers through boto3's clients."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """An error that a service answers."""
+    """An error answer of a service."""
 
     code: str
     status: int = 400
@@ -28,14 +28,14 @@ class Refused:
 
 @dataclass(slots=True)
 class Account:
-    """Answers by ``service.Operation``: a document, :class:`Refused`, or what makes one."""
+    """Answers by ``service.Operation``: documents, :class:`Refused`, or functions."""
 
     answers: Mapping[str, Any]
     _clients: dict[str, Any] = field(default_factory=dict)
     _parameters: dict[str, Any] = field(default_factory=dict)
 
     def client(self, service: str) -> Any:
-        """Return a boto3 client, whose parameters and answers are held to the service's model."""
+        """Return a boto3 client that validates parameters and answers."""
         if service not in self._clients:
             session: Any = boto3.session.Session()  # its types know only literal service names
             client = session.client(
@@ -86,12 +86,12 @@ def deployment(
     resources: Mapping[str, str] | None = None,
     **others: Any,
 ) -> Deployment:
-    """Return a deployment in an account that answers so.
+    """Return a deployment in an account with these answers.
 
     Args:
         answers: See :class:`Account`.
-        destination: Of its one function.
-        environment: Of its one function, besides the destination.
+        destination: Destination of its only function.
+        environment: Further environment variables of that function.
         resources: Types of resources by physical id.
         others: Attributes of the deployment.
     """
@@ -125,13 +125,13 @@ def deployment(
 
 
 class Domain:
-    """Customer Profiles, as it is assumed to be or as it may be.
+    """Customer Profiles with the assumed or a different behavior.
 
     Args:
-        keeps: Whether a profile keeps what a newer object lacks.
-        takes_newest: Whether the object that was put last counts.
-        splits: Whether each object makes a profile.
-        counts: Whether calculated attributes get values.
+        keeps: Whether a profile keeps an attribute that a newer object lacks.
+        takes_newest: Whether the last object counts.
+        splits: Whether each object creates a profile.
+        counts: Whether calculated attributes have values.
     """
 
     def __init__(

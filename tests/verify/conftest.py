@@ -1,4 +1,4 @@
-"""Two pipelines on this machine: one with a queue, one with a topic before its queues."""
+"""Two local pipelines: one with a queue, and one with a topic and several queues."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ ALL_PERMISSIONS = frozenset({"--may-redeploy", "--may-write-profiles"})
 
 
 def run_file(pipeline: Pipeline) -> Path:
-    """Return the file by which a command finds a run."""
+    """Return the file that the command reads to find a run."""
     for path in Path(tempfile.gettempdir()).glob("gtm-connector-*/run.json"):
         if json.loads(path.read_text("utf-8"))["url"] == pipeline.emulator.url:
             return path
@@ -85,7 +85,7 @@ def ask(
     write: Callable[[Mapping[str, Any]], None] = lambda _: None,
     patience: float = 30,
 ) -> Mapping[str, Finding]:
-    """Ask questions, all by default; return the findings."""
+    """Ask questions, and return the findings. Default: all questions."""
     questions = [each for each in QUESTIONS if not ids or each.id in ids]
     run = Run(
         deployment=deployment,

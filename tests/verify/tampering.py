@@ -1,4 +1,4 @@
-"""A proxy before the local endpoint that makes it another API Gateway, one question at a time."""
+"""A proxy in front of the local endpoint that imitates a different API Gateway for one question."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A request on its way."""
+    """A request through the proxy."""
 
     method: str
     target: str
@@ -32,7 +32,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer on its way back."""
+    """An answer through the proxy."""
 
     status: int
     headers: Mapping[str, str] = field(default_factory=dict)
@@ -45,7 +45,7 @@ def _as_it_is(it: Any) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Tamper:
-    """What is different while a question is asked.
+    """Changes while a question is asked.
 
     Attributes:
         request: Changes a request, or answers it.
@@ -70,12 +70,12 @@ def answering(status: int, body: bytes = b"", **headers: str) -> Tamper:
 
 
 class Proxy:
-    """The proxy, between its beginning and end.
+    """A running proxy.
 
     Attributes:
         url: URL of ``/events`` through it.
-        tamper: What is different now.
-        by_number: What is different with messages, by the number in their mark.
+        tamper: The current changes.
+        by_number: Changes to messages, by the number in their mark.
     """
 
     def __init__(self, endpoint_url: str) -> None:
@@ -114,14 +114,14 @@ class Proxy:
         self.url = f"http://127.0.0.1:{self.server.server_port}{parts.path}"
 
     def answer(self, request: Request) -> Response:
-        """Return what the client gets."""
+        """Return the answer for the client."""
         tamper = self.tamper
         changed = tamper.request(request)
         if isinstance(changed, Response):
             return changed
         connection = http.client.HTTPConnection(self._upstream, timeout=60)
         connection.putrequest(changed.method, "/", skip_host=True, skip_accept_encoding=True)
-        # putrequest() refuses half of what is tried here.
+        # putrequest() refuses many of these requests.
         connection._buffer[0] = f"{changed.method} {changed.target} HTTP/1.1".encode("latin-1")  # type: ignore[attr-defined]
         for name, value in changed.headers.items():
             if name.lower() not in {"host", "content-length"}:
@@ -136,7 +136,7 @@ class Proxy:
         return tamper.response(response)
 
     def received(self, parsed: dict[str, Any], **_: Any) -> None:
-        """Change the messages of an answer of SQS's as :attr:`by_number` says."""
+        """Change the messages in an answer of SQS according to :attr:`by_number`."""
         for message in parsed.get("Messages", []):
             found = find_mark(message["Body"])
             if found:
@@ -146,7 +146,7 @@ class Proxy:
 
 @contextmanager
 def proxied(deployment: Deployment) -> Iterator[tuple[Proxy, Deployment]]:
-    """Run a proxy before a deployment's endpoint; yield it, and the deployment behind it."""
+    """Run a proxy in front of a deployment's endpoint, and yield the proxy and the deployment."""
     proxy = Proxy(deployment.endpoint_url)
     thread = threading.Thread(target=proxy.server.serve_forever, args=(0.05,))
     thread.start()

@@ -39,12 +39,12 @@ function connect() {
   };
   source.onerror = async () => {
     showConnection("warn", "Reconnecting");
-    // The browser reconnects by itself, except when it was refused.
+    // The browser reconnects automatically, except after a refusal.
     if (source.readyState !== EventSource.CLOSED) return;
     const status = await fetch(location.href, { cache: "no-store" }).then((answer) => answer.status, () => 0);
     if (status === 403) {
-      // Another run, which has another key.
-      showConnection("warn", "This run has ended. Open the address that the new one printed.");
+      // Another run with another key.
+      showConnection("warn", "This run has ended. Open the URL that the new run printed.");
     } else setTimeout(connect, 2000);
   };
 }

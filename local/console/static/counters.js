@@ -8,7 +8,7 @@ export function showCounters(counters) {
     cell.textContent = value === null ? "–" : number(value);
     cell.closest(".counter").toggleAttribute("data-zero", !value);
   }
-  // Without it the others would not add up to what was received; most pipelines never have one.
+  // Without it the other counters would not add up, but most pipelines never need it.
   document.querySelector("[data-counter=opted_out]").closest(".counter").hidden = !counters.opted_out;
   const dropped = byId("dropped");
   dropped.hidden = !counters.dropped;

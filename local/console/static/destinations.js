@@ -1,4 +1,4 @@
-// The destinations: their counters, and the controls that make them misbehave.
+// The destinations: counters, and controls that make them misbehave.
 
 import { byId, element, number } from "./dom.js";
 
@@ -10,7 +10,7 @@ const SHORT_NAMES = {
   "customer-profiles": "Customer Profiles",
 };
 
-export let destinations = []; // as the server lists them, the first first
+export let destinations = []; // in the server's order
 
 export const shortName = (kind) => SHORT_NAMES[kind] ?? kind;
 
@@ -38,7 +38,7 @@ function behaviorWords(told) {
   return "Normal";
 }
 
-/** Show the destinations: their counters and what they are told. */
+/** Show the destinations: their counters and behavior. */
 export function showDestinations(latest) {
   const changed = latest.map(({ kind }) => kind).join() !== destinations.map(({ kind }) => kind).join();
   destinations = latest;
@@ -112,8 +112,8 @@ export function showControls() {
   if (destination) {
     const { title, operation, stand_in, words, impossible } = destination;
     byId("destination-words").textContent = stand_in
-      ? `A stand-in for ${title}: ${operation}. Tell it to misbehave and watch what becomes of the events.`
-      : `${title} as the emulator has it, behind a server for ${operation}. Tell it to misbehave and watch what becomes of the events.`;
+      ? `A stand-in for ${title}, ${operation}. Make it misbehave, and watch what happens to the events.`
+      : `${title} as the emulator has it, behind a server for ${operation}. Make it misbehave, and watch what happens to the events.`;
     const records = document.querySelector("#mode option[value=records]");
     records.disabled = records.hidden = impossible.includes("fail_records_share");
     if (records.disabled && mode.value === "records") mode.value = "normal";

@@ -1,4 +1,4 @@
-// One event in full.
+// The details of one event.
 
 import { destinations, titleOf } from "./destinations.js";
 import { parameterTable } from "./divergences.js";
@@ -37,10 +37,10 @@ function makeSheet(hit) {
   sheet.append(sentByTag(hit));
   if (several && hit.status !== "opted_out") {
     sheet.append(
-      block("What each destination got", ...deliveries.map(([kind, delivery]) => atPlace(hit.number, kind, delivery))),
+      block("What each destination received", ...deliveries.map(([kind, delivery]) => atPlace(hit.number, kind, delivery))),
     );
   } else {
-    sheet.append(block("What the destination got", ...gotByDestination(hit, deliveries[0]?.[1])));
+    sheet.append(block("What the destination received", ...gotByDestination(hit, deliveries[0]?.[1])));
   }
   if (hit.gateway_detail) {
     sheet.append(block("What the endpoint answered", element("pre", { text: hit.gateway_detail })));
@@ -53,10 +53,10 @@ function makeSheet(hit) {
   return sheet;
 }
 
-// Which are open outlives the sheet: it is made anew with each change.
+// Kept outside the sheet, which is rebuilt at each change.
 const opened = new Map(); // kind → whether it is open
 
-/** Return what happened to a hit at one of several destinations. */
+/** Return a hit's details at one of several destinations. */
 function atPlace(hitNumber, kind, delivery) {
   const words = deliveryWords(delivery);
   const status = element("span", { className: "pill", text: words });
@@ -87,7 +87,7 @@ function sentByTag(hit) {
   if (hit.query === null) {
     return block(
       "What the tag sent",
-      element("p", { className: "soft small", text: "Not known: the request was not seen by this console." }),
+      element("p", { className: "soft small", text: "Not known: this console did not see the request." }),
     );
   }
   const sent = hit.asked.some((parameters) => parameters.length)
@@ -102,8 +102,8 @@ function sentByTag(hit) {
             hit.method !== "POST"
               ? "No parameters."
               : hit.body_cut
-                ? "In the request's body, which is too long to show here. What each destination got is beside it."
-                : "In the request's body, which is no event that the endpoint knows.",
+                ? "In the request's body, which is too long to show here. See what each destination received."
+                : "In the request's body, which is not a valid event.",
         }),
       ];
   const line = `${hit.method} ${hit.path}${hit.query ? `?${hit.query}` : ""}`;
@@ -119,7 +119,7 @@ function gotByDestination(hit, delivery) {
   const nothing = {
     refused: "Nothing: the request was never queued.",
     rejected: "Nothing: the message was rejected before it was sent.",
-    opted_out: "Nothing, and nothing of the visitor was stored.",
+    opted_out: "Nothing, and nothing about the visitor was stored.",
   };
   const sent = delivery?.sent ?? [];
   if (!sent.length) {
@@ -137,7 +137,7 @@ function gotByDestination(hit, delivery) {
   );
 }
 
-const exposition = ({ title, document: shown }) => [
+const shownDocument = ({ title, document: shown }) => [
   element("h4", { text: title }),
   element("pre", { text: JSON.stringify(shown, null, 2) }),
 ];
@@ -156,11 +156,11 @@ function sentEvent({ got, arrived, attempts }) {
     );
   }
   return [
-    ...got.flatMap(exposition),
-    ...(attempts.length ? [element("h4", { text: "Its answers" }), answers] : []),
+    ...got.flatMap(shownDocument),
+    ...(attempts.length ? [element("h4", { text: "Answers" }), answers] : []),
     ...(arrived.length > 1
-      ? [element("p", { className: "small twice", text: `It is there ${number(arrived.length)} times.` })]
+      ? [element("p", { className: "small twice", text: `The event arrived ${number(arrived.length)} times.` })]
       : []),
-    ...arrived.flatMap(exposition),
+    ...arrived.flatMap(shownDocument),
   ];
 }

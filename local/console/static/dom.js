@@ -1,5 +1,5 @@
 // Elements, numbers and times.
-// Everything shown was sent by a browser somewhere: it reaches the page through textContent only.
+// Everything shown comes from strangers' browsers, so it reaches the page only through textContent.
 
 export const byId = (id) => document.getElementById(id);
 

@@ -1,4 +1,4 @@
-// The endpoint: its URLs, and which route is chosen.
+// The endpoint: its URLs, and the selected route.
 
 import { byId } from "./dom.js";
 
@@ -18,7 +18,7 @@ export function showEndpoint({ endpoint_url, image_url, authenticated }) {
   if (endpoint_url) showRoute();
 }
 
-/** Show the route that is chosen: its URLs, and the controls that belong to it. */
+/** Show the selected route's URLs and controls. */
 function showRoute() {
   const signed = authenticating();
   const { endpoint_url, image_url } = signed ? endpoint.authenticated : endpoint;

@@ -47,7 +47,7 @@ function marks(hit) {
   return [
     hit.events > 1 && mark(`${hit.events} events`, "count"),
     hit.method !== "GET" && mark(hit.method, "method"),
-    // The route; nobody is authenticated whom it did not let in.
+    // The route. A refused sender is not authenticated.
     hit.access &&
       (hit.status === "refused" && hit.access === "authenticated"
         ? mark("authenticated route", "route")
@@ -62,7 +62,7 @@ function showRow(entry) {
   row.dataset.status = hit.status;
   row.dataset.number = hit.number;
   row.toggleAttribute("data-losses", Object.keys(hit.losses).length > 0);
-  // What is posted and no event that the endpoint knows.
+  // A posted body that is not a valid event.
   const missing = hit.method === "POST" ? "(in the body)" : null;
   const status = element("span", { className: "status pill", text: label });
   status.dataset.state = hit.status;
@@ -95,7 +95,7 @@ const KEPT = {
 
 const wantedText = () => byId("text-filter").value;
 
-let found = new Set(); // numbers of the requests that the server finds, for it has the whole of each
+let found = new Set(); // numbers of the matching requests; the server searches, because it has all of each request
 
 function matches(hit) {
   const status = filter.value;
@@ -105,12 +105,12 @@ function matches(hit) {
 
 let asked = 0; // searches so far
 
-let shownSearch = 0; // the newest that is answered
+let shownSearch = 0; // number of the newest search with an answer
 
-/** Ask the server which requests contain the text. An answer that comes after a newer one is dropped. */
+/** Ask the server which requests contain the text. Ignore an answer after that of a newer search. */
 async function search() {
   const mine = ++asked;
-  // Without an answer what was found last stays: the stream says that the server is gone.
+  // Without an answer the last result stays; the stream shows that the server has stopped.
   const answer = await fetch(`api/search?text=${encodeURIComponent(wantedText())}`).catch(() => null);
   if (!answer?.ok) return;
   const numbers = new Set(await answer.json());
@@ -126,7 +126,7 @@ function showFilter() {
   }
 }
 
-/** Show what one counter counts; everything if it is chosen already. */
+/** Show only the events of a counter, or all if it is selected already. */
 function choose(status) {
   filter.value = filter.value === status ? "" : status;
   showFilter();
@@ -141,7 +141,7 @@ function showList() {
   }
   byId("empty").hidden = rows.size > 0;
   byId("filters").hidden = rows.size === 0;
-  // One primary action: while the list is empty it is there.
+  // Only one primary action, which is in the list while that is empty.
   document.querySelector("#endpoint > .test-event").classList.toggle("primary", rows.size > 0);
   list.hidden = shown === 0;
   byId("none-match").hidden = rows.size === 0 || shown > 0;
@@ -172,7 +172,7 @@ export function update(hits, { fresh }) {
   if (wantedText()) search();
 }
 
-/** Empty the list, when the server begins anew. */
+/** Empty the list when the server has restarted. */
 export function clear() {
   rows.clear();
   list.replaceChildren();

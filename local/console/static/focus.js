@@ -1,11 +1,11 @@
-// Focus: it never falls to the body.
+// Keeps the focus on a visible element when the page changes.
 
 import { byId } from "./dom.js";
 
 const lost = () =>
   document.activeElement === document.body || !document.activeElement.checkVisibility({ visibilityProperty: true });
 
-/** Return how to find an element's successor once it is made anew; null if nothing tells. */
+/** Return a function that finds an element's successor after a rebuild; null if it has none. */
 function successor(focused) {
   const row = focused.closest(".hit");
   if (!row) return null;
@@ -16,8 +16,8 @@ function successor(focused) {
 }
 
 /**
- * Change the page, and leave the focus where it was. If its element goes away, its successor gets it, then its row,
- * then the heading of the events.
+ * Change the page, and keep the focus. If its element disappears, the focus goes to its successor, its row, or the
+ * heading of the events.
  */
 export function keepFocus(change) {
   const focused = document.activeElement;

@@ -1,20 +1,20 @@
-// What is left out of an event or cut, why, and what permits it.
+// Reasons why values are left out of an event or cut, and settings that permit them.
 
 import { number } from "./dom.js";
 
 export const CUT = "value_too_long";
 
-// In a row; beside the parameter; the setting that permits it, if one does.
+// Short text for a row, text beside the parameter, and the setting that permits it, if any.
 export const LOSSES = {
-  unset: ["unset", "a word that stands for a variable without a value"],
+  unset: ["unset", "a word for a variable without a value"],
   empty_value: ["empty", "empty"],
   empty_name: ["no name", "nothing follows evat_, evmt_ or usat_"],
-  unknown_parameter: ["unknown", "not a parameter that the endpoint knows"],
+  unknown_parameter: ["unknown", "not a parameter of the endpoint"],
   not_a_number: ["not a number", "not a number"],
-  name_too_long: ["name too long", "the name is longer than the destination takes"],
+  name_too_long: ["name too long", "the name is longer than the destination accepts"],
   repeated: ["repeated", "it is repeated, and the last one counts"],
-  too_many_parameters: ["too many", "more attributes and metrics than the destination takes, which keeps the first by name"],
-  too_many_values: ["too many values", "more values than the destination takes of a user attribute"],
+  too_many_parameters: ["too many", "more attributes and metrics than the destination accepts; the first by name are kept"],
+  too_many_values: ["too many values", "more values of a user attribute than the destination accepts"],
   not_for_anonymous: ["not permitted", "anonymous_user_attributes does not name it", "anonymous_user_attributes"],
   not_for_authenticated: ["not permitted", "authenticated_user_attributes does not name it", "authenticated_user_attributes"],
   timestamp_not_accepted: [
@@ -24,14 +24,14 @@ export const LOSSES = {
   ],
   not_a_time: ["not a time", "neither ISO 8601 with a zone nor epoch seconds or milliseconds, so the time of the request counts"],
   implausible_time: ["implausible time", "more than 5 minutes ahead or 7 days old, so the time of the request counts"],
-  [CUT]: ["too long", "Cut: longer than the destination takes"],
+  [CUT]: ["too long", "Cut: longer than the destination accepts"],
 };
 
-/** Say how many of a hit's parameters are left out or cut, and why; nothing if none is. */
+/** Return how many of a hit's parameters are left out or cut, and why; "" if none is. */
 export function lossWords({ losses }) {
   const cut = losses[CUT];
   const out = Object.entries(losses).filter(([loss]) => loss !== CUT);
-  const shorts = new Map(); // by the words, which two reasons may share: how many, and what permits them
+  const shorts = new Map(); // number and settings by short text, which two reasons may share
   for (const [loss, count] of out) {
     const [short, , setting] = LOSSES[loss];
     const { number: before = 0, settings = [] } = shorts.get(short) ?? {};

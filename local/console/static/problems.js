@@ -1,4 +1,4 @@
-// The problems that functions report, in their words.
+// The problems that functions report.
 
 import { byId, element, plural, timeElement } from "./dom.js";
 
@@ -18,11 +18,11 @@ function line(destination, { words, last, batches, over_at: over }, several) {
 
 let shown = "";
 
-/** Show each destination's problems, those that last first. */
+/** Show each destination's problems, current ones first. */
 export function showProblems(destinations) {
   const all = destinations.flatMap((destination) => destination.problems.map((problem) => ({ destination, problem })));
   const latest = JSON.stringify(all.map(({ destination, problem }) => [destination.kind, problem]));
-  if (latest === shown) return; // it is read out when it changes
+  if (latest === shown) return; // a change would be read aloud
   shown = latest;
   all.sort((one, other) => Boolean(one.problem.over_at) - Boolean(other.problem.over_at));
   byId("problems").hidden = all.length === 0;

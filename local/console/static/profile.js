@@ -1,4 +1,4 @@
-/** The profile of a visitor, as the local Customer Profiles has it: what a journey would go by. */
+/** The card with a visitor's profile in the local Customer Profiles. */
 
 function element(tag, text = "", className = "", ...children) {
   const made = document.createElement(tag);
@@ -26,7 +26,7 @@ const form = having(
   ),
   { id: "profile-form" },
 );
-const words = having(element("p", "As a stand-in computes it, see docs/customer-profiles.md.", "soft small"), { id: "profile-words" });
+const words = having(element("p", "Computed by a stand-in; see docs/customer-profiles.md.", "soft small"), { id: "profile-words" });
 words.setAttribute("role", "status");
 const parts = having(element("div"), { id: "profile-parts", hidden: true });
 const title = having(element("h2", "Profile"), { id: "profile-title" });
@@ -35,7 +35,7 @@ section.setAttribute("aria-labelledby", title.id);
 document.querySelector("main .counters").after(section);
 
 let shown = ""; // the endpoint whose profile is on the page
-let seen = ""; // what the page last knew of the destinations
+let seen = ""; // the last known state of the destination
 
 function pill(good, text) {
   const made = element("span", text, "pill");
@@ -43,7 +43,7 @@ function pill(good, text) {
   return made;
 }
 
-/** A part with a heading; its rows, or words for none. */
+/** Return a part with a heading and its rows, or with a text if there are none. */
 function part(title, rows, none) {
   return element("div", "", "profile-part", element("h3", title), rows.length ? element("dl", "", "", ...rows) : element("p", none, "soft small"));
 }
@@ -66,7 +66,7 @@ function eventRow(event) {
 
 function render(profile) {
   parts.replaceChildren(
-    part("Attributes", Object.entries(profile.attributes).map(([name, value]) => row(name, value)), "No event was allowed to set one."),
+    part("Attributes", Object.entries(profile.attributes).map(([name, value]) => row(name, value)), "No event was permitted to set one."),
     part(
       "Calculated attributes",
       profile.calculated_attributes.map(({ name, value, words: of }) => row(name, value ?? "no value", of)),
@@ -90,11 +90,11 @@ async function load() {
     choices.replaceChildren(...known.endpoint_ids.map((id) => new Option(id, id)));
     if (!wanted) return;
     if (!known.endpoint_ids.includes(wanted)) {
-      // Of many profiles, the list has the last ones: ask for this one all the same.
-      words.textContent = `No profile of ${wanted} yet. It comes with the next event of that endpoint.`;
+      // The list has only the latest profiles, so this one may still exist.
+      words.textContent = `No profile of ${wanted} yet. The next event of that endpoint creates it.`;
     }
     const answer = await fetch(`api/profile?endpoint_id=${encodeURIComponent(wanted)}`);
-    if (wanted !== shown) return; // another was asked for meanwhile
+    if (wanted !== shown) return; // another one was requested meanwhile
     if (answer.ok) render(await answer.json());
     else parts.hidden = true;
   } catch (error) {
@@ -108,7 +108,7 @@ form.addEventListener("submit", (submission) => {
   load();
 });
 
-// console.js tells of each change; a profile changes with what is delivered.
+// console.js reports each change. A profile changes when an event is delivered.
 document.addEventListener("console:state", ({ detail }) => {
   const profiles = detail.destinations.find(({ kind }) => kind === "customer-profiles");
   section.hidden = !profiles;

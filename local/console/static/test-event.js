@@ -4,22 +4,22 @@ import { byId } from "./dom.js";
 import { authenticating, endpoint } from "./endpoint.js";
 import { statusWords } from "./words.js";
 
-// Beside each of the buttons: the one in the empty list goes away with the first event.
+// Beside each button, because the one in the empty list disappears with the first event.
 function say(state, words) {
   for (const result of document.querySelectorAll(".test-result")) {
     result.dataset.state = state;
     result.textContent = words;
-    // On a phone it may be below what is seen.
+    // On a phone it may be off the screen.
     if (result.checkVisibility()) result.scrollIntoView({ block: "nearest" });
   }
 }
 
 let newest = 0; // number of the newest hit
-let sent = null; // the test event sent last: {after: the newest hit before, number once it is known, answer}
+let sent = null; // the latest test event: {after: the newest hit before it, number, answer}
 
 const ENDS = { delivered: "good", rejected: "bad", dropped: "bad" };
 
-/** Follow the test event that was sent last to its end. */
+/** Show the progress of the latest test event. */
 export function follow(hits) {
   for (const hit of [...hits].reverse()) {
     newest = Math.max(newest, hit.number);
@@ -29,11 +29,11 @@ export function follow(hits) {
     }
     if (hit.number === sent.number) sent.hit = hit;
   }
-  sayWhatBecame();
+  showState();
 }
 
-/** Say what became of the test event, once its tag has its answer. */
-function sayWhatBecame() {
+/** Show the test event's state, when its tag has an answer. */
+function showState() {
   if (!sent?.answer || !sent.hit || sent.hit.status === "refused") return;
   const { answer, hit } = sent;
   const words = [`${answer} ${statusWords(hit)}`, hit.reason].filter(Boolean).join(": ");
@@ -42,7 +42,7 @@ function sayWhatBecame() {
   say(ENDS[hit.status] ?? "good", `${words.replace(/\.$/, "")}.`);
 }
 
-/** Return a token as the controls describe it; null for none. */
+/** Return a token as the controls specify; null for none. */
 async function mint() {
   const validity = byId("validity").value;
   if (validity === "missing") return null;
@@ -58,7 +58,7 @@ async function mint() {
   if (!answer.ok) throw new Error(await answer.text());
   const { token } = await answer.json();
   if (validity !== "forged") return token;
-  // The first character, for the last one holds bits that do not count.
+  // Change the first character, because some bits of the last one do not count.
   const [header, claims, signature] = token.split(".");
   return [header, claims, (signature[0] === "A" ? "B" : "A") + signature.slice(1)].join(".");
 }
@@ -67,7 +67,7 @@ const tokenButton = byId("show-token");
 
 let tokenShown = false;
 
-/** Show the signed URL; nothing if it is empty, as without a token. */
+/** Show the signed URL, or hide it if it is empty because there is no token. */
 function showSigned(full = byId("signed-url").dataset.copyText) {
   const url = byId("signed-url");
   url.dataset.copyText = full;
@@ -113,13 +113,13 @@ async function sendTestEvent() {
     mine.answer = `Answered in ${Math.round(performance.now() - started)} ms.`;
     if (sent !== mine) return; // another one was sent meanwhile
     if (!mine.hit) say("good", `${mine.answer} Delivery follows with the next batch.`);
-    sayWhatBecame();
+    showState();
   };
   image.onerror = () =>
     say(
       "bad",
       signed
-        ? "The tag failed: the authorizer refused it, or the endpoint could not be reached. The list shows which."
+        ? "The tag failed: the authorizer refused the request, or the endpoint could not be reached. The list shows the reason."
         : "The endpoint could not be reached, or answered with an error.",
     );
   image.src = `${url}&gtmcb=${Math.floor(Math.random() * 2147483647)}`;

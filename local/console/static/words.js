@@ -1,10 +1,10 @@
-// What became of an event, in words.
+// Texts for the state of an event.
 
 import { clock, number, plural } from "./dom.js";
 
 const NOT_SENT = { status: "waiting", delivered: 0, throttled: 0, failed: 0, moved_back: 0 };
 
-/** Say what became of a hit at one destination. */
+/** Return the state of a hit at one destination. */
 export function deliveryWords({ status, delivered, throttled, failed, moved_back: movedBack }) {
   const retries = throttled + failed;
   switch (status) {
@@ -22,7 +22,7 @@ export function deliveryWords({ status, delivered, throttled, failed, moved_back
     case "rejected":
       return "Rejected";
     default:
-      return "Dropped in silence";
+      return "Dropped silently";
   }
 }
 
@@ -30,7 +30,7 @@ export function statusWords(hit) {
   if (hit.status === "opted_out") return "Opted out";
   if (hit.status === "refused") {
     return hit.gateway_status < 500
-      ? `Refused at the door (${hit.gateway_status})`
+      ? `Refused by the endpoint (${hit.gateway_status})`
       : `Not queued (${hit.gateway_status})`;
   }
   const all = Object.values(hit.deliveries);
@@ -44,13 +44,13 @@ export function statusWords(hit) {
     case "rejected":
       return `Rejected by ${are("rejected")} of ${all.length}`;
     case "dropped":
-      return "Dropped in silence";
+      return "Dropped silently";
     default:
       return are("delivered") ? `Delivered to ${are("delivered")} of ${all.length}` : "Waiting in queues";
   }
 }
 
-/** Say when a hit is tried again; nothing if it is not, or if that is not known. */
+/** Return when a hit is tried again; "" if it is not, or if the time is not known. */
 export function nextAttemptWords(hit) {
   const times = Object.values(hit.deliveries)
     .filter(({ status, next_attempt: next }) => status === "retrying" && next)

@@ -1,13 +1,13 @@
-"""Amazon Connect Customer Profiles on loopback: objects go the way that a template describes.
+"""A stand-in for Amazon Connect Customer Profiles, which treats objects as a template describes.
 
-The rules are in these modules, each with who says so. The *guide* is the Amazon Connect
-administrator guide, the *model* is botocore's ``customer-profiles``; what neither says is taken in
-a strict way, and the module says which:
+Each module lists its rules with their sources. The *guide* is the Amazon Connect administrator
+guide, and the *model* is botocore's ``customer-profiles``. Where neither says how AWS behaves, the
+stand-in takes the strict choice, and the module lists these choices:
 
-- ``objects``: object types, keys, expiry, limits of a profile;
+- ``objects``: object types, keys, expiration, limits of a profile;
 - ``calculated``: calculated attributes;
 - ``segments`` and ``triggers``;
-- ``server``: the request; ``view``: a profile as the console shows it.
+- ``server``: requests; ``view``: profiles as the console shows them.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from local.destinations.customer_profiles.objects import (
     StoredObject,
 )
 from local.destinations.customer_profiles.server import ProfilesServer
-from local.destinations.customer_profiles.triggers import Trigger, Verdict
+from local.destinations.customer_profiles.triggers import Trigger, TriggerResult
 from local.stand_in.kind import NAME, StandIn
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ __all__ = [
     "ProfilesServer",
     "StoredObject",
     "Trigger",
-    "Verdict",
+    "TriggerResult",
 ]
 
 
@@ -55,7 +55,7 @@ def _server(
     if visitors := variables.get("CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME"):
         names.append(visitors)
     known = {(it.domain, it.name) for it in found}
-    # A type that the account has already. Its mapping is not known here.
+    # A type that the account already has, whose mapping the template does not show.
     others = [ObjectType(domain, name) for name in names if (domain, name) not in known]
     return ProfilesServer([*found, *others], behavior, **options)
 

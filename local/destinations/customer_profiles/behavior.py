@@ -1,4 +1,4 @@
-"""A template's calculated attributes, segments and triggers together."""
+"""The calculated attributes, segments and triggers of a template."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from local.destinations.customer_profiles.objects import Profile, StoredObject
-    from local.destinations.customer_profiles.triggers import Verdict
+    from local.destinations.customer_profiles.triggers import TriggerResult
 
 __all__ = ["DomainBehavior"]
 
@@ -24,7 +24,7 @@ _CALCULATED: Final = "CalculatedAttributes"
 
 @dataclass(frozen=True, slots=True)
 class DomainBehavior:
-    """What domains compute of profiles, and what they start.
+    """The calculated attributes, segments and triggers of domains.
 
     Args:
         attributes: The calculated attributes.
@@ -38,10 +38,10 @@ class DomainBehavior:
 
     @classmethod
     def all_of(cls, template: Mapping[str, Any]) -> DomainBehavior:
-        """Return what a CloudFormation template describes.
+        """Return the behavior that a CloudFormation template describes.
 
         Raises:
-            ValueError: It describes something that is not known here.
+            ValueError: The stand-in does not support something in the template.
         """
         triggers = []
         integrations = properties_of(template, "Integration")
@@ -76,9 +76,10 @@ class DomainBehavior:
     def lookup(
         self, domain: str, profile: Profile, now: float
     ) -> Callable[[tuple[str, ...]], str | None]:
-        """Return what finds a value of a profile by its path, such as ``("Attributes", "plan")``.
+        """Return a function that finds a profile's value by path.
 
-        A calculated attribute is computed when it is asked for.
+        A path is, for example, ``("Attributes", "plan")``. Calculated attributes are computed only
+        on request.
         """
         attributes = {it.name: it for it in self.attributes if it.domain == domain}
 
@@ -90,19 +91,19 @@ class DomainBehavior:
 
         return found
 
-    def judge(self, domain: str, stored: StoredObject, profile: Profile) -> list[Verdict]:
-        """Return what each trigger makes of an object that has just come in."""
+    def evaluate(self, domain: str, stored: StoredObject, profile: Profile) -> list[TriggerResult]:
+        """Evaluate each trigger for an object that has just arrived."""
         segments = {it.name: it for it in self.segments if it.domain == domain}
         lookup = self.lookup(domain, profile, stored.put)
         return [
-            trigger.judge(stored, profile, segments, lookup)
+            trigger.evaluate(stored, profile, segments, lookup)
             for trigger in self.triggers
             if (trigger.domain, trigger.type_name) == (domain, stored.type_name)
         ]
 
 
 def _uri(value: Any) -> str:
-    """Return an integration's URI, or the name of the resource that it is taken from."""
+    """Return an integration's URI, or the name of the resource that provides it."""
     match value:
         case str():
             return value

@@ -1,28 +1,28 @@
-"""Calculated attributes: what Customer Profiles computes from a profile's objects.
+"""Calculated attributes, which Customer Profiles computes from a profile's objects.
 
-- An attribute is of one field of one object type, ``{Type.field}``. [model,
-  ``CalculatedAttributeDefinition``, which allows a second field and basic arithmetic; neither is
-  known here]
-- ``FIRST_OCCURRENCE``, ``LAST_OCCURRENCE``, ``COUNT``, ``SUM``, ``MINIMUM``, ``MAXIMUM``,
-  ``AVERAGE`` and ``MAX_OCCURRENCE``, the most frequent value. [model, ``Statistic``; guide,
-  "Create a custom calculated attribute definition"]
-- ``Range`` is a number of days back from now. The time is what ``TimestampSource`` names in the
-  object. [model, ``Range``]
+- An attribute uses one field of one object type, ``{Type.field}``. [model,
+  ``CalculatedAttributeDefinition``, which also allows a second field and basic arithmetic; the
+  stand-in does not]
+- The statistics are ``FIRST_OCCURRENCE``, ``LAST_OCCURRENCE``, ``COUNT``, ``SUM``, ``MINIMUM``,
+  ``MAXIMUM``, ``AVERAGE`` and ``MAX_OCCURRENCE``, the most frequent value. [model, ``Statistic``;
+  guide, "Create a custom calculated attribute definition"]
+- ``Range`` is a number of days back from now. ``TimestampSource`` names the object's time. [model,
+  ``Range``]
 - ``ObjectCount`` is the number of objects used. [model, ``Conditions``]
 - A threshold turns the value into ``true`` or ``false``. [model, ``Threshold``]
 
-What AWS does not document is taken so here:
+AWS does not document the following, and the stand-in assumes it:
 
-- An object without the field does not count, and takes no place of ``ObjectCount``, which are the
-  newest.
-- Without a range, "newest" is by the time of arrival, and all objects that the profile holds are
-  looked at; without ``ObjectCount`` all of the range.
-- The range begins exactly so many times 24 hours ago and ends now: an object of the future is not
-  in it, and one without a time neither.
-- Of several most frequent values, the newest.
-- Sums are exact to 28 digits, and written without an exponent. A value that is no number is none.
-- Without an object, ``COUNT`` is 0, and the others have no value: no threshold holds then.
-- An attribute is there for objects that came before its definition.
+- An object without the field does not count. ``ObjectCount`` selects the newest of the others.
+- Without a range, all objects of the profile are used, and the newest are those that arrived last.
+  Without ``ObjectCount``, all objects of the range are used.
+- The range begins that many times 24 hours ago and ends now. It contains no object with a future
+  time, and none without a time.
+- Among several most frequent values, the newest counts.
+- Sums are exact to 28 digits, and written without an exponent. Values that are not numbers are
+  ignored.
+- Without any object, ``COUNT`` is 0. The other statistics have no value, and meet no threshold.
+- Objects that arrived before the attribute was defined count.
 """
 
 from __future__ import annotations
@@ -70,15 +70,15 @@ class CalculatedAttribute:
 
     Args:
         domain: Name of the domain.
-        name: Its own.
-        type_name: The object type that it looks at.
-        field: The type's field.
-        statistic: How its values become one.
-        days: How far to look back; ``None`` is all that a profile holds.
-        time: Where in an object its time is; empty for the time of arrival.
+        name: Name of the attribute.
+        type_name: Name of the object type that it uses.
+        field: Name of the type's field.
+        statistic: Statistic that combines the values.
+        days: Number of days to look back; ``None`` for all objects of a profile.
+        time: Path of the time in an object; empty for the time of arrival.
         epoch: Whether that time is in epoch seconds or milliseconds, not in ISO 8601.
-        object_count: How many objects to use, the newest; ``None`` for all.
-        threshold: An operator and a value, ``None`` for the value itself.
+        object_count: Number of newest objects to use; ``None`` for all.
+        threshold: An operator and a value to compare with; ``None`` for no comparison.
     """
 
     domain: str
@@ -97,7 +97,7 @@ class CalculatedAttribute:
         """Return the attribute that a resource's properties describe.
 
         Raises:
-            ValueError: They name something that is not known here.
+            ValueError: The stand-in does not support something in them.
         """
         name = properties["CalculatedAttributeName"]
         details = properties["AttributeDetails"]
@@ -105,8 +105,8 @@ class CalculatedAttribute:
         fields = [each["Name"] for each in details["Attributes"]]
         if expression is None or fields != [expression[2]]:
             raise ValueError(
-                f"calculated attribute {name}: one field of one object type is known here, got "
-                f"{details['Expression']!r} of {fields}"
+                f"calculated attribute {name}: the stand-in supports one field of one object type, "
+                f"got {details['Expression']!r} of {fields}"
             )
         if properties["Statistic"] not in _STATISTICS:
             raise ValueError(
@@ -149,7 +149,7 @@ class CalculatedAttribute:
 
     @property
     def words(self) -> str:
-        """What it computes, in short."""
+        """Short description, such as ``SUM of price of 30 days``."""
         limits = [
             "" if self.days is None else f" of {self.days} days",
             "" if self.object_count is None else f", newest {self.object_count}",
@@ -166,7 +166,7 @@ class CalculatedAttribute:
             begin = end - timedelta(days=self.days)
             timed = [(at, it) for at, it in timed if at is not None and begin <= at <= end]
         known = [(at, it) for at, it in timed if at is not None]
-        known.sort(key=lambda each: each[0])  # stable: of one time, as they came in
+        known.sort(key=lambda each: each[0])  # stable: at the same time, in order of arrival
         newest = known if self.object_count is None else known[-self.object_count :]
         return [it.values[self.field] for _, it in newest]
 
@@ -187,15 +187,15 @@ class CalculatedAttribute:
             return values[0]
         if self.statistic == "LAST_OCCURRENCE":
             return values[-1]
-        # The newest first, since the first of equals is taken.
+        # Newest first, because most_common() returns the first of equals.
         return Counter(reversed(values)).most_common(1)[0][0]
 
 
 def time_of(value: Any, *, epoch: bool = False) -> datetime | None:
-    """Return the time that a member of an object is; ``None`` if it is none.
+    """Return the time that ``value`` represents; ``None`` if it is not a time.
 
     Args:
-        value: The member.
+        value: A member of an object.
         epoch: Whether it is in epoch seconds or milliseconds, not in ISO 8601.
     """
     try:
@@ -217,7 +217,9 @@ def _range(
     if properties is None:
         return None, (), False
     if properties.get("Unit") != "DAYS" or "Value" not in properties or "ValueRange" in properties:
-        raise ValueError(f"calculated attribute {name}: a range in DAYS back from now is known")
+        raise ValueError(
+            f"calculated attribute {name}: the stand-in supports a range in DAYS back from now only"
+        )
     source = properties.get("TimestampSource")
     if source is None:
         return int(properties["Value"]), (), False

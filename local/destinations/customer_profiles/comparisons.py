@@ -1,11 +1,12 @@
-"""Comparisons of a trigger or a segment with a value.
+"""Comparisons of attributes and fields in triggers and segments.
 
-The operators are the model's, ``ComparisonOperator``. What it does not say, and is taken so here:
+The operators are those of the model's ``ComparisonOperator``. The model does not say the following,
+and the stand-in assumes it:
 
-- A value that is missing, or no number where numbers are compared, meets no comparison, not even
-  ``EXCLUSIVE``.
-- Texts are compared exactly, upper and lower case apart.
-- Of several numbers to compare with, one is enough.
+- A missing value meets no comparison, not even ``EXCLUSIVE``. Nor does a value that is not a
+  number, where numbers are compared.
+- Texts are compared exactly, and case matters.
+- If several numbers are given, the comparison must hold for one of them.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ _TEXTUAL: Final[Mapping[str, tuple[str, Callable[[str, str], bool]]]] = {
     "ENDS_WITH": ("a text that ends with", str.endswith),
 }
 
-# Decimal takes "1_000", " 5 " and digits of other scripts too, which nobody's JSON has.
+# Decimal also accepts "1_000", " 5 " and digits of other scripts, which JSON does not.
 _NUMBER: Final = re.compile(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,3})?", re.ASCII)
 
 NUMERIC: Final = frozenset(_NUMERIC)
@@ -44,18 +45,18 @@ NUMERIC: Final = frozenset(_NUMERIC)
 
 
 def number(text: str) -> Decimal | None:
-    """Return the number that a text is, exactly; ``None`` if it is none."""
+    """Return the exact number in ``text``; ``None`` if it is not a number."""
     return Decimal(text) if _NUMBER.fullmatch(text) else None
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A comparison of a field or an attribute.
+    """A comparison of a field or an attribute with given values.
 
     Args:
-        name: What is compared, as a reader knows it.
-        operator: The model's name of the comparison.
-        values: What it is compared with.
+        name: Name of the field or attribute, for readers.
+        operator: The model's name for the comparison.
+        values: The values to compare with.
     """
 
     name: str
@@ -67,24 +68,24 @@ class Comparison:
         """Return the comparison that a resource's properties describe.
 
         Raises:
-            ValueError: It is one that is not known here.
+            ValueError: The stand-in does not support the comparison.
         """
         if chosen not in _NUMERIC and chosen not in _TEXTUAL:
             known = ", ".join([*_NUMERIC, *_TEXTUAL])
-            raise ValueError(f"{name}: must be compared by one of {known}, got {chosen!r}")
+            raise ValueError(f"{name}: the comparison must be one of {known}, got {chosen!r}")
         if not isinstance(values, list) or not values:
-            raise ValueError(f"{name}: must be compared with texts, got {values!r}")
+            raise ValueError(f"{name}: the values must be a list of strings, got {values!r}")
         for value in values:
             if not isinstance(value, str):
                 raise ValueError(  # noqa: TRY004 - a template's fault, like its other faults
-                    f"{name}: must be compared with texts that the template tells, got {value!r}"
+                    f"{name}: each value must be a literal string in the template, got {value!r}"
                 )
             if chosen in _NUMERIC and number(value) is None:
-                raise ValueError(f"{name}: must be compared with numbers, got {value!r}")
+                raise ValueError(f"{name}: each value must be a number, got {value!r}")
         return cls(name, chosen, tuple(values))
 
     def holds(self, value: str | None) -> bool:
-        """Return whether a value meets it."""
+        """Return whether a value meets the comparison."""
         if value is None:
             return False
         if self.operator in _NUMERIC:
@@ -95,7 +96,7 @@ class Comparison:
         return met is not (self.operator == "EXCLUSIVE")
 
     def why_not(self, value: str | None) -> str:
-        """Return in words why a value does not meet it."""
+        """Return a sentence that says why a value does not meet the comparison."""
         words = (_NUMERIC.get(self.operator) or _TEXTUAL[self.operator])[0]
         wanted = f"must be {words} {', '.join(self.values)}"
         if value is None:

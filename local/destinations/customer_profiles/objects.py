@@ -1,26 +1,27 @@
-"""Object types, and the profiles that objects make.
+"""Object types, profiles, and the objects in them.
 
-What becomes of an object, and who says so:
+Rules for an object, with their sources:
 
-- The ``PROFILE`` key finds the profile. Without one that has the key, a profile is made if
-  ``AllowProfileCreation`` says so. [model, ``PutProfileObjectType``] Objects of different types
-  with the same value of a key of the same name are one profile's. [guide, "Key definition details"]
-- The ``UNIQUE`` key identifies the object: one with the same key replaces the one before. [model,
-  ``ObjectTypeKey``; guide, "Key definition details"]
+- The ``PROFILE`` key finds the profile. If no profile has the key, one is created if
+  ``AllowProfileCreation`` is true. [model, ``PutProfileObjectType``] Objects of different types
+  belong to the same profile if they have a key of the same name and value. [guide, "Key definition
+  details"]
+- The ``UNIQUE`` key identifies the object. An object replaces an earlier one with the same key.
+  [model, ``ObjectTypeKey``; guide, "Key definition details"]
 - An object expires after its type's ``ExpirationDays``, or after the domain's
-  ``DefaultExpirationDays``, or after 365 days. [guide, "data expiration"] The time is set when the
-  object comes in. [guide, "Additional properties of object types"]
-- A type's ``MaxProfileObjectCount`` limits the objects of a profile, and all types together have
-  1,000. [guide, "data limits", which calls them estimates]
+  ``DefaultExpirationDays``, or after 365 days. [guide, "data expiration"] The expiration time is
+  set when the object arrives. [guide, "Additional properties of object types"]
+- A type's ``MaxProfileObjectCount`` limits its objects in a profile. A profile has at most 1,000
+  objects of all types. [guide, "data limits", which calls them estimates]
 
-What AWS does not document is taken in the strict way here:
+AWS does not document the following, and the stand-in takes the strict choice:
 
-- An object without a key, and one whose key or field is empty or longer than 255 characters (the
-  model's limit for a profile's attributes), are refused with 400.
-- An object beyond a limit of a profile is refused with 400. AWS may as well leave it out without a
-  word, or drop the oldest.
-- A profile keeps a field that a newer object of the same key lacks.
-- A profile does not expire here, and loses no fields with its objects.
+- An object is refused with 400 if it has no key, or if its key or a field is empty or longer than
+  255 characters, the model's limit for a profile's attributes.
+- An object beyond a limit of a profile is refused with 400. AWS may instead ignore it silently, or
+  drop the oldest object.
+- A profile keeps a field if a newer object with the same key lacks it.
+- A profile does not expire, and keeps its fields when its objects expire.
 """
 
 from __future__ import annotations
@@ -34,9 +35,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from local.destinations.customer_profiles.triggers import Verdict
+    from local.destinations.customer_profiles.triggers import TriggerResult
 
-__all__ = ["DAY_SECONDS", "Evaluated", "ObjectRefused", "ObjectType", "Profile", "StoredObject"]
+__all__ = [
+    "DAY_SECONDS",
+    "EvaluatedObject",
+    "ObjectRefused",
+    "ObjectType",
+    "Profile",
+    "StoredObject",
+]
 
 RESOURCES: Final = "AWS::CustomerProfiles::"
 DAY_SECONDS: Final = 24 * 60 * 60
@@ -47,25 +55,25 @@ _EVENTS_SHOWN: Final = 20
 
 
 class ObjectRefused(Exception):
-    """One object of a request is refused for good. The message says why."""
+    """A permanent refusal of one object of a request. The message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class ObjectType:
-    """What becomes of the objects of a type, as its template says.
+    """An object type as the template defines it.
 
     Args:
-        domain: Name of the domain it belongs to.
-        name: Its own.
+        domain: Name of the domain.
+        name: Name of the object type.
         sources: The path of each field in the object: ``{"plan": ("user_attributes", "plan")}``.
-        targets: The path of a field in the profile, for those that become the profile's.
+        targets: The path in the profile, for each field that is copied to it.
         numbers: The fields whose content type is ``NUMBER``.
         profile_key: The fields that together find a profile.
-        profile_key_name: What that key is called in the domain.
-        unique_key: The fields that together tell one object from another.
-        creates_profiles: Whether an object whose key finds no profile makes one.
-        expiration_days: How long an object is kept.
-        max_objects: How many objects of the type a profile holds; ``None`` is no limit of its own.
+        profile_key_name: Name of that key in the domain.
+        unique_key: The fields that together identify an object.
+        creates_profiles: Whether an object creates a profile if its key finds none.
+        expiration_days: Days for which an object is kept.
+        max_objects: Maximum objects of the type in a profile; ``None`` for no separate limit.
     """
 
     domain: str
@@ -85,7 +93,7 @@ class ObjectType:
         """Return the object types in a CloudFormation template.
 
         Raises:
-            ValueError: They name something that is not known here.
+            ValueError: The stand-in does not support something in them.
         """
         domains = properties_of(template, "Domain")
         return [
@@ -98,7 +106,7 @@ class ObjectType:
         """Return the type that a resource's properties describe.
 
         Raises:
-            ValueError: They name something that is not known here.
+            ValueError: The stand-in does not support something in them.
         """
         sources, targets, numbers = {}, {}, set()
         for each in properties.get("Fields", []):
@@ -116,7 +124,7 @@ class ObjectType:
                     if identifier in keys or identifier not in {"PROFILE", "UNIQUE"}:
                         raise ValueError(
                             f"key {each['Name']} of object type {properties['ObjectTypeName']}: "
-                            f"a single PROFILE and a single UNIQUE key are known here, got "
+                            f"the stand-in supports one PROFILE and one UNIQUE key, got "
                             f"{identifier}"
                         )
                     keys[identifier] = tuple(key["FieldNames"])
@@ -138,13 +146,14 @@ class ObjectType:
         )
 
     def values(self, document: Mapping[str, Any]) -> dict[str, str]:
-        """Return the values of the type's fields in an object, those that are there.
+        """Return the values of the type's fields that an object has.
 
         Args:
-            document: The object, its numbers ``Decimal`` or whole, so that none of them changes.
+            document: The object. Its numbers must be ``Decimal`` or ``int``, which preserve them
+                exactly.
 
         Raises:
-            ObjectRefused: One of them cannot be a profile's.
+            ObjectRefused: A value is too long or empty, or not a text or number.
         """
         values = {}
         for name, path in self.sources.items():
@@ -155,7 +164,7 @@ class ObjectType:
                 raise ObjectRefused(f"Field {name} must be text or a number, got {value!r}")
             if not 1 <= len(str(value)) <= _LONGEST_VALUE and self._matters(name):
                 raise ObjectRefused(
-                    f"Field {name} has {len(str(value))} characters, it must have 1 to "
+                    f"Field {name} has {len(str(value))} characters, but must have 1 to "
                     f"{_LONGEST_VALUE}"
                 )
             values[name] = str(value)
@@ -166,13 +175,13 @@ class ObjectType:
 
     @staticmethod
     def key_of(values: Mapping[str, str], names: Sequence[str]) -> tuple[str, ...]:
-        """Return the key that the fields ``names`` make.
+        """Return the key that consists of the fields ``names``.
 
         Raises:
-            ObjectRefused: One of them has no value.
+            ObjectRefused: A field has no value.
         """
         if missing := [name for name in names if name not in values]:
-            raise ObjectRefused(f"The object has no value for its key: {', '.join(missing)}")
+            raise ObjectRefused(f"The object has no value for its key field {', '.join(missing)}")
         return tuple(values[name] for name in names)
 
 
@@ -181,20 +190,20 @@ class StoredObject(NamedTuple):
 
     type_name: str
     document: Mapping[str, Any]
-    """As it was put."""
+    """The object as it was sent."""
     values: Mapping[str, str]
     """The values of its type's fields."""
     put: float
-    """When it came in, in epoch seconds."""
+    """Time of arrival, in epoch seconds."""
     expires: float
-    """When it is gone, in epoch seconds."""
+    """Expiration time, in epoch seconds."""
 
 
-class Evaluated(NamedTuple):
-    """An object that was new, and what each trigger of its type made of it."""
+class EvaluatedObject(NamedTuple):
+    """A new or changed object, with the result of each trigger of its type."""
 
     stored: StoredObject
-    verdicts: Sequence[Verdict]
+    results: Sequence[TriggerResult]
 
 
 @dataclass(slots=True)
@@ -203,21 +212,21 @@ class Profile:
 
     profile_id: str
     fields: dict[str, Any] = field(default_factory=dict)
-    """Its own fields; custom ones under ``Attributes``."""
+    """The profile's fields; custom attributes are in ``Attributes``."""
     stored: dict[tuple[str, str], StoredObject] = field(default_factory=dict)
     """The newest object of each unique key, by the object type's name and the key."""
     started: dict[str, list[float]] = field(default_factory=dict)
-    """When each trigger started something for it, in epoch seconds, oldest first."""
-    evaluated: deque[Evaluated] = field(default_factory=lambda: deque(maxlen=_EVENTS_SHOWN))
-    """The last objects, the newest last."""
+    """Times when each trigger started something for the profile, in epoch seconds, oldest first."""
+    evaluated: deque[EvaluatedObject] = field(default_factory=lambda: deque(maxlen=_EVENTS_SHOWN))
+    """The latest objects, newest last."""
 
     @property
     def objects(self) -> dict[tuple[str, str], Mapping[str, Any]]:
-        """The objects that it holds, by the object type's name and the unique key."""
+        """The profile's objects, by the object type's name and the unique key."""
         return {key: stored.document for key, stored in self.stored.items()}
 
     def held(self, type_name: str, now: float) -> list[StoredObject]:
-        """Return the objects of a type that have not expired, in the order they first came in."""
+        """Return the objects of a type that have not expired, in order of their first arrival."""
         return [it for it in self.stored.values() if it.type_name == type_name and it.expires > now]
 
     def hold(
@@ -228,13 +237,13 @@ class Profile:
         values: Mapping[str, str],
         now: float,
     ) -> tuple[StoredObject, bool]:
-        """Hold an object instead of the one that has the same unique key.
+        """Add an object, or replace the one with the same unique key.
 
         Returns:
-            The object as it is held, and whether it is another than before.
+            The stored object, and whether it is new or differs from the one that it replaced.
 
         Raises:
-            ObjectRefused: The profile has as many as it may have.
+            ObjectRefused: The profile has the maximum number of objects.
         """
         self.stored = {key: held for key, held in self.stored.items() if held.expires > now}
         key = (object_type.name, unique_key)
@@ -247,7 +256,7 @@ class Profile:
                     "its MaxProfileObjectCount"
                 )
             if len(self.stored) >= _MOST_OBJECTS:
-                raise ObjectRefused(f"The profile has {_MOST_OBJECTS:,} objects, which is the most")
+                raise ObjectRefused(f"The profile has {_MOST_OBJECTS:,} objects, the maximum")
         expires = now + object_type.expiration_days * DAY_SECONDS
         stored = StoredObject(object_type.name, document, values, now, expires)
         self.stored[key] = stored
@@ -261,7 +270,7 @@ class Profile:
         place[path[-1]] = value
 
     def get(self, path: Sequence[str]) -> str | None:
-        """Return a field's value, ``None`` if it has none."""
+        """Return a field's value; ``None`` if it has none."""
         found = member_at(self.fields, path)
         return found if isinstance(found, str) else None
 
@@ -273,7 +282,7 @@ def properties_of(template: Mapping[str, Any], kind: str) -> list[Mapping[str, A
 
 
 def member_at(document: Any, path: Sequence[str]) -> Any:
-    """Return what is at a path in a document, ``None`` for nothing."""
+    """Return the value at a path in a document; ``None`` if there is none."""
     found = document
     for name in path:
         found = found.get(name) if isinstance(found, Mapping) else None

@@ -1,11 +1,11 @@
-"""Segments: which profiles meet some conditions.
+"""Segments of profiles.
 
-- A group's dimensions are combined by its ``Type``, and the groups by ``Include``. [model,
-  ``Group`` and ``SegmentGroup``]
+- ``Type`` combines a group's dimensions, and ``Include`` combines the groups. [model, ``Group`` and
+  ``SegmentGroup``]
 - A dimension compares the profile's attributes or its calculated attributes. [model, ``Dimension``]
 
-A dimension of several attributes is met if all of them are: AWS does not say. Segments of other
-segments, dynamic values and comparisons of dates are not known here.
+AWS does not say how several attributes of one dimension combine; the stand-in requires all of them.
+It does not support segments of other segments, dynamic values and comparisons of dates.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COMBINATIONS: Final[Mapping[str, Callable[[Iterable[bool]], bool]]] = {
 
 
 def combined(kind: str, found: Iterable[bool]) -> bool:
-    """Return whether enough of ``found`` is true: for ``ALL``, ``ANY`` or ``NONE``."""
+    """Return whether all, any or none of ``found`` is true, as ``kind`` says."""
     return _COMBINATIONS[kind](found)
 
 
@@ -45,9 +45,9 @@ class Segment:
     Args:
         domain: Name of the domain.
         name: Name of the definition.
-        title: What Amazon Connect shows.
-        include: How the groups are combined.
-        groups: How the dimensions of each are combined, and the dimensions.
+        title: Display name in Amazon Connect.
+        include: ``ALL``, ``ANY`` or ``NONE`` of the groups must match.
+        groups: For each group ``ALL``, ``ANY`` or ``NONE``, and its dimensions.
     """
 
     domain: str
@@ -61,7 +61,7 @@ class Segment:
         """Return the segment that a resource's properties describe.
 
         Raises:
-            ValueError: They name something that is not known here.
+            ValueError: The stand-in does not support something in them.
         """
         name = properties["SegmentDefinitionName"]
         found = properties.get("SegmentGroups") or {}
@@ -69,9 +69,11 @@ class Segment:
         groups = found.get("Groups") or []
         kinds = [include, *(group.get("Type", "ALL") for group in groups)]
         if not groups or any("SourceSegments" in it or "SourceType" in it for it in groups):
-            raise ValueError(f"segment {name}: groups of attributes are known here alone")
+            raise ValueError(f"segment {name}: the stand-in supports only groups of attributes")
         if unknown := [kind for kind in kinds if kind not in _COMBINATIONS]:
-            raise ValueError(f"segment {name}: ALL, ANY and NONE are known here, got {unknown[0]}")
+            raise ValueError(
+                f"segment {name}: must combine with ALL, ANY or NONE, got {unknown[0]}"
+            )
         try:
             return cls(
                 properties["DomainName"],
@@ -90,7 +92,7 @@ class Segment:
             raise ValueError(f"segment {name}: {error}") from error
 
     def has(self, lookup: Callable[[tuple[str, ...]], str | None]) -> bool:
-        """Return whether a profile is in it.
+        """Return whether a profile is in the segment.
 
         Args:
             lookup: Returns the value of an attribute by its path: ``("Attributes", "plan")``.
@@ -107,7 +109,7 @@ class Segment:
         )
 
     def why_not(self, lookup: Callable[[tuple[str, ...]], str | None]) -> str:
-        """Return in words which comparisons a profile does not meet."""
+        """Return a text that lists the comparisons that a profile does not meet."""
         reasons = [
             it.comparison.why_not(value)
             for _, group in self.groups
@@ -120,7 +122,7 @@ class Segment:
 
 def _compared(dimension: Mapping[str, Any]) -> Iterator[_Compared]:
     if dimension.keys() - {"ProfileAttributes", _CALCULATED} or not dimension:
-        raise ValueError(f"attributes are known here alone, got {', '.join(dimension)}")
+        raise ValueError(f"the stand-in supports only attributes, got {', '.join(dimension)}")
     yield from _leaves(dimension.get("ProfileAttributes", {}), ())
     yield from _leaves(dimension.get(_CALCULATED, {}), (_CALCULATED,))
 
@@ -132,6 +134,6 @@ def _leaves(found: Mapping[str, Any], path: Sequence[str]) -> Iterator[_Compared
             yield from _leaves(each, here)
             continue
         if each.get("ConditionOverrides"):
-            raise ValueError(f"{name}: ConditionOverrides are not known here")
+            raise ValueError(f"{name}: the stand-in does not support ConditionOverrides")
         made = Comparison.of(".".join(here), each["DimensionType"], each["Values"])
         yield _Compared(here, made)

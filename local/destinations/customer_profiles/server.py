@@ -1,9 +1,9 @@
-"""``BatchPutProfileObject`` on loopback, which no emulator has.
+"""A stand-in for ``BatchPutProfileObject``, which no emulator has.
 
-A request is held against botocore's service model. Each object in it goes the way that the
-deployed template's resources describe, so the console can show the profile that resulted and what
-it starts. Point an AWS SDK at it with the environment variable
-``AWS_ENDPOINT_URL_CUSTOMER_PROFILES``.
+The server checks requests against botocore's service model. It treats each object as the deployed
+template's resources describe, so the console can show the resulting profile and the triggers that
+the object starts. The environment variable ``AWS_ENDPOINT_URL_CUSTOMER_PROFILES`` directs an AWS
+SDK to it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from starlette.routing import BaseRoute, Route
 from local.destinations.customer_profiles import view
 from local.destinations.customer_profiles.behavior import DomainBehavior
 from local.destinations.customer_profiles.objects import (
-    Evaluated,
+    EvaluatedObject,
     ObjectRefused,
     ObjectType,
     Profile,
@@ -40,14 +40,14 @@ from local.model import (
 from local.stand_in.server import DestinationServer
 from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
 from local.stand_in.values import (
-    Answered,
+    ActiveBehavior,
     Behavior,
     Event,
-    Exposition,
+    EventResult,
     Observer,
+    OperationResult,
     Outcome,
-    Settled,
-    Told,
+    ShownDocument,
 )
 
 if TYPE_CHECKING:
@@ -61,23 +61,24 @@ __all__ = ["ProfilesServer"]
 _OPERATION: Final = operation("customer-profiles", "BatchPutProfileObject")
 _ERROR_NAMES: Final = error_names(_OPERATION)
 _PATH: Final = "/domains/{DomainName}/profiles/objects/batch-put-profile-object"
-# Ten objects of the largest size, and what is around them.
+# Ten objects of the largest size, in JSON, plus the rest of the request.
 _REQUEST_BYTES: Final = 10 * 4 * 256_000 + 100_000
 
 
 class ProfilesServer(DestinationServer):
-    """Serves ``BatchPutProfileObject`` of the domains whose object types it knows.
+    """Server for ``BatchPutProfileObject`` of the domains of given object types.
 
     Args:
-        object_types: What exists.
-        domain_behavior: What the domains compute of profiles and start. Default: nothing.
-        requests_per_second: Request quota, as a token bucket. AWS publishes none. Default: none.
+        object_types: The object types that exist.
+        domain_behavior: Calculated attributes, segments and triggers. Default: none.
+        requests_per_second: Request quota, as a token bucket. Default: none, because AWS publishes
+            none.
         burst: Size of that bucket.
-        keep: See :class:`~local.destination.DestinationServer`, as for what follows.
-        observer: Told of each event.
-        behavior: What to do from the start on.
-        clock: Seconds, monotonic; for tests of the quota.
-        now: Epoch seconds; for tests of the objects' expiration.
+        keep: See :class:`~local.stand_in.server.DestinationServer`.
+        observer: Called with each event.
+        behavior: The initial behavior.
+        clock: Monotonic clock in seconds, for tests of the quota.
+        now: Clock in epoch seconds, for tests of the objects' expiration.
     """
 
     kind: ClassVar[str] = "customer-profiles"
@@ -117,15 +118,15 @@ class ProfilesServer(DestinationServer):
 
     @property
     def profiles(self) -> dict[tuple[str, ...], Profile]:
-        """The profiles by the key that finds them, the one last heard of last."""
+        """The profiles by their keys, the most recently changed one last."""
         with self._lock:
             return {key[2:]: profile for key, profile in self._profiles.items()}
 
     def profile_of(self, endpoint_id: str) -> dict[str, Any] | None:
-        """Return the profile of an endpoint as the console shows it, ``None`` if there is none.
+        """Return an endpoint's profile as the console shows it; ``None`` if there is none.
 
         Args:
-            endpoint_id: The value of the key that finds it.
+            endpoint_id: The profile key's value.
         """
         with self._lock:
             for (domain, _, *values), profile in self._profiles.items():
@@ -136,22 +137,22 @@ class ProfilesServer(DestinationServer):
 
     @property
     def endpoint_ids(self) -> list[str]:
-        """The endpoints that have a profile, the one that was last heard of first."""
+        """The ids of endpoints that have a profile, the most recently changed one first."""
         with self._lock:
             return [key[2] for key in reversed(self._profiles) if len(key) == 3]  # noqa: PLR2004
 
     @property
     def routes(self) -> Sequence[BaseRoute]:
-        """See :class:`~local.destination.DestinationServer`."""
+        """See :class:`~local.stand_in.server.DestinationServer`."""
         return (Route(_PATH, ServerEndpoint(self.answer), name="batch_put_profile_object"),)
 
     @property
     def request_bytes(self) -> int:
-        """See :class:`~local.destination.DestinationServer`."""
+        """See :class:`~local.stand_in.server.DestinationServer`."""
         return _REQUEST_BYTES
 
     def _forget(self) -> None:
-        # By the domain, the key's name and its values.
+        # By domain, name of the key, and the key's values.
         self._profiles: dict[tuple[str, ...], Profile] = {}
 
     def _target(self, request: Request, document: object) -> str:  # noqa: ARG002 - it is in the URL
@@ -182,22 +183,22 @@ class ProfilesServer(DestinationServer):
             )
         return document
 
-    async def _settle(
+    async def _execute(
         self,
         request: Request,
         document: dict[str, Any],
         body: bytes,  # noqa: ARG002
-        told: Told,
-    ) -> Settled:
-        """Put the objects of a request, one by one."""
+        active: ActiveBehavior,
+    ) -> OperationResult:
+        """Store the objects of a request, one by one."""
         object_type = self._object_types[
             self._target(request, document), document["ObjectTypeName"]
         ]
         content: dict[str, list[dict[str, Any]]] = {"Successful": [], "Failed": []}
-        answered: list[Answered] = []
+        answered: list[EventResult] = []
         for item in document["Items"]:
             event, of_visitor = _event(item)
-            failure = self._failure(event, told, of_visitor=of_visitor)
+            failure = self._failure(event, active, of_visitor=of_visitor)
             if failure is None:
                 try:
                     key, put = self._put(object_type, item["Object"], event)
@@ -206,31 +207,37 @@ class ProfilesServer(DestinationServer):
                 else:
                     content["Successful"].append({"Id": item["Id"], "ProfileObjectUniqueKey": key})
                     if not of_visitor:
-                        answered.append(Answered(put, Outcome.DELIVERED, "200", "Successful"))
+                        answered.append(EventResult(put, Outcome.DELIVERED, "200", "Successful"))
                     continue
             outcome, status, message = failure
             content["Failed"].append(
                 {"Id": item["Id"], "Code": int(status), "Message": message[:1_000]}
             )
             if not of_visitor:
-                answered.append(Answered(event, outcome, str(int(status)), message))
-        return Settled(content, answered)
+                answered.append(EventResult(event, outcome, str(int(status)), message))
+        return OperationResult(content, answered)
 
     @staticmethod
-    def _failure(event: Event, told: Told, *, of_visitor: bool) -> tuple[Outcome, int, str] | None:
-        """Return what the behavior does to one object."""
-        behavior = told.behavior
+    def _failure(
+        event: Event, active: ActiveBehavior, *, of_visitor: bool
+    ) -> tuple[Outcome, int, str] | None:
+        """Return the failure that the behavior prescribes for an object, if any."""
+        behavior = active.behavior
         if behavior.refuses_data_of(event.endpoint_id) if of_visitor else behavior.refuses(event):
-            return Outcome.REFUSED, HTTPStatus.BAD_REQUEST, told.behavior.refuse_message
-        if told.fails():
-            return Outcome.FAILED, HTTPStatus.INTERNAL_SERVER_ERROR, "Told to fail single objects"
+            return Outcome.REFUSED, HTTPStatus.BAD_REQUEST, active.behavior.refuse_message
+        if active.fails():
+            return (
+                Outcome.FAILED,
+                HTTPStatus.INTERNAL_SERVER_ERROR,
+                "The behavior fails some objects",
+            )
         return None
 
     def _put(self, object_type: ObjectType, text_of_object: str, event: Event) -> tuple[str, Event]:
-        """Put one object; return its unique key, and the event with the profile that resulted.
+        """Store an object, and return its unique key and the event with the resulting profile.
 
         Raises:
-            ObjectRefused: It is not an object of the type.
+            ObjectRefused: The object does not conform to its type.
         """
         try:
             document = json.loads(
@@ -249,22 +256,24 @@ class ProfilesServer(DestinationServer):
             profile = self._profiles.pop(key, None)
             if profile is None and object_type.creates_profiles:
                 profile = Profile(uuid.uuid4().hex)
-            if profile is None:  # kept by itself until a profile has its key
+            if profile is None:  # in no profile until one has its key
                 return unique_key, event
-            self._profiles[key] = profile  # the one that was last heard of is the last
+            self._profiles[key] = profile  # last in order
             stored, changed = profile.hold(object_type, unique_key, document, values, self._now())
             for name, target in object_type.targets.items():
                 if name in values:
                     profile.set(target, values[name])
-            verdicts = (
-                self._domain_behavior.judge(object_type.domain, stored, profile) if changed else []
+            results = (
+                self._domain_behavior.evaluate(object_type.domain, stored, profile)
+                if changed
+                else []
             )
             if changed and not _of_visitor(document):
-                profile.evaluated.append(Evaluated(stored, verdicts))
+                profile.evaluated.append(EvaluatedObject(stored, results))
             shown = {"ProfileId": profile.profile_id, **json.loads(json.dumps(profile.fields))}
-        got = [*event.got, Exposition("The profile that resulted", shown)]
-        if started := [it.trigger for it in verdicts if it.started]:
-            got.append(Exposition("Event triggers that it starts", started))
+        got = [*event.got, ShownDocument("The resulting profile", shown)]
+        if started := [it.trigger for it in results if it.started]:
+            got.append(ShownDocument("Event triggers that the object starts", started))
         return unique_key, event._replace(got=tuple(got))
 
     def _events(self, document: object) -> Iterator[Event]:
@@ -285,11 +294,11 @@ class ProfilesServer(DestinationServer):
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no number of JSON")
+    raise ValueError(f"{name} is not a JSON number")
 
 
 def _event(item: Mapping[str, Any]) -> tuple[Event, bool]:
-    """Return the event of an object, and whether there is none: of a visitor object."""
+    """Return an object as an event, and whether it is a visitor object instead."""
     try:
         found = json.loads(text(item, "Object"))
     except (ValueError, RecursionError):
@@ -301,7 +310,7 @@ def _event(item: Mapping[str, Any]) -> tuple[Event, bool]:
         text(document, "event_type"),
         document,
         {},
-        (Exposition(f"Profile object {text(item, 'Id')}", found),),
+        (ShownDocument(f"Profile object {text(item, 'Id')}", found),),
     )
     return event, _of_visitor(document)
 

@@ -1,19 +1,21 @@
-"""Event triggers: which objects start something.
+"""Event triggers, which start campaigns for objects that arrive.
 
-- A trigger looks at the objects of one type as they come in. A condition combines its dimensions
-  by ``ALL``, ``ANY`` or ``NONE``. [model, ``CreateEventTrigger``]
-- ``SegmentFilter``: only for profiles that are in the segment. [model]
-- ``Periods``: at most so many invocations for a profile within a period. [model, ``Period``]
-- ``EventExpiration``: only if an event is processed within so many milliseconds. [model]
-- What it starts is the integration that names it. [guide, "create campaigns using event triggers"]
+- A trigger checks the objects of one type as they arrive. A condition combines its dimensions by
+  ``ALL``, ``ANY`` or ``NONE``. [model, ``CreateEventTrigger``]
+- ``SegmentFilter``: the profile must be in this segment. [model]
+- ``Periods``: maximum invocations for a profile within a period. [model, ``Period``]
+- ``EventExpiration``: maximum age of an event in milliseconds. [model]
+- A trigger starts the integrations that name it. [guide, "create campaigns using event triggers"]
 
-What AWS does not document is taken so here:
+AWS does not document the following, and the stand-in assumes it:
 
-- An object that is identical to the one that it replaces starts nothing: it is a repetition.
-- Segment and calculated attributes are looked at with the object already in the profile.
-- A period slides: it ends now. A week has 7 days, a month 30.
-- An event's age is counted from ``timestamp`` in the object; one without it has no age.
-- Several conditions of a trigger, and several attributes of a dimension, are not known here.
+- An object that is identical to the one that it replaces starts nothing, because it is a
+  repetition.
+- Segments and calculated attributes include the new object.
+- A period is the time up to now. A week has 7 days, a month 30.
+- An event's age is the time since the object's ``timestamp``; an object without one never expires.
+- The stand-in does not support several conditions in a trigger, or several attributes in a
+  dimension.
 """
 
 from __future__ import annotations
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
     from local.destinations.customer_profiles.objects import ObjectType, Profile, StoredObject
     from local.destinations.customer_profiles.segments import Segment
 
-__all__ = ["Trigger", "Verdict"]
+__all__ = ["Trigger", "TriggerResult"]
 
 _UNITS: Final = {
     "MINUTES": 60,
@@ -44,13 +46,13 @@ _UNITS: Final = {
 }
 
 
-class Verdict(NamedTuple):
-    """What a trigger made of an object."""
+class TriggerResult(NamedTuple):
+    """The result of a trigger for an object."""
 
     trigger: str
     started: bool
     why: str
-    """Why it did not start, or what it started."""
+    """The campaigns that it started, or why it did not start."""
 
 
 class Period(NamedTuple):
@@ -62,22 +64,22 @@ class Period(NamedTuple):
 
     @property
     def seconds(self) -> int:
-        """Its length."""
+        """Length of the period in seconds."""
         return self.value * _UNITS[self.unit]
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """An event trigger: starts what an integration attaches to it.
+    """An event trigger, which starts the integrations that name it.
 
     Args:
         domain: Name of the domain.
-        type_name: The object type whose objects it looks at.
-        name: Its own.
-        kind: How its comparisons are combined.
-        comparisons: Of fields of the object type.
-        segment: Name of the segment to be in; ``None`` for every profile.
-        periods: How often it starts something for a profile.
+        type_name: Name of the object type whose objects it checks.
+        name: Name of the trigger.
+        kind: ``ALL``, ``ANY`` or ``NONE`` of the comparisons must hold.
+        comparisons: Comparisons of the object type's fields.
+        segment: Name of the segment that the profile must be in; ``None`` for no such condition.
+        periods: Limits on how often it starts for a profile.
         expiration: Maximum age of an event in seconds; ``None`` for no maximum.
         starts: The campaigns that name it.
     """
@@ -99,11 +101,11 @@ class Trigger:
         """Return the trigger that a resource's properties describe.
 
         Args:
-            properties: Of the trigger.
+            properties: The resource's properties.
             starts: The campaigns that name it.
 
         Raises:
-            ValueError: They name something that is not known here.
+            ValueError: The stand-in does not support something in them.
         """
         name = properties["EventTriggerName"]
         try:
@@ -116,8 +118,8 @@ class Trigger:
                 attributes.append((attribute["FieldName"], attribute))
         except (KeyError, ValueError) as error:
             raise ValueError(
-                f"event trigger {name}: one condition is known here, ALL, ANY or NONE of single "
-                "fields"
+                f"event trigger {name}: the stand-in supports one condition, ALL, ANY or NONE of "
+                "single fields"
             ) from error
         limits = properties.get("EventTriggerLimits") or {}
         expiration = limits.get("EventExpiration")
@@ -146,10 +148,10 @@ class Trigger:
         )
 
     def check(self, object_type: ObjectType) -> None:
-        """Refuse to compare what the object type does not have.
+        """Check that the object type has the fields that the trigger compares.
 
         Raises:
-            ValueError: A field is missing, or is no number and compared as one.
+            ValueError: A field is missing, or is compared as a number but is not one.
         """
         for each in self.comparisons:
             if each.name not in object_type.sources:
@@ -163,19 +165,19 @@ class Trigger:
                     f"NUMBER to be compared by {each.operator}"
                 )
 
-    def judge(
+    def evaluate(
         self,
         stored: StoredObject,
         profile: Profile,
         segments: Mapping[str, Segment],
         lookup: Callable[[tuple[str, ...]], str | None],
-    ) -> Verdict:
-        """Decide whether an object that has just come in starts it, and count it if it does.
+    ) -> TriggerResult:
+        """Decide whether an object that has just arrived starts the trigger, and count it if so.
 
         Args:
-            stored: The object, as the profile holds it.
+            stored: The object as stored.
             profile: The profile.
-            segments: The domain's, by their names.
+            segments: The domain's segments by name.
             lookup: Returns a value of the profile by its path.
         """
         now = stored.put
@@ -186,10 +188,10 @@ class Trigger:
             or self._exhausted(profile, now)
         )
         if why:
-            return Verdict(self.name, started=False, why=why)
+            return TriggerResult(self.name, started=False, why=why)
         profile.started.setdefault(self.name, []).append(now)
         attached = ", ".join(self.starts) or "nothing: no integration names it"
-        return Verdict(self.name, started=True, why=attached)
+        return TriggerResult(self.name, started=True, why=attached)
 
     def _unmet(self, stored: StoredObject) -> str:
         found = [it.holds(stored.values.get(it.name)) for it in self.comparisons]
@@ -209,7 +211,7 @@ class Trigger:
         age = (datetime.fromtimestamp(now, UTC) - at).total_seconds()
         if age <= self.expiration:
             return ""
-        return f"the event is {age:,.0f} seconds old, it may be {self.expiration:,.0f}"
+        return f"the event is {age:,.0f} seconds old, but may be at most {self.expiration:,.0f}"
 
     def _outside(
         self,
@@ -220,7 +222,7 @@ class Trigger:
             return ""
         segment = segments.get(self.segment)
         if segment is None:
-            return f"segment {self.segment} is not the stack's: who is in it is not known here"
+            return f"segment {self.segment} is not in the stack, so its profiles are not known here"
         if segment.has(lookup):
             return ""
         return f"the profile is not in segment {segment.title}: {segment.why_not(lookup)}"
@@ -231,7 +233,7 @@ class Trigger:
             recent = sum(at > now - period.seconds for at in times)
             if recent >= period.most:
                 return (
-                    f"it has started {recent} times for the profile within {period.value} "
+                    f"the trigger has started {recent} times for the profile within {period.value} "
                     f"{period.unit.lower()}, which is its limit"
                 )
         return ""

@@ -1,4 +1,4 @@
-"""A profile as the console shows it, and the route that answers with it."""
+"""The console's view of a profile, and its route."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from local.destinations.customer_profiles.behavior import DomainBehavior
-    from local.destinations.customer_profiles.objects import Evaluated, Profile
+    from local.destinations.customer_profiles.objects import EvaluatedObject, Profile
     from local.destinations.customer_profiles.server import ProfilesServer
 
 __all__ = ["document", "profile_route"]
@@ -28,10 +28,10 @@ def document(
     """Return a profile as JSON values.
 
     Args:
-        endpoint_id: Whose it is.
-        domain: Name of its domain.
+        endpoint_id: The profile's endpoint id.
+        domain: Name of the domain.
         profile: The profile.
-        behavior: What the domain computes and starts.
+        behavior: Calculated attributes, segments and triggers.
         now: Epoch seconds.
     """
     values = behavior.calculated(domain, profile, now)
@@ -60,10 +60,10 @@ def document(
 
 
 def profile_route(server: ProfilesServer) -> Route:
-    """Return the route that answers with the profile of ``?endpoint_id=…``, and with all ids.
+    """Return the route for the profile of ``?endpoint_id=…``, or for a list of endpoint ids.
 
     Args:
-        server: Has the profiles.
+        server: The server with the profiles.
     """
 
     async def profile(request: Request) -> Response:
@@ -89,7 +89,7 @@ def _flat(fields: dict[str, Any], path: str = "") -> dict[str, str]:
     return found
 
 
-def _event(evaluated: Evaluated) -> dict[str, Any]:
+def _event(evaluated: EvaluatedObject) -> dict[str, Any]:
     stored = evaluated.stored
     known = stored.document
     return {
@@ -99,6 +99,6 @@ def _event(evaluated: Evaluated) -> dict[str, Any]:
         "timestamp": str(known.get("timestamp", "")),
         "arrived": datetime.fromtimestamp(stored.put, UTC).isoformat(timespec="milliseconds"),
         "triggers": [
-            {"name": it.trigger, "started": it.started, "why": it.why} for it in evaluated.verdicts
+            {"name": it.trigger, "started": it.started, "why": it.why} for it in evaluated.results
         ],
     }

@@ -1,4 +1,4 @@
-"""Amazon Pinpoint."""
+"""A stand-in for Amazon Pinpoint."""
 
 from __future__ import annotations
 

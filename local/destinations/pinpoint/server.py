@@ -1,9 +1,9 @@
 """A stand-in for Amazon Pinpoint's ``PutEvents``, which no AWS emulator has.
 
 The server listens on loopback. It refuses requests by the rules in
-:mod:`local.destinations.pinpoint.service`, and applies Pinpoint's request quota. It answers per
-endpoint and per event, and misbehaves on demand (:class:`Behavior`). Point an AWS SDK at it with
-the environment variable ``AWS_ENDPOINT_URL_PINPOINT``. To run it alone::
+:mod:`local.destinations.pinpoint.service`, and applies Pinpoint's request quota. It answers for
+each endpoint and each event, and misbehaves on demand (:class:`Behavior`). The environment variable
+``AWS_ENDPOINT_URL_PINPOINT`` directs an AWS SDK to it. To run it alone::
 
     python -m local.destinations.pinpoint.server --latency-ms 20 --rate 15 --duration 60
 """
@@ -25,8 +25,8 @@ from starlette.routing import BaseRoute, Route
 from local.destinations.pinpoint.service import (
     ERROR_NAMES,
     Application,
-    Limits,
-    Verdict,
+    ItemResult,
+    PutEventsLimits,
     each_event,
     parse,
 )
@@ -35,14 +35,14 @@ from local.serve import serving
 from local.stand_in.server import DestinationServer
 from local.stand_in.transport import EscapedJSONResponse, ServerEndpoint
 from local.stand_in.values import (
-    Answered,
+    ActiveBehavior,
     Behavior,
     Event,
-    Exposition,
+    EventResult,
     Observer,
+    OperationResult,
     Outcome,
-    Settled,
-    Told,
+    ShownDocument,
 )
 
 if TYPE_CHECKING:
@@ -53,18 +53,19 @@ if TYPE_CHECKING:
 
 
 class PutEventsServer(DestinationServer):
-    """``POST /v1/apps/{application_id}/events``, and ``GET``/``PUT /control`` to direct it.
+    """Server for ``POST /v1/apps/{application_id}/events``, with ``GET``/``PUT /control``.
 
     Args:
         limits: Pinpoint's quotas for one request and one application.
-        requests_per_second: Request quota, as a token bucket; ``None`` is no quota. Pinpoint's
-            default is 15 an account and Region.
+        requests_per_second: Request quota, as a token bucket; ``None`` for no quota. Pinpoint's
+            default is 15 per account and Region.
         burst: Size of that bucket.
-        application_id: The only application that exists: others get 404. Default: all exist.
-        keep: See :class:`~local.stand_in.server.DestinationServer`, also for the rest.
-        observer: Told of each event.
-        behavior: The behavior at the start.
-        clock: Seconds, monotonic; for tests of the quota.
+        application_id: The only application that exists; others get 404. Default: every application
+            exists.
+        keep: See :class:`~local.stand_in.server.DestinationServer`.
+        observer: Called with each event.
+        behavior: The initial behavior.
+        clock: Monotonic clock in seconds, for tests of the quota.
     """
 
     kind: ClassVar[str] = "pinpoint"
@@ -76,13 +77,13 @@ class PutEventsServer(DestinationServer):
     failed: ClassVar[tuple[int, str]] = (500, ERROR_NAMES[500])
     refusing: ClassVar[str] = "Answers 202, and in it 400 for each of the events."
     impossible: ClassVar[Mapping[str, str]] = {
-        "fail_records_share": "PutEvents takes or refuses an event, it does not say to try again"
+        "fail_records_share": "PutEvents accepts or refuses an event, but never asks for a retry"
     }
 
     def __init__(
         self,
         *,
-        limits: Limits | None = None,
+        limits: PutEventsLimits | None = None,
         requests_per_second: float | None = 15,
         burst: int = 15,
         application_id: str | None = None,
@@ -91,7 +92,7 @@ class PutEventsServer(DestinationServer):
         behavior: Behavior | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self._limits = limits or Limits()
+        self._limits = limits or PutEventsLimits()
         self._application_id = application_id
         super().__init__(
             requests_per_second=requests_per_second,
@@ -134,37 +135,37 @@ class PutEventsServer(DestinationServer):
             )
         return parse(body, application_id, self._limits)
 
-    async def _settle(
-        self, request: Request, document: dict[str, Any], body: bytes, told: Told
-    ) -> Settled:
-        """Judge the events of an accepted request."""
+    async def _execute(
+        self, request: Request, document: dict[str, Any], body: bytes, active: ActiveBehavior
+    ) -> OperationResult:
+        """Answer for each endpoint and event of an accepted request."""
         results: dict[str, Any] = {}
-        answered: list[Answered] = []
-        behavior = told.behavior
+        answered: list[EventResult] = []
+        behavior = active.behavior
         with self._lock:
             application = self._applications.setdefault(
                 self._target(request, document), Application(self._limits)
             )
             for endpoint_id, item in document["BatchItem"].items():
                 about_endpoint = (
-                    Verdict(HTTPStatus.BAD_REQUEST, behavior.refuse_message)
+                    ItemResult(HTTPStatus.BAD_REQUEST, behavior.refuse_message)
                     if behavior.refuses_data_of(endpoint_id)
-                    else application.judge_endpoint(item["Endpoint"])
+                    else application.evaluate_endpoint(item["Endpoint"])
                 )
                 answers = {}
                 for event_id, sent in item["Events"].items():
                     event = _event(event_id, endpoint_id, sent, item["Endpoint"])
                     if behavior.refuses(event):
-                        verdict = Verdict(HTTPStatus.BAD_REQUEST, behavior.refuse_message)
+                        result = ItemResult(HTTPStatus.BAD_REQUEST, behavior.refuse_message)
                     else:
-                        verdict = application.judge_event(sent, request_bytes=len(body))
-                    answers[event_id] = verdict.answer()
-                    answered.append(_answered(event, verdict, about_endpoint))
+                        result = application.evaluate_event(sent, request_bytes=len(body))
+                    answers[event_id] = result.answer()
+                    answered.append(_answered(event, result, about_endpoint))
                 results[endpoint_id] = {
                     "EndpointItemResponse": about_endpoint.answer(),
                     "EventsItemResponse": answers,
                 }
-        return Settled({"Results": results}, answered)
+        return OperationResult({"Results": results}, answered)
 
     def _events(self, document: object) -> Iterator[Event]:
         for endpoint_id, endpoint, event_id, event in each_event(document):
@@ -190,34 +191,42 @@ def _event(
         event_type if isinstance(event_type, str) else "",
         event,
         endpoint,
-        (Exposition(f"Endpoint {endpoint_id}", endpoint), Exposition(f"Event {event_id}", event)),
+        (
+            ShownDocument(f"Endpoint {endpoint_id}", endpoint),
+            ShownDocument(f"Event {event_id}", event),
+        ),
     )
 
 
-def _answered(event: Event, verdict: Verdict, about_endpoint: Verdict) -> Answered:
-    message = verdict.message
+def _answered(event: Event, result: ItemResult, about_endpoint: ItemResult) -> EventResult:
+    message = result.message
     if about_endpoint.status != HTTPStatus.ACCEPTED:
         message += f"; the endpoint's data was refused: {about_endpoint.message}"
-    if verdict.dropped:
+    if result.dropped:
         outcome = Outcome.DROPPED
-    elif verdict.status == HTTPStatus.ACCEPTED:
+    elif result.status == HTTPStatus.ACCEPTED:
         outcome = Outcome.DELIVERED
     else:
         outcome = Outcome.REFUSED
-    return Answered(event, outcome, str(int(verdict.status)), message)
+    return EventResult(event, outcome, str(int(result.status)), message)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until ``--duration`` is over, Ctrl-C or SIGTERM; then print the totals as JSON."""
+    """Serve until ``--duration`` has passed, Ctrl-C or SIGTERM; then print the totals as JSON."""
     parser = argparse.ArgumentParser(
         prog="python -m local.destinations.pinpoint.server",
-        description="Amazon Pinpoint's PutEvents on 127.0.0.1: its model, limits and quota.",
+        description="A stand-in for Amazon Pinpoint's PutEvents on 127.0.0.1, with its limits and "
+        "quota.",
     )
-    parser.add_argument("--port", type=int, default=0, help="TCP port; 0, the default: a free one")
-    parser.add_argument("--duration", type=float, default=600, help="seconds, default 600")
-    parser.add_argument("--latency-ms", type=float, default=0, help="added to every answer")
-    parser.add_argument("--rate", type=float, default=15, help="requests a second; 0 is no quota")
-    parser.add_argument("--burst", type=int, default=15, help="requests at once within the quota")
+    parser.add_argument("--port", type=int, default=0, help="TCP port (default: any free port)")
+    parser.add_argument("--duration", type=float, default=600, help="seconds to run (default: 600)")
+    parser.add_argument(
+        "--latency-ms", type=float, default=0, help="delay of every answer (default: 0)"
+    )
+    parser.add_argument(
+        "--rate", type=float, default=15, help="requests per second, 0 for no quota"
+    )
+    parser.add_argument("--burst", type=int, default=15, help="size of the quota's token bucket")
     for action in ("drop", "throttle", "fail"):
         parser.add_argument(
             f"--{action}-share", type=float, default=0, help=f"share of requests to {action}, 0..1"
@@ -227,7 +236,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         server = PutEventsServer(
             requests_per_second=options.rate or None,
             burst=options.burst,
-            keep=0,  # nobody reads them out of this process: only the totals are used
+            keep=0,  # only the totals are used
             behavior=Behavior(
                 latency_ms=options.latency_ms,
                 drop_share=options.drop_share,

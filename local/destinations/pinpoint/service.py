@@ -2,8 +2,8 @@
 
 This module does no I/O: :mod:`local.destinations.pinpoint.server` serves the rules over HTTP.
 Shapes and error names come from botocore's service model of ``pinpoint``. The model lacks the
-quotas in :class:`Limits`. They come from AWS's quotas page, and so does the silent drop of long
-attribute values.
+limits in :class:`PutEventsLimits`, which come from AWS's quotas page, as does the silent drop of
+long attribute values.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _CHANNEL_TYPES: Final = frozenset(
 )
 
 ERROR_NAMES: Final[Mapping[int, str]] = error_names(_OPERATION)
-"""HTTP status to the modelled exception: ``{429: "TooManyRequestsException", …}``."""
+"""Names of the model's exceptions by HTTP status: ``{429: "TooManyRequestsException", …}``."""
 
 _ISO_8601 = re.compile(
     r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}(:?\d{2})?)", re.ASCII
@@ -44,11 +44,11 @@ _ISO_8601 = re.compile(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class PutEventsLimits:
     """Pinpoint's quotas for ``PutEvents``.
 
-    AWS does not say whether its KB and MB are decimal or binary. The smaller, decimal reading is
-    enforced here: a client within it is within both.
+    AWS does not say whether its KB and MB are decimal or binary. The stand-in enforces the smaller,
+    decimal values, so a client that passes here is within either limit.
     """
 
     events_per_request: int = 100
@@ -58,11 +58,11 @@ class Limits:
     """Attributes and metrics of one event together."""
     key_characters: int = 50
     value_characters: int = 200
-    """An event with a longer attribute value is answered 202 and dropped."""
+    """An event with a longer attribute value gets 202 and is dropped."""
     event_types: int = 1_500
-    """Distinct event types an application."""
+    """Distinct event types per application."""
     attribute_keys: int = 500
-    """Distinct attribute names an application."""
+    """Distinct attribute names per application."""
     endpoint_bytes: int = 15_000
     user_attribute_name_characters: int = 50
     user_attribute_value_characters: int = 100
@@ -70,7 +70,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ItemResult:
     """The result for one endpoint or one event of an accepted request."""
 
     status: int = HTTPStatus.ACCEPTED
@@ -85,16 +85,15 @@ class Verdict:
         return {"StatusCode": self.status, "Message": message}
 
 
-_ACCEPTED = Verdict()
+_ACCEPTED = ItemResult()
 
 
-def parse(body: bytes, application_id: str, limits: Limits) -> dict[str, Any]:
+def parse(body: bytes, application_id: str, limits: PutEventsLimits) -> dict[str, Any]:
     """Return the ``EventsRequest`` in ``body`` after checking it against the service model.
 
     Raises:
-        RequestRefused: 413 for a body over the limit; 400 for one that is not JSON, has a member
-            that the model lacks, lacks a required one, holds a value of the wrong type, no batch
-            item, or more than the allowed number of events.
+        RequestRefused: 413 for a body over the limit; 400 for a body that is not JSON, does not
+            conform to the model, or has no batch item or too many events.
     """
     if len(body) > limits.request_bytes:
         raise RequestRefused(
@@ -111,7 +110,7 @@ def parse(body: bytes, application_id: str, limits: Limits) -> dict[str, Any]:
     return request
 
 
-def _batch_faults(batch: Mapping[str, Any], limits: Limits) -> Iterator[str]:
+def _batch_faults(batch: Mapping[str, Any], limits: PutEventsLimits) -> Iterator[str]:
     """Yield a batch's violations of rules that the service model lacks."""
     if not batch:
         yield "BatchItem is empty: a request needs at least one endpoint"
@@ -125,7 +124,7 @@ def _batch_faults(batch: Mapping[str, Any], limits: Limits) -> Iterator[str]:
             if not event_id:
                 yield f"Endpoint {endpoint_id!r} has an empty event ID"
             for name, value in event.get("Metrics", {}).items():
-                # To botocore's validator a bool is an int; on the wire it is not a number.
+                # botocore's validator accepts a bool as an int; in JSON it is not a number.
                 if isinstance(value, bool):
                     yield f"Metric {name!r} of event {event_id!r} must be a number, got {value}"
 
@@ -135,8 +134,7 @@ def each_event(
 ) -> Iterator[tuple[str, Mapping[str, Any], str, Mapping[str, Any]]]:
     """Yield ``(endpoint ID, endpoint, event ID, event)`` of a request, even of an invalid one.
 
-    Parts that do not have the model's shape are skipped. So the events of a refused request are
-    yielded as far as they can be named.
+    Parts that do not have the model's shape are skipped.
     """
     for endpoint_id, item in _items(_member(request, "BatchItem")):
         endpoint = _member(item, "Endpoint")
@@ -149,19 +147,19 @@ def each_event(
 class Application:
     """One Pinpoint application, with the event types and attribute names that it has seen."""
 
-    limits: Limits
+    limits: PutEventsLimits
     event_types: set[str] = field(default_factory=set)
     attribute_keys: set[str] = field(default_factory=set)
 
-    def judge_endpoint(self, endpoint: Mapping[str, Any]) -> Verdict:
-        """Return the verdict on the endpoint's own data. Its events are judged separately."""
+    def evaluate_endpoint(self, endpoint: Mapping[str, Any]) -> ItemResult:
+        """Return the result for the endpoint's own data, apart from its events."""
         if not endpoint:
             return _ACCEPTED
         fault = next(_endpoint_faults(endpoint, self.limits), None)
-        return Verdict(HTTPStatus.BAD_REQUEST, fault) if fault else _ACCEPTED
+        return ItemResult(HTTPStatus.BAD_REQUEST, fault) if fault else _ACCEPTED
 
-    def judge_event(self, event: Mapping[str, Any], *, request_bytes: int) -> Verdict:
-        """Return the verdict on ``event``. Remember the type and names of an accepted event.
+    def evaluate_event(self, event: Mapping[str, Any], *, request_bytes: int) -> ItemResult:
+        """Return the result for ``event``, and remember the type and names of an accepted event.
 
         Args:
             event: The event, of the model's shape.
@@ -170,13 +168,13 @@ class Application:
         """
         fault = next(self._event_faults(event, request_bytes), None)
         if fault:
-            return Verdict(HTTPStatus.BAD_REQUEST, fault)
+            return ItemResult(HTTPStatus.BAD_REQUEST, fault)
         attributes = event.get("Attributes", {})
         for name, value in attributes.items():
             if len(value) > self.limits.value_characters:
-                return Verdict(
+                return ItemResult(
                     message=f"Attribute {name!r} has {len(value):,} characters, over the limit of "
-                    f"{self.limits.value_characters}: answered 202, and Pinpoint drops the event",
+                    f"{self.limits.value_characters}: Pinpoint answers 202 and drops the event",
                     dropped=True,
                 )
         self.event_types.add(event["EventType"])
@@ -196,13 +194,10 @@ class Application:
         if not event_type:
             yield "EventType is empty"
         if event_type.startswith("_"):
-            yield f"EventType {event_type!r} begins with '_': such types are Pinpoint's own"
+            yield f"EventType {event_type!r} begins with '_', which is reserved for Pinpoint"
         most = self.limits.event_types
         if event_type not in self.event_types and len(self.event_types) >= most:
-            yield (
-                f"EventType {event_type!r} would be one more than the {most:,} event types that "
-                "an application may have"
-            )
+            yield (f"EventType {event_type!r} exceeds the {most:,} event types of an application")
 
     def _name_faults(
         self, attributes: Mapping[str, str], metrics: Mapping[str, float]
@@ -214,18 +209,18 @@ class Application:
         for name in (*attributes, *metrics):
             if not 1 <= len(name) <= limits.key_characters:
                 yield (
-                    f"The name {name!r} has {len(name)} characters, it must have 1 to "
+                    f"The name {name!r} has {len(name)} characters, but must have 1 to "
                     f"{limits.key_characters}"
                 )
         new = len(attributes.keys() - self.attribute_keys)
         if new and len(self.attribute_keys) + new > limits.attribute_keys:
             yield (
-                f"{new} new attribute names would make more than the {limits.attribute_keys} "
-                "that an application may have"
+                f"{new} new attribute names exceed the {limits.attribute_keys} that an application "
+                "may have"
             )
 
 
-def _endpoint_faults(endpoint: Mapping[str, Any], limits: Limits) -> Iterator[str]:
+def _endpoint_faults(endpoint: Mapping[str, Any], limits: PutEventsLimits) -> Iterator[str]:
     size = _size(endpoint)
     if size > limits.endpoint_bytes:
         yield f"The endpoint has {size:,} bytes, over the limit of {limits.endpoint_bytes:,}"
@@ -237,7 +232,7 @@ def _endpoint_faults(endpoint: Mapping[str, Any], limits: Limits) -> Iterator[st
     for name, values in endpoint.get("User", {}).get("UserAttributes", {}).items():
         if not 1 <= len(name) <= limits.user_attribute_name_characters:
             yield (
-                f"The user attribute name {name!r} has {len(name)} characters, it must have 1 to "
+                f"The user attribute name {name!r} has {len(name)} characters, but must have 1 to "
                 f"{limits.user_attribute_name_characters}"
             )
         if len(values) > limits.user_attribute_values:
@@ -275,7 +270,7 @@ def _is_time(value: str) -> bool:
 
 
 def _size(value: Mapping[str, Any]) -> int:
-    """Return the bytes of ``value`` as an AWS SDK for Python writes it into a request."""
+    """Return the number of bytes of ``value`` as boto3 writes it into a request."""
     return len(json.dumps(value))
 
 

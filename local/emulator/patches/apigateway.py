@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ministack import app
 from ministack.services import apigateway, apigateway_v1
 
-from local.emulator.exchange import CURRENT, Call, last_values
+from local.emulator.exchange import CURRENT, ApiRequest, last_values
 from local.emulator.media_types import media_type
 from local.emulator.patches.patch import patch
 
@@ -25,21 +25,21 @@ if TYPE_CHECKING:
     "_fetch_jwks",
     "(url: str) -> dict",
     aws="The keys of a Cognito user pool verify its tokens.",
-    needless="MiniStack reads its own pools' keys although its port takes signed requests only.",
+    needless="MiniStack reads its own pools' keys although its port requires signatures.",
     uses={
         (app, "_get_module"): "(name: str)",
         (apigateway_v1, "_resolve_jwks_url"): "(authorizer: dict) -> str | None",
     },
 )
 def knowing_own_pools(fetch: Callable[[str], Awaitable[Any]]) -> Callable[[str], Awaitable[Any]]:
-    """Wrap the fetching of an issuer's keys to take those of own pools directly."""
+    """Wrap the fetching of an issuer's keys to read those of the emulator's own pools directly."""
     own = f"http://{apigateway._HOST}:{apigateway._PORT}/"
 
     async def fetch_jwks(url: str) -> Any:
         if not url.startswith(own):
             return await fetch(url)
         pool, _, _ = url.removeprefix(own).partition("/")
-        # Imported only now, because it makes a key and needs another package.
+        # Imported here, because the import generates a key and needs another package.
         _, _, body = app._get_module("cognito").well_known_jwks(pool)
         return json.loads(body)
 
@@ -50,7 +50,7 @@ def knowing_own_pools(fetch: Callable[[str], Awaitable[Any]]) -> Callable[[str],
     apigateway_v1,
     "_missing_request_parameters",
     "(method_obj, request, headers, query_params)",
-    aws="A required parameter must be included and not blank: event= is like no event.",
+    aws="A required parameter must be included and not blank: event= counts as missing.",
     needless="MiniStack reports event= as missing.",
 )
 def counting_blank(missing: Callable[..., list[str]]) -> Callable[..., list[str]]:
@@ -69,8 +69,8 @@ def counting_blank(missing: Callable[..., list[str]]) -> Callable[..., list[str]
     "_check_request_validation",
     "(method_obj, api_id, request, headers, body, query_params)",
     aws="A body is validated against the model of its own media type, or of $default. An empty "
-    "body is validated as {}, and NaN is no JSON.",
-    needless="MiniStack takes a form's body for which only application/json has a model.",
+    "body is validated as {}, and NaN is not JSON.",
+    needless="MiniStack accepts a form if only application/json has a model.",
     uses={(apigateway_v1, "_header_ci"): "(headers, name)"},
 )
 def by_media_type(check: Callable[..., Any]) -> Callable[..., Any]:
@@ -89,8 +89,8 @@ def by_media_type(check: Callable[..., Any]) -> Callable[..., Any]:
         if model and not body:
             body = b"{}"
         elif model and not _is_json(body):
-            body = b""  # as good as none to MiniStack, which then refuses it
-        # MiniStack falls back to this key, so it decides alone.
+            body = b""  # MiniStack refuses an empty body
+        # MiniStack falls back to application/json, so this model decides.
         method_obj = {**method_obj, "requestModels": {"application/json": model} if model else {}}
         return check(method_obj, api_id, request, headers, body, query_params)
 
@@ -118,7 +118,7 @@ def _refuse_constant(_: str) -> NoReturn:
     needless="MiniStack passes the request to _invoke_mock_v1.",
 )
 def remembering(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Wrap the execution of a request to remember it for templates."""
+    """Wrap the execution of a request to keep it for templates."""
 
     async def execute_in_scope(  # noqa: PLR0917 - MiniStack's signature
         request: Mapping[str, Any],
@@ -132,7 +132,7 @@ def remembering(execute: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitab
         owner_account_id: str,
         owner_region: str,
     ) -> Any:
-        CURRENT.get().call = Call(request, method, path, body, owner_account_id)
+        CURRENT.get().request = ApiRequest(request, method, path, body, owner_account_id)
         return await execute(
             request,
             api_id,

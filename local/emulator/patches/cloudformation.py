@@ -27,11 +27,11 @@ _CREATE: Final = "(logical_id, props, stack_name)"
     "create",
     _CREATE,
     aws="A request validator is part of its API.",
-    needless="MiniStack's CloudFormation creates validators in the API, not ids alone.",
+    needless="MiniStack's CloudFormation creates a validator in its API.",
     uses={(apigateway_v1, "_create_request_validator"): "(api_id, data)"},
 )
 def creating_validator(_create: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace the creation of a validator, because MiniStack only invents its id."""
+    """Replace the creation of a validator, because MiniStack only generates an id."""
     return create_request_validator
 
 
@@ -43,7 +43,7 @@ def create_request_validator(
         properties["RestApiId"],
         {
             "name": properties.get("Name", logical_id),
-            # CloudFormation passes booleans as JSON has them or as strings.
+            # CloudFormation passes booleans either as JSON booleans or as strings.
             "validateRequestBody": _is_true(properties.get("ValidateRequestBody")),
             "validateRequestParameters": _is_true(properties.get("ValidateRequestParameters")),
         },

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 _MAX_PAYLOAD_BYTES: Final = 6 * 1024 * 1024  # Lambda's limit for an invocation's event
-# A record without its body, as MiniStack writes it. AWS's is larger, for its receipt handle is.
+# A record of MiniStack without its body. On AWS it is larger, because of the receipt handle.
 _RECORD_OVERHEAD_BYTES: Final = 520
 
 
@@ -39,23 +39,23 @@ _RECORD_OVERHEAD_BYTES: Final = 520
     },
 )
 def gathering(_receive: Callable[..., Any]) -> Callable[..., Any]:
-    """Replace the receiving of a batch, which takes 10 messages at once."""
+    """Replace the receiving of a batch, because MiniStack's takes at most 10 messages."""
     return BatchingWindow().receive
 
 
 class BatchingWindow:
-    """Gathers a queue's messages as an event source on AWS does.
+    """An event source that gathers a queue's messages as AWS does.
 
-    A batch is due when the window has passed since its first message was seen, when the batch size
-    is reached, or when the next message would not fit into Lambda's 6 MB. Used by MiniStack's one
-    polling thread.
+    A batch is due when the window since its first message has passed, when the batch size is
+    reached, or when the next message would exceed Lambda's 6 MB. Only MiniStack's polling thread
+    uses this object.
     """
 
     def __init__(self) -> None:
         self._due: dict[str, float] = {}
 
     def receive(self, queue_url: str, max_number: int) -> list[dict[str, Any]]:
-        """Receive the batch that is due, or nothing yet."""
+        """Return the batch that is due, or an empty list."""
         with sqs._queues_lock:
             queue = sqs._get_q(queue_url)
             sqs._expire_retained(queue)
@@ -73,7 +73,7 @@ class BatchingWindow:
             return batch
 
     def _remaining(self, queue_url: str, queue: Mapping[str, Any], now: float) -> float:
-        """Return the seconds until the window closes; open it, with an alarm, if it is not."""
+        """Return the seconds until the window closes. Open it, with a timer, if necessary."""
         window = _batching_window(queue["attributes"]["QueueArn"])
         if queue_url not in self._due:
             self._due[queue_url] = now + window

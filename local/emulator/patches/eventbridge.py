@@ -30,7 +30,7 @@ _entry_time: contextvars.ContextVar[float | None] = contextvars.ContextVar(
     needless="MiniStack gives an event the Time of its entry.",
 )
 def of_the_entry(now: Callable[[], float]) -> Callable[[], float]:
-    """Wrap EventBridge's clock to show an entry's own time while MiniStack puts that entry."""
+    """Wrap EventBridge's clock to return an entry's own time while MiniStack handles that entry."""
 
     def now_or_then() -> float:
         then = _entry_time.get()
@@ -47,7 +47,7 @@ def of_the_entry(now: Callable[[], float]) -> Callable[[], float]:
     needless="MiniStack gives an event the Time of its entry.",
 )
 def one_by_one(put: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap PutEvents to put each entry at its own time."""
+    """Wrap PutEvents to handle entries one by one, each at its own time."""
 
     def put_events(data: Mapping[str, Any], allow_aws_source: bool = False) -> Any:  # noqa: FBT001, FBT002
         entries = data.get("Entries", [])

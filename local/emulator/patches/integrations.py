@@ -39,9 +39,9 @@ _HANDLE: Final = "(method: str, path: str, headers: dict, body: bytes, query_par
     apigateway_v1,
     "_invoke_sqs_v1",
     _INVOKE,
-    aws="An SQS integration may speak the AWS JSON protocol and set headers, and its mapping "
+    aws="An SQS integration can use the AWS JSON protocol and set headers, and its mapping "
     "template is Velocity, with $context.authorizer and $context.identity.",
-    needless="MiniStack renders #foreach and sends a message by the AWS JSON protocol.",
+    needless="MiniStack renders #foreach and sends messages with the AWS JSON protocol.",
     uses={
         (sqs, "handle_request"): _HANDLE,
         (sns, "handle_request"): _HANDLE,
@@ -61,11 +61,11 @@ def invoking_service(_invoke: Callable[..., Any]) -> Callable[..., Any]:
     apigateway_v1,
     "_invoke_lambda_custom_v1",
     _INVOKE,
-    aws="An integration may publish to SNS, whose answer API Gateway gets as JSON.",
-    needless="MiniStack does not take an integration with SNS for a function.",
+    aws="An integration can publish to SNS, whose answer API Gateway gets as JSON.",
+    needless="MiniStack does not treat an integration with SNS as one with a function.",
 )
 def reaching_sns(invoke: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:
-    """Wrap the call of a function to send SNS's integrations to SNS."""
+    """Wrap the invocation of a function to send integrations with SNS to SNS."""
 
     async def invoke_custom(integration: Mapping[str, Any], *args: Any, **options: Any) -> Any:
         uri = apigateway_v1._parse_service_integration_uri(integration.get("uri", ""))
@@ -101,7 +101,7 @@ def rendering(invoke: Callable[..., Any]) -> Callable[..., Any]:
     def invoke_mock(integration: Mapping[str, Any]) -> Any:
         status, headers, body = invoke(integration)
         template = "" if body == b"{}" else body.decode()
-        answering = Answering(replace(CURRENT.get().call.template_request(), body=""))
+        answering = Answering(replace(CURRENT.get().request.template_request(), body=""))
         try:
             body = answering.render(template).encode()
         except vtl.TemplateError as error:
@@ -113,7 +113,7 @@ def rendering(invoke: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass(slots=True)
 class Answering:
-    """A rendering of a response template: its text is the body, its overrides are the rest."""
+    """A rendered response template, with the body and the overrides of status and headers."""
 
     request: vtl.Request
     rendered: vtl.Rendered | None = None
@@ -139,15 +139,17 @@ class Answering:
 
 def _template_failure(which: str, error: vtl.TemplateError) -> Any:
     """Return API Gateway's answer to a failed template, and print the reason."""
-    call = CURRENT.get().call
-    print(f"the {which} template of {call.method} {call.path} fails: {error}", file=sys.stderr)
+    request = CURRENT.get().request
+    print(
+        f"the {which} template of {request.method} {request.path} fails: {error}", file=sys.stderr
+    )
     return apigateway_v1._gw_error("API_CONFIGURATION_ERROR", "Internal server error")
 
 
 def _integration_headers(
     integration: Mapping[str, Any], request: Mapping[str, Any]
 ) -> dict[str, str]:
-    """Return the headers that an integration's request parameters ask for, names in lower case."""
+    """Return the headers that an integration's request parameters set, with names in lower case."""
     prefix = "integration.request.header."
     headers = {}
     for destination, source in (integration.get("requestParameters") or {}).items():
@@ -187,11 +189,11 @@ async def invoke_service(  # noqa: PLR0917 - MiniStack's signature
         if path.count("/") == 2:  # noqa: PLR2004 - /{account}/{queue}
             account = path.split("/")[1]
 
-    request = CURRENT.get().call.template_request(
+    request = CURRENT.get().request.template_request(
         authorizer=authorizer_context, caller=caller_identity
     )
-    # Without a match there is no template: MiniStack has answered 415 already (NEVER) or the
-    # integration passes the body through.
+    # Without a matching template, MiniStack has already answered 415 (NEVER), or the integration
+    # passes the body through.
     template = request_template(integration, media_type(headers, "content-type"))
     try:
         message = request.body if template is None else vtl.render(template, request)
@@ -216,7 +218,7 @@ async def invoke_service(  # noqa: PLR0917 - MiniStack's signature
             {},
         )
     text = json_of(answer) if service is sns else answer.decode()
-    if status == HTTPStatus.OK:  # what the service answers for a message that it has
+    if status == HTTPStatus.OK:  # the service has accepted the message
         _remember(service, message)
     answering = Answering(replace(request, body=text))
     try:
@@ -231,7 +233,7 @@ async def invoke_service(  # noqa: PLR0917 - MiniStack's signature
 
 def json_of(answer: bytes) -> str:
     """Convert SNS's answer from XML to JSON, the format that API Gateway requests."""
-    root = ET.fromstring(answer)  # noqa: S314 - MiniStack's own words
+    root = ET.fromstring(answer)  # noqa: S314 - MiniStack's own XML
     children = {_name(child): child for child in root}
     if "Error" in children:
         return json.dumps(
@@ -254,7 +256,7 @@ def _name(element: ET.Element) -> str:
 
 
 def _remember(service: ModuleType, message: str) -> None:
-    """Note the facts to report about an accepted message."""
+    """Store the facts to report about an accepted message."""
     exchange = CURRENT.get()
     if service is sns:
         body = dict(parse_qsl(message, keep_blank_values=True))["Message"]

@@ -21,11 +21,11 @@ class Patch:
     Attributes:
         holder: Module, or dictionary of handlers, that holds the function.
         name: The function's name there.
-        signature: The function's expected signature; of a constant, its expected ``repr``.
+        signature: The expected signature of a function, or ``repr`` of a constant.
         aws: The behavior of AWS that MiniStack lacks.
-        needless: The condition under which the patch can go.
+        needless: The condition under which the patch can be removed.
         uses: Other private functions that the replacement calls, with their expected signatures.
-        make: Returns the replacement, given the original.
+        make: Returns the replacement for the original, its argument.
     """
 
     holder: Any

@@ -16,7 +16,7 @@ from local.emulator.patches.patch import patch
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-_MAX_MESSAGE_BYTES: Final = 1_048_576  # the most that SNS lets a topic take
+_MAX_MESSAGE_BYTES: Final = 1_048_576  # SNS's highest limit of a topic
 _DEFAULT_MESSAGE_BYTES: Final = 262_144
 _ATTRIBUTE_TYPES: Final = ("Binary", "Number", "String")
 _SIZE: Final = "MaximumMessageSize"  # a topic's attribute
@@ -26,8 +26,8 @@ _SIZE: Final = "MaximumMessageSize"  # a topic's attribute
     sns,
     "_SNS_MAX_PAYLOAD_BYTES",
     repr(_DEFAULT_MESSAGE_BYTES),
-    aws="A topic takes messages of up to 1 MiB, if its MaximumMessageSize says so.",
-    needless="MiniStack holds a message to its topic's MaximumMessageSize.",
+    aws="A topic takes messages of up to its MaximumMessageSize, at most 1 MiB.",
+    needless="MiniStack applies a topic's MaximumMessageSize to its messages.",
 )
 def raising_limit(_limit: int) -> int:
     """Return SNS's highest limit; :func:`checking_message` checks the topic's own."""
@@ -40,9 +40,9 @@ def raising_limit(_limit: int) -> int:
     "(topic_arn: str, message, subject: str = '', *, message_structure: str = '', "
     "message_attributes: dict | None = None, message_group_id: str = '', "
     "message_deduplication_id: str = '') -> dict | None",
-    aws="SNS holds a message to its topic's MaximumMessageSize, refuses attributes of unknown "
-    "types, and refuses a structured message that is no JSON object with a default. By these a "
-    "template refuses a request.",
+    aws="SNS refuses a message over its topic's MaximumMessageSize, attributes of unknown types, "
+    "and a structured message that is not a JSON object with a default. Templates use these "
+    "refusals.",
     needless="MiniStack refuses an attribute of the type refused-1000-.",
     uses={
         (sns, "_topic_by_arn_any_scope"): "(topic_arn: str) -> dict | None",
@@ -50,7 +50,7 @@ def raising_limit(_limit: int) -> int:
     },
 )
 def checking_message(publish: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap publishing to check size, attributes' types and structure."""
+    """Wrap publishing to check a message's size, attribute types and structure."""
 
     def publish_internal(
         topic_arn: str,
@@ -102,15 +102,15 @@ def _is_structured(message: str) -> bool:
     "_deliver_to_sqs",
     "(endpoint: str, envelope: str, raw: bool, raw_message: str, message_group_id: str = '', "
     "message_dedup_id: str = '', message_attributes: dict | None = None, topic_arn: str = '')",
-    aws="A message whose queue is gone goes to its subscription's redrive queue.",
-    needless="MiniStack sends such a message to the queue of the subscription's RedrivePolicy.",
+    aws="A message whose queue no longer exists goes to its subscription's dead-letter queue.",
+    needless="MiniStack follows a subscription's RedrivePolicy if the queue is gone.",
     uses={
         (sns, "_topic_by_arn_any_scope"): "(topic_arn: str) -> dict | None",
         (sqs, "_queue_by_arn"): "(arn: str) -> dict | None",
     },
 )
 def redriving(deliver: Callable[..., None]) -> Callable[..., None]:
-    """Wrap delivery to a queue to redrive messages whose queue is gone."""
+    """Wrap delivery to a queue to redirect messages whose queue no longer exists."""
 
     def deliver_to_sqs(endpoint: str, *others: Any, topic_arn: str = "", **options: Any) -> None:
         queue = endpoint

@@ -22,7 +22,7 @@ _MAX_DELAY_SECONDS: Final = 900  # SQS's limit
     sqs._HANDLERS,
     "SendMessage",
     "(data: dict, qurl: str) -> dict",
-    aws="SQS refuses a message with DelaySeconds over 900, by which a template refuses a request.",
+    aws="SQS refuses a message with DelaySeconds over 900. Templates use this refusal.",
     needless="MiniStack refuses DelaySeconds=901.",
 )
 def checking_delay(send: Callable[..., Any]) -> Callable[..., Any]:

@@ -98,16 +98,16 @@ def _answer(said: Iterable[tuple[str, Verdict]]) -> dict[str, Any]:
 
 
 class FakeTwoObjectTypes(FakeCustomerProfiles):
-    """The same, of a domain with an object type for events and one for visitors.
+    """``BatchPutProfileObject`` of a domain with an object type for events and one for visitors.
 
     Args:
         decide: Returns the verdict on an event object.
-        decide_visitor: The same of a visitor object, which it gets as it was sent.
+        decide_visitor: Returns the verdict on a visitor object, as it was sent.
 
     Attributes:
         visitors: The visitor objects of each request.
         taken: The visitor objects that were accepted, in that order.
-        profiles: The user attributes of each endpoint, as accepted visitor objects made them.
+        profiles: The user attributes of each endpoint, from the accepted visitor objects.
     """
 
     optional: ClassVar = {"CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": VISITOR_OBJECT_TYPE}
@@ -145,7 +145,7 @@ class FakeTwoObjectTypes(FakeCustomerProfiles):
         documents = [json.loads(item["Object"]) for item in items]
         for document in documents:
             check_visitor(document)
-        # Which of two would be the last, nobody knows.
+        # AWS does not say which of two would be the last.
         assert len({document["endpoint_id"] for document in documents}) == len(documents)
         with self._lock:
             self.visitors.append(documents)
@@ -174,7 +174,7 @@ class FakeTwoObjectTypes(FakeCustomerProfiles):
 
 
 def check_visitor(document: dict[str, Any]) -> None:
-    """Assert that a visitor object has what it must have, and nothing else."""
+    """Assert that a visitor object has all required members and no others."""
     members = {"endpoint_id", "timestamp", "access", "user_attributes"}
     assert set(document) - {"user_id"} == members
     assert document["access"] in {"authenticated", "anonymous"}

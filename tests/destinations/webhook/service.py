@@ -25,7 +25,7 @@ def _sign(request: ServiceRequest) -> dict[str, str]:
 
 
 class FakeWebhook(BatchFake):
-    """The webhook of ``examples/``, in memory: a destination of somebody's own."""
+    """The webhook of ``examples/`` in memory, as an example of a custom destination."""
 
     name = "shop_webhook"
     verdicts = frozenset({"ok", "refused", "throttled", "failed", "denied", "unmentioned"})
