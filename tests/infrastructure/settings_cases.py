@@ -23,7 +23,7 @@ EXAMPLES = {name: each.example for name, each in all_settings().items()}
 NEEDED = {
     kind: {
         name: each.example
-        for name, each in settings.declarations().items()
+        for name, each in settings.definitions().items()
         if each.required and kind != "pinpoint"
     }
     for kind, settings in destination_settings().items()

@@ -132,7 +132,7 @@ FORGERIES: Final = (
 
 # What is sent, and what must arrive -------------------------------------------------------------
 
-CALLS: Final[Mapping[Service, mapping.Call]] = {
+CALLS: Final[Mapping[Service, mapping.ServiceCall]] = {
     "sqs": mapping.send_message(QUEUE_URL),
     "sns": mapping.publish(TOPIC_ARN),
 }
