@@ -86,7 +86,7 @@ deploy: ## Deploy to your AWS account: make deploy CONTEXT="destination=firehose
 	$(CDK) deploy --app "$(PY) app.py" $(CONTEXT_ARGS) $(ARGS)
 
 .PHONY: settings
-settings: ## Write docs/settings.md from the settings' declarations
+settings: ## Write docs/settings.md from the settings' definitions
 	@scripts/setup.sh run
 	$(PY) -m stacks.settings_page
 

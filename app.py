@@ -17,12 +17,13 @@ def main() -> None:
     """Synthesize the app."""
     app = cdk.App()
     settings = Settings.from_context(app.node)
-    # The stack goes wherever the command line's credentials are: its template names no Region.
+    # The stack is deployed to the account and Region of the credentials in use: its template names
+    # no Region.
     home = os.environ.get("CDK_DEFAULT_REGION")
     stack = ConnectorStack(app, "GtmConnector", settings=settings, home=home)
     if settings.cdk_nag:
-        # Imported only here: the pack costs a tenth of a synthesis, and finds something only where
-        # the stack was changed. The tests hold every setting to it.
+        # Imported only when needed: the pack takes a tenth of the synthesis time, and finds
+        # something only if the stack was changed. The tests check every setting with it.
         from stacks import nag  # noqa: PLC0415
 
         nag.check(app, stack)

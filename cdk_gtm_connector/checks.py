@@ -1,4 +1,4 @@
-"""Checks of this library's own kinds of props, shared by several constructs."""
+"""Checks of props that several constructs share."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 USER_ATTRIBUTE_PREFIX: Final = "usat_"
-"""Begins the URL parameter of a user attribute. It is no part of the attribute's name."""
+"""Prefix of a user attribute's URL parameter. It is not part of the attribute's name."""
 
 _SQS_VISIBILITY: Final = 30  # seconds, SQS's default
 _AUTHORIZER: Final = (
@@ -90,7 +90,7 @@ def check_once(prop: str, values: Sequence[object], kind: str) -> None:
 
 
 def check_authorizer(authorizer: object) -> None:
-    """Require a :class:`~cdk_gtm_connector.Authorizer`. API Gateway's own is none."""
+    """Require a :class:`~cdk_gtm_connector.Authorizer`, not one of ``aws_apigateway``."""
     example = 'SignedTokenAuthorizer(self, "Token")'
     check_construct("authorizer", authorizer, "Authorizer", _AUTHORIZER, example)
     kind = getattr(authorizer, "authorization_type", None)
@@ -149,7 +149,7 @@ def check_dead_letter_queue(queue: object, dead_letter_queue: object) -> None:
 
 
 def check_visibility(queue: sqs.IQueue, timeout: cdk.Duration) -> None:
-    """Require this app's queue to hide a message while the function works on it."""
+    """Require a queue of this app to hide a message for as long as the function may run."""
     resource = queue.node.default_child
     if not isinstance(resource, sqs.CfnQueue):
         return
@@ -167,7 +167,7 @@ def check_visibility(queue: sqs.IQueue, timeout: cdk.Duration) -> None:
 
 
 def check_network(vpc: object, vpc_subnets: object, security_groups: object) -> None:
-    """Require a VPC with its subnets and security groups, or none of them.
+    """Refuse subnets or security groups without a VPC.
 
     Args:
         vpc: The prop's value.
@@ -238,11 +238,11 @@ def check_invalid_message_queue(
     invalid_message_queue: object,
     keep_invalid_messages: object,
 ) -> None:
-    """Require an invalid-message queue of its own, or none and ``keep_invalid_messages``.
+    """Require a separate invalid-message queue, or ``keep_invalid_messages`` without one.
 
     Args:
         queue: The queue of waiting events.
-        dead_letter_queue: The queue of events that the owner can mend.
+        dead_letter_queue: The queue of messages that the owner can fix.
         invalid_message_queue: The prop's value.
         keep_invalid_messages: The prop's value.
     """

@@ -69,36 +69,38 @@ _ACCESS_LOG_FORMAT = json.dumps(
 
 @named_props
 class CollectionApi(Construct):
-    """A REST API whose ``/events`` makes a message of each request, for ``queue`` or ``topic``.
+    """A REST API that turns each request to ``/events`` into a message for a queue or a topic.
 
     Once SQS or SNS has the message, ``GET`` answers a 1x1 transparent SVG with status 200, and
     ``POST`` answers 204. A request gets 400 if ``event`` or ``endpoint_id`` is missing or is a word
-    for no value, and 502 if SQS or SNS does not take the message. An image tag fails on both.
+    for no value, and 502 if SQS or SNS does not accept the message. An image tag reports failure
+    for both.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        queue: Receives the messages: a standard queue. The API's role may send to it, no more.
-        topic: Receives the same messages instead of ``queue``: a standard topic. The API's role may
-            publish to it, no more. Its ``MaximumMessageSize`` must be 1 MiB, or SNS would refuse
-            POST bodies that are within the limit.
+        queue: A standard queue that receives the messages. The API's role may only send to it.
+        topic: A standard topic that receives the messages instead of ``queue``. The API's role may
+            only publish to it. Its ``MaximumMessageSize`` must be 1 MiB, or SNS would refuse POST
+            bodies that are within the limit.
         cors: The sites whose scripts may read the answers. Default: any, without credentials.
-        authorizer: Guard of ``/events/authenticated``. Default: there is no such route.
+        authorizer: Authorizer of ``/events/authenticated``. Default: there is no such route.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_max_events_per_request: See :class:`cdk_gtm_connector.GtmConnector`.
-        throttling_rate_limit: Requests a second, all callers together. Default: the account's.
-        throttling_burst_limit: Requests at once. Default: the account's.
-        disable_execute_api_endpoint: Whether the API answers under its custom domain only. Default:
+        throttling_rate_limit: Maximum requests per second from all callers together. Default: the
+            account's limit.
+        throttling_burst_limit: Maximum requests at once. Default: the account's limit.
+        disable_execute_api_endpoint: Whether the API answers only under its custom domain. Default:
             no.
         log_retention: How long the access log is kept. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
-            logs. An account needs one, once in each Region, before any stage can log; creating it
-            replaces the one that is there. Default: no.
-        encryption_key: Encrypts the access log: a symmetric key of the stack's Region. The key of
-            an encrypted ``queue`` or ``topic`` is that one's own; one that is imported has to be
-            imported with it. Default: a key of AWS's.
+            logs. An account needs one in each Region before any stage can log. Creating it replaces
+            an existing one. Default: no.
+        encryption_key: Symmetric key in the stack's Region that encrypts the access log. An
+            encrypted ``queue`` or ``topic`` has its own key; import it together with that key.
+            Default: AWS's own key.
 
     Raises:
         PropError: Neither ``queue`` nor ``topic`` is given, or both are, or a prop has a value that
@@ -162,7 +164,8 @@ class CollectionApi(Construct):
         self._api = apigateway.RestApi(
             self,
             "Api",
-            # The default is the construct's id: two connectors would be two "Api" in the console.
+            # The default is the construct's id, so the console would show two connectors as two
+            # "Api".
             rest_api_name=cdk.Names.unique_resource_name(self, max_length=128, separator="-"),
             description="Turns Google Tag Manager image requests into events",
             endpoint_types=[apigateway.EndpointType.REGIONAL],
@@ -170,7 +173,7 @@ class CollectionApi(Construct):
             # Feature flags of the importing app decide the default, so it is always set.
             cloud_watch_role=cloud_watch_role,
             cloud_watch_role_removal_policy=(
-                # The role serves every API of the account in this Region: it outlives this stack.
+                # Every API of the account in this Region uses the role, so it outlives this stack.
                 cdk.RemovalPolicy.RETAIN if cloud_watch_role else None
             ),
             deploy_options=apigateway.StageOptions(
@@ -185,7 +188,7 @@ class CollectionApi(Construct):
                 throttling_burst_limit=throttling_burst_limit,
             ),
         )
-        # RestApi always adds an output; which outputs a stack has is for the stack to say.
+        # RestApi always adds an output, but a stack's outputs are for its owner to choose.
         self._api.node.try_remove_child("Endpoint")
         self._add_gateway_responses(cors)
 
@@ -222,11 +225,12 @@ class CollectionApi(Construct):
                 self._resource.add_resource(AUTHENTICATED_RESOURCE_NAME), authorizer
             )
             if isinstance(authorizer, Construct):
-                # Nor may the stage call a function that is not there, or will not let it in.
+                # The stage must not go live before its authorizer's function exists and allows API
+                # Gateway to call it.
                 self.deploy_after(authorizer)
-        # An authorizer is wherever its owner has put it.
+        # An authorizer may be anywhere in the construct tree.
         redeploy_on_change(self._api, *([] if authorizer is None else [authorizer.authorizer]))
-        # A stage that calls what its role may not yet call would answer 502.
+        # A stage that goes live before its role has its permissions would answer 502.
         self.deploy_after(self._integration_role)
 
     def _add_gateway_responses(self, cors: Cors) -> None:

@@ -52,19 +52,20 @@ if TYPE_CHECKING:
 class GtmConnector(ConnectorParts):
     """A tracking-image endpoint for Google Tag Manager, wired to a customer-engagement destination.
 
-    API Gateway puts every hit into a queue without code. A function takes hits out in batches and
-    sends them on. What can never be delivered waits in the dead-letter queue with the reason.
+    API Gateway puts every hit into a queue without code. A function reads the queue in batches and
+    sends the events to the destination. A message that can never be delivered goes to the
+    dead-letter queue with the reason.
 
-    With several destinations API Gateway publishes every hit once, to a topic. Each destination has
-    a queue, a function and a dead-letter queue of its own: while one is down, its events wait and
-    the others' go on.
+    With several destinations, API Gateway publishes every hit once, to a topic. Each destination
+    has its own queue, function and dead-letter queue, so when one destination is down, only its own
+    events wait.
 
-    The first destination, which may be the only one, owns the queue that is there already, with the
-    events in it. So to move without losing or repeating an event, put the new destination *first*
-    and the old one after it, and take the old one out when its queue is empty. The endpoint changes
-    over only when every function that it needs reads its queue. Events that were accepted before
-    and are still waiting go to the new first destination alone. Queues may hold accepted events, so
-    they stay in the account when the stack or their destination goes.
+    The first destination always uses the same queue, even if you replace that destination. To move
+    to another destination without losing or repeating an event, put the new destination *first* and
+    the old one after it, and remove the old one when its queue is empty. The endpoint starts to use
+    the new queues only when every function reads its queue. Events that were accepted before and
+    are still waiting go only to the new first destination. Queues may hold accepted events, so they
+    stay in the account when the stack or their destination is removed.
 
     Example:
         >>> GtmConnector(
@@ -77,19 +78,21 @@ class GtmConnector(ConnectorParts):
         scope: Parent construct.
         construct_id: Id within ``scope``.
         destination: Where the events go. Give this or ``destinations``.
-        destinations: Where the events go, each of them to all: 1 to 100 (SNS's limit for a topic of
-            large messages), each with its own ``construct_id``. An object belongs to one connector.
-            The props from ``batch_size`` to ``message_retention`` apply to all of them, unless a
-            destination has :class:`~cdk_gtm_connector.DeliveryOptions` of its own.
+        destinations: Where the events go; each event goes to all of them. 1 to 100 (SNS's limit for
+            a topic of large messages), each with its own ``construct_id``. A destination object
+            belongs to one connector. The props from ``batch_size`` to ``message_retention`` apply
+            to all of them, unless a destination has :class:`~cdk_gtm_connector.DeliveryOptions` of
+            its own.
         anonymous_user_attributes: Names of the user attributes (``usat_…``) that anybody may
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
-            through. A name may be as long as every destination takes it, 50 characters with
-            Pinpoint. A name that a destination uses and nobody may set gets the warning
-            ``cdk-gtm-connector:unsettableUserAttributes``. Default: none, because anyone who knows
-            an endpoint id could change that customer's segments and messages.
+            through. The length of a name is limited by the strictest destination: 50 characters
+            with Pinpoint. If a destination uses a user attribute that no visitor is allowed to set,
+            synthesis gives the warning ``cdk-gtm-connector:unsettableUserAttributes``. Default:
+            none, because anyone who knows an endpoint id could change that customer's segments and
+            messages.
         authenticated_user_attributes: The same for visitors whom ``authorizer`` vouches for.
             Names need an ``authorizer``. Default: ``"*"``.
-        authorizer: Who may use ``/events/authenticated``, such as a
+        authorizer: Decides who may use ``/events/authenticated``, such as a
             :class:`~cdk_gtm_connector.SignedTokenAuthorizer`. Default: there is no such route.
         allowed_origins: The sites whose visitors may record events, and whose scripts may read the
             answers: ``https://shop.example``, ``https://*.shop.example`` for its subdomains, or
@@ -97,13 +100,13 @@ class GtmConnector(ConnectorParts):
             ``Origin`` or ``Referer`` names another site is answered, and its event rejected with
             the reason ``origin``. Default: every site, without credentials.
         require_origin: Whether the ``Origin`` header must name one of ``allowed_origins``, which
-            have to be given. For traffic that comes from scripts only: **it switches image tags
+            must then be given. For traffic that comes from scripts only: **it switches image tags
             off**, because a browser sends no ``Origin`` with an image or with a ``no-cors`` GET. A
             request without the header, or with ``Origin: null``, is answered, and its event
-            rejected with the reason ``origin``. A client that is no browser can still claim any
+            rejected with the reason ``origin``. A client other than a browser can still claim any
             site. Default: no.
         allow_http_origins: Whether ``allowed_origins`` may hold ``http://`` origins. Default: no.
-        honor_privacy_signals: Whether to drop what a browser sends with ``Sec-GPC: 1`` or
+        honor_privacy_signals: Whether to drop the event if the browser sends ``Sec-GPC: 1`` or
             ``DNT: 1``. Default: no.
         unset_values: Words that a tag writes for a variable without a value: up to 50, each of 1 to
             100 characters, compared exactly. As the whole ``event`` or ``endpoint_id`` such a word
@@ -117,53 +120,55 @@ class GtmConnector(ConnectorParts):
             ``/events/authenticated``.
         authenticated_max_events_per_request: The same for ``/events/authenticated`` alone. Needs an
             ``authorizer``. Default: ``max_events_per_request`` if that is given, else 100.
-        throttling_rate_limit: Requests a second, all callers together; more get 429. Default: the
-            account's limit (10,000 in most Regions).
-        throttling_burst_limit: Requests at once. Default: the account's limit (5,000).
-        firewall: A web ACL for the endpoint, which has a fixed monthly price. Default: none.
-        domain: A domain name of the site's own for the endpoint. Default: API Gateway's.
-        disable_execute_api_endpoint: Whether to switch API Gateway's own URL off. Needs ``domain``.
+        throttling_rate_limit: Maximum requests per second from all callers together; more get 429.
+            Default: the account's limit (10,000 in most Regions).
+        throttling_burst_limit: Maximum requests at once. Default: the account's limit (5,000).
+        firewall: A web ACL for the endpoint. AWS charges a fixed monthly price for it. Default:
+            none.
+        domain: A custom domain name for the endpoint. Default: API Gateway's.
+        disable_execute_api_endpoint: Whether to disable API Gateway's own URL. Needs ``domain``.
             Default: no.
         accept_client_timestamp: Whether a plausible ``timestamp`` parameter (at most 5 minutes
             ahead, at most 7 days old) becomes the event's time. Default: no, the event's time is
             when API Gateway received it.
-        batch_size: Maximum messages of an invocation, 1 to 10,000 (Lambda's limit for SQS). Lambda
-            cuts a batch at 6 MB. Default: 10,000.
+        batch_size: Maximum messages per invocation, 1 to 10,000 (Lambda's limit for SQS). A batch
+            is at most 6 MB. Default: 10,000.
         max_batching_window: How long Lambda waits to fill a batch, 0 to 300 seconds (its limit), at
             least 1 second with a ``batch_size`` over 10. Default: 5 seconds.
-        max_concurrency: Invocations at once, 2 to 1,000 (Lambda's limits for SQS). Default: 2; one
-            alone fills Pinpoint's default quota of 15 requests a second.
+        max_concurrency: Maximum invocations at once, 2 to 1,000 (Lambda's limits for SQS). Default:
+            2; a single invocation can use all of Pinpoint's default quota of 15 requests per
+            second.
         memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 256.
         timeout: Maximum duration of an invocation, 30 to 900 seconds, known at synthesis. A message
             that is retried returns after 6 times this and ``max_batching_window``. Default: 60
             seconds.
-        max_receive_count: Tries of a message before it goes to the dead-letter queue, 1 to 1,000
-            (SQS's limit). If a message expires before them, the warning
-            ``cdk-gtm-connector:messageRetention`` says so. Default: 10, which with the default
-            ``timeout`` bridges an outage of the destination of an hour.
-        message_retention: How long a message waits for delivery, 1 minute to 13 days; then SQS
-            deletes it without a word, so watch
+        max_receive_count: Delivery attempts before a message goes to the dead-letter queue, 1 to
+            1,000 (SQS's limit). If a message would expire before its last attempt, synthesis gives
+            the warning ``cdk-gtm-connector:messageRetention``. Default: 10, which with the default
+            ``timeout`` lasts through an hour's outage of the destination.
+        message_retention: How long a message waits for delivery, 1 minute to 13 days. SQS then
+            deletes it without notice, so set an alarm on
             ``queue.metric_approximate_age_of_oldest_message()``. The limit is a day less than the
             dead-letter queue's 14 days, which count from when a message was first sent. Default: 7
-            days, which leave a week to notice, and a week in the dead-letter queue.
+            days, which leaves a week to notice, and a week in the dead-letter queue.
         log_retention: How long the access log and the function's log are kept. Neither holds
             customer data. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
             logs. Each account needs one, once in each Region, before its first stage that logs.
             Default: no, because it would replace the one that is there.
-        tracing: Whether X-Ray traces the functions' invocations. At a million events a month that
+        tracing: Whether X-Ray traces the functions' invocations. At a million events a month, this
             is more than a third of the bill. Default: yes.
-        encryption_key: A symmetric key of the stack's Region for the queues, the topic and the log
-            groups. All who send, publish, receive or log may use it. For an imported key, whose
-            policy is not written here, the warning ``cdk-gtm-connector:encryptionKeyPolicy`` says
-            what the policy must allow. Authorizers and a Customer Profiles domain have a prop of
-            the same name. Default: keys of AWS's.
-        vpc: A VPC for the functions that deliver. From there they need a way to SQS and to their
-            destination: interface endpoints, or NAT. Default: none.
+        encryption_key: A symmetric key in the stack's Region that encrypts the queues, the topic
+            and the log groups. The roles and AWS services that send, receive or log are allowed to
+            use it. The CDK cannot change the policy of an imported key, so the warning
+            ``cdk-gtm-connector:encryptionKeyPolicy`` says what that policy must allow. Authorizers
+            and a Customer Profiles domain have a prop of the same name. Default: AWS's own keys.
+        vpc: A VPC for the functions that deliver. It must let them reach SQS and their destination,
+            through interface endpoints or NAT. Default: none.
         vpc_subnets: Subnets of ``vpc``. Default: its private ones.
         security_groups: The functions' security groups in ``vpc``. Default: a new one for each,
             which lets all traffic out.
-        monitoring: Metrics from the functions' logs, alarms, and a dashboard. Default: none.
+        monitoring: Adds metrics from the functions' logs, alarms, and a dashboard. Default: none.
 
     Raises:
         PropError: A prop is misspelt, or has a value that cannot work; the message names it and the
@@ -267,7 +272,8 @@ class GtmConnector(ConnectorParts):
             each.claim(self)
             scope_of_its_own = Construct(self, each.construct_id)
             each.add_resources(scope_of_its_own)
-            # The first destination has the ids of an only one, and so takes over its queue.
+            # The first destination has the same construct ids as a single one, so it keeps that
+            # one's queue.
             scopes.append(scope_of_its_own if number else self)
         self._queues = ConnectorQueues(self, scopes, options, encryption_key)
         self._collection = CollectionApi(
@@ -297,7 +303,7 @@ class GtmConnector(ConnectorParts):
         )
         self._deliveries = [
             EventDelivery(
-                scope,
+                parent,
                 "Delivery",
                 queue=queue,
                 dead_letter_queue=dead_letter_queue,
@@ -324,15 +330,16 @@ class GtmConnector(ConnectorParts):
                 vpc_subnets=vpc_subnets,
                 security_groups=security_groups,
             )
-            for number, (scope, each, (queue, dead_letter_queue), own) in enumerate(
+            for number, (parent, each, (queue, dead_letter_queue), own) in enumerate(
                 zip(scopes, destinations, self._queues.pairs, options, strict=True)
             )
         ]
         for other in self._deliveries[1:]:
-            # Only the first function keeps messages that every function rejects: update it first.
+            # Only the first function keeps messages that every function rejects, so it is updated
+            # first.
             other.function.node.add_dependency(self.function)
-        # Until it is updated, a function sends the new destination's events to the old one, and a
-        # queue without a function only fills up.
+        # Until it is updated, the function sends the new destination's events to the old one, and a
+        # queue that no function reads only fills up.
         self._collection.deploy_after(*self._deliveries)
         add_warnings(
             self,

@@ -21,7 +21,7 @@ def check_visitors(
     *,
     authorized: bool,
 ) -> None:
-    """Refuse user attributes that a destination does not take, or that no visitor could set.
+    """Refuse user attributes that a destination does not accept, or that no visitor could set.
 
     Args:
         destinations: The connector's destinations.
@@ -30,7 +30,7 @@ def check_visitors(
         authorized: Whether the connector has an authorizer.
 
     Raises:
-        PropError: A name is none, is too long for a destination, or needs an authorizer.
+        PropError: A name is invalid, is too long for a destination, or needs an authorizer.
     """
     longest = min(
         (limit for each in destinations if (limit := each.max_attribute_name) is not None),
@@ -48,9 +48,10 @@ def check_visitors(
 
 
 def check_front(firewall: object, domain: object, *, disable_execute_api_endpoint: bool) -> None:
-    """Refuse a firewall or a domain that is none, and an endpoint that nothing can reach.
+    """Refuse a ``firewall`` or ``domain`` of another type, and an endpoint that nothing can reach.
 
-    Not by their classes: an app that has neither does not import their modules of ``aws_cdk``.
+    Their classes are not imported here, so an app that has neither does not load their ``aws_cdk``
+    modules.
 
     Args:
         firewall: The prop's value, ``None`` for none.

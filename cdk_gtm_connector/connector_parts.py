@@ -1,4 +1,4 @@
-"""The parts of a connector that its owner may refer to."""
+"""The parts of a connector that other code may refer to."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ConnectorParts(Construct):
 
     @property
     def domain_name(self) -> apigateway.DomainName | None:
-        """The endpoint's own domain name, which says what its DNS record points to."""
+        """The endpoint's custom domain name, with the target for its DNS record."""
         return self._domain_name
 
     @property
@@ -84,8 +84,8 @@ class ConnectorParts(Construct):
     def invalid_message_queue(self) -> sqs.Queue:
         """The queue of messages that callers got wrong, with the reason.
 
-        Nothing that the owner changes would make them right, so nobody need be woken for them. With
-        several destinations it still holds each such message once.
+        The owner cannot fix these messages, so they need no urgent alarm. With several
+        destinations, the queue still holds each such message once.
         """
         return self._queues.invalid_messages
 
@@ -93,15 +93,15 @@ class ConnectorParts(Construct):
     def function(self) -> lambda_.Function:
         """The function that delivers to the first destination.
 
-        It must not refer to the endpoint's URL: the endpoint waits for it.
+        It must not refer to the endpoint's URL, because the endpoint depends on the function.
         """
         return self.delivery.function
 
     @property
     def endpoint_url(self) -> str:
-        """The URL that the tag calls, without a query string: under the own domain if any.
+        """The URL that the tag calls, with the custom domain if any, and without a query string.
 
-        None of the connector's functions may refer to it: the endpoint waits for them.
+        None of the connector's functions may refer to it, because the endpoint depends on them.
         """
         if self._domain is None:
             return self._collection.endpoint_url
@@ -124,7 +124,7 @@ class ConnectorParts(Construct):
     def gtm_image_url(self) -> str:
         """The URL to paste into a GTM *Custom Image* tag.
 
-        ``{{Event}}`` is GTM's built-in variable, ``{{endpoint_id}}`` one that the container's owner
-        defines.
+        ``{{Event}}`` is a built-in variable of GTM. The container's owner defines
+        ``{{endpoint_id}}``.
         """
         return f"{self.endpoint_url}?event={{{{Event}}}}&endpoint_id={{{{endpoint_id}}}}"

@@ -1,4 +1,4 @@
-"""Warnings about props that are right by themselves and wrong together."""
+"""Warnings about props that are valid alone but do not work together."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ def add_warnings(
     """Add warnings about a connector's props.
 
     Args:
-        connector: Construct that they are added to.
+        connector: Construct that gets the warnings.
         destinations: Its destinations.
-        delivering: How each of them is delivered to, in the same order.
+        delivering: The delivery options of each destination, in the same order.
         settable: The user attributes that its visitors may set, for each kind of visitor.
         authorized: Whether it has an authorizer.
     """
@@ -46,7 +46,7 @@ def _warn_of_expiry(
     destinations: Sequence[Destination],
     delivering: Sequence[EffectiveDeliveryOptions],
 ) -> None:
-    """Warn where a message is deleted before it has been tried as often as it may be."""
+    """Warn if a message would expire before its last delivery attempt."""
     for each, options in zip(destinations, delivering, strict=True):
         retention, tries = options.message_retention, options.max_receive_count
         if retention.is_unresolved() or is_token(tries):

@@ -27,7 +27,7 @@ _ORIGINS_LIKE: Final = (
     "(lower case, no path, no trailing slash)"
 )
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# No page has an origin with one of these schemes: a file's origin is null.
+# No page has an origin with one of these schemes. The origin of a local file is null.
 _NO_ORIGINS: Final = {"about", "blob", "data", "file", "ftp", "javascript", "ws", "wss"}
 _MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
 
@@ -36,18 +36,18 @@ _MAX_AGE: Final = cdk.Duration.hours(2)  # Chromium's upper bound
 class Cors:
     """The sites whose scripts may read an API's answers.
 
-    CORS stops no request, and no image tag: it stops scripts from reading answers. A foreign site's
-    events are rejected at delivery, by the same list.
+    CORS does not stop requests or image tags; it stops scripts from reading answers. Events from a
+    site that is not in the list are rejected at delivery.
 
     Args:
         allowed_origins: Origins such as ``https://shop.example``, ``https://*.shop.example`` for
-            its subdomains at any depth, or ``capacitor://localhost`` for an app with a scheme of
-            its own. ``None`` for any origin, without credentials. No list allows ``Origin: null``,
-            which names no site.
+            its subdomains at any depth, or ``capacitor://localhost`` for an app with its own
+            scheme. ``None`` allows any origin, without credentials. A list never allows ``Origin:
+            null``, which names no site.
         allow_http_origins: Whether an origin may begin with ``http://``.
 
     Raises:
-        PropError: An origin is not a scheme, a host and at most a port, or is there twice.
+        PropError: An origin is not a scheme, a host and an optional port, or is listed twice.
     """
 
     def __init__(
@@ -80,9 +80,9 @@ class Cors:
     def gateway_headers(self) -> dict[str, str]:
         """Headers of API Gateway's own error answers, as response parameters.
 
-        These cannot depend on the request. A single exact origin is written as it is. For several
-        it is ``*``: any site may then read *that* a request failed, which it can tell from its
-        image anyway. (Echoing the request's origin would echo ``null``, too.)
+        These headers cannot depend on the request. A single exact origin is used as it is. Several
+        origins become ``*``, so any site can read *that* a request failed, which it could see from
+        its image anyway. (Echoing the request's origin would echo ``null`` too.)
         """
         if self._origins is None:
             return {"Access-Control-Allow-Origin": "'*'"}
@@ -136,7 +136,7 @@ class Cors:
         )
 
     def _expression(self) -> str:
-        """Return the list as a regular expression without a backslash, which Velocity would eat."""
+        """Return a regular expression for the list, without backslashes, which Velocity removes."""
         return "|".join(
             origin.replace(".", "[.]").replace("*", "[a-z0-9-]+([.][a-z0-9-]+)*")
             for origin in self._origins or ()
@@ -170,7 +170,8 @@ def _check_origin(found: re.Match[str], *, allow_http_origins: bool) -> None:
     if found["port"] and (
         int(found["port"]) > 65_535 or int(found["port"]) == _DEFAULT_PORTS.get(found["scheme"])  # noqa: PLR2004
     ):
-        # A browser leaves its scheme's own port out: such an origin would match none.
+        # A browser leaves out the scheme's default port, so an origin with that port would never
+        # match.
         raise PropError(
             "allowed_origins",
             "must hold origins with a port of at most 65,535 that is not the scheme's own, or "

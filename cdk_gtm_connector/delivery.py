@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sqs as sqs
 
 
-# From AWS's managed policy AWSLambdaVPCAccessExecutionRole, without its permissions for logs.
+# The actions of AWS's managed policy AWSLambdaVPCAccessExecutionRole, without those for logs.
 _IN_A_VPC: Final = (
     *("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface"),
     *("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets"),
@@ -54,21 +54,22 @@ _IN_A_VPC: Final = (
 
 @named_props
 class EventDelivery(Construct):
-    """A Lambda function that drains ``queue`` into ``destination``.
+    """A Lambda function that reads events from ``queue`` and delivers them to ``destination``.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
-        queue: Holds the waiting events: a standard queue. Its visibility timeout should be at least
-            6 times ``timeout`` plus ``max_batching_window`` (AWS's recommendation for SQS event
+        queue: A standard queue with the waiting events. Its visibility timeout should be at least 6
+            times ``timeout`` plus ``max_batching_window`` (AWS's recommendation for SQS event
             sources), and must be at least ``timeout``.
-        dead_letter_queue: Receives the messages that can never be delivered, with the reason.
-        invalid_message_queue: Receives the messages that callers got wrong: a standard queue.
-            Default: none, they go to ``dead_letter_queue``.
+        dead_letter_queue: Queue for messages that can never be delivered, with the reason.
+        invalid_message_queue: A standard queue for messages that are wrong through the caller's
+            fault. Default: none, they go to ``dead_letter_queue``.
         keep_invalid_messages: Whether this function keeps such messages. If several functions get
             the same messages, one of them should. Default: yes.
         destination: Where the events go. :meth:`cdk_gtm_connector.Destination.add_resources` has
-            been called already. Its ``delivery`` is ignored: the props here say the same.
+            been called already. Its ``delivery`` is ignored, because this construct has props for
+            the same options.
         anonymous_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         authenticated_user_attributes: See :class:`cdk_gtm_connector.GtmConnector`.
         allowed_origins: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -85,8 +86,8 @@ class EventDelivery(Construct):
         log_retention: How long the function's log is kept.
         tracing: Whether X-Ray traces invocations. Default: yes.
         encryption_key: Encrypts the function's log: a symmetric key of the stack's Region.
-            Encrypted queues bring their own keys, so import a queue together with its key. Default:
-            a key of AWS's.
+            Encrypted queues have their own keys, so import a queue together with its key. Default:
+            AWS's own key.
         vpc: See :class:`cdk_gtm_connector.GtmConnector`.
         vpc_subnets: See :class:`cdk_gtm_connector.GtmConnector`.
         security_groups: See :class:`cdk_gtm_connector.GtmConnector`.
@@ -180,7 +181,7 @@ class EventDelivery(Construct):
             "Role",
             description="Lets the function drain its queue, write its log and send its events",
             assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
-            # A name lets the policy of another account's stream or bus refer to the role.
+            # With a name, the policy of a stream or bus in another account can refer to the role.
             role_name=cdk.PhysicalName.GENERATE_IF_NEEDED,
         )
         if vpc is not None:
@@ -210,7 +211,8 @@ class EventDelivery(Construct):
             code=function_code(module.beside),
             layers=module.layers,
             handler="gtm_events.handler.handle",
-            # An own role: the default one carries a managed policy for every log group.
+            # The function has its own role, because the default one has a managed policy for every
+            # log group.
             role=self._role,
             memory_size=memory_size,
             timeout=timeout,
@@ -252,7 +254,7 @@ class EventDelivery(Construct):
 
     @property
     def invalid_message_queue(self) -> sqs.IQueue | None:
-        """The queue of messages that callers got wrong; ``None`` if they join the others."""
+        """The queue of invalid messages; ``None`` if they go to the dead-letter queue."""
         return self._invalid_message_queue
 
     @property

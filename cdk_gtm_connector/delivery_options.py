@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SQS_RETENTION: Final = cdk.Duration.days(14)
-"""SQS's limit. It counts from when a message was first sent, in a dead-letter queue too."""
+"""SQS's limit. The time counts from when a message was first sent, even in a dead-letter queue."""
 
 _NUMBERS: Final = {
     "batch_size": (1, 10_000, ""),
@@ -39,7 +39,7 @@ class DeliveryOptions:
     """Delivery options of one destination that differ from the connector's.
 
     :class:`~cdk_gtm_connector.GtmConnector` has props of the same names, meanings and limits. An
-    option that is left out is the connector's.
+    option that is left out has the connector's value.
 
     Example:
         >>> KinesisDestination(
@@ -50,13 +50,13 @@ class DeliveryOptions:
         batch_size: Maximum messages of an invocation, 1 to 10,000. Default: the connector's.
         max_batching_window: How long the event source waits to fill a batch, 0 to 300 seconds, at
             least 1 second with a ``batch_size`` over 10. Default: the connector's.
-        max_concurrency: Invocations at once, 2 to 1,000. Default: the connector's.
+        max_concurrency: Maximum invocations at once, 2 to 1,000. Default: the connector's.
         memory_size: Memory of the function in MB, 128 to 10,240. Default: the connector's.
         timeout: Maximum duration of an invocation, 30 to 900 seconds, known at synthesis. A message
             that is retried returns after 6 times this and ``max_batching_window``. Default: the
             connector's.
-        max_receive_count: Tries of a message before it goes to the dead-letter queue, 1 to 1,000.
-            Default: the connector's.
+        max_receive_count: Delivery attempts before a message goes to the dead-letter queue, 1 to
+            1,000. Default: the connector's.
         message_retention: How long a message waits for delivery, 1 minute to 13 days. Default: the
             connector's.
 
@@ -96,7 +96,7 @@ class EffectiveDeliveryOptions:
         """Return each option from the first of ``options`` that sets it. The last sets them all.
 
         Raises:
-            PropError: Lambda does not take their combination.
+            PropError: Lambda does not accept the combination.
         """
         chosen: dict[str, Any] = {}
         for each in reversed(options):
@@ -110,7 +110,7 @@ class EffectiveDeliveryOptions:
     def visibility_timeout(self) -> cdk.Duration:
         """The queue's visibility timeout: 6 times the timeout, plus the batching window.
 
-        AWS recommends both: a message is hidden already while its batch fills.
+        AWS recommends both, because a message is already hidden while its batch fills.
         """
         window = self.max_batching_window
         if window.is_unresolved():  # CloudFormation cannot add
@@ -127,11 +127,11 @@ DEFAULT_DELIVERY: Final = EffectiveDeliveryOptions(
     max_receive_count=10,
     message_retention=cdk.Duration.days(7),
 )
-"""The connector's defaults, which its docstring explains."""
+"""The connector's defaults, which :class:`~cdk_gtm_connector.GtmConnector` explains."""
 
 
 def check_delivery(options: Mapping[str, Any]) -> None:
-    """Require ``options``, by prop, that Lambda and SQS take, and take together."""
+    """Require options that Lambda and SQS accept, alone and in combination."""
     for prop, (smallest, largest, unit) in _NUMBERS.items():
         if prop in options:
             check_number(prop, options[prop], smallest, largest, unit)

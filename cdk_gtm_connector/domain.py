@@ -26,15 +26,13 @@ _NAME = re.compile(r"(?:[a-z0-9](?:[a-z0-9-]*[a-z0-9])?\.)+[a-z0-9-]{2,}", re.AS
 @named_props
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
-    """A domain name of the site's own for the endpoint.
-
-    The path stays the same: ``https://{name}/Api-PinpointEvents/events``.
+    """A custom domain name for the endpoint. The path stays the same: ``https://{name}/Api-PinpointEvents/events``.
 
     Args:
         name: For example ``events.shop.example``.
         certificate: An ACM certificate for that name, in the stack's Region.
-        hosted_zone: Route 53 zone of ``name`` or of a domain above it, which gets the alias
-            records. Default: none, you make the record.
+        hosted_zone: Route 53 zone of ``name`` or of a parent domain, to which the alias records are
+            added. Default: none, you create the record.
 
     Raises:
         PropError: A prop has a value that cannot work. The connector raises it if ``certificate``
@@ -101,7 +99,7 @@ class Domain:
     def _check_zone(self, zone: route53.IHostedZone) -> None:
         try:
             zone_name = zone.zone_name
-        except RuntimeError:  # HostedZone.from_hosted_zone_id knows no name
+        except RuntimeError:  # HostedZone.from_hosted_zone_id does not know the name
             return
         if is_deferred(zone_name) or is_deferred(self.name):
             return
@@ -115,7 +113,7 @@ class Domain:
             )
 
     def _check_names_of_certificate(self) -> None:
-        """Require a certificate of this app to be for the domain's name."""
+        """Require a certificate that this app creates to be valid for the domain's name."""
         resource = self.certificate.node.default_child
         if not isinstance(resource, acm.CfnCertificate):
             return
@@ -129,8 +127,8 @@ class Domain:
 
     def _check_region(self, region: str) -> None:
         arn = self.certificate.certificate_arn.split(":")
-        # An import's env is that of the importing stack, and another stack's certificate has no
-        # ARN.
+        # The env of an imported certificate is that of the importing stack, and a certificate of
+        # another stack has a token instead of an ARN.
         known = arn[3] if len(arn) > 3 else self.certificate.env.region  # noqa: PLR2004
         if known and region != known and not is_deferred(known) and not is_deferred(region):
             raise PropError(

@@ -28,8 +28,8 @@ TOKEN_PARAMETER: Final = "token"  # noqa: S105 - a parameter's name
 MAX_BODY_CHARACTERS: Final = 300_000
 """Maximum length of a POST body.
 
-Percent-encoding makes up to three bytes of one, and an SQS message has at most 1 MiB. So has a
-message of an SNS topic whose ``MaximumMessageSize`` is as large.
+Percent-encoding turns one byte into up to three, and an SQS message has at most 1 MiB. So does an
+SNS message if the topic's ``MaximumMessageSize`` is 1 MiB.
 """
 
 
@@ -39,12 +39,12 @@ def rules(
     honor_privacy_signals: bool = False,
     max_events: mapping.MaxEvents = DEFAULT_MAX_EVENTS,
 ) -> mapping.Rules:
-    """Return the rules by which a :class:`~cdk_gtm_connector.CollectionApi` queues requests.
+    """Return the rules for which requests a :class:`~cdk_gtm_connector.CollectionApi` queues.
 
     Args:
         unset_values: See :class:`cdk_gtm_connector.GtmConnector`.
         honor_privacy_signals: See :class:`cdk_gtm_connector.GtmConnector`.
-        max_events: Events that one request may have. Default: 20, or 100 if it is authenticated.
+        max_events: Maximum events in one request. Default: 20, or 100 if it is authenticated.
     """
     return mapping.Rules(
         required=REQUIRED_PARAMETERS,

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 
 class _NotGiven(Enum):
-    """Type of the marker for a value that was not given. ``None`` may be a value."""
+    """Type of the marker for a value that was not given, because ``None`` may be a value."""
 
     NOT_GIVEN = "nothing"
 
@@ -20,7 +20,7 @@ NOT_GIVEN: Final = _NotGiven.NOT_GIVEN
 
 
 class PropError(ValueError):
-    """A prop that is missing or misspelt, or a value that cannot work.
+    """A prop is missing or misspelt, or its value cannot work.
 
     As text it is one sentence: ``batch_size must be a whole number between 1 and 10,000, got 0``.
 
@@ -32,10 +32,10 @@ class PropError(ValueError):
 
     Args:
         prop: Name of the prop, as the caller wrote it.
-        problem: Requirement that the value misses: a sentence without its subject. A prop of
-            ``others`` stands in braces, ``{batch_size}``.
+        problem: Requirement that the value does not meet: a sentence without its subject. The name
+            of a prop in ``others`` is in braces, ``{batch_size}``.
         got: The value that was given; :data:`NOT_GIVEN` for none.
-        fix: Remedy, where ``problem`` does not say it. Braces as in ``problem``.
+        fix: Remedy, if ``problem`` does not say it. Braces as in ``problem``.
         others: Values of other props that conflict with the value, by name.
     """
 
@@ -59,12 +59,12 @@ class PropError(ValueError):
 
     @property
     def problem(self) -> str:
-        """Requirement that the value misses: the sentence without its subject."""
+        """Requirement that the value does not meet: the sentence without its subject."""
         return self._named(self._problem)
 
     @property
     def fix(self) -> str:
-        """Remedy; empty where :attr:`problem` says it."""
+        """Remedy; empty if :attr:`problem` says it."""
         return self._named(self._fix)
 
     @property
@@ -102,7 +102,7 @@ class PropError(ValueError):
 
 
 def shown(value: object) -> str:
-    """Return ``value`` as a message shows it: as it was written, or by its class."""
+    """Return ``value`` as an error message shows it: as it was written, or by its class."""
     if _is_token(value):
         return "a token"
     match value:
@@ -119,20 +119,20 @@ def shown(value: object) -> str:
         case _ if callable(getattr(value, "to_human_string", None)):
             text = _duration(value)
         case _:
-            # jsii's name for what another language implements.
+            # jsii's class name for objects that implement an interface in another language.
             name = type(value).__name__.removeprefix("_").removesuffix("Proxy")
-            name = name.removesuffix("Base")  # of what was imported
+            name = name.removesuffix("Base")  # the class of an imported resource
             text = f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
     return text
 
 
 def _duration(value: Any) -> str:
     milliseconds = value.to_milliseconds()
-    # The text is cut to two units: of 90.5 seconds it would be "1 minute 30 seconds".
+    # The text has at most two units: 90.5 seconds would become "1 minute 30 seconds".
     return f"{milliseconds:,} milliseconds" if milliseconds % 1_000 else value.to_human_string()
 
 
-# Numbers that aws-cdk-lib writes for a token begin here; nobody else writes one of them.
+# aws-cdk-lib encodes number tokens below this value. No real number is that low.
 _NUMBER_TOKENS: Final = -1e289
 
 

@@ -1,4 +1,4 @@
-"""The methods of the endpoint's resources: API Gateway straight into SQS or SNS."""
+"""The methods of the endpoint's resources, which call SQS or SNS without code in between."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.cors import Cors
     from cdk_gtm_connector.receiver import Receiver
 
-# SVG, not GIF: a text needs no binaryMediaTypes, which make the MOCK integration of a CORS
+# An SVG, not a GIF: text needs no binaryMediaTypes, which would make the MOCK integration of a CORS
 # preflight answer 500. Browsers fire onload for an SVG, and their opaque-response blocking lets it
 # through. See docs/decisions/0002-svg-answer.md.
 _IMAGE = '<svg xmlns="http://www.w3.org/2000/svg" width="1" height="1"/>'
@@ -41,18 +41,19 @@ _FORM = "application/x-www-form-urlencoded"
 _JSON = "application/json"
 _TEXT = "text/plain"
 
-# API Gateway answers 415 to a media type that has no template, on a GET as well, and takes
-# application/json where a request names none. A parameter such as charset is commonly held to be no
-# part of the type; what browsers write for a beacon is named in full all the same.
+# API Gateway answers 415 to a media type that has no template, even for a GET, and assumes
+# application/json if a request names none. A parameter such as charset is commonly held to be no
+# part of the type. The media types that browsers write for a beacon are listed in full all the
+# same.
 _BROWSERS_CHARSET = ";charset=UTF-8"
 _JSON_TYPES = (_JSON, _TEXT, _TEXT + _BROWSERS_CHARSET)
 _FORM_TYPES = (_FORM, _FORM + _BROWSERS_CHARSET)
 _GET_TYPES = (
-    # What clients with one header for all requests set: for JSON, a form, a fetch() of text.
+    # Set by clients that send one header with all requests: for JSON, a form, or text from fetch().
     *(_JSON, _FORM, _TEXT),
-    # What is left of an upload's or a page's headers, and of a SOAP client's.
+    # Left over from uploads, pages and SOAP clients.
     *("multipart/form-data", "text/html", "text/xml", "application/xml"),
-    # What a client takes that does not know.
+    # The usual type for unknown content.
     "application/octet-stream",
 )
 
@@ -62,9 +63,9 @@ class EventMethods:
     """Adds the methods that queue events.
 
     Attributes:
-        receiver: Takes the messages over.
+        receiver: The queue or topic that receives the messages.
         role: Role with which API Gateway calls the receiver.
-        rules: Rules by which a request is queued.
+        rules: Rules for which requests are queued.
         cors: Sites whose scripts may read the answers.
         validator: Checks that the required parameters are there.
         json_body: Schema of a JSON body.
@@ -154,12 +155,12 @@ class EventMethods:
         """Return the integration with SQS or SNS.
 
         Args:
-            authorizer: Vouches for the sender; ``None`` if nobody does.
+            authorizer: Verifies the sender; ``None`` for anonymous requests.
             contents: Kind of content by the request's media type. API Gateway takes
                 ``application/json`` when a request names none.
-            status: Of the answer once SQS or SNS has the message.
-            headers: The same answer's headers.
-            body: The same answer's body.
+            status: Status of the answer once SQS or SNS has the message.
+            headers: Headers of that answer.
+            body: Body of that answer.
         """
         receiver = self.receiver
         # Only a body can be too large: a URL ends at 10,240 characters.
@@ -176,7 +177,7 @@ class EventMethods:
             call=receiver.call,
             rules=self.rules,
             too_large=too_large,
-            # Only JSON can hold several.
+            # Only JSON can hold several events.
             too_many=(
                 _message(f"Not queued: a request may have at most {most} event{'s' * (most > 1)}.")
                 if "json" in contents.values()
@@ -186,13 +187,13 @@ class EventMethods:
         )
         answers = [
             self._answer(status, headers, body, selection_pattern="200"),
-            # No pattern, so the default: whatever the service says that is not known is a failure,
-            # never a false success.
+            # A response without a selection pattern is the default, so an unknown response is a
+            # failure, never a false success.
             self._answer("502", _ERROR_HEADERS, failed, selection_pattern=None),
         ]
         return apigateway.AwsIntegration(
             service=receiver.service,
-            # The queue's own Region: it may be another stack's.
+            # The queue's own Region, because the queue may be in another stack.
             region=receiver.region if receiver.region != cdk.Stack.of(self.role).region else None,
             path=receiver.path,
             integration_http_method="POST",

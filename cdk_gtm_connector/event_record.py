@@ -1,7 +1,4 @@
-"""The JSON Schema of what Kinesis, Firehose and EventBridge get: for tests of what reads it.
-
-It needs no ``aws_cdk``.
-"""
+"""The JSON Schema of the event records that Kinesis, Firehose and EventBridge receive."""
 
 from __future__ import annotations
 
@@ -12,9 +9,10 @@ _NAME: Final = "event-record.schema.json"
 
 
 def schema_path() -> Path:
-    """Return where the schema of the event record is, as JSON Schema (draft 2020-12).
+    """Return the path of the event record's JSON Schema (draft 2020-12).
 
-    ``docs/event-record.md`` of the source distribution is its description.
+    ``docs/event-record.md`` in the source distribution describes it. This module does not import
+    ``aws_cdk``.
     """
     package = Path(__file__).parent
     installed = package / _NAME

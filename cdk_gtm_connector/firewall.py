@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
     from constructs import Construct
 
-# Rules of AWS's common rule set that ordinary hits break, so they only count. A hit's query is long
-# and holds page URLs and search terms, and nothing behind the endpoint interprets it. On the site's
-# own domain a browser sends all of the site's cookies. They can exceed the 10,240 bytes of a rule,
-# and no template reads them.
+# Rules of AWS's common rule set that ordinary hits break, so these rules only count. A hit's query
+# is long and holds page URLs and search terms, and nothing behind the endpoint interprets it. On
+# the site's own domain, a browser sends all of the site's cookies, which can exceed a rule's limit
+# of 10,240 bytes. No template reads them.
 _COUNTED_RULES = (
     "SizeRestrictions_QUERYSTRING",
     "SizeRestrictions_BODY",
@@ -39,7 +39,7 @@ _COUNTED_RULES = (
     "CrossSiteScripting_COOKIE",
 )
 
-# Headers that say who a visitor is, or what the visitor typed. AWS WAF never logs bodies.
+# Headers that identify a visitor or hold what the visitor typed. AWS WAF never logs bodies.
 _REDACTED_HEADERS = ("authorization", "cookie", "referer", "x-amz-security-token")
 _LOGGED_ACTIONS = ("BLOCK", "COUNT", "EXCLUDED_AS_COUNT")
 
@@ -51,12 +51,12 @@ class Firewall:
 
     The rule sets are IP reputation, the common rules and known bad inputs. The last one blocks
     requests that exploit Log4j. Nothing here uses Log4j, but a consumer of the events may. Rules
-    that ordinary hits break only count. The web ACL has metrics, and no sampled requests, because
-    these would hold query strings.
+    that ordinary hits break only count requests and do not block them. The web ACL has metrics, but
+    no sampled requests, because those would hold query strings.
 
     Args:
-        rate_limit: Maximum requests of one IP address in 5 minutes, 10 to 2,000,000,000 (AWS WAF's
-            limits). A whole office may share an address. A request can hold
+        rate_limit: Maximum requests from one IP address in 5 minutes, 10 to 2,000,000,000 (AWS
+            WAF's limits). A whole office may share an address. A request can hold
             ``max_events_per_request`` events, so the defaults allow 40,000 events in 5 minutes.
             Default: 2,000.
         log_retention: How long to keep a log of the requests that a rule blocked or counted.
@@ -80,12 +80,12 @@ class Firewall:
     def bind(
         self, scope: Construct, stage: apigateway.Stage, encryption_key: kms.IKey | None = None
     ) -> wafv2.CfnWebACL:
-        """Create the web ACL in ``scope`` and put it before ``stage``.
+        """Create the web ACL in ``scope`` and associate it with ``stage``.
 
         Args:
             scope: Parent construct.
             stage: The stage to protect.
-            encryption_key: Encrypts the log. Default: a key of AWS's.
+            encryption_key: Encrypts the log. Default: AWS's own key.
         """
         # Name of the web ACL's metrics and log: two connectors must not share it.
         name = web_acl_name(scope)
@@ -139,7 +139,7 @@ def _add_logging(scope: Construct, web_acl: wafv2.CfnWebACL, log: logs.LogGroup,
         scope,
         "WebAclLogging",
         resource_arn=web_acl.attr_arn,
-        # Not log_group_arn, which ends with ":*": AWS WAF wants the group itself.
+        # log_group_arn ends with ":*", but AWS WAF expects the ARN without it.
         log_destination_configs=[
             cdk.Stack.of(scope).format_arn(
                 service="logs",

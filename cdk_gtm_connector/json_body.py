@@ -1,4 +1,4 @@
-"""The JSON schema by which API Gateway checks a posted body."""
+"""The JSON schema with which API Gateway validates a posted body."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ _NOT_BLANK: Final = r"\S"
 def json_body_schema() -> apigateway.JsonSchema:
     """Return the schema of a JSON body: one event, a list of events, or nothing.
 
-    API Gateway may read an empty body as ``{}``; the template then looks at the query. The schema
-    does not limit the number of events: the template does, and refuses with a sentence.
+    API Gateway may read an empty body as ``{}``; the template then reads the query. The schema does
+    not limit the number of events. The template does, because it can answer with a sentence.
     """
     event = apigateway.JsonSchema(
         type=apigateway.JsonSchemaType.OBJECT,
@@ -23,7 +23,7 @@ def json_body_schema() -> apigateway.JsonSchema:
             "event": apigateway.JsonSchema(
                 type=apigateway.JsonSchemaType.STRING, pattern=_NOT_BLANK
             ),
-            # Databases number their customers.
+            # Ids of customers in a database are often numbers.
             "endpoint_id": apigateway.JsonSchema(
                 type=[apigateway.JsonSchemaType.STRING, apigateway.JsonSchemaType.NUMBER],
                 pattern=_NOT_BLANK,
@@ -35,7 +35,7 @@ def json_body_schema() -> apigateway.JsonSchema:
     return apigateway.JsonSchema(
         schema=apigateway.JsonSchemaVersion.DRAFT4,
         type=apigateway.JsonSchemaType.OBJECT,
-        # A body that has them is a list, whatever else it has.
+        # A body with ``events`` is a list, whatever other members it has.
         properties={"events": events},
         any_of=[
             event,

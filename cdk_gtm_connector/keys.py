@@ -1,4 +1,4 @@
-"""Grants of customer managed keys: to roles, and to the services that use a key by themselves."""
+"""Permissions on customer managed keys, for roles and for AWS services."""
 
 from __future__ import annotations
 
@@ -44,17 +44,18 @@ def check_key(prop: str, key: object) -> None:
 
 
 def let_senders_in(key: kms.IKey | None, sender: iam.IGrantable) -> None:
-    """Grant ``sender`` the use of the key of the queue or topic that it sends to."""
+    """Allow ``sender`` to use the key of the queue or topic that it sends to."""
     if key is not None:
         key.grant(sender, *SENDING)
 
 
 def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
-    """Let CloudWatch Logs use ``key`` for the log groups of the stack's account and Region."""
+    """Allow CloudWatch Logs to use ``key`` for all log groups in the stack's account and Region."""
     if key is None:
         return
     stack = cdk.Stack.of(scope)
-    # All log groups: the ARN of one would have to exist before the key that it needs.
+    # The permission is for all log groups: a log group depends on its key, so the key's policy
+    # cannot refer to it.
     groups = stack.format_arn(
         service="logs",
         resource="log-group",
@@ -73,11 +74,12 @@ def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
 
 
 def let_sns_in(scope: IConstruct, key: kms.IKey | None) -> None:
-    """Let the topics of the stack's account and Region send to queues that ``key`` encrypts."""
+    """Allow topics in the stack's account and Region to send to queues that ``key`` encrypts."""
     if key is None:
         return
     stack = cdk.Stack.of(scope)
-    # All topics: the topic itself is encrypted with the key, so it comes after the key's policy.
+    # The permission is for all topics: the topic is encrypted with the key, so the key's policy
+    # cannot refer to it.
     topics = stack.format_arn(service="sns", resource="*")
     let_service_in(
         stack,
@@ -100,9 +102,9 @@ def let_service_in(
     warning: str,
     name: str,
 ) -> None:
-    """Let a service use ``key``, by a statement in the key's policy.
+    """Allow a service to use ``key``, with a statement in the key's policy.
 
-    For an imported key, whose policy is not written here, a warning says what it must allow.
+    The CDK cannot change the policy of an imported key, so a warning says what it must allow.
 
     Args:
         scope: Construct that gets the warning.
@@ -113,7 +115,7 @@ def let_service_in(
         warning: Id of the warning.
         name: Name of the key in the warning.
     """
-    # Not grant(): with an imported key it reports success and writes nothing.
+    # For an imported key, grant() reports success but changes nothing.
     added = key.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal(service)],

@@ -1,4 +1,4 @@
-"""The functions' source as a Lambda asset."""
+"""The source of the Lambda functions as an asset."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _CHECKOUT = _PACKAGE.parent / "lambda_src"
 def source_root() -> Path:
     """Return the directory that holds the functions' packages.
 
-    The copy inside an installed wheel comes first, the checkout second.
+    An installed wheel has a copy, which takes precedence over the checkout.
 
     Raises:
         FileNotFoundError: Neither exists, so the installation is damaged.
@@ -47,8 +47,8 @@ def function_code(beside: Path | None = None) -> lambda_.AssetCode:
     hash and redeploy the function for nothing.
 
     Args:
-        beside: Directory whose files go beside the functions' packages, without hidden files.
-            Default: none.
+        beside: Directory whose files are added beside the functions' packages, without hidden
+            files. Default: none.
     """
     if beside is None:
         return _ReadableCode(
@@ -66,10 +66,10 @@ def function_code(beside: Path | None = None) -> lambda_.AssetCode:
 
 @jsii.implements(cdk.ILocalBundling)
 class _Together:
-    """Copies the files of several directories into one.
+    """Bundling that copies the files of several directories into one.
 
     Args:
-        directories: The directories. No two of them hold the same name.
+        directories: The directories. No name occurs in two of them.
     """
 
     def __init__(self, *directories: Path) -> None:
@@ -91,20 +91,22 @@ def _left_out(_directory: str, names: Collection[str]) -> set[str]:
 
 
 class _ReadableCode(lambda_.AssetCode):
-    """An asset that Lambda can read, whatever the umask under which this library was installed.
+    """An asset that Lambda can read, whatever umask this library was installed with.
 
-    An asset keeps the files' modes, and its hash ignores them: once uploaded unreadable, it stays
-    unreadable.
+    An asset keeps the files' modes, but its hash ignores them. So an unreadable asset, once
+    uploaded, would never be replaced.
     """
 
     def bind(self, scope: Construct) -> lambda_.CodeConfig:
-        """Stage the files, and make the staged ones readable for everybody."""
+        """Stage the files, and make the staged copies readable for all users."""
         config = super().bind(scope)
         staging = scope.node.find_child("Code").node.find_child("Stage")
-        if not isinstance(staging, cdk.AssetStaging):  # aws-cdk-lib's own asset always has one
+        if not isinstance(
+            staging, cdk.AssetStaging
+        ):  # aws-cdk-lib's own asset always has an AssetStaging
             raise TypeError(f"expected the asset's AssetStaging, got {staging!r}")
         staged = Path(staging.absolute_staged_path)
-        if staged != Path(self.path):  # the source itself, where staging is switched off
+        if staged != Path(self.path):  # without staging, the path is that of the source itself
             for path in (staged, *staged.rglob("*")):
                 path.chmod(0o755 if path.is_dir() else 0o644)
         return config

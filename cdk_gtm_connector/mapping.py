@@ -1,8 +1,8 @@
 """Mapping templates between API Gateway and SQS or SNS, composed of the files in ``templates/``.
 
 A mapping template cannot refuse a request. So it turns a request that must not be queued into a
-call that the service refuses. The call holds a number, the service's answer repeats it, and the
-response template turns it into a status and a sentence. See
+call that the service refuses. The call contains a number for the reason, the service repeats the
+number in its error, and the response template turns the number into a status and a sentence. See
 docs/decisions/0012-refusing-at-the-door.md.
 """
 
@@ -23,9 +23,10 @@ Content = Literal["query", "form", "json"]
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 
-# Numbers in calls to refuse. SQS refuses a delay over 900 seconds. 11… concerns the first required
-# parameter, 12… the second. The last two digits are 00 for a missing or blank value, else the
-# position of the word in unset_values. The other numbers concern the whole body.
+# The numbers for reasons. SQS refuses each of them as a delay, because it is over 900 seconds. 11…
+# stands for the first required parameter, 12… for the second. The last two digits are 00 for a
+# missing or blank value, else the position of the word in unset_values. The other numbers stand for
+# the whole body.
 _UNCLEAR: Final = 1000
 _TOO_MANY: Final = 8000
 _TOO_LARGE: Final = 9000
@@ -38,7 +39,7 @@ _BLANK: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MaxEvents:
-    """Events that one request may have, by its route.
+    """Maximum number of events in one request, by route.
 
     Attributes:
         anonymous: On ``/events``.
@@ -51,13 +52,13 @@ class MaxEvents:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """Rules by which a request is queued.
+    """Rules for which requests are queued.
 
     Attributes:
-        required: Parameters that must be there, not blank, and none of ``unset_values``.
+        required: Parameters that must be present, not blank, and not one of ``unset_values``.
         unset_values: Words that a tag writes for a variable without a value.
         token_parameter: Query parameter that is never queued.
-        honor_privacy_signals: Whether nothing is kept of what a browser sends with ``Sec-GPC`` or
+        honor_privacy_signals: Whether to drop the tag's data if the browser sends ``Sec-GPC`` or
             ``DNT``.
         max_body_characters: A longer body is not queued.
         max_events: A body with more events is not queued.
@@ -72,48 +73,50 @@ class Rules:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ServiceCall:
     """The call that passes a message to the receiver.
 
     Attributes:
-        template: Name of its body's template, in which ``$envelope`` and ``$line`` are the
-            message's two lines, and ``$refused`` is the number of a call to refuse.
+        template: Name of the template of its body, in which ``$envelope`` and ``$line`` are the
+            message's two lines, and ``$refused`` is the reason's number if the service is to refuse
+            it.
         values: Values of the template's placeholders.
-        asked: Texts of which the answer to a call to refuse has one.
-        number: The number in that answer, with ``{}`` for its digits.
-        too_large: Text in the answer to a message that is too large.
+        refusal_signs: Texts that identify a deliberate refusal: the service's error contains at
+            least one of them.
+        number: The reason's number as that error contains it, with ``{}`` for its digits.
+        too_large: Text in the service's error for a message that is too large.
     """
 
     template: str
     values: Mapping[str, str]
-    asked: Sequence[str]
+    refusal_signs: Sequence[str]
     number: str
     too_large: str
 
 
-def send_message(queue_url: str) -> Call:
+def send_message(queue_url: str) -> ServiceCall:
     """Return the call of SQS's ``SendMessage`` in the AWS JSON protocol."""
-    return Call(
+    return ServiceCall(
         template="sqs",
         values={"QUEUE_URL": queue_url},
-        asked=("DelaySeconds",),
+        refusal_signs=("DelaySeconds",),
         number="Value {} for",
         too_large="must be shorter",
     )
 
 
-def publish(topic_arn: str) -> Call:
+def publish(topic_arn: str) -> ServiceCall:
     """Return the call of SNS's ``Publish`` in the query protocol, SNS's only one.
 
-    A call to refuse has an attribute of an unknown type, which SNS names in its answer. If SNS
-    checked the message first, it would refuse, too: two lines are not the JSON object that a
-    structured message must be.
+    For a refusal, the call contains an attribute of an unknown type, which SNS names in its error.
+    If SNS checked the message first, it would refuse that too: the message must be a JSON object,
+    and two lines are not.
     """
-    return Call(
+    return ServiceCall(
         template="sns",
         values={"TOPIC_ARN": topic_arn},
-        asked=("refused-", "Message Structure"),
-        # More than a dash after it: the answer has a request id, which may hold "00-".
+        refusal_signs=("refused-", "Message Structure"),
+        # The word before the number matters: the error has a request id, which may contain "00-".
         number="refused-{}-reason",
         too_large="Message too long",
     )
@@ -132,15 +135,17 @@ def read(name: str, **values: str) -> str:
     return template
 
 
-def message(*, call: Call, content: Content, authorizer: Authorizer | None, rules: Rules) -> str:
-    """Return the request template that makes a message of a request.
+def message(
+    *, call: ServiceCall, content: Content, authorizer: Authorizer | None, rules: Rules
+) -> str:
+    """Return the request template that turns a request into a message.
 
     Args:
         call: The call that passes the message on.
         content: Kind of the tag's content: a query, or a body that is a form or JSON. With an empty
             body the query is read.
-        authorizer: Vouches for the sender; ``None`` for anonymous requests.
-        rules: Rules by which the request is queued.
+        authorizer: Verifies the sender; ``None`` for anonymous requests.
+        rules: Rules for which requests are queued.
     """
     sent = read("query", TOKEN=rules.token_parameter, CHECK=_check(rules))
     if content != "query":
@@ -164,15 +169,15 @@ def message(*, call: Call, content: Content, authorizer: Authorizer | None, rule
 
 
 def refusal(
-    *, call: Call, rules: Rules, too_large: str | None, too_many: str | None, failed: str
+    *, call: ServiceCall, rules: Rules, too_large: str | None, too_many: str | None, failed: str
 ) -> str:
-    """Return the response template for refused calls.
+    """Return the response template for calls that the service refused.
 
     A request that breaks the rules is answered with status 400 and a sentence.
 
     Args:
         call: The call.
-        rules: Rules by which requests are queued.
+        rules: Rules for which requests are queued.
         too_large: Answer to a message that is too large, with status 413; ``None`` if none can be.
         too_many: Answer to a message with too many events, with status 400; ``None`` if none can
             be.
@@ -189,7 +194,7 @@ def refusal(
         TOO_LARGE=too_large or "",
         IS_TOO_MANY=("false" if too_many is None else _any_of((call.number.format(_TOO_MANY),))),
         TOO_MANY=too_many or "",
-        IS_REFUSED=_any_of(call.asked),
+        IS_REFUSED=_any_of(call.refusal_signs),
         ANY_PARAMETER=" or ".join(rules.required),
         PARAMETERS="".join(
             f'#if({_any_of([f"{before}{number}"])})#set($parameter = "{parameter}")#end'
@@ -202,19 +207,20 @@ def refusal(
 
 
 def _events(rules: Rules, authorizer: Authorizer | None) -> str:
-    """Return the check of a JSON body's events, of their number and of each by itself."""
+    """Return template code that checks the number of a JSON body's events, and each event."""
     most = rules.max_events.anonymous if authorizer is None else rules.max_events.authenticated
     return read("events", CHECK=_check(rules), MOST=str(most), TOO_MANY=str(_TOO_MANY))
 
 
 def _check(rules: Rules) -> str:
-    """Return the check of the required parameters, which are in variables of their names."""
+    """Return template code that checks the required parameters, each in a variable of its name."""
     return read(
         "check",
         NUMBER=str(_UNCLEAR),
         VALUES=", ".join(f"${parameter}" for parameter in rules.required),
         BLANK=_BLANK,
-        # Percent-encoded as $util.urlEncode does it, so that no word is read as Velocity.
+        # Percent-encoded like the output of $util.urlEncode, so that no word is read as Velocity
+        # code.
         WORDS=", ".join(
             f'"{quote_plus(word, safe="*").replace("~", "%7E")}"' for word in rules.unset_values
         ),
@@ -222,7 +228,7 @@ def _check(rules: Rules) -> str:
 
 
 def _word(rules: Rules, after: str) -> str:
-    """Return the code that renders a refused word, chosen by the end of the number."""
+    """Return template code that renders a refused word, chosen by the number's last digits."""
     choices = [
         f"({_any_of([f'{place:02}{after}'])}){_text(word)}"
         for place, word in enumerate(rules.unset_values, start=1)
@@ -231,7 +237,7 @@ def _word(rules: Rules, after: str) -> str:
 
 
 def _any_of(words: Sequence[str]) -> str:
-    """Return the condition that the service's answer has one of ``words``."""
+    """Return a template condition: the service's error contains one of ``words``."""
     return " || ".join(f'$said.contains("{each}")' for each in words)
 
 

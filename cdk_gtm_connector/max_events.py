@@ -9,7 +9,7 @@ from cdk_gtm_connector.mapping import MaxEvents
 from cdk_gtm_connector.validation import KNOWN, check_number, is_token
 
 MAX_EVENTS: Final = 100
-"""Highest possible limit: an event's id has two digits for its position in the list."""
+"""Largest possible limit: an event's id has two digits for its position in the list."""
 
 DEFAULT_MAX_EVENTS: Final = MaxEvents(anonymous=20, authenticated=MAX_EVENTS)
 """Default limits."""
@@ -18,10 +18,10 @@ DEFAULT_MAX_EVENTS: Final = MaxEvents(anonymous=20, authenticated=MAX_EVENTS)
 def checked_max_events(
     max_events_per_request: object, authenticated_max_events_per_request: object
 ) -> MaxEvents:
-    """Return the limits that two props set. ``None`` stands for the default.
+    """Return the limits that the two props set. ``None`` stands for the default.
 
     Raises:
-        PropError: One is no whole number from 1 to 100, or is known only at deployment.
+        PropError: One is not a whole number from 1 to 100, or is known only at deployment.
     """
     both = _checked("max_events_per_request", max_events_per_request)
     authenticated = _checked(
@@ -36,7 +36,7 @@ def checked_max_events(
 def _checked(prop: str, value: object) -> int | None:
     if value is None:
         return None
-    if is_token(value):  # templates compare it, and name it in sentences
+    if is_token(value):  # the templates need the number itself
         raise PropError(prop, KNOWN, value)
     check_number(prop, value, 1, MAX_EVENTS)
     return value if isinstance(value, int) else None

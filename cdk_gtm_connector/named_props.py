@@ -1,4 +1,4 @@
-"""Props that are misspelt, left out or not named are refused in words."""
+"""Errors that say which prop is misspelt, missing, or given by position."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ AnyClass = TypeVar("AnyClass", bound=type)
 def named_props(cls: AnyClass) -> AnyClass:
     """Make ``cls`` raise :class:`~cdk_gtm_connector.PropError` where Python raises ``TypeError``.
 
-    Python says that an argument is unexpected. This says which prop was probably meant. It
-    decorates the class, so type checkers and editors see the signature as written.
+    Python's error only says that an argument is unexpected; this one says which prop was probably
+    meant. It is a class decorator, so type checkers and editors see the signature as written.
     """
     class_: Any = cls
     init = class_.__init__

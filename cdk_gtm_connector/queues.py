@@ -1,4 +1,4 @@
-"""The queues of a connector, and the topic before several of them."""
+"""The queues of a connector, and the topic that feeds them if there are several destinations."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from cdk_gtm_connector.collection_api import CollectionApi
     from cdk_gtm_connector.delivery_options import EffectiveDeliveryOptions
 
-_MAX_MESSAGE_SIZE: Final = 1_048_576  # SQS's, and the most that an SNS topic can be told to take
+_MAX_MESSAGE_SIZE: Final = 1_048_576  # SQS's limit, and the largest that an SNS topic can be set to
 
 
 class ConnectorQueues:
-    """A connector's queues, and the topic before them if there are several destinations.
+    """A connector's queues, and the topic that feeds them if there are several destinations.
 
     Attributes:
-        pairs: For each destination its queue and its dead-letter queue.
-        invalid_messages: Holds the messages that callers got wrong. There is one for all
-            destinations, because each such message is kept once.
+        pairs: The queue and the dead-letter queue of each destination.
+        invalid_messages: The queue of invalid messages. All destinations share it, because each
+            invalid message is kept once.
         topic: Passes each message on to every queue; ``None`` for one destination.
     """
 
@@ -41,18 +41,18 @@ class ConnectorQueues:
         options: Sequence[EffectiveDeliveryOptions],
         encryption_key: kms.IKey | None,
     ) -> None:
-        """Add them.
+        """Add the queues and the topic.
 
         Args:
-            connector: Scope of what all destinations share.
-            scopes: For each destination, the scope of its queues.
-            options: For each destination, its delivery options.
-            encryption_key: Encrypts all of it. ``None`` for keys of AWS's.
+            connector: Scope of the resources that all destinations share.
+            scopes: Scope of each destination's queues.
+            options: Delivery options of each destination.
+            encryption_key: Encrypts the queues and the topic; ``None`` for AWS's own keys.
         """
         self._connector = connector
         self.pairs = [
-            _add_queues(scope, each, encryption_key)
-            for scope, each in zip(scopes, options, strict=True)
+            _add_queues(parent, each, encryption_key)
+            for parent, each in zip(scopes, options, strict=True)
         ]
         self.invalid_messages = _add_rejection_queue(
             connector, "InvalidMessageQueue", encryption_key
@@ -62,9 +62,9 @@ class ConnectorQueues:
     def subscribe(self, collection: CollectionApi, encryption_key: kms.IKey | None) -> None:
         """Subscribe the queues to the topic, before ``collection`` publishes to it.
 
-        Without a topic there is nothing to subscribe. There may have been one, though, so the
-        queue's policy that lets it send goes only after the stage has changed: SNS neither retries
-        nor keeps what a queue's policy refuses.
+        Without a topic, there is nothing to subscribe. But an earlier deployment may have had one,
+        so the policy that lets it send to the queue is removed only after the stage has changed:
+        SNS neither retries nor keeps a message that a queue's policy refuses.
         """
         if self.topic is None:
             for queue in self.pairs[0]:
@@ -107,7 +107,7 @@ def _add_rejection_queue(
         encryption_master_key=encryption_key,
         enforce_ssl=True,
         retention_period=MAX_SQS_RETENTION,
-        # Its messages were accepted, so somebody should look at them.
+        # The messages in it were accepted, so they must not be deleted with the stack.
         removal_policy=cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE,
     )
 
@@ -120,14 +120,15 @@ def _add_topic(scope: Construct, encryption_key: kms.IKey | None) -> sns.Topic:
     """Add the topic to ``scope``."""
     topic = sns.Topic(scope, "Topic", enforce_ssl=True, master_key=encryption_key)
     resource = topic.node.default_child
-    if not isinstance(resource, sns.CfnTopic):  # aws-cdk-lib's own topic always has one
+    if not isinstance(resource, sns.CfnTopic):  # aws-cdk-lib's own topic always has a CfnTopic
         raise TypeError(f"expected the topic's CfnTopic, got {resource!r}")
     if encryption_key is None:
-        # The topic itself does not know SNS's own key, by its alias: its policy lets every
-        # principal of the account use it through SNS that may use SNS, so API Gateway's role needs
-        # no grant.
+        # Only the CfnTopic is given SNS's own key, by its alias. The policy of that key lets every
+        # principal in the account that may use SNS use the key through SNS, so API Gateway's role
+        # needs no grant.
         resource.kms_master_key_id = "alias/aws/sns"
-    # SQS's maximum, so that the limit of a body does not depend on the number of destinations.
+    # The same as SQS's maximum, so that the limit of a body does not depend on the number of
+    # destinations.
     resource.maximum_message_size = _MAX_MESSAGE_SIZE
     return topic
 
@@ -137,8 +138,9 @@ def _subscribe(
 ) -> sns.Subscription:
     """Subscribe ``queue`` to ``topic``, whose messages pass unchanged.
 
-    This is no ``SqsSubscription``: depending on a feature flag of the app, that opens the queue's
-    key to every topic of anybody's, or to one topic that cannot be named before the key.
+    ``SqsSubscription`` is not used, because it also changes the policy of the queue's key.
+    Depending on a feature flag of the app, it opens the key to every topic of any account, or to
+    the one topic, which depends on the key itself.
     """
     allowed = queue.add_to_resource_policy(
         iam.PolicyStatement(
@@ -154,7 +156,7 @@ def _subscribe(
         topic=topic,
         endpoint=queue.queue_arn,
         protocol=sns.SubscriptionProtocol.SQS,
-        # Otherwise the queue would get a JSON document about the message.
+        # Otherwise the queue would get the message inside a JSON document.
         raw_message_delivery=True,
         # SNS retries for 23 days, but not at all if it lacks permission or the queue is gone.
         dead_letter_queue=dead_letter_queue,

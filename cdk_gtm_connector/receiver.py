@@ -1,4 +1,4 @@
-"""Receivers of the requests: a queue, or a topic before several queues."""
+"""Receivers of the messages: a queue, or a topic that feeds several queues."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ class Receiver(Protocol):
 
     @property
     def path(self) -> str:
-        """The rest of that URI."""
+        """The rest of the integration's URI."""
         ...
 
     @property
     def region(self) -> str:
-        """The receiver's Region, which may be another stack's."""
+        """The receiver's Region, which may differ from this stack's."""
         ...
 
     @property
     def role_id(self) -> str:
         """Construct id of the role with which API Gateway calls the receiver.
 
-        A queue and a topic have different ones: while a stack changes from one to the other, the
-        stage that is still deployed needs its old role.
+        The ids for a queue and for a topic differ, so that while a stack changes from one to the
+        other, the stage that is still deployed keeps its old role.
         """
         ...
 
@@ -49,8 +49,8 @@ class Receiver(Protocol):
         ...
 
     @property
-    def call(self) -> mapping.Call:
-        """The call's body, and the signs of a refused call in the answer."""
+    def call(self) -> mapping.ServiceCall:
+        """The service call, with the texts that show in an error why it was refused."""
         ...
 
     def grant(self, role: iam.Role) -> None:
@@ -58,7 +58,7 @@ class Receiver(Protocol):
 
 
 class QueueReceiver:
-    """A queue, called by SQS's AWS JSON protocol."""
+    """A queue, called with SQS's AWS JSON protocol."""
 
     service = "sqs"
     role_id = "IntegrationRole"
@@ -75,13 +75,13 @@ class QueueReceiver:
 
     def grant(self, role: iam.Role) -> None:
         """See :meth:`Receiver.grant`."""
-        # Not grant_send_messages(): it would also allow reading the queue's attributes.
+        # grant_send_messages() would also allow reading the queue's attributes.
         self._queue.grant(role, "sqs:SendMessage")
         let_senders_in(self._queue.encryption_master_key, role)
 
 
 class TopicReceiver:
-    """A topic, called by the query protocol, SNS's only one."""
+    """A topic, called with the query protocol, SNS's only one."""
 
     service = "sns"
     role_id = "PublishRole"
@@ -95,7 +95,7 @@ class TopicReceiver:
 
     def grant(self, role: iam.Role) -> None:
         """See :meth:`Receiver.grant`."""
-        # Not grant_publish(): it would also allow GenerateDataKeyWithoutPlaintext and the like.
+        # grant_publish() would also allow GenerateDataKeyWithoutPlaintext and similar actions.
         iam.Grant.add_to_principal_or_resource(
             grantee=role,
             actions=["sns:Publish"],

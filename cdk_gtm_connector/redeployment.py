@@ -1,4 +1,4 @@
-"""New deployments of an API whenever something changes in it.
+"""Creates a new deployment of an API whenever the API changes.
 
 API Gateway's stage serves a snapshot, the deployment. CloudFormation takes a new snapshot only if
 the deployment's logical id changes.
@@ -30,23 +30,23 @@ _SERVED = (
 def redeploy_on_change(api: apigateway.RestApi, *elsewhere: object) -> None:
     """Make the logical id of ``api``'s deployment depend on everything that the stage serves.
 
-    aws-cdk-lib leaves out an authorizer's function, cache time, identity sources and user pools
-    unless the app sets a feature flag. It also leaves out changes by Aspects.
+    Without a feature flag of the app, aws-cdk-lib does not include an authorizer's function, cache
+    time, identity sources and user pools. It never includes changes by Aspects.
 
     Args:
         api: The API.
-        elsewhere: Authorizers, which are not below ``api`` in the tree. Those that are no
-            constructs are skipped: an imported authorizer changes in another stack.
+        elsewhere: Authorizers, which are not below ``api`` in the tree. Imported authorizers, which
+            are not constructs, are skipped: they change in another stack.
     """
     deployment = api.latest_deployment
     if deployment is not None:  # it is there, with a stage of its own
-        scopes = [api, *(scope for scope in elsewhere if isinstance(scope, Construct))]
-        deployment.add_to_logical_id(cdk.Lazy.any(_Served(scopes)))
+        scopes = [api, *(each for each in elsewhere if isinstance(each, Construct))]
+        deployment.add_to_logical_id(cdk.Lazy.any(_ServedProperties(scopes)))
 
 
 @jsii.implements(cdk.IStableAnyProducer)
-class _Served:
-    """Produces the properties of everything that a stage serves, when the template is written."""
+class _ServedProperties:
+    """Computes the properties of everything that a stage serves, when the template is written."""
 
     def __init__(self, scopes: Sequence[Construct]) -> None:
         self._scopes = scopes
@@ -55,7 +55,7 @@ class _Served:
         """Return the properties of each resource, with its logical id."""
         return [
             {"LogicalId": part.logical_id, **part._cfn_properties}  # noqa: SLF001 - protected, not private
-            for scope in self._scopes
-            for part in scope.node.find_all()
+            for root in self._scopes
+            for part in root.node.find_all()
             if isinstance(part, _SERVED)
         ]

@@ -1,7 +1,7 @@
 """Signed tokens for ``/events/authenticated``, which takes them in the parameter ``token``.
 
 For tests and for servers written in Python. A token is a plain JSON Web Token (HS256), so any JWT
-library mints it as well.
+library can mint one too.
 
 ``python -m cdk_gtm_connector.tokens --help`` does it on the command line.
 """
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 MIN_SECRET_BYTES: Final = 32
-"""RFC 7518, section 3.2: an HS256 key is no shorter than SHA-256's output."""
+"""RFC 7518, section 3.2: an HS256 key must be at least as long as SHA-256's output."""
 
 MAX_SUBJECT_LENGTH: Final = 255
-"""Characters. OpenID Connect Core 1.0, section 2, allows ``sub`` no more."""
+"""Maximum characters of ``sub``, from OpenID Connect Core 1.0, section 2."""
 
 MAX_TOKEN_LENGTH: Final = 4_096
-"""Characters that the authorizer reads: the event has to fit into the URL as well."""
+"""Maximum characters of a token, from the authorizer: the URL must also hold the event."""
 
 
 def mint(
@@ -46,13 +46,13 @@ def mint(
 
     Args:
         secret: The key, as the secret in Secrets Manager holds it; at least 32 bytes of UTF-8.
-        subject: Who the visitor is, 1 to 255 characters. Becomes the user's id at the destination.
+        subject: The visitor's id, 1 to 255 characters. It becomes the user's id at the destination.
         endpoint_id: The one endpoint that the token may write to. By default it may write to all.
-        audience: What the connector was told to expect, if it was.
-        expires_in: How long the token is good for, from ``now``; whole seconds, rounded up. The
+        audience: The audience that the connector expects, if it expects one.
+        expires_in: How long the token is valid, from ``now``; rounded up to whole seconds. The
             authorizer allows another 60 seconds for clocks that differ.
         max_lifetime: The authorizer's ``max_token_lifetime``: it refuses a token that lives longer.
-        now: When the token is minted; needs a zone. The current time by default.
+        now: When the token is minted, with a time zone. Default: the current time.
 
     Raises:
         ValueError: The authorizer would refuse the token, or could not check it.
@@ -62,7 +62,7 @@ def mint(
         raise ValueError(
             f"subject must be at most {MAX_SUBJECT_LENGTH} characters, got {len(subject)}"
         )
-    # Never the secret itself: an exception's text can end in a log.
+    # The error must not contain the secret, because an exception's text can end up in a log.
     try:
         key = secret.encode()
     except UnicodeEncodeError:
@@ -196,7 +196,7 @@ def _secret(variable: str | None, secret_id: str | None) -> str:
         return _read_secret(secret_id)
     if sys.stdin.isatty():
         return getpass.getpass("Secret: ")
-    # The newline is that of the command which wrote the secret here, hardly the secret's own.
+    # A newline at the end most likely comes from the command that wrote the secret here.
     return sys.stdin.read().removesuffix("\n")
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 UNSET_VALUES: Final = ("undefined", "null", "NaN", "[object Object]")
-"""JavaScript's texts for a missing value, which a Custom Image sends as they are."""
+"""JavaScript's texts for a missing value, which a Custom Image tag sends unchanged."""
 
 _MAX_WORDS: Final = 50
 _MAX_CHARACTERS: Final = 100
@@ -23,8 +23,8 @@ def checked_unset_values(values: Sequence[str] | None) -> tuple[str, ...]:
     """Return the words of ``values``, each once; ``None`` is :data:`UNSET_VALUES`.
 
     Raises:
-        PropError: ``values`` is no list of at most 50 words, or one of them is empty, longer than
-            100 characters, has white space around it or a control character in it.
+        PropError: ``values`` is not a list of at most 50 words, or one of them is empty, longer
+            than 100 characters, has white space around it or a control character in it.
     """
     if values is None:
         return UNSET_VALUES

@@ -1,7 +1,7 @@
 """Checks of single props, worded for the person who wrote the value.
 
-Each raises :class:`~cdk_gtm_connector.PropError`. None passes jsii a value that jsii cannot take:
-NaN, for example, ends the process behind it.
+Each raises :class:`~cdk_gtm_connector.PropError`. None passes jsii a value that jsii cannot handle:
+NaN, for example, would crash the jsii process.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 # Prefix of the value that StringParameter.value_from_lookup returns before the CLI has looked it.
 _LOOKED_UP: Final = "dummy-value-for-"
 KNOWN: Final = "must be known when the app is synthesized"
-"""Problem of a token where the value itself is needed."""
+"""Error text for a token where the value itself is needed."""
 
 _MILLISECONDS: Final = {"seconds": 1_000, "days": 86_400_000}
 
@@ -43,14 +43,14 @@ def is_token(value: object) -> bool:
 def is_deferred(value: object) -> bool:
     """Return whether ``value`` is a text that cannot be checked yet.
 
-    It is a token, or the placeholder of an SSM parameter that the CLI has yet to look up. The app
-    is then synthesized again with the parameter's value.
+    It is a token, or a placeholder for an SSM parameter that the CDK CLI has not looked up yet.
+    After the lookup, the app is synthesized again with the parameter's value.
     """
     return isinstance(value, str) and (_LOOKED_UP in value or is_token(value))
 
 
 def check_scope(scope: object, construct_id: object) -> None:
-    """Require a parent construct within a stack, and an id that is not empty and not taken."""
+    """Require a parent construct in a stack, and an id that is not empty and not taken."""
     if not isinstance(scope, Construct):
         raise PropError("scope", "must be a Stack, or another construct in one", scope)
     try:
@@ -114,8 +114,8 @@ def check_duration(
         value: What the caller gave.
         low: Shortest duration allowed, inclusive.
         high: Longest duration allowed, inclusive.
-        unit: Unit that CloudFormation counts in. A token passes if it has this unit: a number that
-            is known only at deployment cannot be converted.
+        unit: Unit that CloudFormation uses. A token passes only if it has this unit, because a
+            number that is known only at deployment cannot be converted.
         known: Whether tokens are refused.
     """
     if not isinstance(value, cdk.Duration):
@@ -143,15 +143,14 @@ def check_duration(
 def check_text(
     prop: str, value: object, pattern: re.Pattern[str], problem: str, *, known: bool = False
 ) -> None:
-    """Require a text that ``pattern`` matches as a whole. Values not known yet pass.
+    """Require a text that ``pattern`` matches completely. Values not known yet pass.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
         pattern: Pattern of the whole text.
         problem: The pattern in words, for example ``"must be 1 to 64 letters"``.
-        known: Whether tokens are refused, because the text becomes part of another one, or decides
-            something.
+        known: Whether tokens are refused, because synthesis needs the text itself.
     """
     if known and is_token(value):
         raise PropError(prop, KNOWN, value)
@@ -162,8 +161,8 @@ def check_text(
 def check_sequence(prop: str, value: object, problem: str) -> Sequence[object]:
     """Return ``value``, which must be a list or a tuple.
 
-    A text would be a sequence of letters, a set has no order, and a generator is empty when it is
-    read again.
+    Other iterables are refused: a text is a sequence of letters, a set has no order, and a
+    generator can be read only once.
 
     Args:
         prop: The prop as the caller wrote it.
@@ -195,18 +194,18 @@ def check_instance(prop: str, value: object, kind: type, example: str) -> None:
 def check_construct(
     prop: str, value: object, kind: str, has: tuple[str, ...], instead: str
 ) -> None:
-    """Require a construct by the attributes that are used of it.
+    """Require a construct that has the attributes that this library uses.
 
-    ``isinstance`` does not work with jsii's interfaces. An L1 construct or an ARN would fail much
-    later, in words that mean nothing to the caller. So would an import by name that was given an
-    ARN.
+    ``isinstance`` does not work with jsii's interfaces. Without this check, an L1 construct or an
+    ARN would fail much later, with an error that the caller could not understand. So would an
+    import by name that was given an ARN.
 
     Args:
         prop: The prop as the caller wrote it.
         value: What the caller gave.
         kind: The required interface, for example ``"IStream"``.
-        has: Attributes that such a construct has. The first is checked further if it is an ARN.
-        instead: Code that makes one.
+        has: Attributes that such a construct has. If the first is an ARN, its form is checked too.
+        instead: Code that creates such a construct, for the error.
     """
     if isinstance(value, type) or not all(_has(value, attribute) for attribute in has):
         raise PropError(prop, f"must be an {kind}, such as {instead}", value)
@@ -223,13 +222,13 @@ def check_construct(
 
 
 def check_log_retention(value: object) -> None:
-    """Require a ``RetentionDays``. A number of days is none."""
+    """Require a ``RetentionDays``. Refuse a plain number of days."""
     example = "RetentionDays.THREE_MONTHS"
     check_instance("log_retention", value, logs.RetentionDays, example)
 
 
 def matches(pattern: re.Pattern[str], value: object) -> bool:
-    """Return whether ``value`` is a text that ``pattern`` matches as a whole."""
+    """Return whether ``value`` is a text that ``pattern`` matches completely."""
     return isinstance(value, str) and pattern.fullmatch(value) is not None
 
 
@@ -241,5 +240,5 @@ def number_text(value: int) -> str:
 def _has(value: object, attribute: str) -> bool:
     try:
         return hasattr(value, attribute)
-    except RuntimeError:  # jsii's, where it is there and cannot be read: HostedZone's zone_name
+    except RuntimeError:  # from jsii: HostedZone's zone_name may be unreadable
         return True

@@ -1,4 +1,4 @@
-"""Asks a destination whether it has an event, where it can be asked."""
+"""Searches a destination for an event, if the destination can be queried."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cdk_gtm_connector_cli.context import Context
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _EARLIER_MS: Final = 60_000  # than the request: clocks differ
 _MOST_PAGES: Final = 100  # of a shard's records: some 100 MB
@@ -26,12 +26,12 @@ _GZIP: Final = b"\x1f\x8b"
 
 @dataclass(frozen=True, slots=True)
 class Sought:
-    """An event that is looked for.
+    """An event to look for.
 
     Attributes:
-        event_ids: Its id, or the ids that it may have.
-        since: When its request came, in epoch milliseconds.
-        endpoint_id: Its endpoint; empty if it is not known.
+        event_ids: The event's id, or the ids that it may have.
+        since: When the endpoint received its request, in epoch milliseconds.
+        endpoint_id: The event's endpoint id; empty if it is not known.
     """
 
     event_ids: Sequence[str]
@@ -40,33 +40,37 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What a destination says.
+class DestinationAnswer:
+    """The result of searching a destination for an event.
 
     Attributes:
-        has: Whether it has the event; ``None`` if it cannot be asked.
-        words: Where it has it, or why it cannot be asked.
+        has: Whether the destination has the event; ``None`` if it cannot be queried.
+        words: The place where the event is, or the reason why the destination cannot be queried.
     """
 
     has: bool | None
     words: str
 
 
-def ask(context: Context, delivery: Delivery, sought: Sought) -> Answer:
-    """Ask the destination of a delivery."""
+def ask(context: Context, delivery: DeliveryResources, sought: Sought) -> DestinationAnswer:
+    """Search a destination for an event."""
     if context.local is not None and delivery.destination not in _IN_THE_EMULATOR:
-        return Answer(has=None, words="a stand-in has it: the console of make run shows it")
+        return DestinationAnswer(
+            has=None, words="a stand-in has it: the console of make run shows it"
+        )
     asker = _ASKERS.get(delivery.destination)
     if asker is None:
         words = _NOT_ASKED.get(delivery.destination, "a destination of one's own is not asked")
-        return Answer(has=None, words=words)
+        return DestinationAnswer(has=None, words=words)
     try:
         return asker(context, delivery.environment, sought)
     except (BotoCoreError, ClientError, KeyError, ValueError) as error:
-        return Answer(has=None, words=f"it could not be asked: {error}")
+        return DestinationAnswer(has=None, words=f"it could not be asked: {error}")
 
 
-def _ask_kinesis(context: Context, environment: Mapping[str, str], sought: Sought) -> Answer:
+def _ask_kinesis(
+    context: Context, environment: Mapping[str, str], sought: Sought
+) -> DestinationAnswer:
     arn = environment["KINESIS_STREAM_ARN"]
     kinesis = context.client("kinesis", arn.split(":")[3])
     shards = [
@@ -88,17 +92,17 @@ def _ask_kinesis(context: Context, environment: Mapping[str, str], sought: Sough
             for record in answer["Records"]:
                 if _is_in(record["Data"], sought.event_ids):
                     place = f"{shard['ShardId']}, sequence number {record['SequenceNumber']}"
-                    return Answer(has=True, words=f"it is in the stream: {place}")
+                    return DestinationAnswer(has=True, words=f"it is in the stream: {place}")
             iterator = answer.get("NextShardIterator")
             if not iterator or not answer.get("MillisBehindLatest"):
                 break
         else:
             read_whole = False
     if not read_whole:
-        return Answer(
+        return DestinationAnswer(
             has=None, words=f"it is not among the first {_MOST_PAGES} pages of the shard's records"
         )
-    return Answer(has=False, words="the stream does not have it")
+    return DestinationAnswer(has=False, words="the stream does not have it")
 
 
 def _may_hold(shard: Mapping[str, Any], endpoint_id: str) -> bool:
@@ -111,13 +115,15 @@ def _may_hold(shard: Mapping[str, Any], endpoint_id: str) -> bool:
     return int(hashes["StartingHashKey"]) <= number <= int(hashes["EndingHashKey"])
 
 
-def _ask_firehose(context: Context, environment: Mapping[str, str], sought: Sought) -> Answer:
+def _ask_firehose(
+    context: Context, environment: Mapping[str, str], sought: Sought
+) -> DestinationAnswer:
     name = environment["FIREHOSE_DELIVERY_STREAM_NAME"]
     description = context.client("firehose").describe_delivery_stream(DeliveryStreamName=name)
     (destination,) = description["DeliveryStreamDescription"]["Destinations"][:1]
     s3 = destination.get("ExtendedS3DestinationDescription")
     if s3 is None:
-        return Answer(has=None, words="it is asked only where it delivers to S3")
+        return DestinationAnswer(has=None, words="it is asked only where it delivers to S3")
     bucket = s3["BucketARN"].rpartition(":")[2]
     seconds = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
     client = context.client("s3")
@@ -126,16 +132,16 @@ def _ask_firehose(context: Context, environment: Mapping[str, str], sought: Soug
         if body.startswith(_GZIP):
             body = gzip.decompress(body)
         if any(_is_in(line, sought.event_ids) for line in body.split(b"\n")):
-            return Answer(has=True, words=f"it is in s3://{bucket}/{key}")
+            return DestinationAnswer(has=True, words=f"it is in s3://{bucket}/{key}")
     words = f"the bucket {bucket} does not have it; Firehose writes every {seconds} seconds"
-    return Answer(has=False, words=words)
+    return DestinationAnswer(has=False, words=words)
 
 
 def _keys(s3: Any, bucket: str, prefix: str, since: int) -> Iterator[str]:
-    """Yield the objects that were written since, at most so many."""
+    """Yield the keys of the objects written since then, up to a maximum."""
     start = datetime.fromtimestamp((since - _EARLIER_MS) / 1000, UTC)
     static, has_expression, _ = prefix.partition("!{")
-    # Without an expression Firehose adds the hour.
+    # Without an expression, Firehose adds the hour.
     after = static if has_expression else f"{prefix}{start:%Y/%m/%d/%H}"
     pages = s3.get_paginator("list_objects_v2").paginate(
         Bucket=bucket, Prefix=static, **({} if has_expression else {"StartAfter": after})
@@ -150,11 +156,15 @@ def _keys(s3: Any, bucket: str, prefix: str, since: int) -> Iterator[str]:
                 yield found["Key"]
 
 
-def _ask_profiles(context: Context, environment: Mapping[str, str], sought: Sought) -> Answer:
+def _ask_profiles(
+    context: Context, environment: Mapping[str, str], sought: Sought
+) -> DestinationAnswer:
     domain = environment["CUSTOMER_PROFILES_DOMAIN_NAME"]
     object_type = environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]
     if not sought.endpoint_id:
-        return Answer(has=None, words="it is asked by the endpoint id, which is not known")
+        return DestinationAnswer(
+            has=None, words="it is asked by the endpoint id, which is not known"
+        )
     client = context.client(
         "customer-profiles", environment.get("CUSTOMER_PROFILES_REGION") or None
     )
@@ -173,12 +183,12 @@ def _ask_profiles(context: Context, environment: Mapping[str, str], sought: Soug
             page = client.list_profile_objects(**request, **({"NextToken": token} if token else {}))
             if any(_is_in(it["Object"].encode(), sought.event_ids) for it in page["Items"]):
                 words = f"the profile {profile['ProfileId']} has the object in {domain}"
-                return Answer(has=True, words=words)
+                return DestinationAnswer(has=True, words=words)
             token = page.get("NextToken")
             if not token:
                 break
     words = f"no profile of the endpoint has it in {domain}; Customer Profiles needs a moment"
-    return Answer(has=False, words=words)
+    return DestinationAnswer(has=False, words=words)
 
 
 def _is_in(data: bytes, event_ids: Sequence[str]) -> bool:
@@ -192,7 +202,7 @@ def _is_in(data: bytes, event_ids: Sequence[str]) -> bool:
     return isinstance(document, dict) and document.get("event_id") in event_ids
 
 
-_ASKERS: Final[dict[str, Callable[[Context, Mapping[str, str], Sought], Answer]]] = {
+_ASKERS: Final[dict[str, Callable[[Context, Mapping[str, str], Sought], DestinationAnswer]]] = {
     "kinesis": _ask_kinesis,
     "firehose": _ask_firehose,
     "customer-profiles": _ask_profiles,

@@ -1,4 +1,4 @@
-"""What every command works on: a connector, and the account or machine that it is in."""
+"""The context of every command: a connector, and the account or machine that it is in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from cdk_gtm_connector_cli import stack as stacks
 from cdk_gtm_connector_cli.errors import CommandError
-from cdk_gtm_connector_cli.stack import Delivery, Place, Resource
+from cdk_gtm_connector_cli.stack import DeliveryResources, Place, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -25,13 +25,13 @@ _NAME_ENDS: Final = ("EndpointUrl", "GtmImageUrl")
 
 @dataclass(eq=False)
 class Context:
-    """A deployed connector, and how to reach it. Everything is read when it is first asked for.
+    """A deployed connector and the means to reach it. Values are read when they are first needed.
 
     Attributes:
-        output: Where results go, and whether as JSON (``output.as_json``).
+        output: Writes the results, as text or as JSON (``output.as_json``).
         stack: Name of the stack; empty for the only one that has a connector.
-        connector_key: Which of a stack's connectors, by the beginning of its construct's path;
-            empty for the only one.
+        connector_key: Beginning of the path of the connector's construct, if the stack has several
+            connectors; empty for the only one.
         region: The Region; ``None`` for the profile's.
         profile: The AWS profile; ``None`` for the default.
         local: The pipeline on this machine that takes the account's place; ``None`` on AWS.
@@ -54,7 +54,7 @@ class Context:
         """Return a boto3 client, always the same for a service and a Region.
 
         Args:
-            service: Its name for boto3.
+            service: The service's name in boto3.
             region: Default: the stack's.
         """
         key = (service, region)
@@ -71,7 +71,7 @@ class Context:
         """The stack: the one that was named, or the only one with a connector's outputs.
 
         Raises:
-            CommandError: None was named, and there is not exactly one.
+            CommandError: No stack was named, and the Region does not have exactly one.
         """
         if self.stack:
             return self.stack
@@ -171,11 +171,11 @@ class Context:
 
 @dataclass(frozen=True, eq=False)
 class Connector:
-    """A connector's parts, by what they are for.
+    """A connector's parts, by purpose.
 
     Attributes:
-        context: Where it is.
-        place: Its resources.
+        context: The stack that has the connector.
+        place: The connector's resources.
     """
 
     context: Context
@@ -198,19 +198,19 @@ class Connector:
 
     @property
     def invalid_message_queue_url(self) -> str | None:
-        """The queue of what callers got wrong; ``None`` in a stack of before there was one."""
+        """URL of the queue of invalid messages; ``None`` in stacks of versions without it."""
         found = self.place.find("InvalidMessageQueue", stacks.QUEUE)
         return found.physical_id if found else None
 
     @property
     def topic_arn(self) -> str | None:
-        """The topic before several destinations; ``None`` with one."""
+        """ARN of the topic that feeds several destinations; ``None`` with one destination."""
         found = self.place.find("Topic", "AWS::SNS::Topic")
         return found.physical_id if found else None
 
     @property
     def domain_name(self) -> str | None:
-        """The endpoint's own domain; ``None`` without one."""
+        """The endpoint's custom domain; ``None`` without one."""
         found = self.place.find("DomainName", stacks.DOMAIN)
         return found.physical_id if found else None
 
@@ -234,12 +234,12 @@ class Connector:
         return None
 
     @cached_property
-    def deliveries(self) -> Sequence[Delivery]:
-        """What delivers to each destination, the first one's first."""
+    def deliveries(self) -> Sequence[DeliveryResources]:
+        """The resources that deliver to each destination, in the order of the destinations."""
         return [self._delivery(kind) for kind in self.place.kinds()]
 
-    def delivery(self, name: str) -> Delivery:
-        """Return the delivery to a destination.
+    def delivery(self, name: str) -> DeliveryResources:
+        """Return the resources that deliver to a destination.
 
         Args:
             name: The destination's name, such as ``customer-profiles``, or its construct's id.
@@ -255,12 +255,12 @@ class Connector:
             f"it has {', '.join(each.destination for each in self.deliveries)}",
         )
 
-    def _delivery(self, kind: str) -> Delivery:
+    def _delivery(self, kind: str) -> DeliveryResources:
         function = self._needed(f"{kind}DeliveryFunction", stacks.FUNCTION)
         configuration = self.context.client("lambda").get_function_configuration(
             FunctionName=function
         )
-        return Delivery(
+        return DeliveryResources(
             kind=kind,
             queue_url=self._needed(f"{kind}Queue", stacks.QUEUE),
             dead_letter_queue_url=self._needed(f"{kind}DeadLetterQueue", stacks.QUEUE),

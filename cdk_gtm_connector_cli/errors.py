@@ -1,4 +1,4 @@
-"""What a command could not do, in words for whoever typed it, and the exit statuses."""
+"""The commands' error, with a text for the user, and their exit statuses."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ class Status(IntEnum):
     """Exit statuses of every command."""
 
     FINE = 0
-    """The command did what it was asked, and what it found is as it should be."""
+    """The command succeeded, and found no problem."""
 
     NOT_FINE = 1
-    """It did what it was asked, and the answer is bad: a red tag, a finding, nothing found."""
+    """The command succeeded, and found a problem: a red tag, a finding, or no event."""
 
     USAGE = 2
     """The command line is wrong."""
 
     FAILED = 3
-    """It could not do what it was asked: no such stack, no permission, no network."""
+    """The command failed: no such stack, no permission, no network."""
 
     INTERRUPTED = 130
     """Ctrl-C stopped it."""
@@ -28,8 +28,8 @@ class CommandError(Exception):
     """A command cannot go on.
 
     Args:
-        problem: What is wrong, with the value.
-        remedy: What to do about it.
+        problem: The problem, with the value that caused it.
+        remedy: The remedy.
     """
 
     def __init__(self, problem: str, remedy: str) -> None:
@@ -39,4 +39,4 @@ class CommandError(Exception):
 
 
 class UsageProblem(CommandError):
-    """The command line is wrong in a way that only shows with the stack at hand."""
+    """The command line does not fit the stack."""

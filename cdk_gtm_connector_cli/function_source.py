@@ -1,4 +1,4 @@
-"""Makes the function's own source importable: what reads messages here is what reads them there.
+"""Makes the function's source importable, so that commands read messages with the function's code.
 
 Import this module before ``gtm_events``. An installed wheel has the source beside the library, a
 checkout in ``lambda_src``.

@@ -1,4 +1,4 @@
-"""Foretells whether the function would take a rejected message now: its own code is asked."""
+"""Predicts, with the function's own code, whether it would deliver a rejected message now."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from cdk_gtm_connector_cli import function_source  # noqa: F401 - makes gtm_even
 from cdk_gtm_connector_cli.errors import CommandError
 from cdk_gtm_connector_cli.messages import RETRIED
 from gtm_events.deadline import Deadline
-from gtm_events.delivery import Delivery as FunctionDelivery
+from gtm_events.delivery import Delivery
 from gtm_events.errors import SettingsError
 from gtm_events.event import Limits
 from gtm_events.outcome import Delivered, Reason
@@ -19,28 +19,29 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from cdk_gtm_connector_cli.messages import Message
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
     from gtm_events.dead_letters import DeadLetter, NotTaken
     from gtm_events.event import Event
     from gtm_events.outcome import Outcome
 
 _SECONDS: Final = 600.0
-# What the destination itself said, or what the function knows of the destination alone.
+# Reasons that come from the destination, or that depend on one destination.
 _OF_THE_DESTINATION: Final = (Reason.RESERVED_EVENT_TYPE, Reason.TOO_LARGE)
 _ONLY_IF_MENDED: Final = (Reason.REFUSED, Reason.USER_ATTRIBUTES_REFUSED)
 
 
 class Judge:
-    """Says which messages would only be rejected again by a destination's function.
+    """Predicts which messages a destination's function would only reject again.
 
     Args:
-        delivery: The destination. Its function's environment says how the function reads messages.
+        delivery: The destination's resources. The function's environment decides how it reads
+            messages.
 
     Raises:
         CommandError: The function would not start in its environment.
     """
 
-    def __init__(self, delivery: Delivery) -> None:
+    def __init__(self, delivery: DeliveryResources) -> None:
         try:
             settings = FunctionSettings.from_environment(delivery.environment)
         except SettingsError as error:
@@ -51,7 +52,7 @@ class Judge:
         self._taking = _TakingAll()
         self._letters = _Letters()
         self._destination = delivery.destination
-        self._function = FunctionDelivery(
+        self._function = Delivery(
             destination=self._taking,
             dead_letters=self._letters,
             policy=settings.access_policy,
@@ -61,11 +62,11 @@ class Judge:
         )
 
     def objection(self, message: Message, reasons: Sequence[str] = ()) -> str:
-        """Return why a message had better stay where it is; empty if it can go back.
+        """Return why a message should stay where it is; empty if it can go back.
 
         Args:
             message: The message.
-            reasons: Reasons that the owner named, as those whose cause is mended.
+            reasons: Reasons that the owner named because their cause is fixed.
         """
         reason, refused_by = message.reason, message.attributes.get("Destination", "")
         if reason in _OF_THE_DESTINATION and refused_by in ("", self._destination):
@@ -93,7 +94,7 @@ class Judge:
 
 
 class _TakingAll:
-    """A destination that takes every event, and counts them."""
+    """A destination that accepts every event, and counts them."""
 
     limits: Limits = Limits()
 

@@ -1,7 +1,7 @@
 """Finds the pipeline that ``make run`` runs on this machine.
 
-A run writes ``run.json`` into its temporary directory, which nobody else may enter: where its
-emulator is, and the secret that opens it. The file is gone with the run.
+A run writes ``run.json`` into its temporary directory, which only this user can read. It holds the
+emulator's URL and the secret for its requests, and is deleted when the run ends.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Reads the function's log, and says its lines in words."""
+"""Reads the function's log, and describes its lines in words."""
 
 from __future__ import annotations
 

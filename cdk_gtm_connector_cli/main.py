@@ -1,4 +1,4 @@
-"""``gtm-connector``: the group of commands, and what becomes of their errors."""
+"""``gtm-connector``: the group of commands, and the handling of their errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Queue messages as people read them: what the tag sent, and what became of it."""
+"""Queue messages decoded for people, with the reason for their rejection."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gtm_events.urlencoded import Parameters
 
 RETRIED: Final = "retried"
-"""Stands for a reason where a message has none: it was tried as often as it may be."""
+"""Replaces the reason of a message without one: it used up its delivery attempts."""
 
 _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 _LIST_NUMBER: Final = re.compile(r"(.+)-([0-9]{1,2})")
@@ -75,7 +75,7 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message holds.
+    """The decoded content of a message.
 
     Attributes:
         envelope: What the endpoint observed; empty if the message has no envelope.

@@ -32,7 +32,7 @@ def safe(text: object) -> str:
 
 
 class Output:
-    """Where a command writes.
+    """The output of a command.
 
     Results go to standard output, and everything else to standard error: what a script reads has
     nothing else in it.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cdk_gtm_connector_cli.context import Connector
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _AT_ONCE: Final = 10  # SQS's limit for every batch
 _TIMES_WITHOUT_NEWS: Final = 3
@@ -32,14 +32,14 @@ class RejectionQueue:
     """A queue of rejected messages.
 
     Attributes:
-        name: For people: ``dead letters of kinesis``, ``invalid messages``.
-        url: The queue.
-        delivery: Whose it is; ``None`` for the invalid-message queue, which is everybody's.
+        name: The queue's name for people: ``dead letters of kinesis``, ``invalid messages``.
+        url: The queue's URL. delivery: The delivery that owns the queue; ``None`` for the
+            invalid-message queue, which all share.
     """
 
     name: str
     url: str
-    delivery: Delivery | None
+    delivery: DeliveryResources | None
 
 
 def rejection_queues(

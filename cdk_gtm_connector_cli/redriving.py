@@ -1,7 +1,7 @@
-"""Moves rejected messages back to where they came from: copied first, deleted after.
+"""Moves rejected messages back to where they came from: copies them first, then deletes them.
 
-Nothing else keeps count of what is moved, so it can be stopped at any point and run again. A
-message that was copied and not yet deleted is copied once more, and its events have the same ids.
+A redrive keeps no state of its own, so it can be stopped at any point and run again. A message that
+was copied and not yet deleted is copied once more, and its events have the same ids.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.context import Context
     from cdk_gtm_connector_cli.messages import Message
     from cdk_gtm_connector_cli.queues import RejectionQueue
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 HIDDEN_SECONDS: Final = 120
 """How long a received message is hidden. What stays must not come again before the rest has come;
@@ -32,7 +32,7 @@ _MOST_SNS_BYTES: Final = 262_144  # SNS's PublishBatch; a larger message goes al
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Which messages are to go back.
+    """A selection of messages to move back.
 
     Attributes:
         reasons: Only these; empty for all that can be delivered now.
@@ -60,11 +60,11 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What is to become of a message.
+    """The decision about a message.
 
     Attributes:
-        target: Queue's URL or topic's ARN that it goes to; empty if it stays.
-        words: Where it goes, or why it stays.
+        target: URL of the queue, or ARN of the topic, that the message goes to; empty if it stays.
+        words: The decision in words.
     """
 
     target: str
@@ -115,7 +115,7 @@ class Redrive:
         to = delivery or first
         return Verdict(to.queue_url, f"goes back to {to.destination}")
 
-    def _named(self, message: Message) -> Delivery | None:
+    def _named(self, message: Message) -> DeliveryResources | None:
         """Return the one destination that rejected a message which is not a dead letter."""
         name = message.attributes.get("Destination", "").partition(":")[0]
         return next((it for it in self._connector.deliveries if it.destination == name), None)
@@ -168,7 +168,7 @@ class Redrive:
 
 @dataclass(slots=True)
 class Progress:
-    """How far a redrive of one queue is.
+    """The progress of a redrive of one queue.
 
     Attributes:
         moved: Messages that are where they came from.

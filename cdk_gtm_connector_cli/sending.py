@@ -1,4 +1,4 @@
-"""Sends an event to the endpoint, and says what a tag would report of the answer."""
+"""Sends an event to the endpoint, and says how a tag would report the answer."""
 
 from __future__ import annotations
 
@@ -61,12 +61,12 @@ WHY: Final[Mapping[int, tuple[str, str]]] = {
 
 class _NoRedirects(HTTPRedirectHandler):
     def redirect_request(self, *_: object, **__: object) -> None:
-        """Follow none: a tag's request is answered by the endpoint itself."""
+        """Follow no redirect: the endpoint itself answers a tag's request."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A request that was answered.
+    """The answer to a request.
 
     Attributes:
         status: HTTP status.

@@ -1,8 +1,8 @@
-"""Finds a connector's resources in a deployed stack, by what they are for.
+"""Finds a connector's resources in a deployed stack by their purpose.
 
-CloudFormation knows resources by logical ids. The CDK makes these of the constructs' path, so they
-tell the purpose wherever the connector is: in the deployable app's stack, in a stack with much
-else in it, or in a nested one.
+The CDK derives logical ids from the constructs' paths, so they show a resource's purpose wherever
+the connector is: in the deployable app's stack, in a stack with other resources, or in a nested
+one.
 """
 
 from __future__ import annotations
@@ -48,15 +48,16 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
-    """What delivers to one destination.
+class DeliveryResources:
+    """The resources that deliver to one destination.
 
     Attributes:
-        kind: Its construct's id, such as ``Firehose``; empty for the first destination.
-        queue_url: Where events wait.
-        dead_letter_queue_url: Where messages end that the owner can do something about.
-        function_name: The function.
-        log_group: The function's log.
+        kind: Id of the destination's construct, such as ``Firehose``; empty for the first
+            destination.
+        queue_url: URL of the queue of waiting events.
+        dead_letter_queue_url: URL of the queue of messages that the owner can fix.
+        function_name: Name of the function.
+        log_group: Name of the function's log group.
         environment: The function's environment.
     """
 
@@ -74,17 +75,18 @@ class Delivery:
 
     @property
     def invalid_message_queue_url(self) -> str:
-        """Where messages end that callers got wrong; empty for the dead-letter queue."""
+        """URL of the queue of invalid messages; empty if they go to the dead-letter queue."""
         return self.environment.get("INVALID_MESSAGE_QUEUE_URL", "")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A connector's resources, by the ends of their keys.
+    """A connector's resources, by the end of their keys.
 
     Attributes:
-        key: What the keys of its resources begin with: its construct's path in one word.
-        resources: The rest of the keys, with the resources.
+        key: Common beginning of the resources' keys: the path of the connector's construct in one
+            word.
+        resources: The resources, by the rest of their keys.
     """
 
     key: str

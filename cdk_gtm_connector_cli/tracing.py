@@ -1,4 +1,4 @@
-"""Finds out what became of an event: at its destinations, and in the queues."""
+"""Finds an event at its destinations and in the queues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.context import Context
     from cdk_gtm_connector_cli.messages import Content, Message
     from cdk_gtm_connector_cli.queues import RejectionQueue
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 DELIVERED: Final = "delivered"
 REJECTED: Final = "rejected"
@@ -27,12 +27,12 @@ MISSING: Final = "not found"
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
-    """A rejected message that has the event.
+    """A rejected message that contains the event.
 
     Attributes:
-        queue: Where it is.
+        queue: The queue that holds it.
         message: The message.
-        content: What it holds.
+        content: Its decoded content.
     """
 
     queue: RejectionQueue
@@ -42,7 +42,7 @@ class Rejection:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What became of an event on its way to one destination.
+    """The status of an event at one destination.
 
     Attributes:
         destination: The destination's name.
@@ -75,9 +75,9 @@ def rejections(context: Context, event_ids: Sequence[str], most: int) -> Iterato
 
 
 def fate(
-    context: Context, delivery: Delivery, sought: Sought, rejected: Iterable[Rejection]
+    context: Context, delivery: DeliveryResources, sought: Sought, rejected: Iterable[Rejection]
 ) -> Fate:
-    """Return what became of an event on its way to a destination.
+    """Return the status of an event at a destination.
 
     Args:
         context: Where it was sent.

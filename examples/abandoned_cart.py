@@ -1,10 +1,10 @@
-"""From the tag to an e-mail: an abandoned cart starts a campaign of Amazon Connect.
+"""An e-mail for an abandoned cart, sent by an Amazon Connect campaign.
 
     npx aws-cdk@2.1148.1 deploy --app "python3 examples/abandoned_cart.py"
 
-The tag sends ``cart_abandoned``, with the cart's value as the metric ``value``. What has to be
-there already is an argument of the stack. ``docs/customer-profiles.md`` has the steps, and says
-what only the Amazon Connect console and its admin website can do.
+The tag sends ``cart_abandoned``, with the cart's value as the metric ``value``. Resources that must
+already exist are arguments of the stack. ``docs/customer-profiles.md`` has the steps, and says
+which of them need the Amazon Connect console or its admin website.
 """
 
 from typing import Any
@@ -25,7 +25,7 @@ from cdk_gtm_connector import (
 
 
 class AbandonedCartStack(cdk.Stack):
-    """The shop's endpoint, its profiles, and the campaign that they start.
+    """The shop's endpoint, its customer profiles, and the campaign that a trigger starts.
 
     Args:
         scope: The app.
@@ -33,8 +33,8 @@ class AbandonedCartStack(cdk.Stack):
         instance_id: The Amazon Connect instance, with outbound campaigns enabled.
         journey_flow_arn: A published flow of the type *journey*: it waits, looks whether
             ``purchases_1_day`` is still 0, and sends the e-mail.
-        email_address: An e-mail address of the instance, which the e-mail comes from.
-        email_template_arn: The e-mail, an active version of a message template.
+        email_address: The sender: an e-mail address of the instance.
+        email_template_arn: The active version of a message template with the e-mail's text.
         kwargs: The stack's other props.
     """
 
@@ -95,7 +95,8 @@ class AbandonedCartStack(cdk.Stack):
                     "customers", all_of={f"CalculatedAttributes.{spent.name}": GreaterThan(0)}
                 ),
                 campaign_arn=campaign.attr_arn,
-                # Else whoever knows a customer's endpoint id could have e-mails sent to them.
+                # Otherwise anyone who knows a customer's endpoint id could have e-mails sent to
+                # that customer.
                 authenticated_only=True,
                 max_invocations=1,
                 period=cdk.Duration.days(7),
@@ -108,7 +109,7 @@ class AbandonedCartStack(cdk.Stack):
             campaign.node.add_dependency(destination.domain)
         for name, value in {
             "GtmImageUrl": connector.gtm_image_url,
-            # `make run APP=examples/abandoned_cart.py` goes by these.
+            # `make run APP=examples/abandoned_cart.py` reads these outputs.
             "EndpointUrl": connector.endpoint_url,
             "AuthenticatedEndpointUrl": connector.authenticated_endpoint_url,
             "TokenSecretArn": token.secret.secret_arn,

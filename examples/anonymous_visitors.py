@@ -1,4 +1,4 @@
-"""Visitors whom nobody vouches for: events from your own pages, one harmless user attribute."""
+"""Anonymous visitors: events from your own pages only, and one harmless user attribute."""
 
 import aws_cdk as cdk
 

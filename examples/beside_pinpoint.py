@@ -1,4 +1,4 @@
-"""Customer Profiles beside Amazon Pinpoint, for as long as both are needed."""
+"""Customer Profiles and Amazon Pinpoint together, for as long as both are needed."""
 
 import aws_cdk as cdk
 

@@ -9,7 +9,7 @@ stack = cdk.Stack(app, "Shop", env=cdk.Environment(region="eu-central-1"))
 GtmConnector(
     stack,
     "Gtm",
-    # Instead of PinpointDestination(application_id="0123456789abcdef0123456789abcdef"):
+    # This replaces PinpointDestination(application_id="0123456789abcdef0123456789abcdef"):
     destination=CustomerProfilesDestination(
         domain_name="shop",
         create_domain=True,

@@ -1,12 +1,13 @@
-"""The delivering function in a VPC without a way to the internet.
+"""The delivering function in a VPC without internet access.
 
     npx aws-cdk@2.1148.1 deploy --app "python3 examples/function_in_a_vpc.py"
 
-The function calls two services: the destination, and SQS, into whose dead-letter queue it puts what
-it rejects. Each has an interface endpoint in the VPC; private DNS makes the function find it under
-the service's own name. Lambda itself reads the queue, writes the log and starts the function: that
-takes no way out of the VPC. Another destination takes another endpoint than Kinesis' own:
-``KINESIS_FIREHOSE``, ``EVENTBRIDGE``, or ``CONNECT_PROFILE`` for Customer Profiles.
+The function calls two services: the destination, and SQS, to put rejected messages into the
+dead-letter queue. Each service has an interface endpoint in the VPC. With private DNS, the function
+finds the endpoint under the service's usual host name. Lambda itself reads the queue, writes the
+log and starts the function, which needs no route out of the VPC. For another destination, replace
+Kinesis's endpoint: ``KINESIS_FIREHOSE``, ``EVENTBRIDGE``, or ``CONNECT_PROFILE`` for Customer
+Profiles.
 """
 
 from __future__ import annotations

@@ -2,15 +2,15 @@
 
     npx aws-cdk@2.1148.1 deploy --app "python3 examples/journey_with_step_functions.py"
 
-A visitor who is signed in puts something into the cart (``add_to_cart``). An hour later the journey
-looks whether a ``purchase`` has come in since, and if none has, sends an e-mail to the address that
-the visitor has as the user attribute ``email``. A visitor gets one e-mail until the next purchase,
-however often the cart changes and an event is delivered. The e-mail is noted before it is sent, so
-one that SES refuses is not sent again. It needs an identity that SES has verified, which is an
-argument of the stack, and an account outside SES's sandbox.
+A signed-in visitor puts something into the cart (``add_to_cart``). An hour later, the journey
+checks whether a ``purchase`` has arrived since. If not, it sends an e-mail to the address in the
+visitor's user attribute ``email``. A visitor gets at most one e-mail until the next purchase, even
+if the cart changes or an event is delivered twice. The e-mail is recorded before it is sent, so one
+that SES refuses is not sent again. The stack needs an identity that SES has verified, which is an
+argument, and an account outside SES's sandbox.
 
-A journey costs its state transitions, at most 7 of a cart and 4 of a purchase, the e-mail, and at
-most one read and one write of DynamoDB: ``docs/customer-profiles.md`` computes it.
+A journey costs its state transitions (at most 7 for a cart and 4 for a purchase), the e-mail, and
+at most one read and one write in DynamoDB. ``docs/customer-profiles.md`` computes the cost.
 """
 
 from typing import Any
@@ -31,14 +31,14 @@ _UNMET = "DynamoDB.ConditionalCheckFailedException"
 
 
 class JourneyStack(cdk.Stack):
-    """The shop's endpoint, its event bus, and the journey of an abandoned cart.
+    """The shop's endpoint, its event bus, and the journey for an abandoned cart.
 
     Args:
         scope: The app.
         construct_id: The stack's id.
-        sender: Where the e-mail comes from, of an identity that SES has verified.
-        identity: That identity: a domain, or the address itself.
-        wait: How long after the cart the journey looks for a purchase.
+        sender: The sender's e-mail address, which belongs to ``identity``.
+        identity: The identity that SES has verified: a domain, or the address itself.
+        wait: Time between the cart event and the check for a purchase.
         kwargs: The stack's other props.
     """
 
@@ -102,7 +102,7 @@ class JourneyStack(cdk.Stack):
                 detail_type=["GTM Event"],
                 detail={
                     "event_type": ["add_to_cart", "purchase"],
-                    # Else whoever knows a customer's endpoint id could start the journey.
+                    # Otherwise anyone who knows a customer's endpoint id could start the journey.
                     "access": ["authenticated"],
                 },
             ),
@@ -117,7 +117,7 @@ class JourneyStack(cdk.Stack):
         timestamp = tasks.DynamoAttributeValue.from_string(
             sfn.JsonPath.string_at("$.detail.timestamp")
         )
-        # The item is put whole, so the note of an e-mail goes with it.
+        # This replaces the whole item, including the record of an e-mail.
         purchase = tasks.DynamoPutItem(
             self,
             "Note the purchase",
@@ -126,7 +126,7 @@ class JourneyStack(cdk.Stack):
                 "endpoint_id": endpoint_id,
                 "timestamp": timestamp,
             },
-            # A purchase may arrive twice, and after a later one.
+            # A purchase may arrive twice, or after a later one.
             condition_expression="attribute_not_exists(#timestamp) OR #timestamp < :timestamp",
             expression_attribute_names={"#timestamp": "timestamp"},
             expression_attribute_values={":timestamp": timestamp},
@@ -171,7 +171,7 @@ class JourneyStack(cdk.Stack):
             expression_attribute_values={":timestamp": timestamp},
             result_path=sfn.JsonPath.DISCARD,
         ).add_catch(sfn.Succeed(self, "Has an e-mail already"), errors=[_UNMET])
-        # Timestamps of event records are ISO 8601 in UTC: their order is that of their texts.
+        # Timestamps of event records are ISO 8601 in UTC, so they can be compared as texts.
         bought = sfn.Condition.and_(
             sfn.Condition.is_present("$.purchase.Item.timestamp.S"),
             sfn.Condition.string_greater_than_equals_json_path(
@@ -197,7 +197,7 @@ class JourneyStack(cdk.Stack):
 
 
 def _acknowledge(journey: sfn.StateMachine, failed: sqs.Queue) -> None:
-    """Say why what cdk-nag finds is as it has to be."""
+    """Acknowledge cdk-nag's findings, with the reasons."""
     for construct, rule, reason in (
         (failed, "SQS3", "It is a dead-letter queue."),
         (

@@ -1,4 +1,4 @@
-"""Events to an HTTPS endpoint of the shop's own, signed with a key.
+"""A custom destination: the shop's own HTTPS endpoint, with signed requests.
 
     npx aws-cdk@2.1148.1 deploy --app "python3 examples/own_destination.py"
 
@@ -24,8 +24,8 @@ class WebhookDestination(Destination):
     """The shop's webhook.
 
     Args:
-        url: Where it answers.
-        secret: The key of its signatures, as plain text.
+        url: URL of the webhook.
+        secret: Secret whose plain text is the key for the signatures.
     """
 
     def __init__(self, url: str, secret: secretsmanager.ISecret) -> None:
@@ -39,7 +39,7 @@ class WebhookDestination(Destination):
         return DestinationModule(name="shop_webhook", directory=RUNTIME)
 
     def bind(self, function: lambda_.Function) -> None:
-        """Tell the function where the webhook is, and let it read the key."""
+        """Pass the webhook's URL to the function, and let it read the key."""
         function.add_environment("WEBHOOK_URL", self._url)
         function.add_environment("WEBHOOK_SECRET_ARN", self._secret.secret_arn)
         self._secret.grant_read(function)

@@ -1,4 +1,4 @@
-"""The endpoint under a domain of your own, with its certificate and its DNS record."""
+"""The endpoint under a custom domain, with its certificate and its DNS record."""
 
 import aws_cdk as cdk
 from aws_cdk import aws_certificatemanager as acm

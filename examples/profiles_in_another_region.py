@@ -1,4 +1,4 @@
-"""An endpoint in a Region without Customer Profiles, and the profiles in another."""
+"""An endpoint in a Region without Customer Profiles, and the profiles in another Region."""
 
 import aws_cdk as cdk
 

@@ -1,4 +1,4 @@
-"""A connector in a stack of your own, with the two alarms that whoever is on call needs."""
+"""A connector in your own stack, with the two alarms that the person on call needs."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ class ShopStack(cdk.Stack):
             anonymous_user_attributes=["newsletter"],
         )
         cdk.CfnOutput(self, "GtmImageUrl", value=connector.gtm_image_url)
-        # What it owns is yours to build on.
+        # The connector's parts are attributes that you can build on.
         connector.dead_letter_queue.metric_approximate_number_of_messages_visible().create_alarm(
             self, "EventsRejected", threshold=1, evaluation_periods=1
         )

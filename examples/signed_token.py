@@ -1,4 +1,4 @@
-"""Visitors who are logged in: an image tag with a token that your server signs."""
+"""Logged-in visitors: an image tag with a token that your server signs."""
 
 import aws_cdk as cdk
 

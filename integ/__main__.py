@@ -15,9 +15,9 @@ from integ.stacks import NAMES
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_REQUESTS: Final = 400  # to each stack: what verify sends, and the traffic of stage-change
-_MEGABYTES: Final = 5  # of logs, of each stack
-_QUEUE_REQUESTS: Final = 20_000  # of all event sources in an hour, and verify's own
+_REQUESTS: Final = 400  # requests to each stack: those of verify, and the traffic of stage-change
+_MEGABYTES: Final = 5  # of logs, per stack
+_QUEUE_REQUESTS: Final = 20_000  # of all event sources in an hour, and of verify
 _PERMISSIONS: Final = ("--yes", "--may-redeploy", "--may-write-profiles")
 
 

@@ -12,7 +12,7 @@ from integ.stacks import add_stacks
 
 def main() -> None:
     """Synthesize the app."""
-    # By its name: only `make verify-all` installs it.
+    # Imported by name, because only `make verify-all` installs it.
     integ_tests: Any = importlib.import_module("aws_cdk.integ_tests_alpha")
     app = cdk.App()
     integ_tests.IntegTest(app, "Verify", test_cases=add_stacks(app))

@@ -1,4 +1,4 @@
-"""The stacks: a queue, a topic with two queues, and Customer Profiles. Deletion leaves nothing."""
+"""The stacks: a queue, a topic with two queues, and Customer Profiles. Deletion removes all."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from constructs import Construct, IConstruct
 
 NAMES: Final = ("GtmVerifyQueue", "GtmVerifyTopic", "GtmVerifyProfiles")
-"""Names of the stacks, in the order in which they are asked."""
+"""Names of the stacks, in the order in which they are checked."""
 
 _SDK_OUTPUT: Final = "VerifySdkFunctionName"  # cdk_gtm_connector_cli/verify/account.py reads it
 
 
-# Imports what gtm_events imports of the SDK.
+# A function that imports the same SDK modules as gtm_events.
 _SDK_FUNCTION: Final = """\
 import importlib
 import sys
@@ -49,7 +49,7 @@ class _Nothing:
 
 
 class QueueStack(cdk.Stack):
-    """A stack with one destination, an authorizer and sites. It serves most checks."""
+    """A stack with one destination, an authorizer and allowed origins. Most checks use it."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, NAMES[0])
@@ -75,7 +75,7 @@ class QueueStack(cdk.Stack):
 
 
 class TopicStack(cdk.Stack):
-    """A stack with two destinations, and so a topic before their queues."""
+    """A stack with two destinations, and so a topic that feeds their queues."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, NAMES[1])
@@ -120,7 +120,7 @@ class ProfilesStack(cdk.Stack):
 
 def _outputs(stack: cdk.Stack, connector: gtm.GtmConnector) -> None:
     cdk.CfnOutput(stack, "EndpointUrl", value=connector.endpoint_url)
-    # Nothing of them stays: no events of anybody's are in them.
+    # Nothing is kept, because these stacks hold no real events.
     cdk.Aspects.of(stack).add(_Nothing())
 
 

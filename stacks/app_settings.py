@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from stacks import values
 from stacks.destinations import read_destinations
-from stacks.setting import Declared, setting
+from stacks.setting import SettingsBase, setting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
     from aws_cdk import aws_logs as logs
 
 FIRST_DESTINATION: Final = "pinpoint"
-"""The destination of settings that name none, from when there was no choice."""
+"""The destination of settings that name none, from versions that had no other."""
 
 _GIVEN: Final = "must be given"
 _TRUE: Final = "must be true"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class AppSettings(Declared):
+class AppSettings(SettingsBase):
     """The settings of ``cdk deploy`` that belong to no destination.
 
-    Most are props of ``GtmConnector``; ``None`` leaves one at the construct's default.
+    Most are props of ``GtmConnector``. ``None`` stands for the construct's default.
     """
 
     destination: Sequence[str] = setting(
@@ -275,7 +275,7 @@ class AppSettings(Declared):
     encryption_key_arn: str | None = setting(
         values.key_arn,
         "KMS key for the queues, the topic, the log groups and the token's secret",
-        default_words="keys of AWS's",
+        default_words="AWS's own keys",
         example="arn:aws:kms:us-east-1:123456789012:key/01234567-89ab-cdef-0123-456789abcdef",
         prop="",
         also=("connector.encryption_key",),

@@ -5,7 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-# Both packages import a module when it is asked for: Pinpoint's owner does not wait for Kinesis.
+# Both packages import a module only when it is needed, so that Pinpoint's users do not wait for
+# Kinesis's modules.
 import aws_cdk as cdk
 
 import cdk_gtm_connector as gtm
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def _setting_errors() -> Iterator[None]:
-    """Raise a refused prop, which has a setting's name, as the setting's error."""
+    """Turn the error of a prop that a setting sets into the setting's error."""
     try:
         yield
     except gtm.PropError as error:
@@ -32,7 +33,7 @@ def _setting_errors() -> Iterator[None]:
 
 
 class ConnectorStack(cdk.Stack):
-    """One connector and the outputs that its owner needs next.
+    """A stack with one connector and the outputs that its owner needs next.
 
     Args:
         scope: Parent construct.
@@ -61,7 +62,7 @@ class ConnectorStack(cdk.Stack):
             destinations = [each.destination(self, home) for each in chosen]
             firewall, domain = self._firewall(settings), self._domain(settings)
             monitoring = self._monitoring(settings)
-            # Some destinations look at the stack only once the connector is made.
+            # Some destinations look at the stack only when the connector is created.
             names = {
                 prop: name for each in chosen for prop, name in each.names("destination").items()
             }
@@ -124,7 +125,7 @@ class ConnectorStack(cdk.Stack):
             "GtmImageUrl": (connector.gtm_image_url, "Paste it into a GTM Custom Image tag"),
         }
         for number, delivery in enumerate(connector.deliveries):
-            # The first one's are called as if it were the only one.
+            # The first destination's outputs are named as if it were the only one.
             kind = delivery.destination.construct_id if number else ""
             to = f" to {kind}" if kind else ""
             outputs[f"{kind}QueueName"] = (

@@ -1,4 +1,4 @@
-"""The error of a setting that cannot be used, as one sentence."""
+"""The error for a setting that cannot be used."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ class SettingError(Exception):
 
     Args:
         name: The setting.
-        problem: Requirement that its value misses: a sentence without its subject.
-        given: The value, as the sentence shows it; ``None`` for none.
+        problem: Requirement that its value does not meet: a sentence without its subject.
+        given: The value, as the sentence shows it; ``None`` if there is none.
         value: A value that works, for the remedy.
         remedy: The setting to set. Default: ``name``.
     """
@@ -39,13 +39,15 @@ class SettingError(Exception):
 
     @classmethod
     def from_prop(cls, error: PropError, examples: Mapping[str, str]) -> SettingError:
-        """Return the error of a prop that is a setting.
+        """Return the error for a prop that a setting sets.
 
         Args:
-            error: The error, which names settings.
-            examples: A value that works, by setting.
+            error: The prop's error, in which names of props are already replaced by names of
+                settings.
+            examples: A value that works for each setting.
         """
-        # If the value conflicts with a setting that is missing or off, that one is to be set.
+        # If the value conflicts with a setting that is missing or off, the remedy is to set that
+        # one.
         missing = [name for name, value in error.others.items() if value in (None, False)]
         remedy = next((name for name in missing if name in examples), error.prop)
         return cls(

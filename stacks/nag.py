@@ -1,4 +1,4 @@
-"""Where the stack departs from cdk-nag's AwsSolutions rules, and why."""
+"""Acknowledged departures from cdk-nag's AwsSolutions rules, with their reasons."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def check(app: cdk.App, stack: ConnectorStack) -> None:
-    """Let the synthesis of ``app`` fail for what cdk-nag's AwsSolutions pack finds in ``stack``."""
+    """Make synthesis of ``app`` fail if cdk-nag's AwsSolutions pack finds anything in ``stack``."""
     acknowledge(stack.connector)
     if stack.token is not None:
         acknowledge_token(stack.token)
@@ -23,7 +23,7 @@ def check(app: cdk.App, stack: ConnectorStack) -> None:
 
 
 def acknowledge(connector: GtmConnector) -> None:
-    """Acknowledge what ``connector`` does on purpose, each at the narrowest construct."""
+    """Acknowledge findings that ``connector`` causes on purpose, each on the smallest construct."""
     stage = connector.api.deployment_stage
     _acknowledge(
         stage,
@@ -76,12 +76,12 @@ def acknowledge(connector: GtmConnector) -> None:
 
 
 def acknowledge_token(token: SignedTokenAuthorizer) -> None:
-    """Acknowledge what ``token`` does on purpose."""
+    """Acknowledge the findings that ``token`` causes on purpose."""
     acknowledge_key(token.secret)
 
 
 def acknowledge_key(secret: IConstruct) -> None:
-    """Acknowledge that the key in ``secret`` is not rotated by a schedule."""
+    """Acknowledge that the key in ``secret`` is not rotated on a schedule."""
     _acknowledge(
         secret,
         "SMG4",

@@ -1,7 +1,7 @@
-"""Checks, before the first deployment, for what would make CloudFormation fail and roll back.
+"""Checks before a deployment for a mistake that would make CloudFormation fail and roll back.
 
-A stage that logs cannot be made before API Gateway has a role to write logs with, which is a
-setting of the account in each Region. ``make deploy`` runs this.
+A stage with logging cannot be created before API Gateway has a role for writing logs. That role is
+a setting of the account in each Region. ``make deploy`` runs this.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Return the exit status: 1 if a deployment would fail, with the remedy on standard error.
 
     Args:
-        arguments: Those of ``cdk deploy``. Default: the process's.
+        arguments: Arguments of ``cdk deploy``. Default: the process's own.
     """
     parser = argparse.ArgumentParser(prog="preflight", description=__doc__, allow_abbrev=False)
     parser.add_argument("-c", "--context", action="append", default=[], metavar="NAME=VALUE")
@@ -57,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _context(cdk_json: Path, given: Sequence[str]) -> Mapping[str, Any]:
-    """Return the context: what is given on the command line wins over ``cdk_json``."""
+    """Return the context. Values on the command line override those in ``cdk_json``."""
     context: dict[str, Any] = {}
     if cdk_json.exists():
         context |= json.loads(cdk_json.read_text(encoding="utf-8")).get("context", {})

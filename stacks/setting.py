@@ -1,4 +1,4 @@
-"""Declarations of settings: each one's name, type, default, description, example and prop."""
+"""Definitions of settings: name, type, default, description, example and prop."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ _METADATA: Final = "setting"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class Setting:
     """A setting of the deployable app.
 
     Attributes:
-        name: The setting's name, which is the field's.
+        name: The setting's name, which is also the field's name.
         default: The field's value when the setting is not given.
         read: Converts a context value to the field's value. Raises ``ValueError`` with the
             requirement that the value does not meet.
@@ -27,11 +27,11 @@ class Declaration:
         default_words: The default in that table.
         example: A value that works, as the command line takes it.
         prop: Construct and prop that the setting becomes, ``connector.batch_size``; empty for none.
-        also: Other props whose errors are about this setting.
-        needs: Settings without which this one has no effect, each with its requirement.
-        required: Requirement in the error for a missing setting; empty for an optional one.
+        also: Other props whose errors name this setting.
+        needs: Settings without which this one has no effect, each with the error's text.
+        required: Text of the error if the setting is missing; empty for an optional one.
         old_name: A name that still works, with a warning; empty for none.
-        section: Heading that begins with this setting in the table; empty for none.
+        section: Heading that precedes this setting in the table; empty for none.
     """
 
     name: str
@@ -62,22 +62,22 @@ def setting(
     old_name: str = "",
     section: str = "",
 ) -> Any:
-    """Return the field of a setting. The arguments are a :class:`Declaration`'s.
+    """Return the field of a setting. The arguments are a :class:`Setting`'s.
 
     Args:
-        read: See :class:`Declaration`.
-        words: See :class:`Declaration`.
-        example: See :class:`Declaration`.
-        default_words: See :class:`Declaration`.
-        default: See :class:`Declaration`. ``None`` leaves the default to the construct.
-        prop: See :class:`Declaration`. Default: the connector's prop of the same name.
-        also: See :class:`Declaration`.
-        needs: See :class:`Declaration`.
-        required: See :class:`Declaration`.
-        old_name: See :class:`Declaration`.
-        section: See :class:`Declaration`.
+        read: See :class:`Setting`.
+        words: See :class:`Setting`.
+        example: See :class:`Setting`.
+        default_words: See :class:`Setting`.
+        default: See :class:`Setting`. ``None`` leaves the default to the construct.
+        prop: See :class:`Setting`. Default: the connector's prop of the same name.
+        also: See :class:`Setting`.
+        needs: See :class:`Setting`.
+        required: See :class:`Setting`.
+        old_name: See :class:`Setting`.
+        section: See :class:`Setting`.
     """
-    declared = {
+    attributes = {
         "read": read,
         "words": words,
         "default_words": default_words,
@@ -89,29 +89,29 @@ def setting(
         "old_name": old_name,
         "section": section,
     }
-    return field(default=default, metadata={_METADATA: declared})
+    return field(default=default, metadata={_METADATA: attributes})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Declared:
+class SettingsBase:
     """Base class of dataclasses whose fields are settings."""
 
     @classmethod
-    def declarations(cls) -> dict[str, Declaration]:
-        """Return the declarations by name."""
+    def definitions(cls) -> dict[str, Setting]:
+        """Return the settings by name."""
         found = {}
         for each in fields(cls):
-            if declared := dict(each.metadata.get(_METADATA, {})):
-                if declared["prop"] is None:
-                    declared["prop"] = f"connector.{each.name}"
-                found[each.name] = Declaration(name=each.name, default=each.default, **declared)
+            if attributes := dict(each.metadata.get(_METADATA, {})):
+                if attributes["prop"] is None:
+                    attributes["prop"] = f"connector.{each.name}"
+                found[each.name] = Setting(name=each.name, default=each.default, **attributes)
         return found
 
     def props(self, construct: str) -> dict[str, Any]:
         """Return the props of ``construct`` that were set."""
         return {
             prop: value
-            for name, each in self.declarations().items()
+            for name, each in self.definitions().items()
             for of, _, prop in [each.prop.partition(".")]
             if of == construct and (value := getattr(self, name)) is not None
         }
@@ -121,7 +121,7 @@ class Declared:
         """Return the settings' names by prop of ``construct``."""
         return {
             prop: name
-            for name, each in cls.declarations().items()
+            for name, each in cls.definitions().items()
             for of, _, prop in [path.partition(".") for path in (each.prop, *each.also)]
             if of == construct
         }
@@ -129,13 +129,13 @@ class Declared:
 
 @contextmanager
 def in_settings(names: Mapping[str, str]) -> Iterator[None]:
-    """Name the settings instead of the props in the errors of constructs.
+    """Replace the names of props with those of settings in the errors of constructs.
 
     Args:
         names: Settings by prop. Other props keep their names.
 
     Raises:
-        PropError: What a construct raised, with other names.
+        PropError: The error that a construct raised, with the settings' names.
     """
     try:
         yield

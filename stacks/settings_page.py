@@ -1,4 +1,4 @@
-"""``docs/settings.md``, made of the settings' declarations: ``python -m stacks.settings_page``."""
+"""Writes ``docs/settings.md`` from the definitions: ``python -m stacks.settings_page``."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from stacks.destinations import destination_settings
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from stacks.setting import Declaration
+    from stacks.setting import Setting
 
 PAGE: Final = Path(__file__).parents[1] / "docs" / "settings.md"
 
@@ -30,7 +30,7 @@ One `cdk.json` may hold the settings of several destinations. A setting of a des
 chosen gets a warning, and `cdk deploy --strict` makes it an error. To end the warning, call
 `cdk.Annotations.of(stack).acknowledge_warning("cdk-gtm-connector:pinpoint_app_id")`.
 
-`make settings` makes this page of the code.
+`make settings` writes this page from the code.
 """
 _HEADER: Final = "| Setting | Default | Meaning |\n|---|---|---|\n"
 
@@ -38,9 +38,9 @@ _HEADER: Final = "| Setting | Default | Meaning |\n|---|---|---|\n"
 def page() -> str:
     """Return the page."""
     parts = [_BEFORE]
-    sections = _sections(AppSettings.declarations().values())
+    sections = _sections(AppSettings.definitions().values())
     destinations = [
-        (f"Destination `{kind}`", [*settings.declarations().values()])
+        (f"Destination `{kind}`", [*settings.definitions().values()])
         for kind, settings in destination_settings().items()
     ]
     # The chosen destination comes first, so its settings come next.
@@ -49,8 +49,8 @@ def page() -> str:
     return "".join(parts)
 
 
-def _sections(settings: Iterable[Declaration]) -> list[tuple[str, list[Declaration]]]:
-    found: list[tuple[str, list[Declaration]]] = []
+def _sections(settings: Iterable[Setting]) -> list[tuple[str, list[Setting]]]:
+    found: list[tuple[str, list[Setting]]] = []
     for each in settings:
         if each.section:
             found.append((each.section, []))
@@ -58,16 +58,16 @@ def _sections(settings: Iterable[Declaration]) -> list[tuple[str, list[Declarati
     return found
 
 
-def _row(declared: Declaration) -> str:
+def _row(setting: Setting) -> str:
     kinds = ", ".join(f"`{name}`" for name in destination_settings())
     return (
-        f"| `{declared.name}` | {declared.default_words} | "
-        f"{declared.words.format(destinations=kinds)}{_formerly(declared)} |\n"
+        f"| `{setting.name}` | {setting.default_words} | "
+        f"{setting.words.format(destinations=kinds)}{_formerly(setting)} |\n"
     )
 
 
-def _formerly(declared: Declaration) -> str:
-    return f"; formerly `{declared.old_name}`" if declared.old_name else ""
+def _formerly(setting: Setting) -> str:
+    return f"; formerly `{setting.old_name}`" if setting.old_name else ""
 
 
 if __name__ == "__main__":

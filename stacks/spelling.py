@@ -1,4 +1,4 @@
-"""Misspelt settings, which the CDK would ignore without a word."""
+"""Detection of misspelt settings, which the CDK would silently ignore."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from constructs import Node
 
-    from stacks.setting import Declaration
+    from stacks.setting import Setting
 
 
-def refuse_misspelt(node: Node, settings: Mapping[str, Declaration]) -> None:
+def refuse_misspelt(node: Node, settings: Mapping[str, Setting]) -> None:
     """Refuse a key of the context that looks like a misspelt setting.
 
     Args:
@@ -40,8 +40,8 @@ def refuse_misspelt(node: Node, settings: Mapping[str, Declaration]) -> None:
             )
 
 
-# Feature flags (@aws-cdk/…), the CLI's (aws:cdk:…, aws-cdk:…, cli-…) and what it looked up in an
-# account (availability-zones:…, hosted-zone:…).
+# Feature flags (@aws-cdk/…), keys of the CDK CLI (aws:cdk:…, aws-cdk:…, cli-…), and results of its
+# lookups in an account (availability-zones:…, hosted-zone:…).
 _CDKS_OWN: Final = re.compile(r"[:/]|^(?:aws-cdk|cli)-")
 _ALIKE: Final = 0.85
 _ALIKE_WITHIN_DESTINATION: Final = 0.7
@@ -49,10 +49,10 @@ _WORDS_IN_COMMON: Final = 2
 
 
 def _meant(key: str, names: Sequence[str]) -> str | None:
-    """Return the setting that ``key`` probably means; ``None`` if it is a key of somebody's own."""
+    """Return the setting that ``key`` probably means; ``None`` if it looks like another key."""
     # acceptClientTimestamp, batch-size
     spelt = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+", "_", key.strip()).lower()
-    # api_domain_name: that of something else
+    # api_domain_name: a domain name of something else
     if any(spelt.endswith(f"_{name}") for name in names if "_" in name):
         return None
     words = set(spelt.split("_"))

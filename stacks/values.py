@@ -64,7 +64,7 @@ def words(value: object) -> Sequence[str]:
 
 
 def origins(value: object) -> Sequence[str] | None:
-    """Read origins as names are read; ``None`` for any."""
+    """Read origins as comma-separated names; ``None`` for any origin."""
     given = names(value)
     return None if given == "*" else given
 
@@ -88,7 +88,7 @@ def certificate_arn(value: object) -> str:
 def key_arn(value: object) -> str:
     """Read the ARN of a key."""
     return matched(
-        # An alias would not do: no policy can name one.
+        # An alias is not enough, because a policy cannot name one.
         r"arn:[a-z-]+:kms:[a-z0-9-]+:\d{12}:key/[A-Za-z0-9-]+",
         value,
         "must be the ARN of a KMS key",
@@ -122,7 +122,7 @@ def boolean(value: object) -> bool:
 
 def whole_number(value: object) -> int:
     """Read a whole number that is not negative."""
-    # cdk.json gives numbers as floats through jsii.
+    # Through jsii, numbers from cdk.json arrive as floats.
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if type(value) is int and value >= 0:
@@ -168,7 +168,7 @@ _RETENTIONS = {
 
 
 def retention(value: object) -> logs.RetentionDays:
-    """Read for how many days a log is kept."""
+    """Read the number of days that a log is kept."""
     allowed = f"must be a number of days out of {', '.join(map(str, _RETENTIONS))}"
     try:
         return _RETENTIONS[whole_number(value)]
@@ -177,7 +177,7 @@ def retention(value: object) -> logs.RetentionDays:
 
 
 def matched(pattern: str, value: object, problem: str) -> str:
-    """Read a text that ``pattern`` matches as a whole.
+    """Read a text that ``pattern`` matches completely.
 
     Args:
         pattern: Regular expression.

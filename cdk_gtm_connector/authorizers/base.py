@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Authorizer(Protocol):
-    """A guard of the authenticated route, and the references to what it vouches for."""
+    """An authorizer of the authenticated route, and references to the identity that it verifies."""
 
     @property
     def authorization_type(self) -> apigateway.AuthorizationType:
@@ -27,7 +27,7 @@ class Authorizer(Protocol):
     def subject(self) -> Sequence[str]:
         """References in a mapping template to the sender's identity.
 
-        The first one that is not empty counts.
+        The first reference that is not empty is used.
         """
         ...
 
@@ -38,10 +38,10 @@ class Authorizer(Protocol):
 
     @property
     def endpoint_required(self) -> bool:
-        """True if a sender without such an endpoint id may write none at all."""
+        """True if a sender without such an endpoint id may not write to any endpoint."""
         ...
 
     @property
     def headers(self) -> Sequence[str]:
-        """Request headers that carry the proof. A preflight has to allow them."""
+        """Request headers that carry the credentials. A CORS preflight must allow them."""
         ...

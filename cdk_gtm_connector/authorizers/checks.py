@@ -57,7 +57,7 @@ def check_function(function: object) -> None:
 
 
 def check_secret(secret: object) -> None:
-    """Require a secret of Secrets Manager. The key itself is none."""
+    """Require a Secrets Manager secret. Refuse the key itself."""
     check_construct(
         "secret",
         secret,

@@ -25,7 +25,8 @@ _CUSTOM_ATTRIBUTE: Final = "custom:"
 class CognitoAuthorizer(Construct):
     """Lets in visitors who are logged in to a Cognito user pool, by the header ``Authorization``.
 
-    For ``fetch``: an image tag cannot send headers. The subject is the claim ``sub``.
+    For scripts that use ``fetch``: an image tag cannot send headers. The subject is the claim
+    ``sub``.
 
     Args:
         scope: Parent construct.
@@ -61,7 +62,7 @@ class CognitoAuthorizer(Construct):
             self, "Authorizer", cognito_user_pools=list(user_pools)
         )
         if endpoint_claim is not None and endpoint_claim.startswith(_CUSTOM_ATTRIBUTE):
-            # Clients may be added to a pool later, so look when the app is complete.
+            # Clients may be added to a pool later, so check when the app is complete.
             self.node.add_validation(_WritableClaim(self, list(user_pools), endpoint_claim))
         self.authorization_type = apigateway.AuthorizationType.COGNITO
         self.subject: Sequence[str] = ("$!context.authorizer.claims.sub",)

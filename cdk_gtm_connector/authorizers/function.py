@@ -1,4 +1,4 @@
-"""An authorizer that asks a Lambda function of the owner's."""
+"""An authorizer that calls a Lambda function of the owner."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ if TYPE_CHECKING:
 
 @named_props
 class LambdaAuthorizer(Construct):
-    """Asks a function of your own. The subject is the ``principalId`` in its answer.
+    """Calls your own authorizer function. The subject is the ``principalId`` in its response.
 
-    The answer's context may name the one endpoint that the visitor may write, as ``endpoint_id``.
+    The response's context may name the one endpoint that the visitor may write, as ``endpoint_id``.
 
     Args:
         scope: Parent construct.
         construct_id: Id within ``scope``.
         function: A Lambda authorizer of type ``REQUEST``.
-        identity_sources: The places of the proof, for example
+        identity_sources: The parts of a request that hold the credentials, for example
             ``[apigateway.IdentitySource.header("Authorization")]``; an image tag can use
             ``IdentitySource.query_string(…)`` only.
-        headers: Request headers that carry the proof, for the preflight. They include those of
-            ``identity_sources``. Default: ``Authorization``.
-        results_cache_ttl: How long API Gateway keeps an answer for the same identity sources, up to
-            1 hour. Default: not at all.
+        headers: Request headers that carry the credentials, which a CORS preflight then allows.
+            They must include the headers in ``identity_sources``. Default: ``Authorization``.
+        results_cache_ttl: How long API Gateway caches a response for the same identity sources, up
+            to 1 hour. Default: not at all.
 
     Raises:
         PropError: A prop has a value that cannot work.

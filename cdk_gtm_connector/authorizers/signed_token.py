@@ -48,24 +48,24 @@ class SignedTokenAuthorizer(Construct):
         audience: Required value of the claim ``aud``. Default: ``aud`` is not checked.
         require_endpoint_id: Whether the events of a token without ``endpoint_id`` are rejected.
             Default: no, it may write any endpoint.
-        secret: A secret whose plain text is the key, at least 32 bytes. The version before
-            (``AWSPREVIOUS``) verifies too, so a leaked key is useless after two rotations. Default:
-            a new secret of 64 characters.
+        secret: A secret whose plain text is the key, at least 32 bytes. Tokens signed with the
+            previous version (``AWSPREVIOUS``) are accepted too, so a leaked key is useless after
+            two rotations. Default: a new secret of 64 characters.
         max_token_lifetime: Maximum time from now to a token's ``exp``, 1 minute to 365 days. A
             token that lives longer is refused: a server that writes milliseconds would otherwise
             mint tokens that never expire. Default: 24 hours.
-        results_cache_ttl: How long API Gateway keeps an answer for the same token, 0 to 3,600
-            seconds (its limit). A token may be used that much longer than it lives. Default: 60
+        results_cache_ttl: How long API Gateway caches the result for the same token, 0 to 3,600
+            seconds (its limit). An expired token may be accepted for that much longer. Default: 60
             seconds.
         reserved_concurrent_executions: Concurrency that is reserved for the authorizer's function,
             and its maximum, 1 to 1,000,000. Anybody can send junk tokens, and each is an
-            invocation. Without a maximum they can use up the account's concurrency, and then every
-            function of the account waits, including the one that delivers events. Above it API
-            Gateway answers 500. Lambda keeps 100 of an account's concurrency unreserved, so an
-            account whose limit is 10 cannot reserve any. Default: none.
+            invocation. Without a maximum, such requests can use up the account's concurrency, and
+            every function in the account waits, including the one that delivers events. Above the
+            maximum, API Gateway answers 500. Lambda requires 100 of an account's concurrency to
+            stay unreserved, so an account whose limit is 10 cannot reserve any. Default: none.
         log_retention: How long the function's log is kept. Default: 3 months.
         encryption_key: Encrypts the function's log, and a new secret: a symmetric key of the
-            stack's Region. Default: keys of AWS's.
+            stack's Region. Default: AWS's own keys.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -158,7 +158,7 @@ class SignedTokenAuthorizer(Construct):
             self,
             "Authorizer",
             handler=self._function,
-            # Missing: 401 from API Gateway itself, without a call of the function.
+            # If the token is missing, API Gateway itself answers 401 without calling the function.
             identity_sources=[apigateway.IdentitySource.query_string(TOKEN_PARAMETER)],
             results_cache_ttl=ttl,
         )
@@ -169,7 +169,7 @@ class SignedTokenAuthorizer(Construct):
         self.headers: Sequence[str] = ()
 
     def _grant_reading(self, *, mine: bool) -> None:
-        """Grant the function the secret, which is ``mine`` if this construct made it."""
+        """Let the function read the secret. ``mine`` says whether this construct created it."""
         key = self._secret.encryption_key
         if mine and key is not None:
             # Not grant_read(): it would name the role in the key's policy, and the key may be in a
@@ -194,12 +194,12 @@ class SignedTokenAuthorizer(Construct):
 
     @property
     def secret(self) -> secretsmanager.ISecret:
-        """The secret with the signing key, for whoever mints tokens."""
+        """The secret with the signing key, for the server that mints tokens."""
         return self._secret
 
     @property
     def function(self) -> lambda_.Function:
-        """The function that verifies."""
+        """The function that verifies tokens."""
         return self._function
 
     @property

@@ -24,25 +24,26 @@ _CONSTRUCT_ID = re.compile(r"[A-Z][A-Za-z0-9]{0,63}", re.ASCII)
 
 @named_props
 class Destination(ABC):
-    """Base class of the places that events go to.
+    """Base class of destinations: the services that events are delivered to.
 
-    An object belongs to one connector, because it may hold what it has added to that connector.
+    An object belongs to one connector, because it may keep references to resources that it added to
+    that connector.
 
     For a destination of your own, write a subclass with :attr:`module` and :meth:`bind`.
     ``docs/own-destination.md`` has a complete example.
 
     Args:
         construct_id: Id of this destination's constructs, such as its queue, if there are several
-            destinations. After deployment, another id means another queue. Default: the kind of
-            destination, such as ``Kinesis``.
+            destinations. If you change it after deployment, the destination gets a new queue.
+            Default: the kind of destination, such as ``Kinesis``.
         delivery: Delivery options that differ from the connector's. Default: none.
 
     Raises:
         PropError: ``construct_id`` is not letters and digits that begin with a capital, or
-            ``delivery`` is no :class:`~cdk_gtm_connector.DeliveryOptions`.
+            ``delivery`` is not a :class:`~cdk_gtm_connector.DeliveryOptions`.
     """
 
-    # For a subclass that has no use for the arguments and does not pass them on.
+    # Defaults for a subclass that does not call this class's __init__().
     _construct_id: str | None = None
     _delivery: DeliveryOptions | None = None
     _connector: str | None = None
@@ -93,15 +94,15 @@ class Destination(ABC):
 
     @property
     def used_user_attributes(self) -> Sequence[str]:
-        """Names of user attributes that the destination uses, beyond passing them on.
+        """Names of user attributes that the destination itself uses, besides passing them on.
 
-        The connector warns of names that nobody may set. Default: none.
+        The connector warns about names that no visitor may set. Default: none.
         """
         return ()
 
     @property
     def authenticated_only(self) -> bool:
-        """True if something of the destination's reacts to authenticated events only.
+        """True if the destination has a trigger that reacts only to authenticated events.
 
         The connector then warns if it has no authorizer. Default: ``False``.
         """
@@ -109,7 +110,7 @@ class Destination(ABC):
 
     @final
     def claim(self, connector: Construct) -> None:
-        """Tie this destination to ``connector``, before anything is added for it.
+        """Reserve this destination for ``connector``, before any resource is added for it.
 
         Raises:
             PropError: It belongs to another connector already.
@@ -122,10 +123,10 @@ class Destination(ABC):
                 self,
                 f"make another {type(self).__name__} for {connector.node.path!r}",
             )
-        # A destination of somebody's own may be a frozen dataclass.
+        # A custom destination may be a frozen dataclass.
         object.__setattr__(self, "_connector", connector.node.path)
 
-    # Not abstract: few destinations bring anything of their own.
+    # Not abstract, because few destinations have resources of their own.
     def add_resources(self, scope: Construct) -> None:  # noqa: B027
         """Add the destination's own resources. Default: none.
 
@@ -138,7 +139,7 @@ class Destination(ABC):
 
     @abstractmethod
     def bind(self, function: lambda_.Function) -> None:
-        """Configure ``function`` for this destination, and grant it the least that it needs.
+        """Configure ``function`` for this destination, and grant it the permissions that it needs.
 
         An implementation must not refer to the endpoint's URL, because the endpoint depends on the
         function. It must not change the environment variables that the connector sets, such as

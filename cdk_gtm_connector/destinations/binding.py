@@ -49,11 +49,11 @@ def bind(
     Args:
         destination: The destination.
         module: The destination's module.
-        function: Gets ``DESTINATION`` in its environment, and what the destination adds.
-        own_variables: Variables of the connector's, which the destination must not change.
+        function: Its environment gets ``DESTINATION`` and the destination's own variables.
+        own_variables: Variables that the connector sets, which the destination must not change.
 
     Raises:
-        PropError: The destination sets one of these variables, or one of an impossible name.
+        PropError: The destination sets one of these variables, or one with an invalid name.
     """
     function.add_environment("DESTINATION", module.entry_point)
     with _guarded(destination, function, {*own_variables, "DESTINATION"}):
@@ -86,7 +86,7 @@ def _guarded(
             )
         return add(key, value, **options)
 
-    # aws-cdk-lib does not tell which variables a function has, so watch this one object.
+    # aws-cdk-lib does not expose a function's variables, so wrap add_environment() of this one.
     vars(function)["add_environment"] = checked
     try:
         yield

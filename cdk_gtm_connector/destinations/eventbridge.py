@@ -36,11 +36,11 @@ class EventBridgeDestination(Destination):
     Args:
         event_bus: Receives the events, whose ``detail-type`` is ``GTM Event``. The bus may be in
             another account or Region. If the same app makes it there, it needs a physical name, and
-            its policy is written. For an imported bus of another account the warning
+            the CDK adds to its policy. For an imported bus in another account, the warning
             ``cdk-gtm-connector:eventBusPolicy`` says what its policy must allow.
         source: ``source`` of the events, for rules to match: 1 to 256 characters that do not begin
             with ``aws.`` (EventBridge's limits), without white space around them. The function may
-            put events of this source only. Default: ``cdk-gtm-connector``.
+            put only events with this source. Default: ``cdk-gtm-connector``.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
@@ -97,8 +97,8 @@ class EventBridgeDestination(Destination):
         check_named("event_bus", "event_bus_name", bus, bus.event_bus_arn, function)
         function.add_environment("EVENT_BUS_ARN", self._event_bus.event_bus_arn)
         function.add_environment("EVENT_SOURCE", self._source)
-        # Not the bus's own grant, which takes no conditions: rules trust an event's source and
-        # type.
+        # The bus's own grant method takes no conditions. Conditions are needed because rules trust
+        # an event's source and type.
         iam.Grant.add_to_principal(
             grantee=function,
             actions=["events:PutEvents"],
@@ -109,7 +109,7 @@ class EventBridgeDestination(Destination):
             self._let_in(function, function.role)
 
     def _let_in(self, function: lambda_.Function, role: iam.IRole) -> None:
-        """Let another account's ``role`` put events, by the bus's policy."""
+        """Allow a ``role`` in another account to put events, through the bus's policy."""
         bus = self._event_bus
         if isinstance(bus, events.EventBus):
             bus.add_to_resource_policy(
@@ -132,7 +132,7 @@ class EventBridgeDestination(Destination):
     def _conditions(self) -> dict[str, dict[str, str]]:
         return {
             # A request holds several events, and each must have this source. ForAllValues is also
-            # true without any source, so the second condition wants one.
+            # true for a request without any source, so the second condition requires one.
             "ForAllValues:StringEquals": {"events:source": self._source},
             "Null": {"events:source": "false"},
             "StringEquals": {"events:detail-type": DETAIL_TYPE},

@@ -36,20 +36,21 @@ class FirehoseDestination(Destination):
 
     OpenSearch, Splunk, an HTTP endpoint, Snowflake and Iceberg read a Firehose record as one
     document, so ``events_per_record`` must be 1 for them. If the stack shows that the stream goes
-    there, the warning ``cdk-gtm-connector:firehoseEventsPerRecord`` says so.
+    to one of them, synthesis gives the warning ``cdk-gtm-connector:firehoseEventsPerRecord``.
 
     Example:
         >>> FirehoseDestination(delivery_stream)  # S3, Redshift
         >>> FirehoseDestination(delivery_stream, events_per_record=1)  # OpenSearch and the others
 
     Args:
-        delivery_stream: Receives the events by direct put, one line of JSON each. It is in the
-            stack's Region and account. The function needs no grant of an encrypted stream's key.
-        events_per_record: Maximum events of a Firehose record, 1 to 500 (dynamic partitioning reads
-            that many lines of a record). Firehose bills records in steps of 5 KB, and a request
-            takes 500 records or 4 MB. With 1, events of 600 bytes cost eight times as much, and
-            10,000 of them are 20 requests instead of 3. Default: 500, which makes no difference in
-            S3 and Redshift.
+        delivery_stream: Receives the events by direct put, one line of JSON each. It must be in the
+            stack's Region and account. The function needs no permission on an encrypted stream's
+            key.
+        events_per_record: Maximum events per Firehose record, 1 to 500 (dynamic partitioning reads
+            at most that many lines of a record). Firehose bills records in steps of 5 KB, and a
+            request takes 500 records or 4 MB. With 1, events of 600 bytes cost eight times as much,
+            and 10,000 of them are 20 requests instead of 3. Default: 500, which makes no difference
+            in S3 and Redshift.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
@@ -106,11 +107,12 @@ class FirehoseDestination(Destination):
             "FIREHOSE_DELIVERY_STREAM_NAME", self._delivery_stream.delivery_stream_name
         )
         function.add_environment("FIREHOSE_EVENTS_PER_RECORD", number_text(self._events_per_record))
-        # Not grant_put_records(): it would also allow PutRecord.
+        # grant_put_records() would also allow PutRecord.
         self._delivery_stream.grant(function, "firehose:PutRecordBatch")
 
     def _check_place(self, stack: cdk.Stack) -> None:
-        # PutRecordBatch takes a name, never an ARN: it would look for the stream here.
+        # PutRecordBatch takes a name, not an ARN, so it would look for the stream in the stack's
+        # Region and account.
         arn = self._delivery_stream.delivery_stream_arn.split(":", 5)
         _, _, _, region, account, _ = arn if len(arn) == 6 else [""] * 6  # noqa: PLR2004
         place = self._delivery_stream.env
@@ -157,11 +159,12 @@ class FirehoseDestination(Destination):
 
 
 def _resource(stream: firehose.IDeliveryStream) -> firehose.CfnDeliveryStream | None:
-    """Return the stream's resource, if an app in this process makes it."""
+    """Return the stream's resource if this app creates it."""
     owned = stream.node.default_child
     if isinstance(owned, firehose.CfnDeliveryStream):
         return owned
-    # Imported by the ARN, or the name, of an L1: what aws-cdk-lib has no L2 destination for.
+    # The stream may be an L1 that was imported by its ARN or name, because aws-cdk-lib has no L2
+    # for some destinations.
     for text in (stream.delivery_stream_arn, stream.delivery_stream_name):
         token = cdk.Tokenization.reverse_string(text).first_token
         target = token.target if isinstance(token, cdk.Reference) else None

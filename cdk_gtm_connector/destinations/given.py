@@ -1,4 +1,4 @@
-"""The check of a connector's destinations."""
+"""Checks of the destinations that a connector is given."""
 
 from __future__ import annotations
 
@@ -11,13 +11,16 @@ from cdk_gtm_connector.validation import check_instance, check_sequence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# Ids of the connector's own children, needed before they exist. A test asks the tree for them.
+# Construct ids of the connector's own children, which are needed before the children exist. A test
+# compares them with the construct tree.
 _OWN_IDS: Final = (
     *("ARecord", "AaaaRecord", "Collection", "DeadLetterQueue", "Delivery", "DomainName"),
     *("InvalidMessageQueue", "Queue", "Topic"),
     *("WebAcl", "WebAclAssociation", "WebAclLog", "WebAclLogging"),
 )
-_MAX_DESTINATIONS: Final = 100  # subscriptions of a topic that takes as much as a queue
+_MAX_DESTINATIONS: Final = (
+    100  # SNS's limit for a topic that accepts messages as large as a queue does
+)
 _EXAMPLE: Final = 'CustomerProfilesDestination(domain_name="shop")'
 
 
@@ -25,7 +28,8 @@ def checked_destinations(destination: object, destinations: object) -> list[Dest
     """Return the destinations of a connector, which come in one of two props.
 
     Raises:
-        PropError: Neither or both props are given, or a value is no destination or is there twice.
+        PropError: Neither or both props are given, or a value is not a destination or is listed
+            twice.
     """
     checked: list[Destination] = []
     if destination is not None:

@@ -24,9 +24,9 @@ class KinesisDestination(Destination):
     Args:
         stream: Receives the events, one JSON object each. Import an encrypted stream together with
             its ``encryption_key``, because the function needs the key. The stream may be in another
-            account or Region. If the same app makes it there, it needs a physical name, and its
-            policy is written. The policy of an imported stream of another account must let the
-            function's role in.
+            account or Region. If the same app creates it there, it needs a physical name, and the
+            CDK adds to its policy. The policy of an imported stream in another account must allow
+            the function's role to write.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
@@ -66,8 +66,8 @@ class KinesisDestination(Destination):
         """See :meth:`Destination.bind`."""
         check_named("stream", "stream_name", self._stream, self._stream.stream_arn, function)
         function.add_environment("KINESIS_STREAM_ARN", self._stream.stream_arn)
-        # Not grant_write(): it would also allow PutRecord and ListShards, and Encrypt and
-        # ReEncrypt* with the key. A producer needs GenerateDataKey only.
+        # grant_write() would also allow PutRecord and ListShards, and Encrypt and ReEncrypt* with
+        # the key. A producer needs only GenerateDataKey.
         self._stream.grant(function, "kinesis:PutRecords")
         if self._stream.encryption_key is not None:
             self._stream.encryption_key.grant(function, "kms:GenerateDataKey")

@@ -21,20 +21,21 @@ if TYPE_CHECKING:
     from aws_cdk import aws_lambda as lambda_
 
 RUNTIME_VERSION: Final = (3, 14)
-"""Python of the functions."""
+"""The functions' Python runtime."""
 
 FACTORY: Final = "create"
-"""The function of a module that returns its destination."""
+"""Name of the function in a module that returns its destination."""
 
 _PACKAGE: Final = "gtm_events"
 _BUILT_IN: Final = re.compile(r"[a-z]+(?:-[a-z]+)*", re.ASCII)
-# Names in Lambda's Python runtime, and of the packages that this library puts beside the module.
+# Module names in Lambda's Python runtime, and of the packages that this library puts beside the
+# module.
 _TAKEN: Final = frozenset(
     {
         *("awslambdaric", "boto3", "botocore", "bootstrap", "dateutil", "jmespath", "s3transfer"),
         *("runtime_client", "simplejson", "six", "snapshot_restore_py", "urllib3"),
         *(_PACKAGE, "gtm_token_authorizer"),
-        *("annotationlib", "compression"),  # the standard library's since 3.14
+        *("annotationlib", "compression"),  # in the standard library since 3.14
     }
 )
 # "250 MB for all uploaded contents, unzipped, including layers": Lambda quotas.
@@ -51,17 +52,17 @@ class DestinationModule:
     """A Python module whose function ``create`` returns the code that delivers events.
 
     Synthesis reads the module without importing it, and refuses one that the function could not
-    import. ``docs/own-destination.md`` has its contract.
+    import. ``docs/own-destination.md`` describes the module's contract.
 
     Example:
         >>> DestinationModule(name="shop_webhook", directory=Path(__file__).parent / "runtime")
 
     Args:
-        name: The module's dotted name, such as ``shop_webhook``. It must not be a name of the
-            standard library's, the AWS SDK's or this library's.
-        directory: Directory with ``shop_webhook.py`` or ``shop_webhook/__init__.py``. All of it
-            goes beside this library's code, except compiled and hidden files: at most 250 MB, for
-            Lambda on arm64. Default: none, the module is in ``layer``.
+        name: The module's dotted name, such as ``shop_webhook``. It must not be the name of a
+            module of the standard library, the AWS SDK or this library.
+        directory: Directory with ``shop_webhook.py`` or ``shop_webhook/__init__.py``. Its files,
+            except compiled Python and hidden ones, are uploaded beside this library's code. At most
+            250 MB; binaries must be for Lambda on arm64. Default: none, the module is in ``layer``.
         layer: Layer with the module, which synthesis cannot read. Default: none, the module is in
             ``directory``.
 
@@ -109,17 +110,17 @@ class DestinationModule:
 
     @property
     def beside(self) -> Path | None:
-        """The directory that goes beside the function's own code, if there is one."""
+        """The directory whose files are uploaded beside the function's code; ``None`` for none."""
         return None if self.directory is None else self.path
 
     @property
     def layers(self) -> list[lambda_.ILayerVersion]:
-        """The layers that the function needs for it."""
+        """The layers that the function needs for the module."""
         return [] if self.layer is None else [self.layer]
 
     @property
     def doubt(self) -> str | None:
-        """Syntax error of the module for the Python that runs here; ``None`` for none.
+        """Syntax error that the Python running here finds in the module; ``None`` for none.
 
         The function's Python is newer, and may accept the module.
         """
@@ -188,7 +189,7 @@ def _check_name(name: object) -> None:
 
 
 def _taken(name: str) -> str | None:
-    """Return the kind of module that has this top-level name already, if any."""
+    """Return the kind of module that already has this top-level name, if any."""
     if name in _TAKEN:
         return "a module that the function has already"
     if name in sys.stdlib_module_names:
@@ -287,7 +288,7 @@ def _check_factory(module: Path) -> None:
 
 
 def _newer_than_this(error: Exception) -> bool:
-    """Return whether the function's newer Python may accept what this one refuses."""
+    """Return whether the function's Python is newer than this one, and may accept more syntax."""
     return isinstance(error, SyntaxError) and sys.version_info < RUNTIME_VERSION
 
 

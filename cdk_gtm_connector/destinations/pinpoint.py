@@ -39,7 +39,7 @@ class PinpointDestination(Destination):
             its range.
     """
 
-    # Anything else would widen the IAM resource below: "*" is every application.
+    # Other characters could widen the IAM resource below: "*" would allow every application.
     _APPLICATION_ID = re.compile(r"[A-Za-z0-9-]{1,64}", re.ASCII)
 
     def __init__(
@@ -80,7 +80,7 @@ class PinpointDestination(Destination):
             function.add_environment(
                 "PINPOINT_REQUESTS_PER_SECOND", number_text(self._requests_per_second)
             )
-        # Pinpoint has no L2 construct to ask for a grant.
+        # Pinpoint has no L2 construct with a grant method.
         function.add_to_role_policy(
             iam.PolicyStatement(
                 actions=["mobiletargeting:PutEvents"],

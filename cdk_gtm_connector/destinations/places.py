@@ -18,13 +18,13 @@ def in_another_account(place: cdk.IResource, scope: IConstruct) -> bool:
 
 
 def check_named(prop: str, kind: str, place: cdk.IResource, arn: str, scope: IConstruct) -> None:
-    """Require a physical name of a resource in another account or Region of the same app.
+    """Require a physical name for a resource of this app in another account or Region.
 
     Args:
         prop: The prop as the caller wrote it.
-        kind: The prop that names such a resource.
+        kind: The resource's own prop for its name.
         place: The resource.
-        arn: The resource's ARN.
+        arn: ARN of the resource.
         scope: Construct that refers to the resource.
 
     Raises:
@@ -35,7 +35,7 @@ def check_named(prop: str, kind: str, place: cdk.IResource, arn: str, scope: ICo
         return
     try:
         stack.resolve(arn)
-    except RuntimeError as error:  # what jsii makes of it
+    except RuntimeError as error:  # jsii raises it for the CDK's error
         raise PropError(
             prop,
             "must have a name to be in another account or Region than the stack",

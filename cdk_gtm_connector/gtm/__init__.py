@@ -21,21 +21,21 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
 
 TEMPLATES: Final = ("web-template", "server-template", "visitor-id")
-"""Folders that are laid out as repositories of the Community Template Gallery."""
+"""Folders with the layout that the Community Template Gallery requires of a repository."""
 
 _SHARED: Final = "LICENSE"
 _HOST: Final = re.compile(r"[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:[0-9]{1,5})?")
-# Nothing in it means anything in a URL, in JSON, in a template or in a pattern of GTM's.
+# None of these characters has a meaning in a URL, JSON, a template, or GTM's URL patterns.
 _PATH: Final = re.compile(r"(/[A-Za-z0-9_.~-]+)+")
 _LOOPBACK: Final = ("127.0.0.1", "localhost")
 
 
 def checked_endpoint(url: str) -> str:
-    """Return the endpoint's URL, its scheme and host in lower case.
+    """Return the endpoint's URL with its scheme and host in lower case.
 
     Args:
-        url: ``https://{host}/{path}``, as the stack's output ``EndpointUrl`` has it. ``http://``
-            is taken for this machine alone, where ``make run`` serves one.
+        url: ``https://{host}/{path}``, as the stack's output ``EndpointUrl`` has it. ``http://`` is
+            accepted only for this machine, where ``make run`` serves an endpoint.
 
     Raises:
         ValueError: It is no such URL. The message is one sentence.
@@ -70,7 +70,7 @@ def files_for(endpoint: str) -> dict[str, str]:
     for folder in TEMPLATES:
         for entry in source.joinpath(folder).iterdir():
             made[f"{folder}/{entry.name}"] = _filled(entry, endpoint)
-        # Each may become a repository of its own.
+        # Each folder may become a repository of its own, so it needs a license.
         made[f"{folder}/{_SHARED}"] = source.joinpath(_SHARED).read_text("utf-8")
     made["container.json"] = container_json(endpoint)
     made["container-with-templates.json"] = container_json(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Write the files, or say why not; return the exit status."""
+    """Write the files, or an error on standard error; return the exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m cdk_gtm_connector.gtm",
         description="Writes what Google Tag Manager imports: containers and templates that are "
@@ -80,7 +80,7 @@ def endpoint_of(stack: str, region: str | None = None, profile: str | None = Non
 
 
 def _endpoint_in(stack: str, outputs: dict[str, Any]) -> str:
-    # An app of one's own may have the construct's URL in an output of another name.
+    # A custom app may have the construct's URL in an output with another name.
     for name in ("EndpointUrl", "GtmImageUrl"):
         found = [key for key in outputs if key.endswith(name) and "Authenticated" not in key]
         if name in found or len(found) == 1:

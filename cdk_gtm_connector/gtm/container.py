@@ -1,7 +1,8 @@
 """The container that Google Tag Manager imports, in the format of its own exports.
 
-Ids hold within the file alone: an import gives each thing one of the target container's. What meets
-there are names, so each but ``endpoint_id``, which the documents use, begins with the folder's.
+Ids are valid only within the file: an import assigns new ones. Names can collide with those in the
+target container, so each one begins with the folder's name, except ``endpoint_id``, which the
+documentation uses.
 """
 
 from __future__ import annotations
@@ -19,9 +20,9 @@ _ENDPOINT_ID: Final = "endpoint_id"
 _PRICE: Final = f"{FOLDER} - price"
 _PLAN: Final = f"{FOLDER} - plan"
 
-# As an export of no container at all: the numbers mean nothing anywhere else.
+# Placeholders for the ids of an exported container. They mean nothing elsewhere.
 _NOWHERE: Final = {"accountId": "0", "containerId": "0"}
-# The same endpoint gives the same file, so that a difference is one.
+# A fixed time, so that the same endpoint always gives the same file.
 _EXPORTED: Final = "2026-11-26 00:00:00"
 _FINGERPRINT: Final = {"fingerprint": "1795651200000"}
 
@@ -52,9 +53,9 @@ def container_json(
 
     Args:
         endpoint: The endpoint's URL.
-        web_template: Text of the tag template. Without it the tags are Custom Images alone.
-        visitor_id: Text of the variable template. Without it the visitor's id is what the cookie
-            holds, and somebody else sets the cookie.
+        web_template: Text of the tag template. Without it, all tags are Custom Images.
+        visitor_id: Text of the variable template. Without it, the visitor's id is read from a
+            cookie that your server must set.
     """
     version: _Json = {
         "path": "accounts/0/containers/0/versions/0",
@@ -142,7 +143,7 @@ def _tag(
 
 
 def _image(query: dict[str, str]) -> list[_Json]:
-    # Google Tag Manager itself encodes each variable of a query.
+    # Google Tag Manager percent-encodes each variable in a query.
     pairs = "&".join(f"{name}={_value_of(variable)}" for name, variable in query.items())
     return [
         _flag("useCacheBuster", value=True),
@@ -221,7 +222,7 @@ def _triggers() -> list[_Json]:
 
 
 def _trigger(trigger_id: str, name: str, how: str, event: str) -> _Json:
-    # The endpoint refuses an event that belongs to nobody: not firing says so at once.
+    # The endpoint refuses an event without an endpoint id, so the tag does not fire without one.
     somebody = [
         _text("arg0", _value_of(_ENDPOINT_ID)),
         _text("arg1", _NO_ID),

@@ -1,4 +1,4 @@
-"""The alarms: when they go off, and the words that they go off with."""
+"""The alarms: their thresholds, and the texts that they send."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 _PERIOD: Final = cdk.Duration.minutes(5)
 _MAX_AGE: Final = cdk.Duration.minutes(30)
 _FEWEST_REQUESTS: Final = 100
-"""Requests within a period below which a share of them says little."""
+"""Minimum requests within a period for a share of them to be meaningful."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmText:
-    """What an alarm tells whoever is on call.
+    """The text of an alarm, for the person on call.
 
     Attributes:
         section: Heading of the section in ``docs/operations.md``.
-        happened: The event, in a sentence.
+        happened: What happened, in a sentence.
         means: What follows from it, in one or two sentences.
         remedy: What to do, in one or two sentences.
     """
@@ -57,12 +57,12 @@ class Alarm:
     """An alarm on the value of a metric, or of an expression over several.
 
     Attributes:
-        construct_id: Id of the alarm within its scope. Once deployed, another one is another alarm.
-        text: Its words.
+        construct_id: Id of the alarm within its scope. Another id makes another alarm.
+        text: The alarm's text.
         threshold: The alarm goes off above this.
-        using: The metrics, by the names that ``expression`` has for them.
-        expression: Metric math; empty for the only metric itself.
-        periods: Periods of 5 minutes in a row that must be above the threshold.
+        using: The metrics, by their names in ``expression``.
+        expression: Metric math; empty if the alarm watches its only metric directly.
+        periods: Consecutive periods of 5 minutes that must be above the threshold.
     """
 
     construct_id: str
@@ -99,13 +99,13 @@ class Alarm:
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             threshold=self.threshold,
             evaluation_periods=self.periods,
-            # No request, no message, no invocation: nothing is wrong.
+            # Without any traffic there is no data, and nothing is wrong.
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 
 
 def anchor(heading: str) -> str:
-    """Return what GitHub makes of a heading for links to it."""
+    """Return the anchor that GitHub gives to a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
@@ -187,7 +187,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
                 f"`gtm-connector rejected --stack {stack} --export FILE`."
             ),
         ),
-        # The age counts from the move; what was moved last had waited for all of the retention.
+        # The metric's age starts at the move. Before it, a message may have used all its retention.
         **_share_of(
             metrics.of_queue(
                 delivery.dead_letter_queue, "ApproximateAgeOfOldestMessage", "Maximum"
@@ -263,8 +263,8 @@ def alarms_of_door(
 
     Args:
         connector: The connector.
-        props: What its owner said.
-        stack: Name of the stack, for people.
+        props: The owner's monitoring options.
+        stack: Name of the stack, for the texts.
         namespace: Namespace of the connector's own metrics.
         web_acl: Metric name of the web ACL; ``None`` without a firewall.
     """
@@ -357,7 +357,7 @@ def alarms_of_door(
 
 
 def uses_authorizer(connector: GtmConnector) -> bool:
-    """Return whether API Gateway asks an authorizer. AWS itself checks signatures of IAM's."""
+    """Return whether API Gateway calls an authorizer. For IAM, AWS itself checks the signature."""
     return any(
         getattr(method.node.default_child, "authorization_type", None) != "AWS_IAM"
         for method in connector.collection.authenticated_methods
@@ -365,7 +365,7 @@ def uses_authorizer(connector: GtmConnector) -> bool:
 
 
 class _Watching(TypedDict):
-    """The arguments of :class:`Alarm` that say what is watched."""
+    """The arguments of :class:`Alarm` for its metrics and threshold."""
 
     using: Mapping[str, Metric]
     expression: str
@@ -375,15 +375,15 @@ class _Watching(TypedDict):
 def _share_of(
     metric: Metric, whole: float, percent: float, *, of_the_rest: bool = False
 ) -> _Watching:
-    """Return what watches whether ``metric`` is more than a share of ``whole``.
+    """Return the arguments for an alarm when ``metric`` is more than a share of ``whole``.
 
-    A number that is known only at deployment takes metric math: CloudFormation cannot multiply.
+    A number that is known only at deployment needs metric math: CloudFormation cannot multiply.
 
     Args:
         metric: The metric.
-        whole: What it is a share of.
-        percent: The share.
-        of_the_rest: Whether it is a share of what SQS keeps a message for, without ``whole``.
+        whole: The number that is 100 percent.
+        percent: The share, in percent.
+        of_the_rest: Whether 100 percent is SQS's longest retention minus ``whole``.
     """
     longest = MAX_SQS_RETENTION.to_seconds()
     if cdk.Token.is_unresolved(whole) or cdk.Token.is_unresolved(percent):

@@ -36,7 +36,7 @@ class ConnectorMonitoring(Construct):
 
     Args:
         connector: The connector, complete.
-        props: What its owner said.
+        props: The owner's monitoring options.
     """
 
     def __init__(self, connector: GtmConnector, props: Monitoring) -> None:
@@ -47,7 +47,7 @@ class ConnectorMonitoring(Construct):
             None if connector.node.try_find_child("WebAcl") is None else web_acl_name(connector)
         )
         self._topic = _add_topic(self, props.alarm_email, connector.queue.encryption_master_key)
-        # By what they deliver to, not by their order, which may change.
+        # Named by destination, not by order, which may change.
         destinations = Construct(self, "Destinations")
         deliveries = []
         self._alarms: list[cloudwatch.Alarm] = []
@@ -107,8 +107,8 @@ def _add_topic(scope: Construct, email: str | None, key: kms.IKey | None) -> sns
     """Add a topic that CloudWatch may publish to and that sends e-mail."""
     if email is None:
         return None
-    # SNS's own key would keep CloudWatch out, so without the owner's there is none. An alarm holds
-    # names and numbers, nothing of an event.
+    # CloudWatch cannot use SNS's own key, so without the owner's key the topic is not encrypted. An
+    # alarm holds names and numbers, and no event data.
     topic = sns.Topic(scope, "AlarmTopic", enforce_ssl=True, master_key=key)
     stack = cdk.Stack.of(scope)
     alarms = stack.format_arn(
@@ -117,7 +117,7 @@ def _add_topic(scope: Construct, email: str | None, key: kms.IKey | None) -> sns
         resource_name="*",
         arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )
-    # A topic with a policy of its own has lost SNS's default one, by which its account publishes.
+    # A topic policy replaces SNS's default policy, which lets the account publish.
     topic.add_to_resource_policy(
         iam.PolicyStatement(
             principals=[iam.ServicePrincipal(_CLOUDWATCH)],

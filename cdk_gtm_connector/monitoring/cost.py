@@ -1,4 +1,4 @@
-"""Metric math for the cost of a day."""
+"""Metric math for the cost per day."""
 
 from __future__ import annotations
 
@@ -20,17 +20,18 @@ _GB = 1_000_000_000
 def cost_of_the_day(
     connector: GtmConnector, deliveries: Sequence[WatchedDelivery]
 ) -> tuple[dict[str, Metric], dict[str, str]]:
-    """Return metrics by their ids, and expressions in US dollars of these by what they are for.
+    """Return metrics by id, and expressions over them, in US dollars, by cost item.
 
-    They take one point a day. Left out are the destination's own charges, which depend on how the
-    destination is set up, and what has no metric of the connector's own: data transfer, AWS WAF,
-    keys, and the storage of logs. Requests to SQS are counted as full ones of ten messages.
+    The period is one day. The destination's own charges are left out, because they depend on its
+    configuration. So are costs for which the connector has no metric: data transfer, AWS WAF, keys,
+    and log storage. Requests to SQS are counted as if each held ten messages.
     """
     using: dict[str, Metric] = {}
 
     def number(name: str, metric: Metric) -> str:
         using[name] = metric
-        # A service that did nothing that day has no value, which would make the sum have none.
+        # A service without activity that day has no data, and then the sum would have no value
+        # either.
         return f"FILL({name}, 0)"
 
     requests = number("requests", metrics.of_api(connector.api, "Count"))
@@ -64,6 +65,6 @@ def cost_of_the_day(
     parts["Lambda"] = " + ".join(lambdas)
     parts["Logs"] = f"{price('LAMBDA_LOGS')} * ({' + '.join(logged)}) / {_GB}"
     if invocations:
-        # X-Ray traces each invocation up to one a second: with batches that is nearly all.
+        # X-Ray traces up to one invocation per second, and with batches that is nearly all of them.
         parts["X-Ray, at most"] = f"{price('XRAY')} * ({' + '.join(invocations)})"
     return using, parts

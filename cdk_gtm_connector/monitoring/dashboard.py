@@ -1,4 +1,4 @@
-"""The dashboard: the door, each destination's queue, function and rejections, and the cost."""
+"""The dashboard: the endpoint, each destination's queue, function and rejections, and the cost."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def dashboard_body(
     web_acl: str | None,
     runbook_url: str,
 ) -> Widget:
-    """Return the dashboard of a connector, as CloudWatch reads it.
+    """Return the dashboard's body, in CloudWatch's format.
 
     Args:
         connector: The connector.
@@ -289,7 +289,7 @@ def _in_threes(widgets: Sequence[Widget]) -> list[list[Widget]]:
 
 
 def _placed(rows: Sequence[Sequence[Widget]]) -> list[Widget]:
-    """Return the widgets with their places: those of a row share its width."""
+    """Return the widgets with their positions. The widgets of a row share its width."""
     placed = []
     top = 0
     for row in rows:

@@ -1,4 +1,4 @@
-"""The metrics that alarms and the dashboard use, and the filters that make them of the logs."""
+"""The metrics that alarms and the dashboard use, and the filters that extract them from logs."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ LOSSES: Final = (
     "denied_user_attributes",
     "ignored_timestamps",
 )
-"""Totals of what was left out of events, or cut: ``gtm_events.losses.TOTALS``."""
+"""Totals of data that was left out of events or cut: ``gtm_events.losses.TOTALS``."""
 
 COUNTS: Final = (
     *("received", "events", "delivered", "retried", "rejected", "opted_out"),
@@ -60,7 +60,7 @@ COUNTS: Final = (
     *(f"rejected_by_reason.{reason}" for reason in REJECTED),
     *(f"retried_by_reason.{reason}" for reason in RETRIED),
 )
-"""Fields of the batch log line that become metrics, as paths in it and by the same names."""
+"""Fields of the batch log line that become metrics. A metric's name is the field's path."""
 
 PROBLEMS: Final = "problems"
 """Name of the metric that counts batches with problems that the owner has to mend."""
@@ -68,10 +68,10 @@ PROBLEMS: Final = "problems"
 AUTHORIZER_FAILURES: Final = "authorizer_failures"
 """Name of the metric that counts requests whose authorizer failed."""
 
-# A count of 0 is left out: CloudWatch charges a metric for each hour in which it gets a value.
+# A count of 0 is left out, because CloudWatch charges for each hour in which a metric gets a value.
 _COUNT: Final = '{{ ($.message = "batch") && ($.{name} > 0) }}'
 _PROBLEM: Final = '{ ($.message = "batch") && ($.level = "ERROR") }'
-# API Gateway's gateway responses for an authorizer that failed, or cannot be called.
+# API Gateway's gateway responses for an authorizer that failed or cannot be called.
 _AUTHORIZER_FAILED: Final = (
     '{ ($.errorResponseType = "AUTHORIZER_FAILURE") || '
     '($.errorResponseType = "AUTHORIZER_CONFIGURATION_ERROR") }'
@@ -99,8 +99,8 @@ class Metric:
 def namespace_of(connector: Construct) -> str:
     """Return the namespace of a connector's own metrics, unique in its account and Region.
 
-    A metric filter can take dimensions from fields of the line only, and the line does not name the
-    stack. So the namespace does.
+    A metric filter can take dimensions only from fields of the log line, which does not name the
+    stack. So the namespace names it.
     """
     stack = cdk.Stack.of(connector)
     path = connector.node.path.removeprefix(f"{stack.node.path}/")
@@ -111,10 +111,10 @@ def namespace_of(connector: Construct) -> str:
 
 
 def add_batch_filters(scope: Construct, log: logs.ILogGroup, namespace: str) -> None:
-    """Make metrics of the lines that the delivering function writes, one for each batch.
+    """Add filters that extract metrics from the delivering function's log line for each batch.
 
     Args:
-        scope: Holds the filters.
+        scope: Parent of the filters.
         log: The function's log group.
         namespace: Namespace of the metrics.
     """
@@ -127,7 +127,7 @@ def add_batch_filters(scope: Construct, log: logs.ILogGroup, namespace: str) -> 
 
 
 def add_authorizer_filter(scope: Construct, access_log: logs.ILogGroup, namespace: str) -> None:
-    """Make a metric of the requests in ``access_log`` whose authorizer failed."""
+    """Add a filter that counts the requests in ``access_log`` whose authorizer failed."""
     _add_filter(scope, access_log, Metric(namespace, AUTHORIZER_FAILURES), _AUTHORIZER_FAILED)
 
 
@@ -157,33 +157,33 @@ def _add_filter(
 
 
 def of_queue(queue: sqs.IQueue, name: str, statistic: str = "Sum") -> Metric:
-    """Return a metric of SQS's."""
+    """Return a metric of SQS."""
     return Metric("AWS/SQS", name, statistic, {"QueueName": queue.queue_name})
 
 
 def of_topic(topic: sns.ITopic, name: str) -> Metric:
-    """Return a metric of SNS's."""
+    """Return a metric of SNS."""
     return Metric("AWS/SNS", name, "Sum", {"TopicName": topic.topic_name})
 
 
 def of_function(function: lambda_.IFunction, name: str, statistic: str = "Sum") -> Metric:
-    """Return a metric of Lambda's."""
+    """Return a metric of Lambda."""
     return Metric("AWS/Lambda", name, statistic, {"FunctionName": function.function_name})
 
 
 def of_api(api: apigateway.RestApi, name: str, statistic: str = "Sum") -> Metric:
-    """Return a metric of API Gateway's, for the stage that tags call."""
+    """Return a metric of API Gateway for the stage that tags call."""
     dimensions = {"ApiName": api.rest_api_name, "Stage": api.deployment_stage.stage_name}
     return Metric("AWS/ApiGateway", name, statistic, dimensions)
 
 
 def of_log(log: logs.ILogGroup, name: str) -> Metric:
-    """Return a metric of CloudWatch Logs'."""
+    """Return a metric of CloudWatch Logs."""
     return Metric("AWS/Logs", name, "Sum", {"LogGroupName": log.log_group_name})
 
 
 def of_web_acl(web_acl: str, name: str) -> Metric:
-    """Return a metric of AWS WAF's.
+    """Return a metric of AWS WAF.
 
     Args:
         web_acl: The web ACL's metric name.

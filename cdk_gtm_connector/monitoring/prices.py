@@ -18,9 +18,9 @@ def _first_tiers() -> dict[str, float]:
 
 
 def price(key: str) -> str:
-    """Return the price of one unit in US dollars, as metric math writes a number.
+    """Return the price of one unit in US dollars, as a number in metric math.
 
-    It is the first tier's, which is the highest.
+    It is the price of the first tier, which is the highest.
 
     Args:
         key: The price's key in the file.

@@ -1,4 +1,4 @@
-"""What can be said of a connector's monitoring."""
+"""Options of a connector's monitoring."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RUNBOOK_URL: Final = (
     "https://github.com/YOUR-ORGANIZATION/YOUR-REPOSITORY/blob/main/docs/operations.md"
 )
-"""The page with a section for each alarm, where this project is published."""
+"""URL of the published page with a section for each alarm."""
 
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s.]+(\.[^@\s.]+)+")
 _URL: Final = re.compile(r"https://[^\s#]{1,190}")
@@ -41,14 +41,14 @@ _LONGEST_AGE: Final = cdk.Duration.days(13)
 class Monitoring:
     """Metrics of what the functions log, alarms that say what to do, and a dashboard.
 
-    The metrics are made of the log lines by filters, so they cost no call and the functions stay as
-    they are. Each destination takes 40 resources of the 500 that a stack may have: that is enough
-    for nine destinations. A metric, an alarm and a dashboard have a monthly price:
-    ``docs/operations.md`` adds them up.
+    Filters extract the metrics from log lines, so the functions make no extra calls. Each
+    destination takes 40 of the 500 resources that a stack may have, which is enough for nine
+    destinations. Metrics, alarms and dashboards have monthly prices: ``docs/operations.md`` adds
+    them up.
 
     Each alarm's description says what happened, what it means and what to do, and links to the
     section of ``docs/operations.md`` about it. Without ``alarm_email`` and ``alarm_topic`` the
-    alarms show on the dashboard and tell nobody.
+    alarms show only on the dashboard, and nobody is notified.
 
     Example:
         >>> GtmConnector(
@@ -59,33 +59,32 @@ class Monitoring:
         ... )
 
     Args:
-        alarm_email: Address that is told when an alarm goes off, and when it is over. AWS asks it
-            to confirm first. The topic in between is encrypted with the connector's
-            ``encryption_key`` if there is one. Default: nobody is told.
-        alarm_topic: A standard topic that is told the same. If it is encrypted, then with a key of
-            the owner's that lets ``cloudwatch.amazonaws.com`` in: SNS's own key does not. Default:
+        alarm_email: Address that gets an e-mail when an alarm goes off and when it is over. Its
+            owner must first confirm AWS's subscription e-mail. The topic in between is encrypted
+            with the connector's ``encryption_key`` if there is one. Default: none.
+        alarm_topic: A standard topic that gets the same notifications. If it is encrypted, its
+            key's policy must allow ``cloudwatch.amazonaws.com``; SNS's own key does not. Default:
             none.
-        dashboard: Whether there is a dashboard, one for all destinations. Default: yes.
-        max_message_age: Age of the oldest message that waits for delivery from which on an alarm
-            goes off, 10 minutes to 13 days, in whole seconds. A message that is tried again comes
-            back after 6 times ``timeout``, so less than 10 minutes would be a single retry.
-            Default: 30 minutes.
-        expiry_percent: Share of the time that a message is kept from which on an alarm goes off, 1
-            to 99. For the queue that is a share of ``message_retention``, for the dead-letter queue
-            of what is left of 14 days for a message that was moved there last. Default: 80.
-        throttled_periods: Periods of 5 minutes in a row, 1 to 288, in which the destination has to
-            throttle requests for an alarm to go off. Default: 3.
-        server_error_percent: Share of the requests within 5 minutes, 1 to 100, above which answers
-            of 5xx make an alarm go off. Default: 1.
-        blocked_percent: Share of the requests within 5 minutes, 1 to 100, above which what the
-            ``firewall`` blocks makes an alarm go off, if there are at least 100 requests. Default:
+        dashboard: Whether to create a dashboard for all destinations together. Default: yes.
+        max_message_age: Age of the oldest waiting message at which an alarm goes off, 10 minutes to
+            13 days, in whole seconds. A retried message returns after 6 times ``timeout``, so a
+            limit of less than 10 minutes could go off for a single retry. Default: 30 minutes.
+        expiry_percent: Share of a message's retention, in percent, at which an alarm goes off, 1 to
+            99. For the queue, the retention is ``message_retention``. For the dead-letter queue, it
+            is what remains of 14 days after ``message_retention``. Default: 80.
+        throttled_periods: Number of consecutive 5-minute periods, 1 to 288, with throttled requests
+            after which an alarm goes off. Default: 3.
+        server_error_percent: Share of requests within 5 minutes, in percent, 1 to 100. An alarm
+            goes off if more than this are answered 5xx. Default: 1.
+        blocked_percent: Share of requests within 5 minutes, in percent, 1 to 100. An alarm goes off
+            if the ``firewall`` blocks more than this and there are at least 100 requests. Default:
             20.
-        invalid_percent: Share of the requests within 5 minutes, 1 to 100, above which what callers
-            got wrong makes an alarm go off, if there are at least 100 requests. Nothing that the
-            owner mends would make them right. Default: there is no such alarm; they are counted.
-        runbook_url: Where ``docs/operations.md`` is read, if somewhere else: an ``https`` URL
-            without a fragment. The headings must stay as they are, because alarms link to them.
-            Default: where this project is published.
+        invalid_percent: Share of requests within 5 minutes, in percent, 1 to 100. An alarm goes off
+            if more than this are invalid messages and there are at least 100 requests. The owner
+            cannot fix such messages. Default: no such alarm; invalid messages are only counted.
+        runbook_url: URL of your own copy of ``docs/operations.md``: an ``https`` URL without a
+            fragment. The copy must keep the headings, because alarms link to them. Default: the
+            page that this project publishes.
 
     Raises:
         PropError: A prop has a value that cannot work.
@@ -128,7 +127,7 @@ class Monitoring:
 
 
 def check_monitoring(monitoring: object) -> None:
-    """Refuse a ``monitoring`` that is none; ``None`` is no monitoring at all."""
+    """Refuse a value that is neither a :class:`Monitoring` nor ``None``."""
     if monitoring is not None:
         example = 'Monitoring(alarm_email="oncall@shop.example")'
         check_instance("monitoring", monitoring, Monitoring, example)
@@ -137,10 +136,11 @@ def check_monitoring(monitoring: object) -> None:
 def add_monitoring(
     connector: GtmConnector, monitoring: Monitoring | None
 ) -> ConnectorMonitoring | None:
-    """Add what ``monitoring`` says to a connector, after all of its other parts."""
+    """Add monitoring to a connector, after all of its other parts."""
     if monitoring is None:
         return None
-    # Whoever has no monitoring does not wait for CloudWatch's modules of aws_cdk.
+    # Imported here, so that a connector without monitoring does not load aws_cdk's CloudWatch
+    # modules.
     from cdk_gtm_connector.monitoring.connector_monitoring import (  # noqa: PLC0415
         ConnectorMonitoring,
     )

@@ -1,4 +1,4 @@
-"""One destination's half of a connector, as its alarms and widgets see it."""
+"""The parts of a connector that deliver to one destination, for alarms and widgets."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class WatchedDelivery:
 
     Attributes:
         name: Name of the destination within its connector.
-        namespace: Namespace of the metrics that are made of its function's log.
-        delivery: Its delivering half.
+        namespace: Namespace of the metrics that are extracted from its function's log.
+        delivery: The function and its event source.
     """
 
     name: str
@@ -31,12 +31,12 @@ class WatchedDelivery:
 
     @property
     def queue(self) -> sqs.IQueue:
-        """The queue where events wait."""
+        """The queue of waiting events."""
         return self.delivery.queue
 
     @property
     def dead_letter_queue(self) -> sqs.IQueue:
-        """The queue where messages end that cannot be delivered."""
+        """The queue of messages that cannot be delivered."""
         return self.delivery.dead_letter_queue
 
     @property
@@ -46,7 +46,7 @@ class WatchedDelivery:
 
     @property
     def retention(self) -> float:
-        """Seconds that a message waits in the queue at most; a token if it is not known yet."""
+        """Maximum seconds that a message stays in the queue; a token if it is not known yet."""
         resource = self.queue.node.default_child
         if isinstance(resource, sqs.CfnQueue) and resource.message_retention_period is not None:
             return resource.message_retention_period
@@ -54,7 +54,7 @@ class WatchedDelivery:
 
     @property
     def memory(self) -> str:
-        """MB of the function's memory, as metric math writes a number."""
+        """The function's memory in MB, as a number in metric math."""
         resource = self.function.node.default_child
         if isinstance(resource, lambda_.CfnFunction):
             return math_number(resource.memory_size or _DEFAULT_MEMORY)
@@ -62,5 +62,5 @@ class WatchedDelivery:
 
 
 def math_number(number: float) -> str:
-    """Return ``number``, which may be a token, as metric math writes it."""
+    """Return ``number``, which may be a token, as a number in metric math."""
     return cdk.Tokenization.stringify_number(number)

@@ -1,4 +1,4 @@
-"""What ``doctor`` looks at: each check yields findings."""
+"""The checks of ``doctor``. Each check yields findings."""
 
 from __future__ import annotations
 
@@ -22,20 +22,20 @@ UNKNOWN: Final = "not looked at"
 REVERT: Final = (
     "deploy with --revert-drift (make deploy ARGS=--revert-drift); without it nothing changes"
 )
-"""The remedy for what was deleted or changed by hand. CloudFormation compares templates only."""
+"""The remedy for manual changes and deletions, which CloudFormation does not notice by itself."""
 
 _NOT_ALLOWED: Final = ("AccessDenied", "AccessDeniedException", "AuthorizationError")
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a check has found.
+    """A check's result.
 
     Attributes:
-        what: What was looked at.
+        what: The subject of the check.
         verdict: :data:`GOOD`, :data:`DOUBTFUL`, :data:`BAD` or :data:`UNKNOWN`.
-        words: What was found.
-        to_do: What to do about it; empty if it is good.
+        words: The result in words.
+        to_do: The remedy; empty if the verdict is good.
     """
 
     what: str
@@ -47,14 +47,14 @@ class Finding:
 def findings(
     check: Callable[[Context], Iterator[Finding]], context: Context, what: str = ""
 ) -> Iterator[Finding]:
-    """Yield what a check finds; if it cannot go on, that as well.
+    """Yield a check's findings. If the check fails, yield a finding that says so.
 
-    One question that cannot be asked must not keep the others from being asked.
+    A check that fails must not stop the others.
 
     Args:
         check: The check.
-        context: What it looks at.
-        what: What is said of it if it cannot go on. Default: the first sentence of its docstring.
+        context: The connector to check.
+        what: The subject, for a check that fails. Default: the first sentence of its docstring.
     """
     # A partial function's own docstring is functools'.
     named = getattr(check, "func", check).__doc__ or "check"
@@ -87,7 +87,7 @@ def denied(
 ) -> list[str]:
     """Return those of ``resources`` on which a role's policies do not allow an action.
 
-    IAM simulates them. A resource's own policy is not in it.
+    IAM simulates the policies. The simulation leaves out resource policies.
 
     Args:
         iam: A boto3 client.

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector_cli.context import Context
     from cdk_gtm_connector_cli.queues import RejectionQueue
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _NEAR: Final = 0.7  # of a quota: time to ask for more, which takes AWS days
 _OLD: Final = 0.5  # of the retention
@@ -46,7 +46,7 @@ def _there(found: Iterator[Finding], what: str, url: str) -> Iterator[Finding]:
         yield Finding(what, BAD, f"the queue {url} is gone, with what was in it", REVERT)
 
 
-def _waiting(context: Context, delivery: Delivery, what: str) -> Iterator[Finding]:
+def _waiting(context: Context, delivery: DeliveryResources, what: str) -> Iterator[Finding]:
     sqs = context.client("sqs")
     waiting, in_flight, _ = counted(sqs, delivery.queue_url)
     attributes = sqs.get_queue_attributes(

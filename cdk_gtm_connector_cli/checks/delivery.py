@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from cdk_gtm_connector_cli.context import Context
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _HOUR_MS: Final = 3_600_000
 _LONGEST: Final = 300  # of what a failure is quoted
@@ -59,7 +59,7 @@ def starts(context: Context) -> Iterator[Finding]:
         yield _started(client, delivery, f"function of {delivery.destination}")
 
 
-def _started(client: Any, delivery: Delivery, what: str) -> Finding:
+def _started(client: Any, delivery: DeliveryResources, what: str) -> Finding:
     """Run the function on no messages: it reads its settings, and delivers nothing."""
     answer = client.invoke(
         FunctionName=delivery.function_name, Payload=json.dumps({"Records": []}).encode()
@@ -76,7 +76,7 @@ def _started(client: Any, delivery: Delivery, what: str) -> Finding:
 
 
 def _mappings(
-    mappings: list[Mapping[str, Any]], delivery: Delivery, what: str
+    mappings: list[Mapping[str, Any]], delivery: DeliveryResources, what: str
 ) -> Iterator[Finding]:
     if not mappings:
         yield Finding(
@@ -148,7 +148,9 @@ def _partition(region: str) -> str:
     return "aws-us-gov" if region.startswith("us-gov-") else "aws"
 
 
-def _simulated(context: Context, *, delivery: Delivery, need: Need, what: str) -> Iterator[Finding]:
+def _simulated(
+    context: Context, *, delivery: DeliveryResources, need: Need, what: str
+) -> Iterator[Finding]:
     """Simulate the policies of the function's role; a resource's own policy is not in it."""
     known = context.client("lambda").get_function_configuration(FunctionName=delivery.function_name)
     entries = [

@@ -1,4 +1,4 @@
-"""What each destination has to have: that it is there, and that the function may send to it."""
+"""Each destination's requirements: it exists, and the function may send to it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cdk_gtm_connector_cli.context import Context
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _ACTIVE: Final = "ACTIVE"
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What a delivery needs of its destination.
+    """The requirements of delivery to one destination.
 
     Attributes:
-        name: The destination, for people.
-        service: Its name for boto3.
-        region: Where it is.
-        action: What the function's role must be allowed.
-        resources: On these ARNs.
-        problem: Returns what is wrong with it, empty for nothing. Raises ``ClientError`` if it is
-            not there.
-        to_do: What to do if it is not there.
-        conditions: Context of the action, by key.
+        name: The destination's name, for people.
+        service: The service's name in boto3.
+        region: The destination's Region.
+        action: IAM action that the function's role needs.
+        resources: ARNs on which the role needs the action.
+        problem: Returns what is wrong with the destination; empty if nothing is. Raises
+            ``ClientError`` if it does not exist.
+        to_do: The remedy if the destination does not exist.
+        conditions: Condition context of the action, by key.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Need:
     conditions: Mapping[str, str] = field(default_factory=dict)
 
 
-def needs_of(context: Context, delivery: Delivery) -> Need | None:
-    """Return what a delivery needs; ``None`` for a destination of somebody's own."""
+def needs_of(context: Context, delivery: DeliveryResources) -> Need | None:
+    """Return the requirements of a delivery; ``None`` for a custom destination."""
     make = _MAKERS.get(delivery.destination)
     return None if make is None else make(context, delivery.environment)
 
@@ -94,7 +94,7 @@ def _event_bridge(context: Context, environment: Mapping[str, str]) -> Need:
     region = arn.split(":")[3]
 
     def problem() -> str:
-        # Without it EventBridge takes events and loses them.
+        # Without the bus, EventBridge accepts events and drops them.
         context.client("events", region).describe_event_bus(Name=arn)
         return ""
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cdk_gtm_connector_cli.context import Context
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _LOG_MS: Final = 15 * 60_000  # of the function's log, from the request on
 _MOST_LINES: Final = 20
@@ -131,7 +131,7 @@ def _show_access(context: Context, line: Line) -> None:
     )
 
 
-def _show_batches(context: Context, delivery: Delivery, came: int) -> list[dict[str, Any]]:
+def _show_batches(context: Context, delivery: DeliveryResources, came: int) -> list[dict[str, Any]]:
     """Show what the function did after the event came; return its lines."""
     found = lines(context.client("logs"), delivery.log_group, came, came + _LOG_MS)
     batches = [line for line in found if line.is_batch]

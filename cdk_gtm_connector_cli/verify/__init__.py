@@ -1,7 +1,7 @@
 """``gtm-connector verify``: asks a deployed connector what nobody could check without an account.
 
-Each question is declared once, in :mod:`cdk_gtm_connector_cli.verify.catalog`'s modules: what is
-assumed, where that is written, how it is asked, what breaks if it is different, and what mends it.
+Each question is declared once, in :mod:`cdk_gtm_connector_cli.verify.catalog`'s modules: the
+assumption, the places that state it, how it is checked, what breaks if it is wrong, and the remedy.
 """
 
 from __future__ import annotations

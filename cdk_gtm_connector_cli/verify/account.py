@@ -22,7 +22,7 @@ from cdk_gtm_connector_cli.verify.question import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
     from cdk_gtm_connector_cli.verify.probe import Probe
 
 _MOST_LINES: Final = 10_000
@@ -57,7 +57,9 @@ def log_lines(deployment: Deployment, group: str, began: int, pattern: str) -> l
     return lines
 
 
-def batches(deployment: Deployment, delivery: Delivery, began: int) -> Iterator[Mapping[str, Any]]:
+def batches(
+    deployment: Deployment, delivery: DeliveryResources, began: int
+) -> Iterator[Mapping[str, Any]]:
     """Yield the lines that a function logged of its batches since a time."""
     for line in log_lines(deployment, delivery.log_group, began, '"batch"'):
         try:

@@ -1,4 +1,4 @@
-"""Says what verify will do, asks whether it may, and reports one line a question."""
+"""Announces what verify will do, asks for confirmation, and reports one line per question."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _STYLES: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Options:
-    """How to ask.
+    """Options of a run.
 
     Attributes:
         yes: Whether to begin without asking.

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from cdk_gtm_connector_cli.context import Context
-    from cdk_gtm_connector_cli.stack import Delivery, Resource
+    from cdk_gtm_connector_cli.stack import DeliveryResources, Resource
 
 STAGE: Final = "Api-PinpointEvents"
 
@@ -45,7 +45,7 @@ class Deployment:
     client: Callable[[str], Any]
     authenticated_url: str | None = None
     invalid_message_queue_url: str | None = None
-    deliveries: Sequence[Delivery] = ()
+    deliveries: Sequence[DeliveryResources] = ()
     topic_arn: str | None = None
     access_log: str = ""
     outputs: Mapping[str, str] = field(default_factory=dict)
@@ -97,7 +97,7 @@ class Deployment:
         found = self.setting("ALLOWED_ORIGINS")
         return found if isinstance(found, list) else None
 
-    def delivery(self, destination: str) -> Delivery:
+    def delivery(self, destination: str) -> DeliveryResources:
         """Return the delivery to a kind of destination.
 
         Raises:

@@ -1,4 +1,4 @@
-"""What a run did so far, line by line: by it a run that was stopped goes on."""
+"""The record of a run, line by line, from which a stopped run can be resumed."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Journal:
-    """What is known of a run.
+    """The state of a run.
 
     Attributes:
         write: Takes each new line's document, at once.

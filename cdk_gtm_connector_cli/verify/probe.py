@@ -125,7 +125,7 @@ def _pairs(line: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A probe, and what came of it.
+    """A probe with its results.
 
     Attributes:
         probe: The probe.
@@ -146,7 +146,7 @@ class Observed:
 
 
 class _AnyPath:
-    """Half of what is to be tried here is refused by ``http.client``."""
+    """Turns off the check of ``http.client`` that would refuse half of the probes."""
 
     def _validate_path(self, url: str) -> None:
         pass

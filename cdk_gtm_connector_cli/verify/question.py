@@ -1,4 +1,4 @@
-"""A question to a deployed connector, and what can be found."""
+"""Questions to a deployed connector, and their findings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Verdict(StrEnum):
-    """What became of a question."""
+    """The result of a question."""
 
     AS_ASSUMED = "as assumed"
     DIFFERENT = "different"
@@ -58,7 +58,7 @@ def all_hold(wrong: Sequence[str], detail: str) -> Finding:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A place where a thing is called open.
+    """A place that calls something an open question.
 
     Attributes:
         path: The file, from the repository's root; or ``issue 4`` for that issue's closing note.
@@ -71,10 +71,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a question is judged by.
+    """The evidence by which a question is judged.
 
     Attributes:
-        deployment: The connector.
+        deployment: The connector that was asked.
         run: Id of the run, which is in everything that it sent.
         began: When the run began, in epoch milliseconds.
         observed: The question's own probes, with what came of them.

@@ -1,4 +1,4 @@
-"""A run of verify: what it will do, the requests, their messages, the verdicts, and no traces."""
+"""A run of verify: its plan, its requests and their messages, the verdicts, and the cleanup."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ SETTLING_SECONDS: Final = 7.0
 # The part of it that is kept for writing the log line and answering Lambda.
 _ENDING_SECONDS: Final = 1.0
 
-# If this many events are all refused, the events are hardly the cause.
+# If this many events are all refused, the cause is probably not in the events.
 _SUSPICIOUS: Final = 10
 
 # Four in five events are single ones, as long as there are any: a list costs its sender one request
@@ -55,7 +55,7 @@ _NOT_TAKEN_BY: Final = {
     True: RetryReason.INVALID_MESSAGE_QUEUE_FAILED,
 }
 
-_DENIED: Final = "the destination does not let the function in"
+_DENIED: Final = "the destination denies the function access"
 
 
 def _sent_time(record: Mapping[str, Any]) -> int:
@@ -92,7 +92,7 @@ class Delivery:
     max_events: MaxEvents = field(default_factory=MaxEvents)
 
     def deliver(self, records: Sequence[Mapping[str, Any]], deadline: Deadline) -> BatchResult:
-        """Deliver records, giving each exactly one outcome.
+        """Deliver records, and give each exactly one outcome.
 
         Args:
             records: ``Records`` of an SQS event.

@@ -9,7 +9,8 @@
     - :class:`CallFailed`: a request failed as a whole
         - :class:`TryAgain`: it may succeed later
         - :class:`RefusedWhole`: the destination refuses something in it for good
-            - :class:`Unexplained`: perhaps; the error code does not say so
+            - :class:`Unexplained`: the destination may refuse it for good, but the error code does
+                not say so
         - :class:`Denied`: no request can succeed until the owner fixes something
 """
 

@@ -1,7 +1,7 @@
 """Interprets error responses: whose fault an error is, and whether it is temporary.
 
-AWS's protocols answer 400 to nearly every error that is not their own, so the error code decides
-whose fault it is.
+AWS services answer 400 to nearly every error that is not a failure of the service, so the error
+code decides whose fault it is.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _SERVER_ERROR: Final = 500
 REFUSING: Final = frozenset({_BAD_REQUEST, _PAYLOAD_TOO_LARGE})
 """HTTP statuses that can blame an event.
 
-Any other status that is not temporary is for the owner to fix: a proxy's 407 has nothing to do with
-an event, nor has a 302.
+The owner must fix any other status that is not temporary: a proxy's 407 or a 302 has nothing to do
+with an event.
 """
 
 # The codes come from the services' models, from "common errors" in their API references, from AWS's
@@ -158,7 +158,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
     document = json_object(body) or {}
     code = _code(headers, document, body)
     short = code.rpartition(".")[2].removesuffix("Exception").removesuffix("Error")
-    if passing := _PASSING.get(short) or problem_of(status):
+    if passing := _PASSING.get(short) or retry_reason_of(status):
         return TryAgain(passing)
     if status not in REFUSING or short in _DENYING:
         return Denied(f"{status} {code}".rstrip())
@@ -183,7 +183,7 @@ def _code(headers: Mapping[str, str], document: Mapping[str, Any], body: bytes) 
     return code if _CODE.fullmatch(code) else ""
 
 
-def problem_of(status: int) -> RetryReason | None:
+def retry_reason_of(status: int) -> RetryReason | None:
     """Return why a request with this status may be retried; ``None`` if it may not."""
     if status == _TOO_MANY_REQUESTS:
         return RetryReason.THROTTLED

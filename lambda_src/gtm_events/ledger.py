@@ -23,7 +23,8 @@ class Ledger:
 
     Attributes:
         bodies: Original message bodies, by message id.
-        ids: Request ids, by message id. A message without a request id lends its event its own id.
+        ids: Request ids, by message id. The event of a message without a request id gets the
+            message's id.
         requests: The body of each request's first message, by request id.
         read: Ids of the events read so far from messages that have a request id.
         lists: Numbers of the events in posted lists, by message id.

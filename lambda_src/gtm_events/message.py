@@ -64,7 +64,7 @@ class Request:
             envelope has none; then the message's own id takes its place.
         subject: The sender's id, verified by an authorizer; empty for an anonymous request.
         endpoint: The endpoint named by the verified claims; empty if they name none.
-        bound: Whether the sender may write to that endpoint only, or to none if it is empty.
+        bound: Whether the sender may write only to that endpoint, or to none if it is empty.
         origin: ``Origin`` header; empty if there is none.
         referer: ``Referer`` header; empty if there is none.
         opted_out: Whether the visitor's browser asks not to be tracked and the owner honors it. If

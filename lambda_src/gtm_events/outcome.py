@@ -11,7 +11,7 @@ class Reason(StrEnum):
     """Reason for rejecting an event, by which operators filter the queues of rejected messages."""
 
     MALFORMED = "malformed"
-    """The endpoint did not write this message."""
+    """The message, or one of its events, cannot be read."""
 
     UNSET = "unset"
     """``event`` or ``endpoint_id`` is a word that stands for no value, or white space."""

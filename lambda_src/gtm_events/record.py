@@ -25,14 +25,14 @@ _LINE_ENDS: Final = ("\x85", "\u2028", "\u2029")
 
 
 def encode(event: Event) -> str:
-    """Return the record of ``event`` as JSON on one line, for any reader's idea of a line."""
+    """Return the record of ``event`` as JSON that every reader takes for a single line."""
     record = _members(event, event.user_id)
     record["user_attributes"] = event.user_attributes
     return to_one_line(record)
 
 
 def to_one_line(value: object) -> str:
-    """Return a value as JSON on one line, for any reader's idea of a line."""
+    """Return a value as JSON that every reader takes for a single line."""
     text = to_json(value)
     if not text.isascii():
         for character in _LINE_ENDS:

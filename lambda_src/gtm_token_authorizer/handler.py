@@ -125,7 +125,7 @@ def _claims(event: Mapping[str, Any]) -> Claims:
 
 def _token(event: Mapping[str, Any]) -> str:
     tokens = (event.get("multiValueQueryStringParameters") or {}).get(TOKEN_PARAMETER) or []
-    # It is unknown by which of several tokens API Gateway would cache the policy.
+    # With several tokens, it is unknown which one API Gateway would use as the cache key.
     if len(tokens) != 1 or not tokens[0]:
         raise Unauthorized(Reason.MISSING)
     token: str = tokens[0]

@@ -22,10 +22,9 @@ MAX_AGE: Final = 300
 """Maximum age of the cache, in seconds. A revoked key stays valid for up to this long."""
 
 MIN_INTERVAL: Final = 30
-"""Minimum seconds between two readings that failed signatures cause.
-
-After a rotation a valid signature fails, and this is the longest time until it is noticed. Anybody
-can send invalid signatures, so the interval also limits their cost.
+"""Minimum seconds between two readings of the secret because of failed signatures. After a
+rotation, a signature with the new key may fail for up to this long. Anybody can send invalid
+signatures, so the interval also limits their cost.
 """
 
 _CURRENT: Final = "AWSCURRENT"
@@ -35,7 +34,7 @@ _CODE: Final = re.compile("[A-Z][A-Za-z0-9]{2,79}")
 
 
 class SecretsManager(Protocol):
-    """The operation of the SDK's client that is used."""
+    """The operation of the SDK's client that this module uses."""
 
     def get_secret_value(self, *, SecretId: str, VersionStage: str) -> Mapping[str, Any]:  # noqa: N803
         """Return one version of a secret."""

@@ -20,7 +20,7 @@ from local.pipeline.processes import STOP_SECONDS
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from cdk_gtm_connector_cli.stack import Delivery
+    from cdk_gtm_connector_cli.stack import DeliveryResources
     from local.arrivals import Arrivals
     from local.console.journal import Journal
     from local.deployed import Deployed
@@ -142,7 +142,7 @@ def _log_observers(pipeline: Pipeline) -> list[_LogObserver]:
 class _LogObserver:
     """An observer of the problems in the log of a destination's function."""
 
-    def __init__(self, pipeline: Pipeline, delivery: Delivery) -> None:
+    def __init__(self, pipeline: Pipeline, delivery: DeliveryResources) -> None:
         self._journal = pipeline.journal
         self._kind = delivery.destination
         self._group = delivery.log_group

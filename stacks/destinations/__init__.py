@@ -32,7 +32,7 @@ def destination_settings() -> Mapping[str, type[DestinationSettings]]:
 def destination_of(setting: str) -> str | None:
     """Return the destination of a setting, which its prefix names; ``None`` for the others."""
     for name, settings in destination_settings().items():
-        old_names = (each.old_name for each in settings.declarations().values())
+        old_names = (each.old_name for each in settings.definitions().values())
         if setting.startswith(f"{name.replace('-', '_')}_") or setting in old_names:
             return name
     return None
@@ -44,7 +44,7 @@ def one_of() -> str:
 
 
 def read_destinations(value: object) -> Sequence[str]:
-    """Read the destinations that are chosen."""
+    """Read the chosen destinations."""
     given = value.split(",") if isinstance(value, str) else value
     if not isinstance(given, list) or not given:
         raise ValueError(one_of())

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from stacks.setting import Declared
+from stacks.setting import SettingsBase
 
 if TYPE_CHECKING:
     from constructs import Construct
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DestinationSettings(Declared, ABC):
+class DestinationSettings(SettingsBase, ABC):
     """Settings of one destination, each with the destination's prefix."""
 
     @abstractmethod

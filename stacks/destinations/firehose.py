@@ -51,7 +51,7 @@ class FirehoseSettings(DestinationSettings):
         stream = cdk.aws_kinesisfirehose.DeliveryStream.from_delivery_stream_name(
             scope, "DeliveryStream", self.firehose_delivery_stream_name
         )
-        # aws-cdk-lib adds Firehose's IP ranges to the stack, and nothing here refers to them.
+        # aws-cdk-lib adds a mapping of Firehose's IP ranges to the stack, which nothing here uses.
         scope.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
         with in_settings(self.names("destination")):
             return gtm.FirehoseDestination(

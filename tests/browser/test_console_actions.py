@@ -141,7 +141,7 @@ def test_a_retry_says_when_it_comes(shown: Page, pipeline: Pipeline) -> None:
 def test_the_functions_problems_are_shown_in_its_words(shown: Page, pipeline: Pipeline) -> None:
     problems = shown.locator("#problems")
     expect(problems).to_be_hidden()
-    words = "the destination <b>does not let the function in</b>"
+    words = "the destination <b>denies the function access</b>"
     pipeline.journal.batch_logged("pinpoint", time=1_000, problems=[words], delivered=False)
     expect(problems.locator(".problem-words")).to_have_text(words)
     expect(problems.locator("li")).to_have_attribute("data-state", "lasting")

@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 
 from cdk_gtm_connector_cli.asking import Sought, ask
 from cdk_gtm_connector_cli.checks.needs import needs_of
-from cdk_gtm_connector_cli.stack import Delivery
+from cdk_gtm_connector_cli.stack import DeliveryResources
 from tests.cli.test_stack import ARN, context_with
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ PROFILES = {
 FIREHOSE = {"DESTINATION": "firehose", "FIREHOSE_DELIVERY_STREAM_NAME": "events"}
 
 
-def delivery_to(environment: Mapping[str, str]) -> Delivery:
+def delivery_to(environment: Mapping[str, str]) -> DeliveryResources:
     """Return a delivery whose function has this environment."""
-    return Delivery("", "q", "d", "f", "l", environment)
+    return DeliveryResources("", "q", "d", "f", "l", environment)
 
 
 def stub(context: Context, service: str, region: str | None = None) -> Stubber:

@@ -315,7 +315,7 @@ MONITORED: dict[str, Callable[[cdk.Stack], GtmConnector]] = {
 }
 
 REQUIRED: dict[str, dict[str, str]] = {
-    kind: {name: each.example for name, each in settings.declarations().items() if each.required}
+    kind: {name: each.example for name, each in settings.definitions().items() if each.required}
     for kind, settings in destination_settings().items()
 }
 """The settings that a destination requires, by its name."""

@@ -92,7 +92,7 @@ TAKEN: list[tuple[str, str, Any, object]] = [
     *(
         (name, each.example, _in_json(each.example), _PINPOINT.get(name))
         for settings in destination_settings().values()
-        for name, each in settings.declarations().items()
+        for name, each in settings.definitions().items()
     ),
 ]
 

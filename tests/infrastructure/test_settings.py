@@ -116,7 +116,7 @@ class TestTaken:
     def test_a_setting_of_a_destination_has_its_prefix(self, name: str) -> None:
         kind = destination_of(name)
         owner = destination_settings()[kind] if kind else Settings
-        assert name in owner.declarations()
+        assert name in owner.definitions()
 
     def test_an_old_name_goes_on_working_with_a_warning(self, tmp_path: Path) -> None:
         template = deploy(

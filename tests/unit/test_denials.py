@@ -48,7 +48,7 @@ def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
     letters = FakeDeadLetters()
     batch = deliver(events(*["e"] * 5_000), service=pinpoint, dead_letters=letters)
     assert batch.retried == {"denied": 5_000}
-    assert batch.problems == [f"the destination does not let the function in: {status} TheCode"]
+    assert batch.problems == [f"the destination denies the function access: {status} TheCode"]
     assert len(pinpoint.requests) <= BatchService.max_calls  # those already under way
     check_totals(batch, letters)
 
@@ -68,7 +68,7 @@ def test_a_defect_and_a_denial_are_both_named() -> None:
     assert batch.retried.total() == 200
     assert sorted(batch.problems) == [
         "defect while delivering: KeyError",
-        "the destination does not let the function in: 403 TheCode",
+        "the destination denies the function access: 403 TheCode",
     ]
 
 
@@ -86,7 +86,7 @@ def test_when_every_entry_is_denied_it_stops_and_says_so(kind_of_service: type[B
     batch = deliver(events(*["e"] * 1_000), service=service, dead_letters=letters)
     assert batch.retried == {"denied": 1_000}
     code = DENIAL_CODES[service.name]
-    assert batch.problems == [f"the destination does not let the function in: {code}"]
+    assert batch.problems == [f"the destination denies the function access: {code}"]
     assert len(service.requests) <= BatchService.max_calls  # those already under way
     check_totals(batch, letters)
 
@@ -101,7 +101,7 @@ def test_a_denied_entry_goes_back_without_its_neighbours(kind_of_service: type[B
     assert batch.retried == {"denied": 1}
     code = DENIAL_CODES[service.name]
     assert batch.problems == [
-        f"the destination does not let the function in for 1 of 3 events: {code}"
+        f"the destination denies the function access for 1 of 3 events: {code}"
     ]
     check_totals(batch, letters)
 
@@ -116,7 +116,7 @@ def test_denied_entries_are_named_once_and_stop_nothing(kind_of_service: type[Ba
     assert batch.retried == {"denied": 100}
     code = DENIAL_CODES[service.name]
     assert batch.problems == [
-        f"the destination does not let the function in for 100 of 300 events: {code}"
+        f"the destination denies the function access for 100 of 300 events: {code}"
     ]
     assert len(service.requests) == -(-300 // service.service().max_entries)
     check_totals(batch, letters)
@@ -130,9 +130,7 @@ def test_an_entry_that_is_denied_alone_does_not_stop_the_next_round() -> None:
     batch = deliver([*bodies, *events(*["e"] * 50)], service=service, dead_letters=letters)
     assert batch.delivered == 51
     assert batch.failures == [message_id(0)]
-    assert batch.problems == [
-        "the destination does not let the function in for 1 of 52 events: 403"
-    ]
+    assert batch.problems == ["the destination denies the function access for 1 of 52 events: 403"]
     check_totals(batch, letters)
 
 
@@ -156,7 +154,7 @@ def test_a_denial_of_all_and_one_of_some_are_both_named(second: str, problems: i
     assert (
         batch.problems
         == [
-            "the destination does not let the function in: TheCode",
-            "the destination does not let the function in for 1 of 2 events: Other",
+            "the destination denies the function access: TheCode",
+            "the destination denies the function access for 1 of 2 events: Other",
         ][:problems]
     )

@@ -13,7 +13,7 @@ from botocore.retries import standard
 
 from gtm_events.aws import Answer
 from gtm_events.errors import CallFailed, Denied, RefusedWhole, TryAgain, Unexplained
-from gtm_events.failures import failure, problem_of
+from gtm_events.failures import failure, retry_reason_of
 from gtm_events.outcome import Reason, RetryReason
 from tests.destinations.services import SERVICES
 from tests.unit.builders import Answered, FakeDeadLetters, body, deliver, message_id
@@ -116,7 +116,7 @@ def test_what_the_sdk_takes_for_passing_is(code: str) -> None:
 def test_a_passing_status_is_tried_again(status: int, reason: RetryReason) -> None:
     error = failed(status, b"<html>")
     assert isinstance(error, TryAgain)
-    assert error.reason is problem_of(status) is reason
+    assert error.reason is retry_reason_of(status) is reason
 
 
 def test_no_other_status_blames_the_events() -> None:
@@ -338,7 +338,7 @@ def test_one_event_that_is_refused_without_a_reason_holds_nobody_up(
     assert batch.retried == {"denied": 1}
     assert letters.letters == []
     assert batch.problems == [
-        "the destination does not let the function in for 1 of 25 events: 400 BrandNewException"
+        "the destination denies the function access for 1 of 25 events: 400 BrandNewException"
     ]
 
 
@@ -358,7 +358,7 @@ def test_what_is_refused_without_a_reason_every_time_rejects_no_event(
     batch = deliver(bodies, service=service, dead_letters=letters)
     assert batch.retried == {"denied": 100}
     assert letters.letters == []
-    assert "the destination does not let the function in: 400 BrandNewException" in batch.problems
+    assert "the destination denies the function access: 400 BrandNewException" in batch.problems
     found_out = len(service.requests)
     assert found_out < 100  # of the 199 that finding each event alone would take
     # What is known by now is not found out again with the next batch.

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import boto3
 from botocore.validate import ParamValidator
 
-from cdk_gtm_connector_cli.stack import Delivery, Resource
+from cdk_gtm_connector_cli.stack import DeliveryResources, Resource
 from cdk_gtm_connector_cli.verify.deployment import Deployment
 
 if TYPE_CHECKING:
@@ -105,7 +105,7 @@ def deployment(
             "client": Account(answers).client,
             "access_log": "Shop-AccessLog",
             "deliveries": [
-                Delivery(
+                DeliveryResources(
                     kind="",
                     queue_url=f"{url}/Shop-Queue",
                     dead_letter_queue_url=f"{url}/Shop-Dead",

@@ -1,4 +1,4 @@
-"""Amazon Connect Customer Profiles: profiles, and what is counted and started by behavior."""
+"""Amazon Connect Customer Profiles, with calculated attributes, segments and triggers."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class ProfileBehavior:
     Args:
         calculated_attributes: The calculated attributes, in the caller's order.
         segments: The segments, including those of triggers.
-        triggers: By construct id, the prop that a trigger came from, and the trigger.
+        triggers: For each construct id, the prop that the trigger came from, and the trigger.
     """
 
     calculated_attributes: tuple[CalculatedAttribute, ...]
@@ -63,15 +63,15 @@ class ProfileBehavior:
         event_trigger: ProfileEventTrigger | None,
         event_triggers: object,
     ) -> ProfileBehavior:
-        """Check the values of four props, and return them together.
+        """Check the values of the four props, and return them as one object.
 
         Raises:
-            PropError: A value is of another kind, or a name is there twice.
+            PropError: A value has the wrong type, or two have the same name.
         """
         attributes = _checked("calculated_attributes", calculated_attributes, CalculatedAttribute)
         given = _checked("segments", segments, Segment)
         several = _checked("event_triggers", event_triggers, ProfileEventTrigger)
-        # The one of event_trigger keeps the logical id that it has always had.
+        # The trigger of event_trigger keeps the logical id that it has always had.
         triggers = {
             f"EventTrigger{trigger.trigger_name}": ("event_triggers", trigger)
             for trigger in several
@@ -91,7 +91,7 @@ class ProfileBehavior:
         _check_once("event_triggers", [t.trigger_name for t in every_trigger], "name")
         _check_ids(triggers)
         campaigns = [t.campaign_arn for t in every_trigger if t.campaign_arn is not None]
-        # A domain has one integration with each campaign, and it names one trigger.
+        # A domain has one integration for each campaign, and the integration names one trigger.
         _check_once("event_triggers", campaigns, "campaign_arn")
         if len(behavior.rules) > _MAX_RULES:
             raise PropError(
@@ -104,7 +104,7 @@ class ProfileBehavior:
 
     @property
     def fields(self) -> Iterable[EventField]:
-        """Fields that the event objects' type needs for it."""
+        """Fields that calculated attributes and triggers need in the event objects' type."""
         for _, trigger in self.triggers.values():
             yield from trigger.fields
         for attribute in self.calculated_attributes:
@@ -112,7 +112,7 @@ class ProfileBehavior:
 
     @property
     def rules(self) -> str:
-        """Rules by which the function fills fields, as JSON; empty for no rules."""
+        """Rules for the fields that the function fills, as JSON; empty if there are none."""
         rules = {a.name: a.rule for a in self.calculated_attributes if a.rule is not None}
         return json.dumps(rules, separators=(",", ":")) if rules else ""
 
@@ -137,16 +137,16 @@ class ProfileBehavior:
         object_type_name: str,
         needs: cdk.CfnResource | None,
     ) -> None:
-        """Add all of it to ``scope``.
+        """Add the resources to ``scope``.
 
         Args:
             scope: Parent construct.
             domain_name: Name of the domain.
             object_type_name: Name of the event objects' type.
-            needs: Resource that has to exist first, if the stack makes it.
+            needs: Resource of this stack that must exist first, if there is one.
 
         Raises:
-            PropError: The stack makes something of the same name already.
+            PropError: The stack already creates a resource with the same name.
         """
         taken = _names(cdk.Stack.of(scope), domain_name)
 
@@ -223,7 +223,7 @@ def _check_once(prop: str, values: Sequence[str], what: str) -> None:
 
 
 def _check_ids(triggers: Mapping[str, tuple[str, ProfileEventTrigger]]) -> None:
-    """Refuse a trigger that has the construct id of another one's campaign."""
+    """Refuse a trigger whose construct id is that of another trigger's integration."""
     campaigns = {campaign_id(i) for i, (_, t) in triggers.items() if t.campaign_arn is not None}
     for construct_id, (prop, trigger) in triggers.items():
         if construct_id in campaigns:
@@ -232,7 +232,7 @@ def _check_ids(triggers: Mapping[str, tuple[str, ProfileEventTrigger]]) -> None:
 
 
 def _names(stack: cdk.Stack, domain_name: str) -> set[tuple[str, str]]:
-    """Return kind and name of everything that a stack makes in a domain, for any connector."""
+    """Return kind and name of all resources that a stack creates in a domain, for any connector."""
     found = set()
     for construct in stack.node.find_all():
         match construct:

@@ -59,10 +59,10 @@ _TIMESTAMP: Final = "timestamp"
 @named_props
 @dataclass(frozen=True, slots=True)
 class CalculatedAttribute:
-    """A count, sum or pick of a profile's events, which Customer Profiles computes.
+    """A value that Customer Profiles computes from a profile's events, such as a count or a sum.
 
-    It looks at event objects, with ``days`` by the events' own time. Segments and campaigns can
-    compare it.
+    It is computed from event objects; ``days`` counts by the events' own time. Segments and
+    campaigns can use it in conditions.
 
     Example:
         >>> CalculatedAttribute(
@@ -71,20 +71,21 @@ class CalculatedAttribute:
 
     Args:
         name: Name in the domain: 1 to 53 letters, digits and ``_`` that do not begin with a digit.
-        event_type: The tag's ``event``, or several of them, of the events to look at. Default: all
-            events.
+        event_type: Event type, or list of event types, to include: the tag's ``event``. Default:
+            all events.
         statistic: ``COUNT``, ``SUM``, ``AVERAGE``, ``MINIMUM``, ``MAXIMUM``, ``FIRST_OCCURRENCE``,
-            ``LAST_OCCURRENCE`` or ``MAX_OCCURRENCE``, which is the most frequent value.
+            ``LAST_OCCURRENCE`` or ``MAX_OCCURRENCE`` (the most frequent value).
         metric: Name of the metric to compute with. Without metric and attribute, ``COUNT`` counts
             the events; the other statistics need one. ``COUNT`` of a metric counts the events that
             have it. Default: none.
         attribute: Name of the event attribute to compute with, instead of a metric. ``SUM``,
             ``AVERAGE``, ``MINIMUM`` and ``MAXIMUM`` need a metric. Default: none.
         days: Days to look back, 1 to 1,098, and not longer than events are kept. Default: Customer
-            Profiles' own, and its own time of an event: CloudFormation takes ``timestamp`` as the
-            time only with a range.
-        object_count: Maximum events to look at, the newest, 1 to 300 (CloudFormation's limit).
-            Default: Customer Profiles' own.
+            Profiles' own range. Without ``days``, Customer Profiles also uses its own time of an
+            event, because CloudFormation accepts ``timestamp`` as the time only together with a
+            range.
+        object_count: Maximum number of events to include, starting with the newest, 1 to 300
+            (CloudFormation's limit). Default: Customer Profiles' own.
         threshold: Turns the value into yes or no: :class:`GreaterThan`, :class:`LessThan`,
             :class:`EqualTo`, or :class:`Inclusive` or :class:`Exclusive` of one text. Default:
             none, the value itself.
@@ -150,7 +151,7 @@ class CalculatedAttribute:
 
     @property
     def event_types(self) -> tuple[str, ...]:
-        """The event types to look at; empty for all."""
+        """The event types to include; empty for all."""
         if self.event_type is None:
             return ()
         if isinstance(self.event_type, str):
@@ -159,10 +160,10 @@ class CalculatedAttribute:
 
     @property
     def field(self) -> EventField:
-        """The field of the event objects to compute with.
+        """The field of the event objects that the value is computed from.
 
-        CloudFormation has no filter. With event types, the field is therefore one that only their
-        events fill: the function adds it to them as ``calculated.{name}``.
+        CloudFormation has no filter by event type. With event types, this is therefore a separate
+        field, ``calculated.{name}``, which the function adds only to events of these types.
         """
         if self.event_type is not None:
             is_number = self.metric is not None

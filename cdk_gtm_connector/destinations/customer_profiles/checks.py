@@ -38,7 +38,7 @@ def check_object_type_name(prop: str, name: object, problem: str = "") -> None:
     Args:
         prop: The prop as the caller wrote it.
         name: What the caller gave.
-        problem: Begins the error's sentence. Default: nothing.
+        problem: Beginning of the error's sentence. Default: empty.
     """
     check_text(prop, name, _OBJECT_TYPE_NAME, f"{problem}{_NAME_PROBLEM}")
 
@@ -51,7 +51,7 @@ def check_expiration(prop: str, value: cdk.Duration) -> None:
 def checked_visitors(
     name: str | None, object_type_name: str, *, create_object_type: bool, single_object_type: bool
 ) -> str | None:
-    """Return the name of the visitor objects' type, ``None`` for a single object type."""
+    """Return the name of the visitor objects' type; ``None`` if there is a single object type."""
     if name is not None:
         check_object_type_name("visitor_object_type_name", name)
         if name == object_type_name:
@@ -89,11 +89,11 @@ def check_events(
     """Check the props of event objects.
 
     Args:
-        expiration: How long they are kept.
-        max_events: Maximum of a profile.
+        expiration: How long event objects are kept.
+        max_events: Maximum event objects per profile.
         behavior: Calculated attributes, segments and triggers.
-        counted: Whether each event is an object.
-        made: Whether this destination makes their type.
+        counted: Whether each event becomes an object of its own.
+        made: Whether this destination creates their type.
     """
     if expiration is not None:
         check_expiration("event_expiration", expiration)
@@ -128,7 +128,7 @@ def check_events(
 
 
 def check_existing_object_types(user_attributes: object, *, create_domain: bool) -> None:
-    """Refuse props that need object types to be made."""
+    """Refuse props that need new object types."""
     if user_attributes:
         raise PropError(
             "user_attributes",
@@ -148,12 +148,12 @@ def check_existing_object_types(user_attributes: object, *, create_domain: bool)
 
 
 def check_nothing_is_made(stack: cdk.Stack, region: str | None, **props: object) -> None:
-    """Refuse props that would make a resource of a domain in another Region.
+    """Refuse props that would create resources of a domain in another Region.
 
     Args:
-        stack: The stack, which makes resources in its own Region only.
+        stack: The stack, which creates resources only in its own Region.
         region: The domain's Region.
-        props: The values of the props that make something.
+        props: The values of the props that create a resource.
     """
     here = (
         "whose Region is not known (give it an env)"
@@ -185,7 +185,7 @@ def check_constructs(key: object, queue: object, trigger: object) -> None:
 
 
 def refuse_without(switch: str, **props: object) -> None:
-    """Refuse ``props`` that were given though ``switch``, which they need, is off."""
+    """Refuse ``props`` that were given although the prop ``switch``, which they need, is off."""
     for prop, value in props.items():
         if value is not None:
             raise PropError(

@@ -21,7 +21,7 @@ MAX_VALUES: Final = 50
 
 _MAX_VALUE: Final = 255  # of a value, in characters
 _VALUE: Final = re.compile(rf"(?=.*\S).{{1,{_MAX_VALUE}}}", re.DOTALL)
-_LARGEST: Final = 2**53  # beyond it not every whole number is one of JSON's in a browser
+_LARGEST: Final = 2**53  # larger whole numbers may change in JavaScript
 
 
 class Comparison:
@@ -33,7 +33,7 @@ class Comparison:
 
     @property
     def texts(self) -> tuple[str, ...]:
-        """The values to compare with, as Customer Profiles takes them."""
+        """The values to compare with, as Customer Profiles expects them."""
         raise NotImplementedError
 
 
@@ -65,7 +65,7 @@ class _Numeric(Comparison):
     def texts(self) -> tuple[str, ...]:
         """See :attr:`Comparison.texts`."""
         number = Decimal(str(self.value))
-        # Without an exponent, which nobody promises to read.
+        # Without an exponent, so that any parser can read it.
         return (str(int(number)) if number == int(number) else f"{number:f}",)
 
 

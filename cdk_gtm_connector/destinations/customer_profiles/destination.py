@@ -61,29 +61,29 @@ _MAX_EVENTS: Final = 500
 
 @named_props
 class CustomerProfilesDestination(Destination):
-    """Amazon Connect Customer Profiles: profiles of customers, and triggers for what they do.
+    """Amazon Connect Customer Profiles: customers' profiles, and triggers for their events.
 
-    Every event finds the profile whose key is the event's endpoint id, or makes it. Two object
-    types hold what events bring:
+    The event's endpoint id is the key of its profile, which is created if it does not exist. Two
+    object types hold the data:
 
     - Each event becomes an *event object*, with the event's id as its unique key, so that events
       can be counted. It changes no profile, and expires after ``event_expiration``.
-    - Events that may set user attributes make one *visitor object* for each endpoint. The
-      attributes that ``user_attributes`` names become the profile's.
+    - Events that may set user attributes update one *visitor object* for each endpoint. The
+    attributes in ``user_attributes`` are copied to the profile.
 
     ``docs/customer-profiles.md`` shows how profiles, calculated attributes, segments and triggers
-    go together. For a record of every event, add a :class:`KinesisDestination` or a
+    work together. For a record of every event, add a :class:`KinesisDestination` or a
     :class:`FirehoseDestination`.
 
-    The domain and the object types stay when they leave the stack, because the profiles would go
-    with them. A new stack uses them by their names, with ``create_domain`` and
-    ``create_object_type`` at ``False``; ``cdk import`` brings them back into a stack
+    The domain and the object types are kept when they are removed from the stack, because deleting
+    them would delete the profiles. Another stack can use them by name, with ``create_domain=False``
+    and ``create_object_type=False``; ``cdk import`` brings them back into a stack
     (``docs/migrating-from-pinpoint.md``).
 
-    Customer Profiles may use ``encryption_key``, and ``dead_letter_queue`` with its key, for this
-    domain alone. For imported ones, whose policies are not written here, the warnings
-    ``cdk-gtm-connector:customerProfilesKeyPolicy`` and
-    ``cdk-gtm-connector:customerProfilesQueuePolicy`` say what the policies must allow.
+    Customer Profiles is allowed to use ``encryption_key``, and ``dead_letter_queue`` with its key,
+    only for this domain. The CDK cannot change the policies of imported keys and queues, so the
+    warnings ``cdk-gtm-connector:customerProfilesKeyPolicy`` and
+    ``cdk-gtm-connector:customerProfilesQueuePolicy`` say what these policies must allow.
 
     Example:
         >>> CustomerProfilesDestination(
@@ -99,49 +99,51 @@ class CustomerProfilesDestination(Destination):
 
     Args:
         domain_name: The domain, in the stack's account: 1 to 64 letters, digits, ``_`` and ``-``.
-        region: The domain's Region, such as ``eu-west-2``. A stack in a Region that is known to
-            lack Customer Profiles must name another. A stack of unknown Region gets the warning
-            ``cdk-gtm-connector:customerProfilesRegion``. In another Region than the stack's nothing
-            is made, so the domain and the object types have to exist, and **personal data lies in
-            both Regions**: in queues here until it is delivered, in profiles there. Default: the
-            stack's.
-        create_domain: Whether to make the domain. Default: no, it exists.
-        default_expiration: How long the new domain keeps data, 1 to 1,098 days (Customer Profiles'
+        region: The domain's Region, such as ``eu-west-2``. It is required if Customer Profiles is
+            known to be missing in the stack's Region. A stack whose Region is unknown gets the
+            warning ``cdk-gtm-connector:customerProfilesRegion``. In another Region than the
+            stack's, the domain and the object types must already exist, and **personal data is
+            stored in both Regions**: in the stack's queues until it is delivered, and in the
+            domain's profiles. Default: the stack's Region.
+        create_domain: Whether to create the domain. Default: no, it already exists.
+        default_expiration: How long a new domain keeps data, 1 to 1,098 days (Customer Profiles'
             limit). Default: 366 days.
-        encryption_key: Encrypts the new domain: a symmetric key in its Region. Default: a key of
-            AWS's.
-        dead_letter_queue: Where the new domain reports what it cannot ingest from *other*
-            applications. This function gets its answers at once. Default: nowhere.
+        encryption_key: Symmetric key in the domain's Region that encrypts a new domain. Default:
+            AWS's own key.
+        dead_letter_queue: Queue to which a new domain sends records that it cannot ingest from
+            *other* applications. The delivering function does not need it, because it gets errors
+            directly. Default: none.
         object_type_name: Name of the event objects' type: 1 to 255 letters, digits, ``_`` and ``-``
             that do not begin with a digit or ``-``. Default: ``GtmEvent``.
-        visitor_object_type_name: Name of the visitor objects' type, likewise. Default: if the types
-            are made here, ``GtmVisitor`` (``ShopVisitor`` beside ``ShopEvent``); else none, and the
-            one object type that exists gets both.
-        create_object_type: Whether to make the object types. A type that exists keeps its mapping.
-            On its own it needs ``endpoint_id`` as its unique key. Beside a
-            ``visitor_object_type_name`` it needs ``event_id`` as its unique key and ``endpoint_id``
-            as a profile key. Default: yes.
-        single_object_type: Whether to make one object type only, as earlier versions did: it holds
-            an endpoint's newest event, whose user attributes become the profile's, and nothing can
-            be counted. For stacks that have one, until they move over
+        visitor_object_type_name: Name of the visitor objects' type, with the same limits. Default:
+            ``GtmVisitor`` if the types are created here (``ShopVisitor`` beside ``ShopEvent``).
+            Otherwise none, and events and user attributes both go into the one existing object
+            type.
+        create_object_type: Whether to create the object types. An existing type keeps its mapping.
+            A single existing type needs ``endpoint_id`` as its unique key. Together with a
+            ``visitor_object_type_name``, the event objects' type needs ``event_id`` as its unique
+            key and ``endpoint_id`` as a profile key. Default: yes.
+        single_object_type: Whether to create only one object type, as earlier versions did. It
+            holds an endpoint's newest event, whose user attributes are copied to the profile, and
+            events cannot be counted. For existing stacks that have one, until they migrate
             (``docs/migrating-from-pinpoint.md``). Needs ``create_object_type``. Default: no.
         event_expiration: How long an event object is kept, 1 to 1,098 days (Customer Profiles'
-            limit). Needs both object types to be made here. Default: 90 days.
-        max_events_per_profile: Maximum event objects of a profile, 1 to 1,000, of the about 1,000
-            objects of all types that a profile can have. Needs both object types to be made here.
+            limit). Needs both object types to be created here. Default: 90 days.
+        max_events_per_profile: Maximum event objects per profile, 1 to 1,000. A profile can have
+            about 1,000 objects of all types together. Needs both object types to be created here.
             Default: 500.
-        user_attributes: Names of the user attributes (``usat_…``) that become the profile's: a
-            sequence, for custom attributes of these names, or a mapping to the profile's fields,
-            such as ``EmailAddress``, ``Address.City`` or ``Attributes.{name}``. A name has 1 to 59
-            letters, digits, ``_`` and ``-``. ``GtmConnector`` says who may set them. Needs
+        user_attributes: Names of the user attributes (``usat_…``) that are copied to the profile: a
+            sequence, for custom attributes with the same names, or a mapping to the profile's
+            fields, such as ``EmailAddress``, ``Address.City`` or ``Attributes.{name}``. A name has
+            1 to 59 letters, digits, ``_`` and ``-``. ``GtmConnector`` says who may set them. Needs
             ``create_object_type``. Default: none.
         event_trigger: A trigger for events of one type. Default: none.
         event_triggers: More triggers, each with its own name and campaign. Default: none.
-        calculated_attributes: Counts, sums and picks of a profile's events. Need two object types.
-            With a domain in another Region only their fields are filled, and the attributes have to
-            be made there. Default: none.
-        segments: Groups of profiles, for campaigns. Default: none but those of triggers.
-        requests_per_second: The account's quota in the Region, 1 to 100,000. Default: 100.
+        calculated_attributes: Values computed from a profile's events. They need two object types.
+            If the domain is in another Region, the function fills their fields, and you create the
+            attributes there. Default: none.
+        segments: Groups of profiles, for campaigns. Default: only the segments that triggers use.
+        requests_per_second: The account's quota in the domain's Region, 1 to 100,000. Default: 100.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 
@@ -231,7 +233,7 @@ class CustomerProfilesDestination(Destination):
         self._domain: customer_profiles.CfnDomain | None = None
         self._object_type: customer_profiles.CfnObjectType | None = None
         self._visitor_object_type: customer_profiles.CfnObjectType | None = None
-        # What has to be there before an event is put, if this stack makes it at all.
+        # The resource that must exist before an event is put, if this stack creates it.
         self._needs: tuple[cdk.CfnResource, ...] = ()
 
     @property
@@ -246,17 +248,17 @@ class CustomerProfilesDestination(Destination):
 
     @property
     def used_user_attributes(self) -> Sequence[str]:
-        """See :attr:`Destination.used_user_attributes`: those that become the profile's."""
+        """See :attr:`Destination.used_user_attributes`: those that are copied to the profile."""
         return tuple(self._user_attributes)
 
     @property
     def authenticated_only(self) -> bool:
-        """See :attr:`Destination.authenticated_only`: whether that is what starts the trigger."""
+        """See :attr:`Destination.authenticated_only`: true if a trigger has it."""
         return self._behavior.authenticated_only
 
     @property
     def domain(self) -> customer_profiles.CfnDomain | None:
-        """The new domain; ``None`` if it exists, and until the connector is made."""
+        """The new domain; ``None`` for an existing domain, or before the connector is created."""
         return self._domain
 
     @property
@@ -309,7 +311,7 @@ class CustomerProfilesDestination(Destination):
         types = tuple(made.object_types[name] for name in names if name in made.object_types)
         self._needs = types or (() if made.domain is None else (made.domain,))
         if self._is_elsewhere(cdk.Stack.of(scope)):
-            return  # what is counted is made there; here the function fills its fields
+            return  # the function only fills the fields of attributes elsewhere
         first = made.object_types.get(self._object_type_name, made.domain)
         self._behavior.add_to(scope, self._domain_name, self._object_type_name, first)
 
@@ -336,7 +338,7 @@ class CustomerProfilesDestination(Destination):
             if object_type_name is not None:
                 grant_put(function, self._domain_name, object_type_name, self._region)
         for resource in self._needs:
-            # The first batch would find no such object type, and come back much later.
+            # Without the object type, the first batch would fail and be retried much later.
             function.node.add_dependency(resource)
         if self._may_be_an_event_object_type():
             cdk.Annotations.of(function).add_warning_v2(

@@ -1,4 +1,4 @@
-"""The domain, and what it needs of keys and queues."""
+"""The domain, with the policies of its key and its dead-letter queue."""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ def add_domain(
     encryption_key: kms.IKey | None,
     dead_letter_queue: sqs.IQueue | None,
 ) -> customer_profiles.CfnDomain:
-    """Add a domain, and let Customer Profiles use its key and its queue.
+    """Add a domain, and allow Customer Profiles to use its key and its queue.
 
     Args:
-        scope: Where it goes.
-        domain_name: Its name.
-        default_expiration: How long it keeps what comes in.
-        encryption_key: Encrypts it; ``None`` for a key of AWS's.
-        dead_letter_queue: Where it reports what it cannot ingest; ``None`` for nowhere.
+        scope: Parent construct.
+        domain_name: The domain's name.
+        default_expiration: How long the domain keeps data.
+        encryption_key: Encrypts the domain; ``None`` for AWS's own key.
+        dead_letter_queue: Queue for records that the domain cannot ingest; ``None`` for none.
     """
     domain = customer_profiles.CfnDomain(
         scope,
@@ -47,7 +47,8 @@ def add_domain(
     )
     domain.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
     stack = cdk.Stack.of(domain)
-    # Made of the name: the domain's own reference would come after the key that it needs.
+    # The ARN is built from the name: a reference to the domain would make the key, which the domain
+    # needs, depend on the domain.
     arn = stack.format_arn(service="profile", resource="domains", resource_name=domain_name)
     on_behalf: dict[str, dict[str, object]] = {
         "StringEquals": {"aws:SourceAccount": stack.account},
@@ -74,12 +75,12 @@ def _let_into_queue(
     queue: sqs.IQueue,
     on_behalf: dict[str, dict[str, object]],
 ) -> None:
-    """Let Customer Profiles send to ``queue``, and use its key.
+    """Allow Customer Profiles to send to ``queue`` and to use the queue's key.
 
     Args:
-        domain: The domain that reports there.
+        domain: The domain that sends to the queue.
         queue: The queue.
-        on_behalf: Conditions that allow it on behalf of this domain alone.
+        on_behalf: Conditions that limit the permission to this domain.
     """
     added = queue.add_to_resource_policy(
         iam.PolicyStatement(
@@ -96,7 +97,7 @@ def _let_into_queue(
             f"sqs:SendMessage to {_SERVICE}, and the policy of its key, if it has one, "
             "kms:GenerateDataKey and kms:Decrypt.",
         )
-    # Customer Profiles may try the queue when it makes the domain.
+    # Customer Profiles may test the queue when it creates the domain.
     policy = queue.node.try_find_child("Policy")
     if policy is not None:
         domain.node.add_dependency(policy)

@@ -12,7 +12,7 @@ from cdk_gtm_connector.destinations.customer_profiles.profile_fields import MAX_
 from cdk_gtm_connector.errors import PropError
 
 PLAIN_FIELDS: Final = ("endpoint_id", "event_id", "event_type", "timestamp", "access", "user_id")
-"""Members of an event object, besides attributes and metrics, that always are fields."""
+"""Members of an event object, besides attributes and metrics, that are always fields."""
 
 # The prefix of the field by the member of the event object. A field of a user attribute has usat_.
 _PREFIXES: Final = {"attributes": "attribute_", "metrics": "metric_", "calculated": "calculated_"}
@@ -26,7 +26,7 @@ class EventField:
 
     Args:
         name: The field's name in the object type.
-        source: The member of the object that it holds, such as ``metrics.price``.
+        source: The object's member that fills the field, such as ``metrics.price``.
         is_number: Whether the field is a number.
     """
 
@@ -37,7 +37,7 @@ class EventField:
     def mapping(
         self, *, target: str | None = None
     ) -> customer_profiles.CfnObjectType.FieldMapProperty:
-        """Return the field as CloudFormation's property."""
+        """Return the field as a CloudFormation property."""
         return customer_profiles.CfnObjectType.FieldMapProperty(
             name=self.name,
             object_type_field=customer_profiles.CfnObjectType.ObjectTypeFieldProperty(
@@ -56,7 +56,7 @@ def event_field(prop: str, path: str) -> EventField:
         path: ``metrics.{name}``, ``attributes.{name}``, or another member of the event objects.
 
     Raises:
-        PropError: There is no such member, or Customer Profiles takes no field of that name.
+        PropError: There is no such member, or Customer Profiles does not accept the field's name.
     """
     if path in PLAIN_FIELDS:
         return EventField(path, path)
@@ -77,11 +77,12 @@ def member_field(prop: str, member: str, name: str, *, is_number: bool | None = 
     Args:
         prop: The prop as the caller wrote it.
         member: ``metrics``, ``attributes`` or ``calculated``.
-        name: Of the metric or attribute.
-        is_number: Whether it is a number. Default: if it is a metric.
+        name: Name of the metric or attribute.
+        is_number: Whether the field is a number. Default: only if ``member`` is ``metrics``.
     """
     longest = _LONGEST[member]
-    # A dot would be another level to Customer Profiles, and anything else no name of a field.
+    # Customer Profiles would read a dot as another level, and other characters are not allowed in a
+    # field's name.
     if not _NAME.fullmatch(name) or len(name) > longest:
         problem = f"must have 1 to {longest} letters, digits, _ and - for a name in {member}"
         raise PropError(prop, problem, name)

@@ -53,7 +53,7 @@ class ProfileEventTrigger:
     """Starts an Amazon Connect campaign when an event arrives.
 
     AWS needs two resources for this: a trigger, which says when, and an integration of the domain,
-    which names the campaign. With ``campaign_arn`` this makes both.
+    which names the campaign. With ``campaign_arn``, this creates both.
 
     Example:
         >>> ProfileEventTrigger(
@@ -68,21 +68,21 @@ class ProfileEventTrigger:
         where: Further conditions on the event, at most 8: comparisons by ``metrics.{name}``,
             ``attributes.{name}``, ``user_id`` and the like. A comparison is :class:`GreaterThan`,
             :class:`Inclusive` and so on, with at most 10 texts (Customer Profiles' limit). An
-            object type that exists needs the fields ``metric_{name}`` and ``attribute_{name}``; one
-            that the connector makes gets them. Default: none.
+            existing object type needs the fields ``metric_{name}`` and ``attribute_{name}``; one
+            that the connector creates has them. Default: none.
         campaign_arn: The outbound campaign to start, whose event source is the domain. A campaign
-            has one trigger. Default: none; the owner of the domain attaches something to the
-            trigger.
+            has one trigger. Default: none; the domain's owner connects the trigger to a campaign.
         name: The trigger's name in the domain, known at synthesis: 1 to 64 letters, digits, ``_``
             and ``-``. Default: the event type, with ``_`` for every other character, cut to 64:
             ``gtm_click``.
-        authenticated_only: Whether the trigger ignores events of anonymous visitors. If not, **a
-            stranger who knows a customer's endpoint id can start the campaign**. The object type
-            needs the field ``access``; one that the connector makes has it. Default: no, every
-            event counts.
+        authenticated_only: Whether the trigger ignores events of anonymous visitors. If it does
+            not, **a stranger who knows a customer's endpoint id can start the campaign**. The
+            object type needs the field ``access``; one that the connector creates has it. Default:
+            no.
         segment: A :class:`Segment` of the same destination, or the name of a segment definition
-            that exists. Only its profiles start the trigger. Default: none, every profile does.
-        max_invocations: Maximum starts for one profile within ``period``, 1 to 1,000 (Customer
+            that exists. Only events of its profiles start the campaign. Default: none, every
+            profile's do.
+        max_invocations: Maximum starts per profile within ``period``, 1 to 1,000 (Customer
             Profiles' limit). Needs ``period``. Default: no maximum.
         period: 1 to 60 minutes, hours or days (Customer Profiles' limit), in one of these units.
             Needs ``max_invocations``. Default: none.
@@ -111,7 +111,7 @@ class ProfileEventTrigger:
         if self.name is not None:
             check_name("name", self.name, known=True)
         elif is_token(self.event_type):
-            # It would be named after the token.
+            # The trigger would be named after the token.
             raise PropError(
                 "name",
                 "must be given with an {event_type} that is known only at deployment",
@@ -163,12 +163,12 @@ class ProfileEventTrigger:
 
     @property
     def fields(self) -> dict[EventField, Comparison]:
-        """The object type's fields that the trigger compares, with the comparisons."""
+        """The fields that the trigger compares, each with its comparison."""
         texts = {"event_type": self.event_type}
         if self.authenticated_only:
             texts["access"] = "authenticated"
         found: dict[EventField, Comparison] = {
-            # A token of an event type is compared too: it has been checked already.
+            # An event type may be a token here: it has already been checked.
             event_field("event_type", name): _Exactly(text)
             for name, text in texts.items()
         }
@@ -197,7 +197,8 @@ class ProfileEventTrigger:
                 kind.EventTriggerConditionProperty(
                     logical_operator="ALL",
                     event_trigger_dimensions=[
-                        # One field each: a condition is said to hold if all dimensions do.
+                        # One field per dimension: AWS documents that a condition holds if all its
+                        # dimensions do.
                         kind.EventTriggerDimensionProperty(
                             object_attributes=[
                                 kind.ObjectAttributeProperty(
@@ -238,13 +239,13 @@ class ProfileEventTrigger:
             if len(comparison.texts) > _MAX_VALUES:
                 problem = f"must compare {path} with {_MAX_VALUES} values at most"
                 raise PropError("where", problem, len(comparison.texts))
-        most = _MAX_DIMENSIONS - 2  # the event type, and who vouches for it
+        most = _MAX_DIMENSIONS - 2  # the event type and, with authenticated_only, the access
         if len(found) > most:
             raise PropError("where", f"must hold {most} comparisons at most", len(found))
 
     @property
     def limits(self) -> customer_profiles.CfnEventTrigger.EventTriggerLimitsProperty | None:
-        """The limits as CloudFormation's property; ``None`` for no limits."""
+        """The limits as a CloudFormation property; ``None`` for no limits."""
         if self.period is None and self.expiration is None:
             return None
         periods = None
@@ -274,12 +275,12 @@ class ProfileEventTrigger:
 
 
 def campaign_id(construct_id: str) -> str:
-    """Return the construct id of the integration that names a trigger's campaign."""
+    """Return the construct id of the integration between a trigger and its campaign."""
     return f"{construct_id}Campaign"
 
 
 class _Exactly(Comparison):
-    """Matches one text that was checked before, even a token."""
+    """Matches one text that has already been checked and may be a token."""
 
     __slots__ = ("_text",)
     operator = Inclusive.operator

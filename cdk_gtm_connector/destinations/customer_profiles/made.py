@@ -1,4 +1,4 @@
-"""Domains and object types that a stack makes."""
+"""Domains and object types that a stack creates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class Made:
-    """A domain and its object types, as far as a stack makes them, for any of its connectors.
+    """A domain and object types that a stack creates, for any of its connectors.
 
-    Their names are unique in the account: a second one would fail only when it is deployed.
+    Their names are unique in the account. A second one of the same name would fail only at
+    deployment.
 
     Attributes:
         domain_name: The domain's name.
-        domain: The domain; ``None`` if the stack does not make it.
-        object_types: The object types by their names.
+        domain: The domain; ``None`` if the stack does not create it.
+        object_types: The new object types by name.
     """
 
     domain_name: str
@@ -31,7 +32,7 @@ class Made:
 
     @classmethod
     def of(cls, stack: cdk.Stack, domain_name: str) -> Made:
-        """Return what ``stack`` makes so far for the domain ``domain_name``."""
+        """Return the resources that ``stack`` creates so far for the domain ``domain_name``."""
         made = cls(domain_name, None, {})
         for construct in stack.node.find_all():
             match construct:
@@ -42,10 +43,10 @@ class Made:
         return made
 
     def check_new(self, prop: str, name: str | None) -> None:
-        """Refuse to make an object type that the stack makes already.
+        """Refuse to create an object type that the stack already creates.
 
         Args:
-            prop: The prop that names it.
+            prop: The prop that names the object type.
             name: Its name.
         """
         if name in self.object_types:
@@ -58,7 +59,7 @@ class Made:
             )
 
     def check_single(self, object_type_name: str) -> None:
-        """Refuse to share an event objects' type alone: user attributes would go nowhere."""
+        """Refuse to share only an event objects' type, because user attributes would be lost."""
         shared = self.object_types.get(object_type_name)
         # Only event objects' types have a maximum here.
         if shared is not None and shared.max_profile_object_count is not None:

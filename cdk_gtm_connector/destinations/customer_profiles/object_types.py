@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 ENDPOINT_KEY: Final = "GtmEndpointId"
 """Name of the key that finds a profile by its endpoint id, the same in every object type.
 
-Key names are shared within a domain: objects of different types belong to the same profile if keys
-of the same name have the same value.
+Key names are shared within a domain: objects of different types belong to the same profile if they
+have the same value for a key of the same name.
 """
 
 EVENT_KEY: Final = "GtmEventId"
-"""Name of the key that tells the event objects apart."""
+"""Name of the key that is unique to each event object."""
 
 _VISITOR_FIELDS: Final = ("endpoint_id", "timestamp", "access", "user_id")
 
@@ -48,13 +48,14 @@ def add_event_object_type(
         scope: Parent construct.
         domain_name: Name of the domain.
         name: Name of the object type.
-        fields: Fields that are compared or counted.
+        fields: Fields that triggers compare or calculated attributes count.
         expiration: How long an object is kept.
-        max_objects: Maximum objects of a profile.
+        max_objects: Maximum objects per profile.
     """
     return _add(
         scope,
-        # The id of earlier versions' single object type, so that an update keeps the resource.
+        # The same construct id as the single object type of earlier versions, so an update keeps
+        # the resource.
         "ObjectType",
         domain_name=domain_name,
         object_type_name=name,
@@ -124,9 +125,9 @@ def grant_put(
 ) -> None:
     """Let ``function`` put objects of one type.
 
-    Customer Profiles has no L2 construct to ask for a grant. IAM has no action for
-    ``BatchPutProfileObject``: this permission covers it. The service authorization reference wants
-    it for the domain and for the object type.
+    Customer Profiles has no L2 construct with a grant method. IAM has no action for
+    ``BatchPutProfileObject``; ``PutProfileObject`` covers it. The service authorization reference
+    requires the permission on the domain and on the object type.
 
     Args:
         function: The function that puts them.
@@ -152,7 +153,7 @@ def _add(scope: Construct, construct_id: str, **props: Any) -> customer_profiles
     object_type = customer_profiles.CfnObjectType(
         scope, construct_id, allow_profile_creation=True, **props
     )
-    # The objects, and what profiles know from them, are lost with their type.
+    # Deleting an object type deletes its objects, and the profile data that comes from them.
     object_type.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
     return object_type
 

@@ -1,4 +1,4 @@
-"""Names in Customer Profiles, and the profile's fields for user attributes."""
+"""Checks of names in Customer Profiles, and the profile's fields for user attributes."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ PROFILE_FIELDS: Final = (
 
 
 def check_name(prop: str, value: object, *, known: bool = False) -> None:
-    """Require a name that Customer Profiles takes.
+    """Require a name that Customer Profiles accepts.
 
     Args:
         prop: The prop as the caller wrote it.

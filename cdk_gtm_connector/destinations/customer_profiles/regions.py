@@ -31,7 +31,7 @@ def check_region(region: object) -> None:
 
 
 def check_place(scope: IConstruct, region: str | None) -> None:
-    """Require a Region with Customer Profiles. Warn of one that may lack it.
+    """Require a Region with Customer Profiles. Warn about one that may lack it.
 
     Args:
         scope: Gets the warning. The domain is in its stack's Region, unless ``region`` is given.

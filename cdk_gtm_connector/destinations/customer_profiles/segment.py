@@ -31,7 +31,7 @@ _HASH: Final = 8
 _CUSTOM: Final = "Attributes"
 _CALCULATED: Final = "CalculatedAttributes"
 _ATTRIBUTE: Final = re.compile(r"[A-Za-z_][A-Za-z_0-9-]{0,254}", re.ASCII)
-# Of an address, CloudFormation's AddressDimension has these.
+# The fields of an address that CloudFormation's AddressDimension has.
 _OF_ADDRESS: Final = ("City", "Country", "County", "PostalCode", "Province", "State")
 SEGMENT_FIELDS: Final = tuple(
     field
@@ -94,10 +94,10 @@ class Segment:
 
     @property
     def definition_name(self) -> str:
-        """Name of the segment's definition in the domain, which depends on its conditions.
+        """Name of the segment's definition in the domain. It depends on the segment's conditions.
 
-        Customer Profiles cannot change a segment, so CloudFormation replaces it. For a moment both
-        exist, and must have different names.
+        Customer Profiles cannot change a segment, so CloudFormation replaces it. The old and the
+        new one exist together for a moment, so they must have different names.
         """
         conditions = {
             prop: {name: [c.operator, *c.texts] for name, c in (getattr(self, prop) or {}).items()}

@@ -1,8 +1,9 @@
-"""Delivers events to the shop's webhook: an HTTPS endpoint that knows its callers by an HMAC.
+"""Delivers events to the shop's webhook, an HTTPS endpoint that identifies its callers by an HMAC.
 
-The function has this module because ``examples/own_destination.py`` names its directory. A request
-is ``{"events": [record, …]}``; the answer is ``{"events": [{"id": …, "status": …}, …]}``, a status
-for each event: 200 takes it, 400 refuses it for good, anything else lets it come again.
+The module is uploaded with the function because ``examples/own_destination.py`` names its
+directory. A request is ``{"events": [record, …]}``. The answer is ``{"events": [{"id": …, "status":
+…}, …]}``, with a status for each event: 200 accepts it, 400 refuses it for good, and with any other
+status the event is sent again.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ _OK = 200
 
 
 def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
-    """Return the destination: what ``DESTINATION`` names, called once when the function starts."""
+    """Return the destination. ``DESTINATION`` names this function, which runs once at start."""
     secret = Secret.of("WEBHOOK_SECRET_ARN", environment)
 
     def sign(request: ServiceRequest) -> Mapping[str, str]:
@@ -53,14 +54,14 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Entry]:
 
 
 def signature(secret: str, body: bytes, *, now: int) -> dict[str, str]:
-    """Return the headers that prove who sends ``body``, and when."""
+    """Return the headers that prove who sent ``body``, and when."""
     digest = hmac.digest(secret.encode(), b"%d.%b" % (now, body), hashlib.sha256)
     return {"X-Shop-Time": str(now), "X-Shop-Signature": digest.hex()}
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One event as the webhook gets it."""
+    """One event in the webhook's format."""
 
     event_id: str
     record: bytes
@@ -86,7 +87,7 @@ class Webhook(BatchService[Entry]):
         return ServiceRequest(b'{"events":[%b]}' % b",".join(entry.record for entry in entries))
 
     def outcomes(self, entries: Sequence[Entry], answer: Answer) -> Iterator[Outcome]:
-        """Yield what became of each entry. One that the answer leaves out comes again."""
+        """Yield the outcome of each entry. An entry that the answer leaves out is sent again."""
         said = {text_of(it.get("id")): it for it in objects_of(answer.json().get("events"))}
         for entry in entries:
             verdict = said.get(entry.event_id, {})

@@ -1,7 +1,7 @@
 """Reads outcomes from answers: by an error code in the request's order, or by a status.
 
-An entry is delivered only if the answer says so of that very entry. If an answer is malformed for
-one entry, that entry is sent again, and the outcomes of the others still count.
+An entry counts as delivered only if the answer says so for that entry. If an answer is malformed
+for one entry, that entry is sent again, and the outcomes of the others still count.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gtm_events.errors import MAX_CODE, MAX_WORDS
-from gtm_events.failures import REFUSING, problem_of
+from gtm_events.failures import REFUSING, retry_reason_of
 from gtm_events.json_values import object_of, text_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
 
@@ -68,7 +68,7 @@ def by_status(
         message: The service's error message. Anything but text is ignored.
         reason: Reason for the rejection if the status blames the event.
     """
-    if passing := problem_of(status):
+    if passing := retry_reason_of(status):
         return Retry(event_id, passing)
     if status not in REFUSING:  # the owner must fix this
         return Retry(event_id, RetryReason.DENIED, str(status))

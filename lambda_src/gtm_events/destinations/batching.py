@@ -23,13 +23,14 @@ if TYPE_CHECKING:
     from gtm_events.deadline import Deadline
     from gtm_events.event import Event, Limits
 
-# Full requests in a window. With this many, the incomplete request at its end hardly counts.
+# Full requests in a window. With this many, an incomplete request at its end makes little
+# difference.
 _WINDOW_REQUESTS: Final = 16
-# There are enough threads to use the whole quota unless a call takes longer than this. A usual call
-# takes 50 ms.
+# Seconds that a call may take while there are still enough threads to use the whole quota. A usual
+# call takes 50 ms.
 _SLOW_CALL_SECONDS: Final = 2
 
-# If this many entries in a row are refused without a reason, the entries are hardly the cause.
+# If this many entries in a row are refused without a reason, the cause is probably not in them.
 _MAX_UNEXPLAINED: Final = 3
 
 

@@ -1,4 +1,4 @@
-"""Amazon EventBridge's ``PutEvents``: one entry an event.
+"""Amazon EventBridge's ``PutEvents``: one entry per event.
 
 Limits are from the API reference of ``PutEvents``: 10 entries, whose "total entry size must be less
 than 1MB" (256 KB before January 2026). How an entry's size is counted is from "Calculating

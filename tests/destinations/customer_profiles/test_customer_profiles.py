@@ -91,7 +91,7 @@ def test_when_the_first_round_is_denied_the_second_waits() -> None:
     batch = deliver(bodies, service=service, dead_letters=letters)
     assert batch.retried == {"denied": 5}
     assert len(service.requests) == 1
-    assert batch.problems == ["the destination does not let the function in: 403"]
+    assert batch.problems == ["the destination denies the function access: 403"]
     check_totals(batch, letters)
 
 

@@ -310,7 +310,7 @@ class TestOutcomes:
         check_totals(batch, letters)
         assert (batch.delivered, batch.retried) == (1, {"denied": 1})
         assert batch.problems == [
-            "the destination does not let the function in: 404 ResourceNotFoundException"
+            "the destination denies the function access: 404 ResourceNotFoundException"
         ]
 
     def test_what_is_out_of_time_goes_back(self) -> None:

@@ -33,7 +33,7 @@ REQUEST_ID = "JKJa/mP+vHcESHA="
 OBSERVED = {"requestTimeEpoch": TIME, "extendedRequestId": REQUEST_ID}
 REQUIRED = {"event": "sign up", "endpoint_id": "cust-7"}
 
-CALLS: Final[Mapping[Service, mapping.Call]] = {
+CALLS: Final[Mapping[Service, mapping.ServiceCall]] = {
     "sqs": mapping.send_message(QUEUE_URL),
     "sns": mapping.publish(TOPIC_ARN),
 }

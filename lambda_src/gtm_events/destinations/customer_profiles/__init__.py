@@ -3,7 +3,7 @@
 - With two object types, each event becomes an *event object*, and the user attributes of an
   endpoint become its *visitor object*; see :mod:`.two_types`. The construct creates both types.
 - With one object type, each event becomes an object with everything in it; see :mod:`.one_type`.
-  Deployments of earlier versions have that, and teams with a type of their own.
+  Deployments of earlier versions use this, and so do owners with an object type of their own.
 """
 
 from __future__ import annotations

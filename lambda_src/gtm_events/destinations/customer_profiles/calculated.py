@@ -1,7 +1,8 @@
 """Fields that only some events fill, for Customer Profiles' calculated attributes.
 
 A calculated attribute counts the objects that have its field, and CloudFormation has no filter for
-it. So the field of ``purchases`` is ``calculated.purchases``, and purchases alone have it.
+it. So the attribute ``purchases`` has the field ``calculated.purchases``, which only purchase
+events fill.
 """
 
 from __future__ import annotations
@@ -30,10 +31,10 @@ class _Rule:
 
 
 class CalculatedFields:
-    """The fields that events of named types fill.
+    """The fields that only events of certain types fill.
 
     Args:
-        rules: By event type.
+        rules: Rules by event type.
     """
 
     def __init__(self, rules: Mapping[str, list[_Rule]]) -> None:

@@ -1,12 +1,12 @@
 """Two object types: an object for each event, and one for the user attributes of each endpoint.
 
-- The *event object* has the event id as its unique key, so that each event counts, and says nothing
-  that changes the profile. Event objects go out in any order.
+- The *event object* has the event id as its unique key, so that each event is counted, and changes
+nothing in the profile. Event objects go out in any order.
 - The *visitor object* has the endpoint id as its unique key. A batch has at most one for each
   endpoint; see :mod:`.visitors`.
 
-A request has one object type. An event is delivered when its event object is taken and, if it sets
-user attributes, the visitor object that they went into.
+All objects in a request have the same type. An event is delivered when the service has accepted its
+event object and, if it sets user attributes, the visitor object that contains them.
 """
 
 from __future__ import annotations
@@ -131,14 +131,15 @@ class EventsAndVisitors(BatchDestination[ProfileObject]):
 
 
 class Objects:
-    """The objects of a batch: their requests, and what their outcomes mean for the events.
+    """The objects of a batch, their requests, and the resulting outcomes of the events.
 
-    An iterator of the requests, each full where that is possible. Event objects go out in the
-    batch's order, and visitor objects right after the first event objects that they are needed
-    for, so that the oldest message is complete soon. An incomplete request of visitor objects is
-    filled up with those that are needed next: they are merged from the whole batch in any case.
+    It is an iterator over the requests, each as full as possible. Event objects go out in the
+    batch's order, and visitor objects right after the first event objects that they are needed for,
+    so that the oldest message is complete soon. An incomplete request of visitor objects is filled
+    up with those that are needed next, because they are merged from the whole batch anyway.
 
-    The iteration may go on after it ended: an outcome can make a further visitor object due.
+    The iterator may yield further requests after it was exhausted, because an outcome can make
+    another visitor object due.
 
     Args:
         events: The event objects, in the batch's order.
@@ -159,7 +160,7 @@ class Objects:
         self._again: deque[str] = deque()
         self._under_way: dict[str, VisitorObject] = {}
         self._made = 0
-        # Of an event that sets user attributes, the outcome that came first: of either object.
+        # The first of the two outcomes of each event that sets user attributes.
         self._waiting = {
             event.event_id: _Parts() for event in events if event.contribution is not None
         }
@@ -193,7 +194,7 @@ class Objects:
                 self._needed.discard(endpoint_id)
             else:
                 return
-            # An event's id has more characters.
+            # Too short to be an event's id.
             made = self._visitors[endpoint_id].next(f"v{self._made}")
             self._made += 1
             self._under_way[made.event_id] = made
@@ -227,7 +228,7 @@ class Objects:
 
 @dataclass(slots=True)
 class _Parts:
-    """The outcomes of an event's two objects, as far as they are known."""
+    """The known outcomes of an event's two objects."""
 
     event: Outcome | None = None
     visitor: Outcome | None = None

@@ -1,9 +1,9 @@
 """Visitor objects: the user attributes of an endpoint, merged from the events of a batch.
 
-An endpoint has one visitor object, of the newest value of each attribute. Only one of its objects
-is ever under way, since requests overtake each other and the last object wins. Memory stays in
-proportion to the input: an event's attributes are one piece of JSON, and a merged object exists
-only from when it is due.
+An endpoint has one visitor object, with the newest value of each attribute. Only one object per
+endpoint is sent at a time, because requests can overtake each other and the last object wins.
+Memory stays in proportion to the input: an event's attributes are one piece of JSON, and a merged
+object exists only from when it is due.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _MOST: Final = MAX_OBJECT_CHARACTERS
 
 @dataclass(slots=True)
 class Contribution:
-    """What one event says of its endpoint's user.
+    """The data in one event about its endpoint's user.
 
     Attributes:
         event_id: The event's id.
@@ -52,7 +52,7 @@ class Contribution:
 
         Args:
             event: The event.
-            attributes: The user attributes that it sets, each with the value of a profile's.
+            attributes: The user attributes that it sets, each with a single value.
         """
         by_name = dict(sorted(attributes.items()))  # so that the same attributes are the same JSON
         members = record.to_one_line(by_name)[1:-1].encode()
@@ -64,7 +64,7 @@ class VisitorObject:
     """A profile object with the user attributes of an endpoint.
 
     Attributes:
-        event_id: The object's own id, which is no event's.
+        event_id: The object's own id, which differs from every event's id.
         contributions: Contributions that it is merged from, oldest first.
         user_id: Verified id of the user; empty if there is none.
         attributes: User attributes in it, as the members of a JSON object.
@@ -83,10 +83,11 @@ class VisitorObject:
 class Visitor:
     """The visitor objects of one endpoint, one after the other.
 
-    Usually that is one, merged from all contributions. There are further ones, oldest first, if a
-    merged object is larger than the service takes, or if the service refuses it. A refusal is for
-    the contributions that would make that very object alone, such as one that overrides all others.
-    The rest is halved and sent again, so that soon those to blame are alone, and the others arrive.
+    Usually there is one, merged from all contributions. There are several, oldest first, if a
+    merged object is larger than the service accepts, or if the service refuses it. A refusal counts
+    for each contribution that would produce the same object alone, such as one that overrides all
+    others. The other contributions are halved and sent again, which isolates the refused ones and
+    delivers the rest.
 
     Args:
         contributions: Contributions in the batch's order. If times are equal, the later one is
@@ -103,7 +104,7 @@ class Visitor:
         return bool(self._due)
 
     def next(self, object_id: str) -> VisitorObject:
-        """Return the next object, which has to be due, with an id of its own."""
+        """Return the next object, with an id of its own. Call this only if :meth:`is_due`."""
         contributions = self._due.popleft()
         attributes, size, taken = _merge(contributions)
         if taken < len(contributions):
@@ -120,7 +121,7 @@ class Visitor:
         )
 
     def settle(self, sent: VisitorObject, outcome: Outcome) -> Iterator[Outcome]:
-        """Yield the outcomes, as far as user attributes go, of the events that are decided now.
+        """Yield the outcomes for user attributes of the events that are decided now.
 
         Args:
             sent: The object that :meth:`next` returned last.
@@ -132,7 +133,8 @@ class Visitor:
                 for each in contributions:
                     yield Delivered(each.event_id)
             case Retry(reason=reason, code=code):
-                # Newer ones wait for it: sent later, it would bring older values back.
+                # Newer contributions wait for this one, which would restore older values if it were
+                # sent later.
                 while self._due:
                     contributions = [*contributions, *self._due.popleft()]
                 for each in contributions:
@@ -151,7 +153,7 @@ class Visitor:
 
 
 def object_size(contribution: Contribution) -> int:
-    """Return the characters of the object that a contribution makes alone."""
+    """Return the number of characters of the object that a contribution alone produces."""
     return _merge([contribution])[1]
 
 
@@ -196,7 +198,7 @@ def _member(name: str, value: str) -> bytes:
 
 
 def _frame(contributions: Sequence[Contribution]) -> tuple[bytes, bytes]:
-    """Return what an object has before and after the members of ``user_attributes``."""
+    """Return an object's text before and after the members of ``user_attributes``."""
     newest = contributions[-1]
     members = {
         "endpoint_id": newest.endpoint_id,
@@ -209,7 +211,7 @@ def _frame(contributions: Sequence[Contribution]) -> tuple[bytes, bytes]:
 
 
 def _user_id(contributions: Sequence[Contribution]) -> str:
-    """Return the newest verified id: a newer anonymous event does not take it away."""
+    """Return the newest verified id. A newer anonymous event does not remove it."""
     return next((each.user_id for each in reversed(contributions) if each.user_id), "")
 
 
