@@ -1,7 +1,7 @@
 """List prices in us-east-1, each with its source and date.
 
-Those of the connector are in the library's ``prices.toml``. Those of a destination are in its
-module of :mod:`capacity.destinations`.
+The connector's are in the library's ``prices.toml``. A destination's are in the TOML file beside
+its module in :mod:`capacity.destinations`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import date
 
 # The product shows the cost of a day with the same prices.
@@ -50,32 +49,6 @@ class Price:
     looked_up: date
     per: int
 
-    @classmethod
-    def listed(
-        cls,
-        name: str,
-        unit: str,
-        tiers: Mapping[float, float],
-        *,
-        per: int = 1,
-        source: str,
-        evidence: Evidence,
-        looked_up: date,
-    ) -> Price:
-        """Return a price as a page quotes it.
-
-        Args:
-            name: See :class:`Price`.
-            unit: See :class:`Price`.
-            tiers: US dollars for ``per`` units, by the tier's upper limit in units per month.
-            per: See :class:`Price`.
-            source: See :class:`Price`.
-            evidence: See :class:`Price`.
-            looked_up: See :class:`Price`.
-        """
-        each = tuple((limit, dollars / per) for limit, dollars in tiers.items())
-        return cls(name, unit, each, source, evidence, looked_up, per)
-
     def cost(self, units: float) -> float:
         """Return the US dollars that ``units`` in one month cost."""
         dollars = 0.0
@@ -86,24 +59,24 @@ class Price:
         return dollars
 
 
-def _read() -> dict[str, Price]:
-    """Return the prices of the file by their keys."""
-    entries: list[dict[str, Any]] = tomllib.loads(_FILE.read_text("utf-8"))["price"]
+def prices_in(file: Path) -> dict[str, Price]:
+    """Return the prices in a TOML file by their keys, in the order of the file."""
+    entries: list[dict[str, Any]] = tomllib.loads(file.read_text("utf-8"))["price"]
     return {
-        entry["key"]: Price.listed(
-            entry["name"],
-            entry["unit"],
-            {tier["up_to"]: tier["dollars"] for tier in entry["tiers"]},
-            per=entry["per"],
+        entry["key"]: Price(
+            name=entry["name"],
+            unit=entry["unit"],
+            tiers=tuple((tier["up_to"], tier["dollars"] / entry["per"]) for tier in entry["tiers"]),
             source=entry["source"],
             evidence=Evidence[entry["evidence"].upper()],
             looked_up=entry["looked_up"],
+            per=entry["per"],
         )
         for entry in entries
     }
 
 
-_PRICES: Final = _read()
+_PRICES: Final = prices_in(_FILE)
 
 PRICES: Final = tuple(_PRICES.values())
 """The connector's prices, in the order of the file."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import math
-from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from capacity.destinations.base import DestinationModel, Month, Quota
-from capacity.prices import Evidence, Price
+from capacity.prices import Evidence, prices_in
 from gtm_events.destinations.eventbridge import REQUESTS_PER_SECOND, EventBridge
 
 if TYPE_CHECKING:
@@ -16,15 +15,8 @@ if TYPE_CHECKING:
 PUTS: Final = 10_000
 """Requests per second in the largest Regions."""
 
-CUSTOM_EVENTS: Final = Price.listed(
-    "EventBridge custom events",
-    "event of up to 64 KB",
-    {math.inf: 1.00},
-    per=1_000_000,
-    source="cloudburn.io, *Amazon EventBridge Pricing*, 2026-03-13",
-    evidence=Evidence.SECONDARY,
-    looked_up=date(2026, 11, 25),
-)
+_PRICES: Final = prices_in(Path(__file__).with_suffix(".toml"))
+CUSTOM_EVENTS: Final = _PRICES["CUSTOM_EVENTS"]
 
 
 def _charges(month: Month) -> dict[str, float | None]:
@@ -56,5 +48,5 @@ MODEL: Final = DestinationModel(
     paced_by="the lowest default quota of any Region",
     quotas=_quotas,
     charges=_charges,
-    prices=(CUSTOM_EVENTS,),
+    prices=tuple(_PRICES.values()),
 )

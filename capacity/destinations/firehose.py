@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from capacity.destinations.base import DestinationModel, Month, Quota, rounded_up
 from capacity.model import GB, invocations_per_second
-from capacity.prices import Evidence, Price
+from capacity.prices import Evidence, prices_in
 from gtm_events.destinations.firehose import (
     MAX_EVENTS_PER_RECORD,
     MAX_RECORD_BYTES,
@@ -25,14 +24,8 @@ STREAM_BYTES: Final = 5 * 1_024**2
 _BILLED_RECORD = 5 * 1_024  # bytes, to which a record is rounded up
 
 # Beyond 5 PB AWS agrees on a price with the customer.
-DIRECT_PUT: Final = Price.listed(
-    "Firehose, Direct PUT",
-    "GB, each record rounded up to 5 KB",
-    {500_000: 0.029, 2_000_000: 0.025, math.inf: 0.02},
-    source="i05nagai/memorandum, *Kinesis Firehose*; the rounding is AWS's (firehose/pricing)",
-    evidence=Evidence.SECONDARY,
-    looked_up=date(2026, 11, 25),
-)
+_PRICES: Final = prices_in(Path(__file__).with_suffix(".toml"))
+DIRECT_PUT: Final = _PRICES["DIRECT_PUT"]
 
 
 def billed_bytes(events: float, event_size: int, events_per_record: int) -> float:
@@ -80,5 +73,5 @@ MODEL: Final = DestinationModel(
     quotas=_quotas,
     charges=_charges,
     staged=("Firehose, packed records",),
-    prices=(DIRECT_PUT,),
+    prices=tuple(_PRICES.values()),
 )

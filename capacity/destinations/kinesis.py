@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from capacity.destinations.base import DestinationModel, Month, Quota, rounded_up
 from capacity.model import GB
-from capacity.prices import Evidence, Price
+from capacity.prices import Evidence, prices_in
 from gtm_events.destinations.kinesis import REQUESTS_PER_SECOND, Kinesis
 
 if TYPE_CHECKING:
@@ -26,42 +26,12 @@ NEW_STREAM_RECORDS: Final = 4_000
 STREAM_BYTES: Final = 10e9
 
 _RECORD = 1_024  # bytes, to which an on-demand stream rounds up
-_LOOKED_UP: Final = date(2026, 11, 25)
-_TREK10: Final = "trek10.com, *Amazon Kinesis Data Streams On-demand vs. Provisioned*, 2023-09-21"
 
-ON_DEMAND: Final = Price.listed(
-    "Kinesis on-demand Standard, written",
-    "GB, each record rounded up to 1 KB",
-    {math.inf: 0.08},
-    source=f"{_TREK10}; the rounding is AWS's (aws.amazon.com/kinesis/data-streams/pricing)",
-    evidence=Evidence.SECONDARY,
-    looked_up=_LOOKED_UP,
-)
-STREAM_HOURS: Final = Price.listed(
-    "Kinesis on-demand Standard, stream",
-    "hour",
-    {math.inf: 0.04},
-    source=_TREK10,
-    evidence=Evidence.SECONDARY,
-    looked_up=_LOOKED_UP,
-)
-SHARD_HOURS: Final = Price.listed(
-    "Kinesis provisioned, shard",
-    "hour",
-    {math.inf: 0.015},
-    source="kindatechnical.com, *Understanding Kinesis Pricing*",
-    evidence=Evidence.SECONDARY,
-    looked_up=_LOOKED_UP,
-)
-PUT_UNITS: Final = Price.listed(
-    "Kinesis provisioned, PUT payload unit",
-    "record of up to 25 KB",
-    {math.inf: 0.014},
-    per=1_000_000,
-    source="i05nagai/memorandum, *Kinesis Streams*",
-    evidence=Evidence.SECONDARY,
-    looked_up=_LOOKED_UP,
-)
+_PRICES: Final = prices_in(Path(__file__).with_suffix(".toml"))
+ON_DEMAND: Final = _PRICES["ON_DEMAND"]
+STREAM_HOURS: Final = _PRICES["STREAM_HOURS"]
+SHARD_HOURS: Final = _PRICES["SHARD_HOURS"]
+PUT_UNITS: Final = _PRICES["PUT_UNITS"]
 
 
 def _charges(month: Month) -> dict[str, float | None]:
@@ -121,5 +91,5 @@ MODEL: Final = DestinationModel(
     paced_by="an upper bound; the quota is per shard",
     quotas=_quotas,
     charges=_charges,
-    prices=(ON_DEMAND, STREAM_HOURS, SHARD_HOURS, PUT_UNITS),
+    prices=tuple(_PRICES.values()),
 )

@@ -2,27 +2,18 @@
 
 from __future__ import annotations
 
-import math
-from datetime import date
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from capacity.destinations.base import DestinationModel, Month, Quota
-from capacity.prices import Evidence, Price
+from capacity.prices import Evidence, prices_in
 from gtm_events.destinations.pinpoint import REQUESTS_PER_SECOND, Pinpoint
 
 if TYPE_CHECKING:
     from capacity.model import Traffic
 
-EVENTS: Final = Price.listed(
-    "Pinpoint events",
-    "event",
-    {100_000_000: 0.00, math.inf: 1.00},
-    per=1_000_000,
-    source="api-evangelist/amazon-pinpoint, read from aws.amazon.com/pinpoint/pricing on "
-    "2026-08-13",
-    evidence=Evidence.SECONDARY,
-    looked_up=date(2026, 11, 25),
-)
+_PRICES: Final = prices_in(Path(__file__).with_suffix(".toml"))
+EVENTS: Final = _PRICES["EVENTS"]
 
 
 def _charges(month: Month) -> dict[str, float | None]:
@@ -55,5 +46,5 @@ MODEL: Final = DestinationModel(
     settable=True,
     quotas=_quotas,
     charges=_charges,
-    prices=(EVENTS,),
+    prices=tuple(_PRICES.values()),
 )

@@ -230,7 +230,7 @@ def test_destinations_by_hand() -> None:
 def test_messages_cost_what_the_decision_record_says() -> None:
     record = Path(__file__).parents[2] / "docs" / "decisions" / "0008-fan-out.md"
     rows = record.read_text("utf-8").splitlines()
-    straight = next(row for row in rows if row.startswith("| straight into the queue |"))
+    straight = next(row for row in rows if row.startswith("| directly into the queue |"))
     topic = next(row for row in rows if row.startswith("| **SNS**"))
     for number, row in ((1, straight), (2, topic), (3, topic)):
         written = row.split("|")[1 + number].strip(" *$")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 import re
 import tomllib
@@ -11,10 +12,26 @@ from typing import Any
 
 import pytest
 
-from capacity import costs, prices
+from capacity import costs, destinations, prices
 
-FILE = Path(__file__).parents[2] / "cdk_gtm_connector" / "monitoring" / "prices.toml"
-ENTRIES: list[dict[str, Any]] = tomllib.loads(FILE.read_text("utf-8"))["price"]
+ROOT = Path(__file__).parents[2]
+FILES = {
+    ROOT / "cdk_gtm_connector" / "monitoring" / "prices.toml": prices.__name__,
+    **{
+        path: f"{destinations.__name__}.{path.stem}"
+        for path in sorted(ROOT.joinpath("capacity", "destinations").glob("*.toml"))
+    },
+}
+"""The modules that name the prices, by the files that have them."""
+
+
+def entries_of(file: Path) -> list[dict[str, Any]]:
+    """Return the prices in a file."""
+    entries: list[dict[str, Any]] = tomllib.loads(file.read_text("utf-8"))["price"]
+    return entries
+
+
+ENTRIES = [entry for file in FILES for entry in entries_of(file)]
 
 
 @pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry["key"])
@@ -34,10 +51,12 @@ def test_a_price_says_where_it_is_from_and_when_it_was_read(price: prices.Price)
     assert all(day <= price.looked_up for day in written)
 
 
-def test_every_entry_is_a_price_of_that_name_and_no_price_is_left_out() -> None:
-    named = {name: value for name, value in vars(prices).items() if isinstance(value, prices.Price)}
-    assert list(named) == [entry["key"] for entry in ENTRIES]
-    assert tuple(named.values()) == prices.PRICES
+@pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name}")
+def test_every_entry_is_a_price_of_that_name_and_no_price_is_left_out(file: Path) -> None:
+    module = importlib.import_module(FILES[file])
+    named = {name: value for name, value in vars(module).items() if isinstance(value, prices.Price)}
+    assert list(named) == [entry["key"] for entry in entries_of(file)]
+    assert set(named.values()) <= set(costs.all_prices())
 
 
 def test_no_price_is_written_in_the_code() -> None:
