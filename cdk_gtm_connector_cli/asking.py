@@ -55,17 +55,15 @@ class DestinationAnswer:
 def ask(context: Context, delivery: DeliveryResources, sought: Sought) -> DestinationAnswer:
     """Search a destination for an event."""
     if context.local is not None and delivery.destination not in _IN_THE_EMULATOR:
-        return DestinationAnswer(
-            has=None, words="a stand-in has it: the console of make run shows it"
-        )
+        return DestinationAnswer(has=None, words="a stand-in has it; see the console of make run")
     asker = _ASKERS.get(delivery.destination)
     if asker is None:
-        words = _NOT_ASKED.get(delivery.destination, "a destination of one's own is not asked")
+        words = _NOT_ASKED.get(delivery.destination, "a custom destination cannot be searched")
         return DestinationAnswer(has=None, words=words)
     try:
         return asker(context, delivery.environment, sought)
     except (BotoCoreError, ClientError, KeyError, ValueError) as error:
-        return DestinationAnswer(has=None, words=f"it could not be asked: {error}")
+        return DestinationAnswer(has=None, words=f"the search failed: {error}")
 
 
 def _ask_kinesis(
@@ -92,7 +90,7 @@ def _ask_kinesis(
             for record in answer["Records"]:
                 if _is_in(record["Data"], sought.event_ids):
                     place = f"{shard['ShardId']}, sequence number {record['SequenceNumber']}"
-                    return DestinationAnswer(has=True, words=f"it is in the stream: {place}")
+                    return DestinationAnswer(has=True, words=f"found in the stream: {place}")
             iterator = answer.get("NextShardIterator")
             if not iterator or not answer.get("MillisBehindLatest"):
                 break
@@ -100,9 +98,9 @@ def _ask_kinesis(
             read_whole = False
     if not read_whole:
         return DestinationAnswer(
-            has=None, words=f"it is not among the first {_MOST_PAGES} pages of the shard's records"
+            has=None, words=f"not found in the first {_MOST_PAGES} pages of the shard's records"
         )
-    return DestinationAnswer(has=False, words="the stream does not have it")
+    return DestinationAnswer(has=False, words="not found in the stream")
 
 
 def _may_hold(shard: Mapping[str, Any], endpoint_id: str) -> bool:
@@ -123,7 +121,9 @@ def _ask_firehose(
     (destination,) = description["DeliveryStreamDescription"]["Destinations"][:1]
     s3 = destination.get("ExtendedS3DestinationDescription")
     if s3 is None:
-        return DestinationAnswer(has=None, words="it is asked only where it delivers to S3")
+        return DestinationAnswer(
+            has=None, words="only a delivery stream with S3 as its destination can be searched"
+        )
     bucket = s3["BucketARN"].rpartition(":")[2]
     seconds = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
     client = context.client("s3")
@@ -132,8 +132,8 @@ def _ask_firehose(
         if body.startswith(_GZIP):
             body = gzip.decompress(body)
         if any(_is_in(line, sought.event_ids) for line in body.split(b"\n")):
-            return DestinationAnswer(has=True, words=f"it is in s3://{bucket}/{key}")
-    words = f"the bucket {bucket} does not have it; Firehose writes every {seconds} seconds"
+            return DestinationAnswer(has=True, words=f"found in s3://{bucket}/{key}")
+    words = f"the bucket {bucket} has no such event; Firehose writes every {seconds} seconds"
     return DestinationAnswer(has=False, words=words)
 
 
@@ -152,7 +152,7 @@ def _keys(s3: Any, bucket: str, prefix: str, since: int) -> Iterator[str]:
             if found["LastModified"] >= start:
                 number += 1
                 if number > _MOST_OBJECTS:
-                    raise ValueError(f"more than {_MOST_OBJECTS} objects have come since")
+                    raise ValueError(f"more than {_MOST_OBJECTS} newer objects were not searched")
                 yield found["Key"]
 
 
@@ -163,7 +163,7 @@ def _ask_profiles(
     object_type = environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]
     if not sought.endpoint_id:
         return DestinationAnswer(
-            has=None, words="it is asked by the endpoint id, which is not known"
+            has=None, words="the search needs the endpoint id, which is not known"
         )
     client = context.client(
         "customer-profiles", environment.get("CUSTOMER_PROFILES_REGION") or None
@@ -209,6 +209,6 @@ _ASKERS: Final[dict[str, Callable[[Context, Mapping[str, str], Sought], Destinat
 }
 _IN_THE_EMULATOR: Final = ("kinesis", "firehose", "eventbridge")
 _NOT_ASKED: Final = {
-    "eventbridge": "EventBridge keeps no events to be asked for: look at a rule's target",
-    "pinpoint": "Pinpoint does not show single events",
+    "eventbridge": "EventBridge keeps no events to search: look at a rule's target",
+    "pinpoint": "Pinpoint does not show individual events",
 }

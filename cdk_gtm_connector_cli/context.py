@@ -126,8 +126,7 @@ class Context:
                 raise
             raise CommandError(
                 f"there is no stack {self.stack_name} in {self.home}",
-                "aws cloudformation list-stacks shows those that are there; "
-                "--region and --profile say where to look",
+                "aws cloudformation list-stacks lists the stacks; check --region and --profile",
             ) from error
         found: Mapping[str, Any] = answer["Stacks"][0]
         return found
@@ -155,7 +154,7 @@ class Context:
             raise CommandError(
                 f"the stack {self.stack_name} has no connector: none of its "
                 f"{len(self.resources)} resources is the API of a GtmConnector",
-                "name the stack that has it with --stack NAME",
+                "name the right stack with --stack NAME",
             )
         chosen = [each for each in found if each.key.startswith(self.connector_key)]
         exact = [each for each in chosen if each.key == self.connector_key]
@@ -276,7 +275,7 @@ class Connector:
             raise CommandError(
                 f"the connector {self.name} of the stack {self.context.stack_name} has no "
                 f"{resource_type} {key}",
-                "cdk deploy makes what is missing; gtm-connector of another version may know it "
-                "by another name",
+                "run cdk deploy, which creates what is missing; a gtm-connector of another version "
+                "may expect another name",
             )
         return found.physical_id

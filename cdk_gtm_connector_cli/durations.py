@@ -21,5 +21,5 @@ def duration(text: str | int) -> int:
         return text
     match = _DURATION.fullmatch(text)
     if match is None:
-        raise click.BadParameter(f"must be a number and s, m, h or d, such as 30m, got {text!r}")
+        raise click.BadParameter(f"must be a number with s, m, h or d, such as 30m, got {text!r}")
     return int(match[1]) * _SECONDS[match[2]]

@@ -47,7 +47,7 @@ class Judge:
         except SettingsError as error:
             raise CommandError(
                 f"the function {delivery.function_name} cannot start: {error}",
-                "deploy the stack again, which sets the function's environment",
+                "deploy the stack again to set the function's environment",
             ) from error
         self._taking = _TakingAll()
         self._letters = _Letters()
@@ -76,9 +76,9 @@ class Judge:
             and reason not in reasons
             and refused_by in ("", self._destination)
         ):
-            return f"once you have mended what was refused, name it with --reason {reason}"
+            return f"once you have fixed the cause, select it with --reason {reason}"
         if reason not in (RETRIED, *Reason):
-            return f"its reason {reason!r} is unknown here: it takes a newer gtm-connector"
+            return f"this gtm-connector does not know the reason {reason!r}: update it"
         return self._ask(message)
 
     def _ask(self, message: Message) -> str:
@@ -90,7 +90,7 @@ class Judge:
             return ""
         for letter in self._letters.sent:
             return f"it would be rejected again as {letter.reason}: {letter.detail}"
-        return "nothing of it can be delivered"
+        return "no event in it can be delivered"
 
 
 class _TakingAll:

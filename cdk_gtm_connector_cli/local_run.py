@@ -63,7 +63,7 @@ class LocalRun:
             except (OSError, ValueError, TypeError) as error:
                 raise CommandError(
                     f"{VARIABLE} names no file of a run: {named}",
-                    "leave it unset for the run that began last",
+                    "unset it to use the newest run",
                 ) from error
         newest = max(_files(), key=lambda path: path.stat().st_mtime_ns, default=None)
         if newest is None:

@@ -34,8 +34,8 @@ _NOT_ALLOWED: Final = ("AccessDenied", "AccessDeniedException", "UnauthorizedOpe
 
 @click.group(
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="Exit status: 0 all is well; 1 it is not; 2 the command line is wrong; "
-    "3 the command could not do what it was asked.",
+    epilog="Exit status: 0 success; 1 the command found a problem; 2 the command line is wrong; "
+    "3 the command failed.",
 )
 @click.version_option(__version__, prog_name="gtm-connector")
 def cli() -> None:
@@ -96,15 +96,15 @@ def _of_aws(error: BotoCoreError | ClientError) -> tuple[str, str]:
         case NoCredentialsError():
             remedy = "sign in (aws sso login, aws configure), or name a profile with --profile"
         case ProfileNotFound():
-            remedy = "aws configure list-profiles shows those that are there"
+            remedy = "aws configure list-profiles lists the profiles"
         case NoRegionError():
             remedy = "name the stack's Region with --region REGION, or set AWS_REGION"
         case EndpointConnectionError():
             remedy = "check the network, and that --region names a Region with this service"
         case ClientError() if error.response["Error"].get("Code") in _NOT_ALLOWED:
             remedy = (
-                f"the credentials at hand may not call {error.operation_name}: use others "
-                "(--profile), or let them"
+                f"these credentials are not allowed to call {error.operation_name}: use others "
+                "(--profile), or allow it"
             )
         case ClientError() if "ExpiredToken" in error.response["Error"].get("Code", ""):
             remedy = "the credentials have expired: sign in again"

@@ -50,10 +50,10 @@ def connector_options(
         click.option(
             "--local",
             is_flag=True,
-            help="Work on the pipeline that make run runs here, not on AWS.",
+            help="Use the local pipeline of make run instead of AWS.",
         ),
         click.option(
-            "--json", "as_json", is_flag=True, help="Write results as JSON, one document a line."
+            "--json", "as_json", is_flag=True, help="Write results as JSON, one document per line."
         ),
     ]
     if argument:
@@ -72,7 +72,9 @@ def connector_options(
         **others: Any,
     ) -> Any:
         if local and (region or profile):
-            raise click.UsageError("--local excludes --region and --profile: it is no account")
+            raise click.UsageError(
+                "--local excludes --region and --profile, because a local pipeline has no account"
+            )
         run = LocalRun.find() if local else None
         context = Context(
             output=Output(as_json=as_json),

@@ -173,5 +173,5 @@ def delete(sqs: Any, url: str, messages: Sequence[Message]) -> None:
         if failed := answer.get("Failed"):
             raise CommandError(
                 f"SQS did not delete {len(failed)} messages that were copied: {failed[0]}",
-                "run the command again: they are copied once more, with the same event ids",
+                "run the command again: it copies them once more, with the same event ids",
             )

@@ -50,11 +50,11 @@ class Choice:
     def excludes(self, message: Message) -> str:
         """Return why a message is not chosen; empty if it is."""
         if self.reasons and message.reason not in self.reasons:
-            return "not chosen by --reason"
+            return "not selected by --reason"
         if message.sent < self.sent_after:
-            return "not chosen by its age"
+            return "not selected by its age"
         if message.sent > self.sent_before:
-            return "not chosen by its age, or rejected since the command began"
+            return "not selected by its age, or rejected since the command began"
         return ""
 
 
@@ -101,10 +101,10 @@ class Redrive:
             and chosen
             and not {delivery.destination, delivery.kind} & {*chosen}
         ):
-            return Verdict("", "stays: not chosen by --destination")
+            return Verdict("", "stays: not selected by --destination")
         first, *others = self._connector.deliveries
         if delivery is None and others and chosen:
-            return Verdict("", "stays: it is for every destination, leave out --destination")
+            return Verdict("", "stays: it is for every destination; omit --destination")
         # What every destination rejects is rejected by the same rules everywhere.
         objection = self._judges[(delivery or first).kind].objection(message, self._choice.reasons)
         if objection:
@@ -185,7 +185,7 @@ class Pace:
     """Keeps a rate.
 
     Args:
-        rate: Messages a second; 0 for no limit.
+        rate: Messages per second; 0 for no limit.
         wait: Sleeps for some seconds.
         clock: Returns the time in seconds.
     """

@@ -31,7 +31,7 @@ WHY: Final[Mapping[int, tuple[str, str]]] = {
         "look at the tag's variables in Tag Manager's preview",
     ),
     401: (
-        "there is no token, or a signed token that the authorizer does not take",
+        "the token is missing, or the authorizer refuses it",
         "mint one with gtm-connector token, and check exp, aud and the secret",
     ),
     403: (
@@ -42,17 +42,17 @@ WHY: Final[Mapping[int, tuple[str, str]]] = {
     413: ("the body has more than 300,000 characters", "send fewer events in one request"),
     414: ("the URL is longer than 10,240 characters", "send a body with POST"),
     415: (
-        "the Content-Type is none that the endpoint takes",
+        "the endpoint does not accept this Content-Type",
         "send a form, application/json or text/plain",
     ),
     429: (
-        "more requests come than the endpoint or the account takes",
+        "the requests exceed the limit of the endpoint or the account",
         "raise throttling_rate_limit, or the account's quota of API Gateway",
     ),
-    500: ("API Gateway has failed, or the authorizer", "run gtm-connector doctor"),
+    500: ("API Gateway or the authorizer failed", "run gtm-connector doctor"),
     502: (
-        "the queue or the topic does not take the message",
-        "run gtm-connector doctor: it looks at the queue and at the API's role",
+        "the queue or the topic refused the message",
+        "run gtm-connector doctor, which checks the queue and the API's role",
     ),
     504: ("the queue or the topic did not answer in time", "try again; run gtm-connector doctor"),
 }
@@ -111,10 +111,10 @@ class Sent:
             return "the event is in the queue", ""
         if self.is_green:
             return f"{self.status} with an image: a tag shows it as a success", "see the status"
-        why, to_do = WHY.get(self.status, (f"nothing here knows the status {self.status}", ""))
+        why, to_do = WHY.get(self.status, (f"unknown status {self.status}", ""))
         if self.status in (_OK, _NO_CONTENT):
-            why = f"it is no image but {self.headers.get('content-type', 'nothing')}"
-            to_do = "something before the endpoint answers in its place: a CDN, a proxy, a web ACL"
+            why = f"the answer is not an image but {self.headers.get('content-type', 'nothing')}"
+            to_do = "a CDN, a proxy or a web ACL in front of the endpoint may have answered"
         return f"{why}{_said(self.body)}", to_do
 
 
@@ -170,7 +170,9 @@ def request(wanted: Request, *, by_get: bool) -> Sent:
     """
     parts = urlsplit(wanted.full_url)
     if parts.scheme not in ("http", "https"):
-        raise CommandError(f"{wanted.full_url!r} is no URL of an endpoint", "begin with https://")
+        raise CommandError(
+            f"{wanted.full_url!r} is not the URL of an endpoint", "begin with https://"
+        )
     # A proxy for the world outside does not know this machine.
     proxies = ProxyHandler({}) if parts.hostname in _LOOPBACK else ProxyHandler()
     opener = build_opener(_NoRedirects, proxies)

@@ -72,7 +72,7 @@ def mint(
     if authorizer is None:
         raise CommandError(
             f"the stack {context.stack_name} has no signed-token authorizer",
-            "deploy it with signed_token=true, or give a token of your authorizer's as --token",
+            "deploy it with signed_token=true, or pass a token of your authorizer with --token",
         )
     secrets = context.client("secretsmanager")
     secret = secrets.get_secret_value(SecretId=authorizer.secret_arn)
@@ -86,6 +86,4 @@ def mint(
             max_lifetime=authorizer.max_lifetime,
         )
     except (KeyError, ValueError) as error:
-        raise CommandError(f"no token can be minted: {error}", "change the option it names") from (
-            error
-        )
+        raise CommandError(f"no token can be minted: {error}", "correct that option") from (error)

@@ -62,7 +62,7 @@ def rejections(context: Context, event_ids: Sequence[str], most: int) -> Iterato
     Args:
         context: Where to look.
         event_ids: The event's id, or those that it may have.
-        most: How many messages of each queue to look at.
+        most: How many messages of each queue to read.
     """
     sqs = context.client("sqs")
     for queue in rejection_queues(context.connector):
@@ -98,9 +98,11 @@ def fate(
     if answer.has:
         return Fate(name, DELIVERED, answer.words)
     if waiting + in_flight + delayed:
-        words = f"it may be among {waiting:,} messages that wait and {in_flight:,} in flight"
+        words = f"it may be one of {waiting:,} messages that wait and {in_flight:,} in flight"
         return Fate(name, WAITING, f"{words}; {answer.words}")
     if answer.has is None:
-        words = "nothing waits, and it was not rejected; whether it arrived cannot be asked here"
+        words = (
+            "nothing waits, and it was not rejected; this command cannot check whether it arrived"
+        )
         return Fate(name, GONE, f"{words}: {answer.words}")
     return Fate(name, MISSING, f"nothing waits, it was not rejected, and {answer.words}")

@@ -64,9 +64,9 @@ def findings(
     except ClientError as error:
         code = error.response["Error"].get("Code", "")
         to_do = (
-            f"let the credentials at hand call {error.operation_name}, or use others (--profile)"
+            f"allow these credentials to call {error.operation_name}, or use others (--profile)"
             if code in _NOT_ALLOWED
-            else "look at what AWS says; on a pipeline of this machine not every service is there"
+            else "read AWS's message; a local pipeline does not have every service"
         )
         yield Finding(what, UNKNOWN, str(error), to_do)
     except BotoCoreError as error:

@@ -68,7 +68,7 @@ def _waiting(context: Context, delivery: DeliveryResources, what: str) -> Iterat
             what,
             BAD,
             f"{words}; SQS deletes them after {timedelta(seconds=retention)}",
-            "mend the destination now, or raise message_retention and deploy",
+            "fix the destination now, or raise message_retention and deploy",
         )
     else:
         yield Finding(what, GOOD, words)
@@ -81,7 +81,8 @@ def _rejected(context: Context, queue: RejectionQueue) -> Iterator[Finding]:
             queue.name,
             BAD,
             f"{there:,} messages",
-            "gtm-connector rejected says why; redrive puts back what can be delivered",
+            "gtm-connector rejected says why; gtm-connector redrive returns what can be delivered "
+            "now",
         )
     elif there:
         yield Finding(
@@ -102,7 +103,7 @@ def alarms(context: Context) -> Iterator[Finding]:
         yield Finding(
             "alarms",
             DOUBTFUL,
-            "the stack has no alarm: nobody hears of it when events are rejected or wait",
+            "the stack has no alarm: nobody is told when events are rejected or wait too long",
             "deploy with alarm_email=… or alarm_topic_arn=…, or with monitoring=Monitoring(…)",
         )
         return
@@ -113,7 +114,7 @@ def alarms(context: Context) -> Iterator[Finding]:
         for it in answer["MetricAlarms"] + answer.get("CompositeAlarms", []):
             if it["StateValue"] == "ALARM":
                 red += 1
-                to_do = it.get("AlarmDescription") or "docs/troubleshooting.md goes by symptom"
+                to_do = it.get("AlarmDescription") or "see docs/troubleshooting.md, by symptom"
                 words = f"{it['AlarmName']}: {it.get('StateReason', '')}"
                 yield Finding("alarms", BAD, words, to_do)
     if not red:
@@ -141,7 +142,7 @@ def quotas(context: Context) -> Iterator[Finding]:
         "quota of Lambda",
         used or 0,
         float(limit["ConcurrentExecutions"]),
-        "executions at once in the account, at the most in the last day",
+        "concurrent executions in the account, the most in the last day",
         "ask AWS to raise concurrent executions, and reserve some for the functions",
     )
 

@@ -45,7 +45,11 @@ def functions(context: Context) -> Iterator[Finding]:
             if known.get(field, good) not in (good, "Inactive"):
                 why = known.get(f"{field}Reason", "")
                 words = f"{delivery.function_name}: {field} is {known[field]} {why}".rstrip()
-                wrong.append(Finding(what, BAD, words, "deploy again; Pending takes a minute"))
+                wrong.append(
+                    Finding(
+                        what, BAD, words, "deploy again; a function is Pending for about a minute"
+                    )
+                )
         mappings = client.list_event_source_mappings(FunctionName=delivery.function_name)
         wrong += _mappings(mappings["EventSourceMappings"], delivery, what)
         words = f"{delivery.function_name} reads its queue"
@@ -70,7 +74,7 @@ def _started(client: Any, delivery: DeliveryResources, what: str) -> Finding:
             what,
             BAD,
             f"{delivery.function_name} fails on an empty batch: {said[:300]}",
-            f"look at its log with gtm-connector tail; {REVERT}",
+            f"read its log with gtm-connector tail; {REVERT}",
         )
     return Finding(what, GOOD, f"{delivery.function_name} starts")
 
@@ -95,7 +99,9 @@ def _mappings(
             )
         last = it.get("LastProcessingResult", "")
         if "PROBLEM" in last:
-            yield Finding(what, BAD, f"Lambda says of the event source: {last}", "deploy again")
+            yield Finding(
+                what, BAD, f"Lambda reports about the event source: {last}", "deploy again"
+            )
 
 
 def destinations(context: Context) -> Iterator[Finding]:
@@ -104,8 +110,10 @@ def destinations(context: Context) -> Iterator[Finding]:
         what = f"destination {delivery.destination}"
         need = needs_of(context, delivery)
         if need is None:
-            words = "a destination of one's own is not looked at"
-            yield Finding(what, UNKNOWN, words, "gtm-connector send shows whether it takes events")
+            words = "a custom destination is not checked"
+            yield Finding(
+                what, UNKNOWN, words, "gtm-connector send shows whether it accepts events"
+            )
             continue
         # One that cannot be asked must not keep the others from being asked.
         for check in (
@@ -138,7 +146,7 @@ def _region(context: Context, *, need: Need, what: str) -> Iterator[Finding]:
             what,
             DOUBTFUL,
             f"{need.service} is not in {need.region}, as far as this SDK knows",
-            "update boto3, which learns Regions; otherwise use another Region or destination",
+            "update boto3, whose list of Regions may be old, or use another Region or destination",
         )
 
 
@@ -168,7 +176,7 @@ def _simulated(
                 what,
                 BAD,
                 f"the function's role {known['Role']} may not {action} on {', '.join(shut)}",
-                f"{REVERT}; look for a permissions boundary or an SCP as well",
+                f"{REVERT}; also check for a permissions boundary or an SCP",
             )
         else:
             yield Finding(what, GOOD, f"the function's role may {action}")
@@ -199,7 +207,7 @@ def problems(context: Context) -> Iterator[Finding]:
                 what,
                 DOUBTFUL if delivered else BAD,
                 f"{words}; {delivered:,} events were delivered since then" if delivered else words,
-                "docs/operations.md says what each means, by the alarm; what waits is tried again",
+                "docs/operations.md explains each problem; waiting events are tried again",
             )
         throttles = sum(int(line.fields.get("throttles", 0)) for line in batches)
         if throttles:
@@ -207,7 +215,7 @@ def problems(context: Context) -> Iterator[Finding]:
                 what,
                 DOUBTFUL,
                 f"{delivery.destination} throttled {throttles:,} requests in the last hour",
-                "raise its quota, and tell the function (…_requests_per_second)",
+                "have its quota raised, and set …_requests_per_second accordingly",
             )
         if not named and not throttles:
             yield Finding(what, GOOD, f"{len(batches):,} batches in the last hour, no problem")

@@ -38,8 +38,8 @@ def log_role(context: Context) -> Iterator[Finding]:
             what,
             BAD,
             f"API Gateway has no role to write logs with in {context.home}: no access log, and the "
-            "next deployment that touches the stage fails",
-            "deploy with cloud_watch_role=true, which makes one for all APIs of the Region",
+            "next deployment that changes the stage fails",
+            "deploy with cloud_watch_role=true, which creates one for all APIs of the Region",
         )
 
 
@@ -53,7 +53,9 @@ def endpoint(context: Context) -> Iterator[Finding]:
     else:
         why, to_do = refused.why
         words = f"{url} answers a request without parameters with {refused.status}, not 400: {why}"
-        yield Finding(what, BAD, words, to_do or "run cdk deploy: the stage may be an old one")
+        yield Finding(
+            what, BAD, words, to_do or "run cdk deploy, because the stage may be outdated"
+        )
 
 
 def cors(context: Context) -> Iterator[Finding]:
@@ -78,7 +80,8 @@ def cors(context: Context) -> Iterator[Finding]:
             "CORS",
             BAD,
             "a site that is not in allowed_origins may read the answers",
-            "run cdk deploy: the stage may be an old one; look for a CDN that adds the header",
+            "run cdk deploy, because the stage may be outdated; check for a CDN that adds the "
+            "header",
         )
 
 
@@ -104,7 +107,7 @@ def domain(context: Context) -> Iterator[Finding]:
 
 
 def _record(name: str, target: str) -> Iterator[Finding]:
-    to_do = f"make {name} an alias or CNAME record of the output DomainTarget, {target}"
+    to_do = f"make {name} an alias or CNAME record that points to the output DomainTarget, {target}"
     own = _addresses(name)
     if not own:
         yield Finding("domain", BAD, f"{name} has no DNS record", to_do)
@@ -113,7 +116,7 @@ def _record(name: str, target: str) -> Iterator[Finding]:
     else:
         # A CDN in front of it has addresses of its own.
         words = f"{name} points to {', '.join(sorted(own))}, not to {target} itself"
-        yield Finding("domain", DOUBTFUL, words, f"unless a CDN is in front of it, {to_do}")
+        yield Finding("domain", DOUBTFUL, words, f"unless a CDN is in front of it: {to_do}")
 
 
 def _addresses(name: str) -> set[str]:
@@ -131,7 +134,7 @@ def _certificate(context: Context, name: str, arn: str | None) -> Iterator[Findi
                 "certificate",
                 BAD,
                 f"{arn} is {known.get('Status')}",
-                "make the validation records that ACM lists, or deploy with another certificate",
+                "create the validation records that ACM lists, or deploy with another certificate",
             )
     try:
         left, expires = _served_until(name)
@@ -140,7 +143,8 @@ def _certificate(context: Context, name: str, arn: str | None) -> Iterator[Findi
             "certificate",
             BAD,
             f"{name} is not served over TLS: {error}",
-            "let the DNS record point to DomainTarget, and give certificate_arn one for the name",
+            "point the DNS record to DomainTarget, and set certificate_arn to a certificate for "
+            "the name",
         )
         return
     good = left > _DAYS_LEFT
@@ -148,7 +152,7 @@ def _certificate(context: Context, name: str, arn: str | None) -> Iterator[Findi
         "certificate",
         GOOD if good else DOUBTFUL,
         f"the certificate of {name} is good until {expires:%Y-%m-%d}, {left} days",
-        "" if good else "keep the validation record in DNS: ACM renews by it",
+        "" if good else "keep the validation record in DNS, which ACM needs to renew it",
     )
 
 

@@ -62,7 +62,8 @@ def _kinesis(context: Context, environment: Mapping[str, str]) -> Need:
         action="kinesis:PutRecords",
         resources=[arn],
         problem=problem,
-        to_do="make the stream, or give kinesis_stream_arn one that is there; what waits is sent",
+        to_do="create the stream, or set kinesis_stream_arn to an existing one; waiting events are "
+        "then sent",
     )
 
 
@@ -74,7 +75,7 @@ def _firehose(context: Context, environment: Mapping[str, str]) -> Need:
         described = client.describe_delivery_stream(DeliveryStreamName=name)
         stream = described["DeliveryStreamDescription"]
         if stream.get("DeliveryStreamType", "DirectPut") != "DirectPut":
-            return f"it is of the type {stream['DeliveryStreamType']}, and takes no direct put"
+            return f"its type is {stream['DeliveryStreamType']}, which does not accept direct PUT"
         return _not_active(stream["DeliveryStreamStatus"], (_ACTIVE,))
 
     return Need(
@@ -84,8 +85,8 @@ def _firehose(context: Context, environment: Mapping[str, str]) -> Need:
         action="firehose:PutRecordBatch",
         resources=[_arn(context, "firehose", f"deliverystream/{name}")],
         problem=problem,
-        to_do="make the delivery stream for direct put in the stack's account and Region, or name "
-        "another as firehose_delivery_stream_name",
+        to_do="create a delivery stream for direct PUT in the stack's account and Region, or set "
+        "firehose_delivery_stream_name to another",
     )
 
 
@@ -105,7 +106,7 @@ def _event_bridge(context: Context, environment: Mapping[str, str]) -> Need:
         action="events:PutEvents",
         resources=[arn],
         problem=problem,
-        to_do="make the bus at once: EventBridge loses events for one that is not there",
+        to_do="create the bus now: EventBridge drops events for a bus that does not exist",
         conditions={"events:source": environment.get("EVENT_SOURCE", "")},
     )
 

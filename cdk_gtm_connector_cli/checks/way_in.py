@@ -26,7 +26,8 @@ _SERVER_ERROR: Final = '{ $.status = "5*" }'
 _MISSING: Final = ("NotFound", "NotFoundException", "ResourceNotFoundException")
 _UNCHECKED: Final = "no token can be checked"  # of the authorizer's function
 _RESTORE: Final = (
-    "restore it: aws secretsmanager restore-secret --secret-id {arn}; its servers keep the value"
+    "restore it: aws secretsmanager restore-secret --secret-id {arn}; the servers that sign tokens "
+    "keep their copy"
 )
 
 
@@ -48,7 +49,7 @@ def topic(context: Context) -> Iterator[Finding]:
         yield Finding(
             "topic",
             BAD,
-            f"the topic {arn} is not there: every request gets 502, and its event is lost",
+            f"the topic {arn} does not exist: every request gets 502, and its event is lost",
             REVERT,
         )
         return
@@ -59,12 +60,12 @@ def topic(context: Context) -> Iterator[Finding]:
             yield Finding(
                 "topic",
                 BAD,
-                f"the topic does not pass events on to the queue of {delivery.destination}: those "
-                "that come now never reach it",
+                f"the topic has no subscription for the queue of {delivery.destination}, "
+                "so new events never reach it",
                 REVERT,
             )
     if set(queues) <= reached:
-        yield Finding("topic", GOOD, "the topic passes events on to every queue")
+        yield Finding("topic", GOOD, "the topic has a subscription for every queue")
 
 
 def sender(context: Context) -> Iterator[Finding]:
@@ -90,7 +91,7 @@ def sender(context: Context) -> Iterator[Finding]:
             what,
             BAD,
             f"the API's role {role} may not {action} on {arn}: every request gets 502",
-            f"{REVERT}; look for a permissions boundary or an SCP as well",
+            f"{REVERT}; also check for a permissions boundary or an SCP",
         )
     else:
         yield Finding(what, GOOD, f"the API's role may {action}")
@@ -109,7 +110,7 @@ def authorizer(context: Context) -> Iterator[Finding]:
     except ClientError as error:
         if error.response["Error"].get("Code", "") not in _MISSING:
             raise
-        words = f"its secret {arn} is not there: signed requests get 500"
+        words = f"its secret {arn} does not exist: signed requests get 500"
         to_do = (
             "store a new secret, name it as token_secret_arn, deploy, and give it to the servers"
         )
@@ -130,9 +131,11 @@ def authorizer(context: Context) -> Iterator[Finding]:
             f"{len(unchecked):,} times in the last hour {_UNCHECKED}: "
             f"{last.fields.get('detail', '')} (last at {last.when()})"
         )
-        to_do = "mend the secret, its policy or its key; it is read again within 5 minutes"
+        to_do = (
+            "fix the secret, its policy or its key; the function reads it again within 5 minutes"
+        )
         wrong.append(Finding(what, _verdict(last.time), words, to_do))
-    good = Finding(what, GOOD, "its secret is there, and its log names no failure")
+    good = Finding(what, GOOD, "its secret exists, and its log has no failure")
     yield from wrong or [good]
 
 
@@ -171,13 +174,13 @@ def _verdict(last: int) -> str:
 
 def _remedy(error: str, integration: str) -> str:
     if error.startswith("AUTHORIZER"):
-        return "mend the authorizer: docs/operations.md, The authorizer fails"
+        return "fix the authorizer: docs/operations.md, The authorizer fails"
     if integration.startswith("4"):
         return (
-            "403: the API's role or a key shuts it out; 400, 404: the queue or topic is gone. "
-            "docs/operations.md, The endpoint answers 5xx"
+            "403: the API's role or a key denies access; 400, 404: the queue or topic does not "
+            "exist. docs/operations.md, The endpoint answers 5xx"
         )
-    return "see AWS's health dashboard; docs/operations.md, The endpoint answers 5xx"
+    return "see the AWS Health Dashboard and docs/operations.md, The endpoint answers 5xx"
 
 
 CHECKS: Final = (sender, topic, authorizer, answers)

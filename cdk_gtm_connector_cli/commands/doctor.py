@@ -44,13 +44,13 @@ _STYLES: Final = {
     default="60s",
     show_default=True,
     metavar="DURATION",
-    help="How long to look for the test event at the destinations.",
+    help="How long to search for the test event at the destinations.",
 )
-@click.option("--all", "show_all", is_flag=True, help="Show what is good as well.")
+@click.option("--all", "show_all", is_flag=True, help="Also show what is good.")
 def command(context: Context, *, no_probe: bool, wait: int, show_all: bool) -> Status:
-    """Look for what is wrong, and say what to do about it.
+    """Find problems, and say what to do about them.
 
-    It asks the account, the endpoint, the functions and the destinations. It sends one test event
+    It checks the account, the endpoint, the functions and the destinations. It sends one test event
     of the type "gtm_connector_test", and runs each function once on an empty batch.
     """
     output = context.output
@@ -88,13 +88,13 @@ def _probe(context: Context, *, wait: int) -> Iterator[Finding]:
     why, to_do = sent.why
     if not sent.is_accepted:
         if sent.status >= _SERVER_ERROR:  # "run gtm-connector doctor" would be no help here
-            to_do = "mend what is bad above; docs/operations.md, The endpoint answers 5xx"
+            to_do = "fix the problems above; docs/operations.md, The endpoint answers 5xx"
         yield Finding(what, checks.BAD, f"a tag would be red: {sent.status}, {why}", to_do)
         return
     yield Finding(what, checks.GOOD, "a tag would be green: the endpoint answered an image")
     if not sent.event_id:
         words = "the answer names no id, so the event cannot be followed"
-        yield Finding(what, checks.UNKNOWN, words, "look for a CDN that removes x-amz-apigw-id")
+        yield Finding(what, checks.UNKNOWN, words, "check for a CDN that removes x-amz-apigw-id")
         return
     for it in follow(context, Sought([sent.event_id], since, "gtm-connector-test"), wait):
         verdict = {DELIVERED: checks.GOOD, GONE: checks.DOUBTFUL}.get(it.state, checks.BAD)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def command(context: Context, endpoint: str | None, out: Path) -> Status:
     """Write the container and the templates that Google Tag Manager imports.
 
-    They are made for the stack's own endpoint, or for the one that --endpoint names.
+    They contain the URL of the stack's endpoint, or that of --endpoint.
     """
     url = endpoint or context.connector.endpoint_url
     try:
@@ -40,7 +40,7 @@ def command(context: Context, endpoint: str | None, out: Path) -> Status:
             path.write_text(text, encoding="utf-8", newline="\n")
     except (OSError, ValueError) as error:
         raise CommandError(
-            str(error), "give --endpoint the URL of the output EndpointUrl, --out a directory"
+            str(error), "set --endpoint to the output EndpointUrl, and --out to a directory"
         ) from error
     context.output.line(f"{out / 'README.md'} says how to import it")
     context.output.result({"endpoint": url, "directory": str(out), "files": sorted(made)})

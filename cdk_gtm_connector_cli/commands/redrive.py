@@ -36,24 +36,28 @@ if TYPE_CHECKING:
     multiple=True,
     type=click.Choice([RETRIED, *(reason.value for reason in Reason)]),
     help="Only messages with this reason. Repeatable. Default: all that can be delivered now, "
-    "without those that the destination refused.",
+    "except those that the destination refused.",
 )
 @click.option(
     "--destination",
     "destinations",
     multiple=True,
     metavar="NAME",
-    help="Only what is for this destination. Repeatable.",
+    help="Only messages for this destination. Repeatable.",
 )
-@click.option("--older-than", type=duration, metavar="AGE", help="Only what was sent before: 6h.")
-@click.option("--newer-than", type=duration, metavar="AGE", help="Only what was sent since: 2d.")
+@click.option(
+    "--older-than", type=duration, metavar="AGE", help="Only messages that are older, such as 6h."
+)
+@click.option(
+    "--newer-than", type=duration, metavar="AGE", help="Only messages that are newer, such as 2d."
+)
 @click.option(
     "--rate",
     type=click.FloatRange(min=0),
     metavar="NUMBER",
     default=500,
     show_default=True,
-    help="Messages a second; 0 for no limit.",
+    help="Messages per second; 0 for no limit.",
 )
 @click.option(
     "--most",
@@ -61,9 +65,10 @@ if TYPE_CHECKING:
     metavar="NUMBER",
     default=1_000,
     show_default=True,
-    help="How many messages of each queue the dry run looks at. All are moved that are chosen.",
+    help="How many messages of each queue the dry run reads. The command moves all selected "
+    "messages, however many.",
 )
-@click.option("--dry-run", is_flag=True, help="Only say what would be moved.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be moved.")
 @click.option("--yes", is_flag=True, help="Move without asking.")
 def command(
     context: Context,
@@ -77,7 +82,7 @@ def command(
     dry_run: bool,
     yes: bool,
 ) -> Status:
-    """Put rejected messages back into the queues that they came from.
+    """Return rejected messages to their queues.
 
     First comes a dry run, which says what would be moved and why the rest stays. Then you are
     asked. A message stays if the function would only reject it again: its own code says so, with
@@ -99,10 +104,10 @@ def command(
     plan, going = _plan(context, redrive, queues, most)
     unseen = any(it["messages"] > it["looked_at"] >= most for it in plan["queues"])
     if not going and unseen:
-        words = f"Nothing of the {most:,} messages that were looked at is to be moved"
-        output.line(f"{words}: --most looks at more", DOUBTFUL)
+        words = f"None of the {most:,} messages that were checked can be moved"
+        output.line(f"{words}: raise --most to read more", DOUBTFUL)
     elif not going:
-        output.line("Nothing is to be moved", GOOD if not plan["queues"] else "")
+        output.line("There is nothing to move", GOOD if not plan["queues"] else "")
     document: dict[str, Any] = {"plan": plan, "moved": 0, "refused": {}}
     asked = not (yes or dry_run) and going and not output.as_json and sys.stdin.isatty()
     if going and (yes or (asked and click.confirm("Move these messages back?"))) and not dry_run:
@@ -110,11 +115,11 @@ def command(
         document |= {"moved": moved, "refused": dict(refused)}
         output.line(f"Moved {moved:,} messages", GOOD)
         for words, number in refused.items():
-            output.line(f"{number:,} stay, they were not taken: {words}", BAD)
+            output.line(f"{number:,} stay, because the queue refused them: {words}", BAD)
         output.result(document)
         return Status.NOT_FINE if refused else Status.FINE
     if going and not asked:
-        output.line("Nothing was moved: --yes moves them", DOUBTFUL)
+        output.line("Nothing was moved. Run it with --yes to move them", DOUBTFUL)
     output.result(document)
     return Status.FINE
 
@@ -132,14 +137,15 @@ def _plan(
         there = waiting + in_flight + delayed
         if in_flight:
             output.note(
-                f"{in_flight:,} of {queue.name} are hidden, for somebody has received them: they "
-                f"come back within {HIDDEN_SECONDS} seconds, run the command again then",
+                f"{in_flight:,} of {queue.name} are hidden, because another process received "
+                f"them. They become visible within {HIDDEN_SECONDS} seconds; then run the command "
+                "again",
                 DOUBTFUL,
             )
         messages = looked_at(sqs, queue.url, most)
         document.append({"name": queue.name, "messages": there, "looked_at": len(messages)})
         if len(messages) >= most:
-            output.note(f"the dry run looked at {most:,} of about {there:,} {queue.name}", DOUBTFUL)
+            output.note(f"the dry run read {most:,} of about {there:,} {queue.name}", DOUBTFUL)
         for message in messages:
             verdict = redrive.verdict(queue, message)
             counts[queue.name, message.reason, verdict.words] += 1

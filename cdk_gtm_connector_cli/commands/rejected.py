@@ -43,7 +43,7 @@ Found = list[tuple[RejectionQueue, Message]]
     "file",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the messages into a new file, each a line of JSON. It holds personal data.",
+    help="Write the messages to a new file, one JSON document per line. It contains personal data.",
 )
 @click.option(
     "--most",
@@ -51,7 +51,7 @@ Found = list[tuple[RejectionQueue, Message]]
     metavar="NUMBER",
     default=1_000,
     show_default=True,
-    help="How many messages of each queue to look at.",
+    help="How many messages of each queue to read.",
 )
 def command(
     context: Context,
@@ -79,7 +79,7 @@ def command(
         )
         if len(messages) >= most:
             output.note(
-                f"looked at {len(messages):,} of about {there:,} {queue.name}: --most sees more",
+                f"read {len(messages):,} of about {there:,} {queue.name}: raise --most to see more",
                 DOUBTFUL,
             )
         found += [(queue, it) for it in messages if not reasons or it.reason in reasons]

@@ -53,7 +53,7 @@ def parameter(text: str) -> tuple[str, str]:
     "--endpoint-id",
     default="gtm-connector-test",
     show_default=True,
-    help="Endpoint that the event is for. Customer Profiles makes a profile of a new one.",
+    help="The event's endpoint. Customer Profiles creates a profile for a new one.",
 )
 @click.option(
     "--set",
@@ -61,21 +61,28 @@ def parameter(text: str) -> tuple[str, str]:
     multiple=True,
     type=parameter,
     metavar="NAME=VALUE",
-    help="A parameter more, by its name in the URL: evat_page=/cart. Repeatable.",
+    help="Another parameter, by its name in the URL, such as evat_page=/cart. Repeatable.",
 )
-@click.option("--origin", metavar="URL", default="", help="The site that the event claims.")
-@click.option("--token", metavar="TOKEN", default="", help="Send it authenticated, with this.")
 @click.option(
-    "--subject", metavar="ID", default="", help="Send it authenticated, with a token minted for ID."
+    "--origin", metavar="URL", default="", help="The site that the event claims to come from."
 )
-@click.option("--no-follow", is_flag=True, help="Do not look for the event afterwards.")
+@click.option(
+    "--token", metavar="TOKEN", default="", help="Send the event authenticated, with this token."
+)
+@click.option(
+    "--subject",
+    metavar="ID",
+    default="",
+    help="Send the event authenticated, with a new token for the visitor ID.",
+)
+@click.option("--no-follow", is_flag=True, help="Do not search for the event afterward.")
 @click.option(
     "--wait",
     type=duration,
     default="60s",
     show_default=True,
     metavar="DURATION",
-    help="How long to look for the event at the destinations.",
+    help="How long to search for the event at the destinations.",
 )
 def command(
     context: Context,
@@ -90,7 +97,7 @@ def command(
     no_follow: bool,
     wait: int,
 ) -> Status:
-    """Send a test event, say what a tag would report, and look for the event at each destination.
+    """Send a test event, say what a tag would report, and search for the event at each destination.
 
     The event is a real one. Its type and its endpoint id tell it from your visitors'.
     """

@@ -24,23 +24,25 @@ _LATE_MS: Final = 30_000  # CloudWatch shows a line seconds after its time
 
 @click.command("tail")
 @connector_options
-@click.option("--destination", "destinations", multiple=True, metavar="NAME", help="Only this one.")
+@click.option(
+    "--destination", "destinations", multiple=True, metavar="NAME", help="Only this destination."
+)
 @click.option(
     "--since",
     type=duration,
     default="1m",
     show_default=True,
     metavar="DURATION",
-    help="From when on.",
+    help="How far back to start.",
 )
 @click.option(
     "--for",
     "seconds",
     type=duration,
     metavar="DURATION",
-    help="Stop after this long. Default: with Ctrl-C.",
+    help="Stop after this time. Default: at Ctrl-C.",
 )
-@click.option("--problems", is_flag=True, help="Only lines that somebody may have to look at.")
+@click.option("--problems", is_flag=True, help="Only lines about problems.")
 def command(
     context: Context,
     *,

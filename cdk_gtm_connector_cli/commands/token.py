@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 @click.command("token")
 @connector_options
-@click.option("--subject", required=True, metavar="ID", help="Who the visitor is.")
-@click.option("--endpoint-id", metavar="ID", help="The one endpoint that the token may write to.")
+@click.option("--subject", required=True, metavar="ID", help="The visitor's id.")
+@click.option("--endpoint-id", metavar="ID", help="The only endpoint for which the token is valid.")
 @click.option(
     "--expires-in",
     type=duration,
     default="5m",
     show_default=True,
     metavar="DURATION",
-    help="How long the token is good for.",
+    help="How long the token is valid.",
 )
 @click.option(
     "--secret-env",
@@ -38,14 +38,14 @@ if TYPE_CHECKING:
 @click.option(
     "--secret-id", metavar="ID", help="The secret in Secrets Manager, instead of a stack."
 )
-@click.option("--audience", metavar="TEXT", help="What such a token's aud holds.")
+@click.option("--audience", metavar="TEXT", help="The audience (aud) of such a token.")
 @click.option(
     "--max-lifetime",
     type=duration,
     default="24h",
     show_default=True,
     metavar="DURATION",
-    help="The max_token_lifetime of such an authorizer.",
+    help="max_token_lifetime of such an authorizer.",
 )
 def command(
     context: Context,
@@ -84,7 +84,7 @@ def command(
             )
         except ValueError as error:
             problem = f"no token can be minted: {error}"
-            raise CommandError(problem, "change the option that it names") from error
+            raise CommandError(problem, "correct that option") from error
     context.output.line(token)
     context.output.result({"token": token})
     return Status.FINE

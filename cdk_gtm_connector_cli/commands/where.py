@@ -46,7 +46,7 @@ _ANSWERED_BAD: Final = 400
     metavar="NUMBER",
     default=1_000,
     show_default=True,
-    help="How many messages of each queue of rejected messages to look at.",
+    help="How many messages of each queue of rejected messages to read.",
 )
 def command(context: Context, *, event_id: str, since: int, endpoint_id: str, most: int) -> Status:
     """Find an event: in the access log, the queues, the functions' logs and at the destinations.
@@ -70,14 +70,14 @@ def command(context: Context, *, event_id: str, since: int, endpoint_id: str, mo
         _show_access(context, line)
     if not access:
         output.line(
-            f"access log: no request of this id in the last {since // 3600 or 1} hours; a request "
-            "that was refused before it had an id is not in it"
+            f"access log: no request of this id in the last {since // 3600 or 1} hours; it has no "
+            "request that was refused before it got an id"
         )
     refused = any(_number(line, "status", 0) >= _ANSWERED_BAD for line in access)
     status = Status.NOT_FINE
     document |= {"fates": [], "batches": {}}
     if refused:
-        output.line("it was not queued: the tag was told so", BAD)
+        output.line("it was not queued, and the tag was told", BAD)
     else:
         known = endpoint_id or next((it.content.endpoint_id for it in rejected), "")
         ids = list(dict.fromkeys([wanted, *(i for it in rejected for i in it.content.event_ids)]))
@@ -138,5 +138,5 @@ def _show_batches(context: Context, delivery: DeliveryResources, came: int) -> l
     for line in batches[:_MOST_LINES]:
         context.output.line(f"  log {line.when()}: {line.words()}", BAD if line.is_problem else "")
     if len(batches) > _MOST_LINES:
-        context.output.line(f"  log: {len(batches) - _MOST_LINES} batches more")
+        context.output.line(f"  log: {len(batches) - _MOST_LINES} more batches")
     return [dict(line.fields) for line in batches[:_MOST_LINES]]

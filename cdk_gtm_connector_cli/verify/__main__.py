@@ -48,7 +48,7 @@ class PlainOutput:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m cdk_gtm_connector_cli.verify",
-        description="Ask a deployed connector what nobody could check without an account.",
+        description="Check a deployed connector for what only an AWS account can show.",
     )
     parser.add_argument("stack", nargs="?", default="", metavar="STACK")
     parser.add_argument("--connector", default="", metavar="NAME")

@@ -16,22 +16,24 @@ if TYPE_CHECKING:
 
 @click.command("verify")
 @connector_options(argument=True)
-@click.option("--yes", is_flag=True, help="Ask nobody whether to begin.")
+@click.option("--yes", is_flag=True, help="Begin without asking.")
 @click.option(
     "--resume",
     metavar="FILE",
     type=click.Path(exists=True, dir_okay=False),
-    help="Go on with a run that was stopped: a file with what --json wrote.",
+    help="Continue a stopped run, from a file with the output of --json.",
 )
 @click.option("--only", multiple=True, metavar="QUESTION", help="Only this question. Repeatable.")
-@click.option("--token", default="", help="A visitor's token, to ask /events/authenticated.")
+@click.option(
+    "--token", default="", help="A visitor's token, for requests to /events/authenticated."
+)
 @click.option(
     "--may-redeploy", is_flag=True, help="Permit new deployments of the API, under traffic."
 )
 @click.option(
     "--may-write-profiles",
     is_flag=True,
-    help="Permit profiles of its own in the domain of Customer Profiles. It deletes them.",
+    help="Permit test profiles in the Customer Profiles domain, which are deleted afterward.",
 )
 @click.option(
     "--wait",
@@ -39,7 +41,7 @@ if TYPE_CHECKING:
     default=60,
     show_default=True,
     metavar="SECONDS",
-    help="How long to wait for messages after the last one came.",
+    help="How long to wait for another message after the last one.",
 )
 def command(
     context: Context,
@@ -52,7 +54,7 @@ def command(
     may_write_profiles: bool,
     wait: float,
 ) -> Status:
-    """Ask a deployed connector what nobody could check without an account.
+    """Check a deployed connector for what only an AWS account can show.
 
     It sends about 300 marked requests, which the function rejects, reads their messages out of the
     invalid-message queue, and prints a line for each question.

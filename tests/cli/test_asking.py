@@ -129,14 +129,14 @@ def test_a_refused_question_is_no_answer() -> None:
     stub(context, "firehose").add_client_error("describe_delivery_stream", "AccessDenied", "no")
     answer = ask(context, delivery_to(FIREHOSE), SOUGHT)
     assert answer.has is None
-    assert "it could not be asked" in answer.words
+    assert "the search failed" in answer.words
 
 
 @pytest.mark.parametrize(
     ("stream_type", "status", "problem"),
     [
         ("DirectPut", "ACTIVE", ""),
-        ("KinesisStreamAsSource", "ACTIVE", "it is of the type KinesisStreamAsSource"),
+        ("KinesisStreamAsSource", "ACTIVE", "its type is KinesisStreamAsSource"),
         ("DirectPut", "CREATING_FAILED", "it is CREATING_FAILED"),
     ],
 )

@@ -148,7 +148,7 @@ def test_a_question_that_cannot_be_asked_is_said() -> None:
         (finding,) = findings(door.log_role, context)
     assert finding.what == "The account's role with which API Gateway writes logs"
     assert finding.verdict == UNKNOWN
-    assert "let the credentials at hand call GetAccount" in finding.to_do
+    assert "allow these credentials to call GetAccount" in finding.to_do
 
 
 class Stubs:

@@ -93,7 +93,7 @@ def test_the_browsers_id_leads_to_the_event(pipeline: Pipeline, command: Command
         # The emulator writes no access log, so nobody knows when it came.
         assert ran.document["access_log"] == []
     text = command("where", sent.event_id, "--endpoint-id", "me").out
-    assert "it is in the stream: shardId-" in text
+    assert "found in the stream: shardId-" in text
 
 
 def test_an_event_that_nobody_has_is_not_found(command: Command) -> None:

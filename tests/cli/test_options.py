@@ -22,10 +22,10 @@ def test_most_says_what_it_has_not_looked_at(pipeline: Pipeline, command: Comman
     for _ in range(12):
         dead_event(pipeline, Reason="refused")
     ran = command("rejected", "--most", "3")
-    assert (ran.status, "looked at 3 of about 12 dead letters of kinesis" in ran.err) == (0, True)
+    assert (ran.status, "read 3 of about 12 dead letters of kinesis" in ran.err) == (0, True)
     ran = command("redrive", "--most", "3")
-    assert "Nothing of the 3 messages that were looked at is to be moved" in ran.out
-    assert "Nothing is to be moved" in command("redrive").out
+    assert "None of the 3 messages that were checked can be moved" in ran.out
+    assert "There is nothing to move" in command("redrive").out
 
 
 def test_most_does_not_limit_what_is_moved(pipeline: Pipeline, command: Command) -> None:

@@ -57,14 +57,14 @@ def test_a_dry_run_moves_nothing_and_the_real_one_everything(
     assert (dry.status, dry.document["plan"]["going"], dry.document["moved"]) == (0, MESSAGES, 0)
     assert in_queue(pipeline, "DeadLetterQueueName") == ids
     assert command("redrive", "--dry-run", "--yes", "--json").document["moved"] == 0
-    assert "Nothing was moved: --yes moves them" in command("redrive").out
+    assert "Nothing was moved. Run it with --yes to move them" in command("redrive").out
     assert in_queue(pipeline, "DeadLetterQueueName") == ids
 
     assert command("redrive", "--yes", "--json").document["moved"] == MESSAGES
     assert in_queue(pipeline, "DeadLetterQueueName") == set()
     wait_until("all at the destination", lambda: ids <= arrived(pipeline, "kinesis"))
     again = command("redrive", "--yes")
-    assert (again.status, "Nothing is to be moved" in again.out) == (0, True)
+    assert (again.status, "There is nothing to move" in again.out) == (0, True)
 
 
 def test_what_would_only_be_rejected_again_stays(pipeline: Pipeline, command: Command) -> None:
@@ -94,8 +94,8 @@ def test_what_would_only_be_rejected_again_stays(pipeline: Pipeline, command: Co
         "rejected again as malformed: the body is not two lines",
         "rejected again as origin: the Origin header names another site",
         "kinesis would refuse it again: too_large",
-        "takes a newer gtm-connector",
-        "name it with --reason refused",
+        "does not know the reason 'from_tomorrow'",
+        "select it with --reason refused",
     ):
         assert words in verdicts
     assert sum(it["messages"] for it in ran.document["plan"]["verdicts"]) == 7

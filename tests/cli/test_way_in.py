@@ -74,7 +74,7 @@ def test_a_queue_that_the_topic_leaves_out(pipeline: Pipeline) -> None:
             Attributes={"RawMessageDelivery": known["RawMessageDelivery"]},
         )
     assert found.verdict == BAD
-    assert "does not pass events on to the queue of" in found.words
+    assert "has no subscription for the queue of" in found.words
     assert "--revert-drift" in found.to_do
 
 
@@ -86,7 +86,7 @@ def test_a_topic_that_is_gone() -> None:
     stubs.add_error("sns", "get_topic_attributes", "NotFound")
     (found,) = findings(way_in.topic, context)
     assert (found.verdict, found.what) == (BAD, "topic")
-    assert f"{arn} is not there: every request gets 502" in found.words
+    assert f"{arn} does not exist: every request gets 502" in found.words
 
 
 def test_a_role_of_the_api_that_may_not_send() -> None:
@@ -116,8 +116,8 @@ def test_a_role_of_the_api_that_may_not_send() -> None:
     ("error", "integration", "to_do"),
     [
         ("AUTHORIZER_FAILURE", "-", "The authorizer fails"),
-        ("-", "403", "the API's role or a key shuts it out"),
-        ("-", "500", "health dashboard"),
+        ("-", "403", "the API's role or a key denies access"),
+        ("-", "500", "Health Dashboard"),
     ],
 )
 def test_answers_of_5xx_are_counted_by_their_cause(
