@@ -112,7 +112,7 @@ def check_queue(prop: str, queue: object) -> None:
     if getattr(queue, "fifo", False):
         raise PropError(
             prop,
-            "must be a standard queue, for a FIFO queue takes no message without a group",
+            "must be a standard queue, because a FIFO queue accepts no message without a group id",
             queue,
         )
 
@@ -129,7 +129,7 @@ def check_topic(topic: object) -> None:
     if getattr(topic, "fifo", False):
         raise PropError(
             "topic",
-            "must be a standard topic, for a FIFO topic takes no message without a group",
+            "must be a standard topic, because a FIFO topic accepts no message without a group id",
             topic,
         )
 
@@ -142,7 +142,7 @@ def check_dead_letter_queue(queue: object, dead_letter_queue: object) -> None:
     if getattr(queue, "queue_arn", None) == getattr(dead_letter_queue, "queue_arn", None):
         raise PropError(
             "dead_letter_queue",
-            "must be another queue than {queue}, or what cannot be delivered would come back",
+            "must be another queue than {queue}, or undeliverable messages would come back",
             dead_letter_queue,
             others={"queue": queue},
         )
@@ -215,7 +215,7 @@ def check_require_origin(value: object, allowed_origins: object) -> None:
     if value and allowed_origins is None:
         raise PropError(
             "require_origin",
-            "must not be True without {allowed_origins}, for anybody can name some site",
+            "must not be True without {allowed_origins}, because anyone can name some site",
             value,
             others={"allowed_origins": None},
         )
@@ -226,7 +226,7 @@ def check_authenticated_max_events(value: object, authorizer: object) -> None:
     if value is not None and authorizer is None:
         raise PropError(
             "authenticated_max_events_per_request",
-            "must not be given without {authorizer}, for then nobody is authenticated",
+            "must not be given without {authorizer}, because then nobody is authenticated",
             value,
             others={"authorizer": None},
         )
@@ -251,7 +251,8 @@ def check_invalid_message_queue(
         if not keep_invalid_messages:
             raise PropError(
                 "keep_invalid_messages",
-                "must be True without {invalid_message_queue}, for nobody else would keep them",
+                "must be True without {invalid_message_queue}, because nothing else would keep "
+                "them",
                 got=False,
                 others={"invalid_message_queue": None},
             )
@@ -262,7 +263,7 @@ def check_invalid_message_queue(
         if other.queue_arn == arn:
             raise PropError(
                 "invalid_message_queue",
-                f"must be another queue than {{{name}}}, for it keeps apart what callers do wrong",
+                f"must be another queue than {{{name}}}, because it separates callers' mistakes",
                 invalid_message_queue,
                 others={name: other},
             )

@@ -41,7 +41,7 @@ def check_visitors(
     if not authorized and authenticated_user_attributes not in ("*", [], ()):
         raise PropError(
             "authenticated_user_attributes",
-            "must not name any without {authorizer}, for then nobody is authenticated",
+            "must not name any without {authorizer}, because then nobody is authenticated",
             authenticated_user_attributes,
             others={"authorizer": None},
         )
@@ -76,7 +76,7 @@ def check_front(firewall: object, domain: object, *, disable_execute_api_endpoin
     elif disable_execute_api_endpoint:
         raise PropError(
             "disable_execute_api_endpoint",
-            "must not be set without {domain}, for nothing could reach the endpoint",
+            "must not be set without {domain}, because nothing could reach the endpoint",
             got=True,
             others={"domain": None},
         )

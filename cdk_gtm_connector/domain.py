@@ -133,7 +133,7 @@ class Domain:
         if known and region != known and not is_deferred(known) and not is_deferred(region):
             raise PropError(
                 "certificate",
-                f"must be in the stack's Region, {region}, for the endpoint is regional",
+                f"must be in the stack's Region, {region}, because the endpoint is regional",
                 known,
                 f"request one in {region}",
             )

@@ -148,19 +148,19 @@ class AppSettings(SettingsBase):
     )
     throttling_rate_limit: int | None = setting(
         values.whole_number,
-        "requests a second that the endpoint takes, all callers together",
+        "maximum requests per second, from all callers together",
         default_words="the account's",
         example="1000",
     )
     throttling_burst_limit: int | None = setting(
         values.whole_number,
-        "requests at once that the endpoint takes",
+        "maximum burst of requests, from all callers together",
         default_words="the account's",
         example="500",
     )
     firewall_rate_limit: int | None = setting(
         values.whole_number,
-        "maximum requests of one IP address in 5 minutes, 10–2,000,000,000; makes a web ACL",
+        "maximum requests of one IP address in 5 minutes, 10–2,000,000,000; creates a web ACL",
         default_words="no web ACL",
         example="2000",
         prop="firewall.rate_limit",
@@ -176,7 +176,7 @@ class AppSettings(SettingsBase):
     )
     domain_name: str | None = setting(
         values.text,
-        "domain name for the endpoint; its DNS record is yours to make, and points to the output "
+        "domain name for the endpoint; create its DNS record yourself, pointing to the output "
         "`DomainTarget`",
         default_words="API Gateway's",
         example="events.shop.example",
@@ -196,7 +196,7 @@ class AppSettings(SettingsBase):
     )
     disable_execute_api_endpoint: bool | None = setting(
         values.boolean,
-        "whether to switch API Gateway's own URL off; needs `domain_name`",
+        "whether to disable API Gateway's own URL; needs `domain_name`",
         default_words="`false`",
         example="true",
     )
@@ -215,14 +215,15 @@ class AppSettings(SettingsBase):
     )
     batch_size: int | None = setting(
         values.whole_number,
-        "maximum messages of a batch, 1–10,000; Lambda cuts a batch at 6 MB, some 5,000 of them",
+        "maximum messages of a batch, 1–10,000; Lambda limits a batch to 6 MB, about 5,000 "
+        "messages",
         default_words="`10000`",
         example="1000",
     )
     max_concurrency: int | None = setting(
         values.whole_number,
-        "batches at once, 2–1,000; one alone fills Pinpoint's default quota, and more would only "
-        "be refused",
+        "concurrent batches, 2–1,000; one alone uses Pinpoint's default quota, so more would be "
+        "throttled",
         default_words="`2`",
         example="2",
     )
@@ -247,7 +248,7 @@ class AppSettings(SettingsBase):
     )
     message_retention: cdk.Duration | None = setting(
         values.days,
-        "days that a message waits for delivery, 1–13; then it is gone",
+        "days that a message waits for delivery, 1–13; then SQS deletes it",
         default_words="`7`",
         example="7",
     )
@@ -260,8 +261,8 @@ class AppSettings(SettingsBase):
     )
     cloud_watch_role: bool | None = setting(
         values.boolean,
-        "whether to make the role with which API Gateway writes logs, which an account needs once "
-        "in each Region",
+        "whether to create the role with which API Gateway writes logs, which an account needs "
+        "once in each Region",
         default_words="`false`",
         example="true",
     )
@@ -282,7 +283,7 @@ class AppSettings(SettingsBase):
     )
     monitoring: bool = setting(
         values.boolean,
-        "whether to make metrics, alarms and a dashboard: [operations](operations.md)",
+        "whether to create metrics, alarms and a dashboard: [operations](operations.md)",
         default=True,
         default_words="`true`",
         example="true",
@@ -292,7 +293,7 @@ class AppSettings(SettingsBase):
     )
     alarm_email: str | None = setting(
         values.text,
-        "address to send alarms to; AWS asks it to confirm",
+        "address to send alarms to; AWS sends it a request to confirm",
         default_words="nobody",
         example="oncall@shop.example",
         prop="monitoring.alarm_email",
@@ -308,7 +309,7 @@ class AppSettings(SettingsBase):
     )
     cdk_nag: bool = setting(
         values.boolean,
-        "whether synthesis stops for findings of cdk-nag's AwsSolutions pack; the tests hold every "
+        "whether synthesis stops at findings of cdk-nag's AwsSolutions pack; the tests hold every "
         "setting to it",
         default=False,
         default_words="`false`",

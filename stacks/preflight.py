@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     print(  # noqa: T201
         f"error: API Gateway has no role to write logs with in {region}, so the deployment would "
-        "fail: set cloud_watch_role=true, which makes one for all APIs of the account in this "
+        "fail: set cloud_watch_role=true, which creates one for all APIs of the account in this "
         'Region (under "context" in cdk.json, or in CONTEXT)',
         file=sys.stderr,
     )

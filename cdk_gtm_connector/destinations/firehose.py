@@ -124,8 +124,8 @@ class FirehoseDestination(Destination):
                 if other and other != here and not cdk.Token.is_unresolved(other + here):
                     raise PropError(
                         "delivery_stream",
-                        f"must be in the stack's {what}, {here}, for Firehose finds a stream by "
-                        "its name alone",
+                        f"must be in the stack's {what}, {here}, because Firehose finds a stream "
+                        "by its name alone",
                         other,
                         "put the connector into a stack there, or a KinesisDestination between, "
                         "whose stream may be anywhere",
@@ -137,8 +137,8 @@ class FirehoseDestination(Destination):
         if kind is not None and not cdk.Token.is_unresolved(kind) and kind != "DirectPut":
             raise PropError(
                 "delivery_stream",
-                "must be one for direct put, for Firehose lets nobody put into one that reads from "
-                "a source",
+                "must be for direct PUT, because Firehose accepts no records for a stream that "
+                "reads from a source",
                 kind,
                 "send to that source, with a KinesisDestination for example",
             )

@@ -158,5 +158,7 @@ def _check_topic(topic: object) -> None:
     )
     if getattr(topic, "fifo", False):
         raise PropError(
-            "alarm_topic", "must be a standard topic, for CloudWatch publishes to no other", topic
+            "alarm_topic",
+            "must be a standard topic, because CloudWatch publishes to no other",
+            topic,
         )

@@ -36,14 +36,15 @@ class CustomerProfilesSettings(DestinationSettings):
     )
     customer_profiles_region: str | None = setting(
         values.region,
-        "the domain's Region, if it is another; needs `customer_profiles_create_object_type=false`",
+        "the domain's Region, if it is not the stack's; needs "
+        "`customer_profiles_create_object_type=false`",
         default_words="the stack's",
         example="eu-west-2",
         prop="destination.region",
     )
     customer_profiles_create_domain: bool = setting(
         values.boolean,
-        "whether to make the domain",
+        "whether to create the domain",
         default=False,
         default_words="`false`",
         example="true",
@@ -66,8 +67,8 @@ class CustomerProfilesSettings(DestinationSettings):
     )
     customer_profiles_create_object_type: bool = setting(
         values.boolean,
-        "whether to make the two object types; `false` for existing ones, such as those that this "
-        "stack made and left behind",
+        "whether to create the two object types; `false` for existing ones, such as those that "
+        "remain from a deleted stack",
         default=True,
         default_words="`true`",
         example="true",
@@ -75,7 +76,7 @@ class CustomerProfilesSettings(DestinationSettings):
     )
     customer_profiles_single_object_type: bool = setting(
         values.boolean,
-        "whether to make one object type only, as earlier versions did",
+        "whether to create only one object type, as earlier versions did",
         default=False,
         default_words="`false`",
         example="true",
@@ -105,7 +106,7 @@ class CustomerProfilesSettings(DestinationSettings):
     )
     customer_profiles_trigger_event: str | None = setting(
         values.text,
-        "event type to make a trigger of the same name for",
+        "event type for which to create a trigger, with the same name",
         default_words="none",
         example="purchase",
         prop="trigger.event_type",
@@ -155,7 +156,7 @@ class CustomerProfilesSettings(DestinationSettings):
         elif home is not None and named is None:
             raise gtm.PropError(
                 "customer_profiles_region",
-                f"must be set to deploy to {home}, for Customer Profiles is in "
+                f"must be set to deploy to {home}, because Customer Profiles is in "
                 f"{', '.join(CUSTOMER_PROFILES_REGIONS)} only",
             )
         return None

@@ -214,7 +214,7 @@ class TestRefusals:
     ) -> None:
         stack = cdk.Stack()
         with pytest.raises(
-            PropError, match=rf"^delivery_stream must be one for direct put.*, got '{kind}': "
+            PropError, match=rf"^delivery_stream must be for direct PUT.*, got '{kind}': "
         ):
             add_connector(stack, destination=FirehoseDestination(make(stack)))
 

@@ -121,7 +121,8 @@ def check_events(
             if isinstance(attribute.days, int) and attribute.days > kept.to_days():
                 raise PropError(
                     "calculated_attributes",
-                    "must not look further back than {event_expiration}, when events are gone",
+                    "must not look further back than {event_expiration}, after which events no "
+                    "longer exist",
                     attribute.days,
                     others={"event_expiration": kept},
                 )
@@ -132,8 +133,8 @@ def check_existing_object_types(user_attributes: object, *, create_domain: bool)
     if user_attributes:
         raise PropError(
             "user_attributes",
-            "must not be given without {create_object_type}, for an object type that exists has a "
-            "mapping of its own (map them there, or bring the object type into the stack with cdk "
+            "must not be given without {create_object_type}, because an existing object type has "
+            "its own mapping (map them there, or import the object type into the stack with cdk "
             "import)",
             user_attributes,
             others={"create_object_type": False},
@@ -141,7 +142,7 @@ def check_existing_object_types(user_attributes: object, *, create_domain: bool)
     if create_domain:
         raise PropError(
             "create_object_type",
-            "must not be False with {create_domain}, for a new domain has no object types",
+            "must not be False with {create_domain}, because a new domain has no object types",
             got=False,
             others={"create_domain": True},
         )
@@ -165,10 +166,10 @@ def check_nothing_is_made(stack: cdk.Stack, region: str | None, **props: object)
             nothing = {"event_trigger": "None", "event_triggers": "empty", "segments": "empty"}
             raise PropError(
                 prop,
-                f"must be {nothing.get(prop, 'False')} with {{region}} in a stack {here}, for a "
-                "stack makes nothing in another Region",
+                f"must be {nothing.get(prop, 'False')} with {{region}} in a stack {here}, because "
+                "a stack creates nothing in another Region",
                 value,
-                "make the domain and the object types in a stack there",
+                "create the domain and the object types in a stack there",
                 others={"region": region},
             )
 

@@ -60,7 +60,7 @@ def check_place(scope: IConstruct, region: str | None) -> None:
     elif home not in CUSTOMER_PROFILES_REGIONS:
         raise PropError(
             "region",
-            f"must be given for a stack in {home}, for Customer Profiles is in {there} only",
+            f"must be given for a stack in {home}, because Customer Profiles is in {there} only",
             None,
             f"name {home} itself if AWS has added it",
         )
