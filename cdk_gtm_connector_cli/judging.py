@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector_cli.messages import Message
     from cdk_gtm_connector_cli.stack import DeliveryResources
-    from gtm_events.dead_letters import DeadLetter, NotTaken
+    from gtm_events.dead_letters import DeadLetter, UnsentLetter
     from gtm_events.event import Event
     from gtm_events.outcome import Outcome
 
@@ -124,7 +124,7 @@ class _Letters:
         self,
         letters: Sequence[DeadLetter],
         deadline: Deadline,  # noqa: ARG002 - nothing is sent
-    ) -> Iterator[NotTaken]:
+    ) -> Iterator[UnsentLetter]:
         """Take the letters."""
         self.sent += letters
         return iter(())

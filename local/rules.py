@@ -91,12 +91,12 @@ class FunctionRules:
                 limits=self.limits,
                 accept_client_timestamp=self.accept_client_timestamp,
                 unset_values=self.unset_values,
-                lose=reader.lose,
+                record_loss=reader.record_loss,
             )
         except (MalformedMessage, UnsetParameter):
             return {}
         request = Request(time=time, subject="visitor" if authenticated else "", events=())
-        self.policy.authorize(event, request, reader.lose)
+        self.policy.authorize(event, request, reader.record_loss)
         return reader.losses
 
 
@@ -121,7 +121,7 @@ class _Reader:
                 yield name, value
         self._at = None
 
-    def lose(self, loss: Loss, parameter: str) -> None:
+    def record_loss(self, loss: Loss, parameter: str) -> None:
         """Record a loss of the current parameter or, at the end, of all with that name."""
         if self._at is None:
             self.losses |= dict.fromkeys(self._kept(parameter), loss)

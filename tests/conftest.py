@@ -44,7 +44,7 @@ settings.load_profile("repeatable")
 
 @pytest.fixture(autouse=True)
 def _undo_keep_quiet() -> Iterator[None]:
-    """Restore the settings that a function's ``keep_quiet()`` changes permanently."""
+    """Restore the settings that a function's ``silence_other_output()`` changes permanently."""
     loggers = [logging.getLogger(name) for name in ("boto3", "botocore", "urllib3")]
     before = [(logger.propagate, logger.level, logger.handlers[:]) for logger in loggers]
     hooks = threading.excepthook, sys.unraisablehook

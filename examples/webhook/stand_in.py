@@ -73,7 +73,7 @@ class WebhookServer(DestinationServer):
         """Largest body: a full request, its brackets included."""
         return Webhook.max_bytes + 1_000
 
-    def _stranger(self, request: Request, body: bytes | None) -> RequestRefused | None:
+    def _unsigned(self, request: Request, body: bytes | None) -> RequestRefused | None:
         sent = request.headers.get("x-shop-time", "")
         if body is None or not self._secret or not sent.isdigit():
             return RequestRefused(HTTPStatus.UNAUTHORIZED, "The request is not signed")

@@ -27,7 +27,7 @@ class BatchResult:
             there and another part in the dead-letter queue.
         failures: Message ids of the records that go back to the queue.
         counts: Losses by reason, requests, and throttles.
-        problems: Problems that need attention, in words fit for a log.
+        problems: Problems that need attention, in words that are safe to log.
     """
 
     received: int = 0
@@ -62,6 +62,6 @@ class BatchResult:
         }
 
     def report(self, problem: str) -> None:
-        """Add a problem unless it is already listed: ten thousand messages may share one."""
+        """Add a problem unless it is already listed, because many messages may share one."""
         if problem not in self.problems:
             self.problems.append(problem)

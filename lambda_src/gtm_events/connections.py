@@ -3,7 +3,7 @@
 ``http.client`` writes the requests and reads the answers. It logs nothing, whereas the SDK's
 connection pool quotes headers of answers in warnings. This module adds a pool, one TLS context for
 the process, proxies, and a rule: a connection with unread data is never reused, because that data
-would pass for the next answer. See docs/decisions/0015-connections.md.
+would be mistaken for the next answer. See docs/decisions/0015-connections.md.
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class Connections:
         return _Connection(self._route)
 
     def _forget_idle(self) -> None:
-        """Close idle connections: whatever ended one may have ended them all."""
+        """Close idle connections, because the cause of one failure may affect all of them."""
         with self._lock:
             _close(self._idle)
 
@@ -321,21 +321,21 @@ class _Response(HTTPResponse):
 
 
 class _Source(io.RawIOBase):
-    """A socket's bytes, until :meth:`dry_up` is called."""
+    """A socket's bytes, until :meth:`stop` is called."""
 
     def __init__(self, raw: io.RawIOBase) -> None:
         self._raw = raw
-        self._dry = False
+        self._stopped = False
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int | None:
-        return 0 if self._dry else self._raw.readinto(buffer)
+        return 0 if self._stopped else self._raw.readinto(buffer)
 
-    def dry_up(self) -> None:
+    def stop(self) -> None:
         """Return no further bytes."""
-        self._dry = True
+        self._stopped = True
 
     def close(self) -> None:
         self._raw.close()
@@ -356,6 +356,6 @@ class _Reader(io.BufferedReader):
 
     def close(self) -> None:
         if not self.closed:
-            self._source.dry_up()
+            self._source.stop()
             self.surplus = bool(self.peek(1))
         super().close()

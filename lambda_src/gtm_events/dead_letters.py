@@ -1,8 +1,8 @@
 """Sends rejected messages to their queues, with the reason.
 
-Messages that the owner can fix go to the dead-letter queue. Messages that are wrong through the
-caller's fault go to the invalid-message queue, if there is one, so that strangers' requests cannot
-hide the other kind.
+Messages whose cause the owner may be able to fix go to the dead-letter queue. Messages rejected
+through the caller's fault go to the invalid-message queue, if there is one. So strangers cannot
+bury the owner's messages under invalid ones.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gtm_events.aws import Client, ServiceEndpoint, ServiceRequest
-from gtm_events.errors import MAX_CODE, CallFailed
+from gtm_events.errors import MAX_ERROR_CODE, CallFailed
 from gtm_events.json_values import objects_of, text_of
 from gtm_events.outcome import RetryReason
 from gtm_events.record import to_json
@@ -65,7 +65,7 @@ class DeadLetter:
         message_id: The message's id in its original queue.
         body: The original body, or the rejected events of its list.
         reason: The reason for the rejection.
-        detail: The reason in words.
+        detail: The reason as a phrase.
         invalid: Whether it goes to the invalid-message queue.
         destination: Name of the destination that refuses it; empty if every destination would.
     """
@@ -127,12 +127,12 @@ def _size(body: str, attributes: Mapping[str, str]) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class NotTaken:
+class UnsentLetter:
     """A letter that its queue did not accept.
 
     Attributes:
         letter: The letter.
-        why: Status and error code, or another cause, fit for a log.
+        why: Status and error code, or another cause, safe to log.
     """
 
     letter: DeadLetter
@@ -142,7 +142,7 @@ class NotTaken:
 class DeadLetters(Protocol):
     """Accepts messages that can never be delivered."""
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[UnsentLetter]:
         """Send letters. Yield those not accepted, none later than ``deadline``."""
         ...
 
@@ -186,7 +186,7 @@ class RejectionQueues:
         )
         return cls(dead_letter_queue_url, client, invalid_message_queue_url)
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[UnsentLetter]:
         """See :meth:`DeadLetters.send`."""
         last_start = deadline.earlier(_CALL_SECONDS)
         # Messages that the owner can fix go first, in case time runs out.
@@ -199,19 +199,19 @@ class RejectionQueues:
         wait(calls, timeout=deadline.remaining())
         for call, batch in calls.items():
             if call.cancel():
-                yield from _not_taken(batch, RetryReason.OUT_OF_TIME)
+                yield from _unsent(batch, RetryReason.OUT_OF_TIME)
             elif call.done():
                 yield from call.result()
             else:
-                yield from _not_taken(batch, RetryReason.TIMED_OUT)
+                yield from _unsent(batch, RetryReason.TIMED_OUT)
 
-    def _send_batch(self, batch: Sequence[DeadLetter], last_start: Deadline) -> list[NotTaken]:
+    def _send_batch(self, batch: Sequence[DeadLetter], last_start: Deadline) -> list[UnsentLetter]:
         """Send one batch to its queue, once. Return the letters that SQS did not accept.
 
         Their messages return to the source queue, and are rejected again later.
         """
         if last_start.remaining() <= 0:
-            return _not_taken(batch, RetryReason.OUT_OF_TIME)
+            return _unsent(batch, RetryReason.OUT_OF_TIME)
         entries = [{"Id": str(index), **letter.entry()[0]} for index, letter in enumerate(batch)]
         # Escaping would make the request several times as large as SQS counts it.
         url = self._urls[batch[0].invalid]
@@ -219,21 +219,21 @@ class RejectionQueues:
         try:
             answer = self._client.send(ServiceRequest(body, headers=_HEADERS)).json()
         except CallFailed as error:
-            return _not_taken(batch, str(error))
+            return _unsent(batch, str(error))
         taken = {text_of(entry.get("Id")) for entry in objects_of(answer.get("Successful"))}
         codes = {
-            text_of(entry.get("Id")): text_of(entry.get("Code"))[:MAX_CODE]
+            text_of(entry.get("Id")): text_of(entry.get("Code"))[:MAX_ERROR_CODE]
             for entry in objects_of(answer.get("Failed"))
         }
         return [
-            NotTaken(letter, codes.get(str(index)) or RetryReason.UNANSWERED)
+            UnsentLetter(letter, codes.get(str(index)) or RetryReason.UNANSWERED)
             for index, letter in enumerate(batch)
             if str(index) not in taken
         ]
 
 
-def _not_taken(batch: Sequence[DeadLetter], why: str) -> list[NotTaken]:
-    return [NotTaken(letter, why) for letter in batch]
+def _unsent(batch: Sequence[DeadLetter], why: str) -> list[UnsentLetter]:
+    return [UnsentLetter(letter, why) for letter in batch]
 
 
 def _batches(letters: Sequence[DeadLetter]) -> Iterator[list[DeadLetter]]:

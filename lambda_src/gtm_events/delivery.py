@@ -38,9 +38,9 @@ _ENDING_SECONDS: Final = 1.0
 # If this many events are all refused, the cause is probably not in the events.
 _SUSPICIOUS: Final = 10
 
-# Four in five events are single ones, as long as there are any: a list costs its sender one request
-# for many events, so lists must not delay senders of a request per event. Both numbers are
-# multiples of Pinpoint's full request, so that few requests mix the two kinds.
+# Of five events, four are single ones, as long as there are any. One request can bring a list of
+# many events, so lists must not delay those who send one event per request. Both numbers are
+# multiples of the number of events in Pinpoint's largest request, so few requests mix the two.
 _SINGLE_EVENTS_A_TURN: Final = 400
 _LISTED_EVENTS_A_TURN: Final = 100
 
@@ -50,7 +50,7 @@ _REASONS: Final = {
     UnsetParameter: Reason.UNSET,
 }
 
-_NOT_TAKEN_BY: Final = {
+_QUEUE_FAILURES: Final = {
     False: RetryReason.DEAD_LETTER_QUEUE_FAILED,
     True: RetryReason.INVALID_MESSAGE_QUEUE_FAILED,
 }
@@ -71,8 +71,8 @@ class Delivery:
     """Delivers batches.
 
     Attributes:
-        destination: Gets the events.
-        dead_letters: Gets rejected messages.
+        destination: Receives the events.
+        dead_letters: Receives rejected messages.
         policy: Permissions of callers.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
         unset_values: Words that stand for no value when they are a whole value. Default: none.
@@ -98,9 +98,8 @@ class Delivery:
             records: ``Records`` of an SQS event.
             deadline: The end of the invocation.
         """
-        # Oldest first, among single events and among lists: the oldest message is the next that SQS
-        # gives up on. SentTimestamp stays the same across redeliveries, and SQS does not order a
-        # batch.
+        # Oldest first, among single events and among lists: SQS gives up on the oldest message
+        # first. SentTimestamp stays the same across redeliveries, and SQS does not order a batch.
         ordered = sorted(records, key=_sent_time)
         # SQS may deliver a message twice, even within a batch; it is still one event.
         ledger = Ledger({record["messageId"]: str(record.get("body") or "") for record in ordered})
@@ -175,8 +174,8 @@ class Delivery:
         if request.id:
             ledger.identify(message_id, request)
         event_id = ledger.event_id(message_id)
-        if refusal := self.policy.refusal(request):
-            ledger.reject(event_id, refusal.reason, refusal.detail)
+        if violation := self.policy.violation(request):
+            ledger.reject(event_id, violation.reason, violation.detail)
             return ()
         if request.opted_out:
             ledger.note(OptedOut(event_id))
@@ -218,19 +217,19 @@ class Delivery:
                 limits=self.destination.limits,
                 accept_client_timestamp=self.accept_client_timestamp,
                 unset_values=self.unset_values,
-                lose=losses.lose,
+                record_loss=losses.record_loss,
             )
         except (MalformedMessage, UnsetParameter) as error:
             ledger.reject(event_id, _REASONS[type(error)], str(error))
             return None
-        if refusal := self.policy.authorize(event, request, losses.lose):
-            ledger.reject(event_id, refusal.reason, refusal.detail)
+        if violation := self.policy.authorize(event, request, losses.record_loss):
+            ledger.reject(event_id, violation.reason, violation.detail)
             return None
         losses.add_to(batch.counts)
         return event
 
     def _settle(self, ledger: Ledger, batch: BatchResult, deadline: Deadline) -> None:
-        settled = {message_id: ledger.message(message_id) for message_id in ledger.bodies}
+        settled = {message_id: ledger.message_outcome(message_id) for message_id in ledger.bodies}
         letters: list[DeadLetter] = []
         for message_id, outcome in settled.items():
             if isinstance(outcome, Rejected):
@@ -241,10 +240,10 @@ class Delivery:
                 except Exception as error:  # noqa: BLE001 - a defect must not stop the other messages
                     batch.report(f"defect while rejecting: {type(error).__name__}")
                     settled[message_id] = Retry(message_id, RetryReason.INTERNAL_ERROR)
-        for letter in self._not_taken(letters, batch, deadline.earlier(_ENDING_SECONDS)):
-            # Nothing may get lost, so the message stays in the source queue. If it belongs in two
+        for letter in self._unsent(letters, batch, deadline.earlier(_ENDING_SECONDS)):
+            # The message must not be lost, so it stays in the source queue. If it belongs in two
             # queues and one accepted its part, that queue gets the part again.
-            settled[letter.message_id] = Retry(letter.message_id, _NOT_TAKEN_BY[letter.invalid])
+            settled[letter.message_id] = Retry(letter.message_id, _QUEUE_FAILURES[letter.invalid])
         for message_id, outcome in settled.items():
             match outcome:
                 case Delivered():
@@ -257,25 +256,25 @@ class Delivery:
                     batch.retried[reason.value] += 1
                     batch.failures.append(message_id)
 
-    def _not_taken(
+    def _unsent(
         self, letters: Sequence[DeadLetter], batch: BatchResult, deadline: Deadline
     ) -> Sequence[DeadLetter]:
-        """Send letters to their queues; return those that were not accepted."""
+        """Send letters to their queues. Return those that were not accepted."""
         if not letters:
             return ()
         try:
-            not_taken = list(self.dead_letters.send(letters, deadline))
+            unsent = list(self.dead_letters.send(letters, deadline))
         except Exception as error:  # noqa: BLE001 - nothing may get lost here
             batch.report(f"defect while rejecting: {type(error).__name__}")
             return letters
         sent = Counter(letter.invalid for letter in letters)
-        left = Counter(each.letter.invalid for each in not_taken)
+        left = Counter(each.letter.invalid for each in unsent)
         batch.dead_letters = sent[False] - left[False]
         batch.invalid_messages = sent[True] - left[True]
-        causes = Counter((each.letter.invalid, each.why) for each in not_taken)
+        causes = Counter((each.letter.invalid, each.why) for each in unsent)
         for (invalid, why), messages in causes.items():
             queue = "invalid-message" if invalid else "dead-letter"
             batch.report(
                 f"the {queue} queue did not take {messages} of {sent[invalid]} messages: {why}"
             )
-        return [each.letter for each in not_taken]
+        return [each.letter for each in unsent]

@@ -9,8 +9,7 @@
     - :class:`CallFailed`: a request failed as a whole
         - :class:`TryAgain`: it may succeed later
         - :class:`RefusedWhole`: the destination refuses something in it for good
-            - :class:`Unexplained`: the destination may refuse it for good, but the error code does
-                not say so
+            - :class:`Unexplained`: the error code does not say whose fault it is
         - :class:`Denied`: no request can succeed until the owner fixes something
 """
 
@@ -25,9 +24,9 @@ if TYPE_CHECKING:
     from gtm_events.outcome import RetryReason
 
 # Error messages can be long, and ten thousand events can be refused with one each.
-MAX_WORDS: Final = 1_000
+MAX_ERROR_MESSAGE: Final = 1_000
 """Maximum length of an error message that is kept, in characters."""
-MAX_CODE: Final = 200
+MAX_ERROR_CODE: Final = 200
 """Maximum length of an error code that is kept, in characters. Error codes are logged."""
 
 
@@ -58,7 +57,7 @@ class Defect(GtmEventsError):
 class MalformedMessage(GtmEventsError):
     """A message or an event was not written by the endpoint, or is damaged.
 
-    Reading it again cannot help. The exception's text becomes the detail of the rejected message.
+    A retry cannot help. The exception's text becomes the detail of the rejected message.
     It never quotes the message, because it may end up in a log.
     """
 
@@ -86,7 +85,7 @@ class TooManyEvents(GtmEventsError):
 
 
 class CallFailed(GtmEventsError):
-    """A request failed as a whole. The exception's text is fit for a log."""
+    """A request failed as a whole. The exception's text is safe to log."""
 
 
 class TryAgain(CallFailed):
@@ -107,15 +106,15 @@ class RefusedWhole(CallFailed):
     """
 
     def __init__(self, reason: Reason, code: str, words: str) -> None:
-        super().__init__(code[:MAX_CODE])
+        super().__init__(code[:MAX_ERROR_CODE])
         self.reason = reason
-        self.detail = f"{self}: {words[:MAX_WORDS]}"
+        self.detail = f"{self}: {words[:MAX_ERROR_MESSAGE]}"
 
 
 class Unexplained(RefusedWhole):
     """The destination refused a request with an error code that does not say whose fault it is.
 
-    An entry that was sent alone is not rejected for it but goes back to the queue.
+    If the request held a single entry, that entry is not rejected but goes back to the queue.
     """
 
     def __init__(self, code: str, words: str) -> None:
@@ -125,6 +124,6 @@ class Unexplained(RefusedWhole):
 class Denied(CallFailed):
     """The destination denies the function access, or does not exist.
 
-    The text holds a status and an error code and is fit for a log. It leaves out the destination's
+    The text holds a status and an error code and is safe to log. It leaves out the destination's
     error message, which could quote the request.
     """

@@ -16,7 +16,7 @@ from gtm_events.losses import Loss
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
 
-    from gtm_events.losses import Lose
+    from gtm_events.losses import RecordLoss
 
 # Epoch seconds or milliseconds. A longer run of digits is not a time.
 _EPOCH: Final = re.compile(r"\d{1,20}(?:\.\d{1,20})?", re.ASCII)
@@ -26,7 +26,7 @@ _ZONE_AFTER_SPACE: Final = re.compile(r"([^ ]+[Tt ][^ ]+) (\d\d(?::?\d\d)?)", re
 _MAX_AHEAD_MS: Final = 5 * 60 * 1000
 _MAX_AGE_MS: Final = 7 * 24 * 60 * 60 * 1000
 
-# GTM's cache buster is no data of the event, so it is not counted as ignored.
+# GTM's cache buster carries no data, so it is not counted as an ignored parameter.
 _CACHE_BUSTER: Final = "gtmcb"
 
 _WHY_UNKNOWN: Final = {"timestamp": Loss.TIMESTAMP_NOT_ACCEPTED}
@@ -49,8 +49,8 @@ class Event:
     """One event, ready for any destination.
 
     Attributes:
-        id: Id made from the request's, so that it is the same at each destination and in each
-            redelivery. Destinations can recognize repetitions by it.
+        id: Id made from the request id. It is the same at each destination and in each redelivery,
+            so destinations can recognize repeated events.
         endpoint_id: Endpoint that the event belongs to: a customer or visitor.
         event_type: Type of the event.
         time: Time of the event, in epoch milliseconds.
@@ -83,11 +83,11 @@ def interpret(
     limits: Limits,
     accept_client_timestamp: bool,
     unset_values: Collection[str],
-    lose: Lose,
+    record_loss: RecordLoss,
 ) -> Event:
     """Return the event that a tag's parameters describe.
 
-    Unusable parameters are dropped and reported to ``lose``; they never stop the event.
+    Unusable parameters are dropped and reported to ``record_loss``; they never stop the event.
 
     Args:
         parameters: Decoded names and values.
@@ -96,7 +96,7 @@ def interpret(
         limits: The destination's limits.
         accept_client_timestamp: Whether a plausible ``timestamp`` becomes the event's time.
         unset_values: Words that stand for no value when they are a whole value.
-        lose: Gets each loss with the name of its parameter.
+        record_loss: Called for each loss, with the name of its parameter.
 
     Raises:
         UnsetParameter: ``event`` or ``endpoint_id`` is one of ``unset_values``, or white space.
@@ -110,22 +110,22 @@ def interpret(
     for parameter, value in parameters:
         if take := _TAKE.get(parameter[:5]):
             if value in unset_values:
-                lose(Loss.UNSET, parameter)
+                record_loss(Loss.UNSET, parameter)
             else:
-                take(event, limits, parameter, value, lose)
+                take(event, limits, parameter, value, record_loss)
         elif parameter in own:
             if own[parameter] is not None:
-                lose(Loss.REPEATED, parameter)
+                record_loss(Loss.REPEATED, parameter)
             own[parameter] = value
         elif parameter != _CACHE_BUSTER:
-            lose(_WHY_UNKNOWN.get(parameter, Loss.UNKNOWN_PARAMETER), parameter)
+            record_loss(_WHY_UNKNOWN.get(parameter, Loss.UNKNOWN_PARAMETER), parameter)
 
     event.event_type = _required("event", own["event"], unset_values)
     event.endpoint_id = _required("endpoint_id", own["endpoint_id"], unset_values)
-    _keep_first(event, limits.attributes_and_metrics, lose)
+    _keep_first(event, limits.attributes_and_metrics, record_loss)
     timestamp = own.get("timestamp")
     if timestamp is not None:
-        _take_timestamp(event, timestamp, unset_values, lose)
+        _take_timestamp(event, timestamp, unset_values, record_loss)
     return event
 
 
@@ -146,50 +146,54 @@ def _required(parameter: str, value: str | None, unset_values: Collection[str]) 
     return value
 
 
-def _take_attribute(event: Event, limits: Limits, parameter: str, value: str, lose: Lose) -> None:
+def _take_attribute(
+    event: Event, limits: Limits, parameter: str, value: str, record_loss: RecordLoss
+) -> None:
     name = parameter[5:]
     if not name or not value or len(name) > limits.name_length:
-        lose(_why_unusable(name, value), parameter)
+        record_loss(_why_unusable(name, value), parameter)
         return
     attributes = event.attributes
     if name in attributes:
-        # In queries API Gateway keeps the last of a repeated parameter, so bodies do the same.
-        lose(Loss.REPEATED, parameter)
+        # API Gateway keeps the last value of a repeated query parameter. Bodies are treated alike.
+        record_loss(Loss.REPEATED, parameter)
     if len(value) > limits.value_length:
         value = value[: limits.value_length]
-        lose(Loss.VALUE_TOO_LONG, parameter)
+        record_loss(Loss.VALUE_TOO_LONG, parameter)
     attributes[name] = value
 
 
-def _take_metric(event: Event, limits: Limits, parameter: str, value: str, lose: Lose) -> None:
+def _take_metric(
+    event: Event, limits: Limits, parameter: str, value: str, record_loss: RecordLoss
+) -> None:
     name = parameter[5:]
     if not name or not value or len(name) > limits.name_length:
-        lose(_why_unusable(name, value), parameter)
+        record_loss(_why_unusable(name, value), parameter)
         return
     number = _finite(value)
     if number is None:
-        lose(Loss.NOT_A_NUMBER, parameter)
+        record_loss(Loss.NOT_A_NUMBER, parameter)
         return
     metrics = event.metrics
     if name in metrics:
-        lose(Loss.REPEATED, parameter)
+        record_loss(Loss.REPEATED, parameter)
     metrics[name] = number
 
 
 def _take_user_attribute(
-    event: Event, limits: Limits, parameter: str, value: str, lose: Lose
+    event: Event, limits: Limits, parameter: str, value: str, record_loss: RecordLoss
 ) -> None:
     name = parameter[5:]
     if not name or not value or len(name) > limits.user_attribute_name_length:
-        lose(_why_unusable(name, value), parameter)
+        record_loss(_why_unusable(name, value), parameter)
         return
     values = event.user_attributes.setdefault(name, [])
     if len(values) >= limits.user_attribute_values:
-        lose(Loss.TOO_MANY_VALUES, parameter)
+        record_loss(Loss.TOO_MANY_VALUES, parameter)
         return
     if len(value) > limits.user_attribute_value_length:
         value = value[: limits.user_attribute_value_length]
-        lose(Loss.VALUE_TOO_LONG, parameter)
+        record_loss(Loss.VALUE_TOO_LONG, parameter)
     values.append(value)
 
 
@@ -207,7 +211,7 @@ def _why_unusable(name: str, value: str) -> Loss:
     return Loss.NAME_TOO_LONG if value else Loss.EMPTY_VALUE
 
 
-def _keep_first(event: Event, limit: int, lose: Lose) -> None:
+def _keep_first(event: Event, limit: int, record_loss: RecordLoss) -> None:
     """Drop attributes and metrics beyond the limit, starting with the last by name."""
     if len(event.attributes) + len(event.metrics) <= limit:
         return
@@ -219,7 +223,7 @@ def _keep_first(event: Event, limit: int, lose: Lose) -> None:
     for name, kind in by_name[limit:]:
         prefix, values = kinds[kind]
         del values[name]
-        lose(Loss.TOO_MANY_PARAMETERS, prefix + name)
+        record_loss(Loss.TOO_MANY_PARAMETERS, prefix + name)
 
 
 def iso8601(time: int) -> str:
@@ -248,11 +252,11 @@ def _finite(value: str) -> float | None:
 
 
 def _take_timestamp(
-    event: Event, timestamp: str, unset_values: Collection[str], lose: Lose
+    event: Event, timestamp: str, unset_values: Collection[str], record_loss: RecordLoss
 ) -> None:
     """Set the event's time to the tag's timestamp if that is plausible."""
     if not timestamp or timestamp in unset_values:
-        lose(Loss.UNSET if timestamp else Loss.EMPTY_VALUE, "timestamp")
+        record_loss(Loss.UNSET if timestamp else Loss.EMPTY_VALUE, "timestamp")
         return
     request_time = event.time
     times = list(_times(timestamp.strip()))
@@ -260,7 +264,7 @@ def _take_timestamp(
         if request_time - _MAX_AGE_MS <= time <= request_time + _MAX_AHEAD_MS:
             event.time = time
             return
-    lose(Loss.IMPLAUSIBLE_TIME if times else Loss.NOT_A_TIME, "timestamp")
+    record_loss(Loss.IMPLAUSIBLE_TIME if times else Loss.NOT_A_TIME, "timestamp")
 
 
 def _times(timestamp: str) -> Iterator[int]:

@@ -34,7 +34,7 @@ with an event.
 # written without "Exception" or "Error" at the end.
 
 # Temporary errors.
-_PASSING: Final = {
+_TEMPORARY: Final = {
     "BandwidthLimitExceeded": RetryReason.THROTTLED,
     "EC2Throttled": RetryReason.THROTTLED,
     "KMSThrottling": RetryReason.THROTTLED,
@@ -61,7 +61,7 @@ _PASSING: Final = {
     "ServiceUnavailable": RetryReason.UNAVAILABLE,
 }
 # Errors that an event's content can cause.
-_BLAMING: Final = frozenset(
+_BLAMES_EVENT: Final = frozenset(
     {
         "BadRequest",
         "BatchRequestTooLong",
@@ -80,7 +80,7 @@ _BLAMING: Final = frozenset(
 )
 # Errors that no event can cause: the owner's account, keys, policies, resources or settings are
 # wrong, or the function is.
-_DENYING: Final = frozenset(
+_BLAMES_OWNER: Final = frozenset(
     {
         "AccessDenied",
         "AccessDeniedForDependency",
@@ -152,15 +152,16 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
     """Return the exception for an error response.
 
     For the statuses in :data:`REFUSING` the error code decides, by the tables above. An unlisted
-    code, or none, gives :class:`~gtm_events.errors.Unexplained`. If an event is the cause, it must
-    not keep the others from being delivered; if none is, no event may be rejected.
+    code, or none, gives :class:`~gtm_events.errors.Unexplained`. Such an
+    error may or may not be an event's fault, so the event is not rejected, and the other events are
+    still sent.
     """
     document = json_object(body) or {}
     code = _code(headers, document, body)
     short = code.rpartition(".")[2].removesuffix("Exception").removesuffix("Error")
-    if passing := _PASSING.get(short) or retry_reason_of(status):
-        return TryAgain(passing)
-    if status not in REFUSING or short in _DENYING:
+    if retry_reason := _TEMPORARY.get(short) or retry_reason_of(status):
+        return TryAgain(retry_reason)
+    if status not in REFUSING or short in _BLAMES_OWNER:
         return Denied(f"{status} {code}".rstrip())
     named = f"{status} {code or 'no code'}"
     words = str(document.get("Message") or document.get("message") or "no message")
@@ -168,7 +169,7 @@ def failure(status: int, headers: Mapping[str, str], body: bytes) -> CallFailed:
         return RefusedWhole(Reason.TOO_LARGE, named, words)
     return (
         RefusedWhole(Reason.REFUSED, named, words)
-        if short in _BLAMING
+        if short in _BLAMES_EVENT
         else Unexplained(named, words)
     )
 

@@ -12,7 +12,7 @@ from gtm_events.dead_letters import RejectionQueues
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.errors import Defect, SettingsError
-from gtm_events.log import emit, keep_quiet
+from gtm_events.log import emit, silence_other_output
 from gtm_events.settings import FunctionSettings
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ class Context(Protocol):
 @cache
 def _delivery() -> Delivery:
     """Return the delivery that serves every invocation of this process."""
-    keep_quiet()
+    silence_other_output()
     settings = FunctionSettings.from_environment(os.environ)
     return Delivery(
         destination=destinations.create(settings.destination, os.environ),

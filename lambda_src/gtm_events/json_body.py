@@ -39,7 +39,8 @@ class _Number(str):
     __slots__ = ()
 
 
-# Accept control characters in strings, and NaN: they must not cost a list its other events.
+# Accept control characters in strings, and NaN. Otherwise one such event would make the whole list
+# unreadable.
 _DECODER: Final = json.JSONDecoder(
     strict=False, parse_float=_Number, parse_int=_Number, parse_constant=str
 )
@@ -67,14 +68,16 @@ def events(posted: str, most: int = MAX_EVENTS) -> tuple[list[Parameters | Malfo
         raise MalformedMessage("the posted body is not JSON") from None
     if not isinstance(document, dict):
         raise MalformedMessage("the posted JSON is not an object")
-    mend = _SURROGATE_ESCAPE.search(posted) is not None
+    replace_surrogates = _SURROGATE_ESCAPE.search(posted) is not None
     if "events" not in document:
-        return [_parameters(document, mend=mend)], False
+        return [_parameters(document, replace_surrogates=replace_surrogates)], False
     members = document["events"]
     if not isinstance(members, list):
         raise MalformedMessage("the posted events are not a list")
     _check_number(len(members), most)
-    return [_listed_parameters(event, mend=mend) for event in members], True
+    return [
+        _listed_parameters(event, replace_surrogates=replace_surrogates) for event in members
+    ], True
 
 
 def is_list(posted: str) -> bool:
@@ -107,7 +110,7 @@ def listed(posted: str) -> list[str]:
     """
     text = ""
     for name, member in _members(posted):
-        if name == "events":  # the last one counts, as everywhere
+        if name == "events":  # the last of a repeated name counts, as in json.loads()
             text = member
     return [member for _, member in _members(text)] if text.startswith("[") else []
 
@@ -131,14 +134,14 @@ def _deep_event(text: str) -> Parameters | MalformedMessage:
         return MalformedMessage(_TOO_DEEP)
     except ValueError:
         raise MalformedMessage("the posted body is not JSON") from None
-    return _listed_parameters(event, mend=True)
+    return _listed_parameters(event, replace_surrogates=True)
 
 
-def _listed_parameters(event: object, *, mend: bool) -> Parameters | MalformedMessage:
+def _listed_parameters(event: object, *, replace_surrogates: bool) -> Parameters | MalformedMessage:
     if not isinstance(event, dict):
         return MalformedMessage("the posted event is not an object")
     try:
-        return _parameters(event, mend=mend)
+        return _parameters(event, replace_surrogates=replace_surrogates)
     except MalformedMessage as error:
         return error
 
@@ -150,12 +153,13 @@ def _check_number(count: int, most: int) -> None:
         raise TooManyEvents(count, most)
 
 
-def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
+def _parameters(event: Mapping[str, object], *, replace_surrogates: bool) -> Parameters:
     """Return an object's members as a query would hold them.
 
     Args:
         event: The object.
-        mend: Whether to replace half surrogate pairs, which no request to a destination can carry.
+        replace_surrogates: Whether to replace lone surrogates, which no request to a destination
+            can carry.
 
     Raises:
         MalformedMessage: A member that must be text is something else, or is too deep.
@@ -169,7 +173,11 @@ def _parameters(event: Mapping[str, object], *, mend: bool) -> Parameters:
                 parameters.extend((name, text) for text in _texts(name, value))
     except RecursionError:
         raise MalformedMessage(_TOO_DEEP) from None
-    return [(_mended(name), _mended(value)) for name, value in parameters] if mend else parameters
+    return (
+        [(_without_surrogates(name), _without_surrogates(value)) for name, value in parameters]
+        if replace_surrogates
+        else parameters
+    )
 
 
 def _texts(name: str, value: object) -> Iterator[str]:
@@ -224,7 +232,7 @@ def _compact(value: object) -> str:
             raise TypeError(type(value))
 
 
-def _mended(text: str) -> str:
+def _without_surrogates(text: str) -> str:
     return text if text.isascii() else _SURROGATE.sub("\ufffd", text)
 
 

@@ -27,7 +27,7 @@ class Ledger:
             message's id.
         requests: The body of each request's first message, by request id.
         read: Ids of the events read so far from messages that have a request id.
-        lists: Numbers of the events in posted lists, by message id.
+        lists: The events' numbers in their posted list, by message id.
         outcomes: Outcomes, by event id.
         losses: Losses of the event that is being read.
     """
@@ -60,18 +60,18 @@ class Ledger:
                     refused[code] += 1
         return denied, refused
 
-    def message(self, message_id: str) -> Outcome:
+    def message_outcome(self, message_id: str) -> Outcome:
         """Return a message's outcome: a retry if any of its events needs one.
 
         A retry sends the message's other events again, with the same ids. If several events are
         rejected, a reason that the owner can fix takes precedence.
         """
-        own = self._own(message_id)
+        own = self._outcomes_of(message_id)
         for outcome in own:
             if isinstance(outcome, Retry):
                 return outcome
         rejected = [outcome for outcome in own if isinstance(outcome, Rejected)]
-        return min(rejected, key=lambda outcome: outcome.reason.is_callers, default=own[0])
+        return min(rejected, key=lambda outcome: outcome.reason.is_callers_fault, default=own[0])
 
     def letters(
         self, message_id: str, invalid_messages: InvalidMessages, destination: str
@@ -83,12 +83,12 @@ class Ledger:
             invalid_messages: How to treat events that are rejected through the caller's fault.
             destination: Name of the destination.
         """
-        own = self._own(message_id)
+        own = self._outcomes_of(message_id)
         parts: dict[bool, dict[int, Rejected]] = {False: {}, True: {}}
         for index, outcome in enumerate(own):
             if isinstance(outcome, Rejected):
                 invalid = (
-                    outcome.reason.is_callers
+                    outcome.reason.is_callers_fault
                     and invalid_messages is not InvalidMessages.DEAD_LETTERS
                 )
                 left = invalid_messages is InvalidMessages.LEFT and outcome.everywhere
@@ -128,9 +128,9 @@ class Ledger:
     def identify(self, message_id: str, request: Request) -> None:
         """Name a message's events after its request.
 
-        Two messages can share events: SNS may write a request into the queue twice, and the rest of
-        a list may come back. Any other message with a known request id must be a different
-        request, so its event keeps the message's own id.
+        Two messages can share events: SNS may write a request into the queue twice, and the
+        rejected part of a list may be sent again. A single event with a known request id but a
+        different body must be a different request, so it gets the message's own id.
         """
         body = self.bodies[message_id]
         if request.is_list or self.requests.setdefault(request.id, body) == body:
@@ -148,13 +148,15 @@ class Ledger:
         """Return the id of a message's event, or the prefix of the ids in its list."""
         return self.ids.get(message_id, message_id)
 
-    def _own(self, message_id: str) -> list[Outcome]:
+    def _outcomes_of(self, message_id: str) -> list[Outcome]:
         event_id = self.event_id(message_id)
         if message_id not in self.lists:
-            return [self._event(event_id)]
-        return [self._event(listed_event_id(event_id, number)) for number in self.lists[message_id]]
+            return [self._outcome_of(event_id)]
+        return [
+            self._outcome_of(listed_event_id(event_id, number)) for number in self.lists[message_id]
+        ]
 
-    def _event(self, event_id: str) -> Outcome:
+    def _outcome_of(self, event_id: str) -> Outcome:
         return self.outcomes.get(event_id) or Retry(event_id, RetryReason.INTERNAL_ERROR)
 
 

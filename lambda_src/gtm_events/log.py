@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 
-def keep_quiet() -> None:
+def silence_other_output() -> None:
     """Silence everything but :func:`emit`, at any log level.
 
     The SDK logs requests and answers, which hold customer data. Warnings and uncaught exceptions
@@ -23,20 +23,20 @@ def keep_quiet() -> None:
         logger.handlers[:] = [logging.NullHandler()]
         logger.setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    threading.excepthook = _of_a_thread
-    sys.unraisablehook = _of_no_caller
+    threading.excepthook = _log_thread_exception
+    sys.unraisablehook = _log_unraisable
 
 
-def _of_a_thread(uncaught: threading.ExceptHookArgs) -> None:
+def _log_thread_exception(uncaught: threading.ExceptHookArgs) -> None:
     emit("ERROR", "defect in a thread", type=uncaught.exc_type.__name__)
 
 
-def _of_no_caller(uncaught: sys.UnraisableHookArgs) -> None:
+def _log_unraisable(uncaught: sys.UnraisableHookArgs) -> None:
     emit("ERROR", "defect while cleaning up", type=uncaught.exc_type.__name__)
 
 
 def emit(level: str, message: str, **fields: Any) -> None:
-    """Write one line. ``fields`` must never hold anything of an event.
+    """Write one line. ``fields`` must never hold data of an event.
 
     Args:
         level: ``INFO``, ``WARN``, or ``ERROR``.

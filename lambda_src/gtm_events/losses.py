@@ -45,7 +45,7 @@ class Loss(StrEnum):
     """The endpoint's user attributes have more bytes than the destination allows."""
 
     TIMESTAMP_NOT_ACCEPTED = "timestamp_not_accepted"
-    """The owner does not accept the tag's own time."""
+    """The owner does not accept timestamps from tags."""
 
     VALUE_TOO_LONG = "value_too_long"
     """The value is cut to the length that the destination allows."""
@@ -83,8 +83,8 @@ TOTALS: Final[Mapping[str, Sequence[Loss]]] = {
 }
 """Totals in the log line, each with the losses it sums. Every loss belongs to exactly one total."""
 
-Lose = Callable[[Loss, str], object]
-"""Gets a loss and the parameter's name. It is not called for an event without losses."""
+RecordLoss = Callable[[Loss, str], object]
+"""Records a loss, given its reason and the parameter's name."""
 
 
 class EventLosses:
@@ -96,7 +96,7 @@ class EventLosses:
     def __init__(self) -> None:
         self._counts: dict[Loss, int] = {}
 
-    def lose(self, loss: Loss, _parameter: str) -> None:
+    def record_loss(self, loss: Loss, _parameter: str) -> None:
         """Count a loss."""
         self._counts[loss] = self._counts.get(loss, 0) + 1
 

@@ -203,7 +203,7 @@ def _fields(line: str) -> Mapping[str, str]:
     return dict(_parse("envelope", line))
 
 
-# Visitors come from a few pages of a site, so these fields are often the same.
+# Requests come from a few pages of a site, so these fields are often the same.
 _other_fields = cached_if_short(_fields)
 
 

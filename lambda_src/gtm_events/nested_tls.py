@@ -68,7 +68,7 @@ class NestedTls:
         self._outer.settimeout(seconds)
 
     def close(self) -> None:
-        """Close, once no reader is open."""
+        """Close the connection once no reader is open."""
         self._closed = True
         self._close_unread()
 

@@ -3,8 +3,8 @@
 Requests go out in parallel and entries may be retried, so an older value could arrive last. It is
 therefore never sent: each event that sets an attribute brings the attribute's newest value.
 
-Memory stays in proportion to the input: an event's attributes are one piece of JSON, and all events
-that set an attribute share its newest value.
+Memory stays in proportion to the input: each event's attributes are stored as one piece of JSON,
+and all events that set an attribute share its newest value.
 """
 
 from __future__ import annotations
@@ -22,16 +22,18 @@ _NOTHING: Final = b"{}"
 
 
 @dataclass(slots=True)
-class User:
-    """Data about an endpoint's user, from one event.
+class UserUpdate:
+    """The data that one event has about its endpoint's user.
 
     Attributes:
         endpoint_id: The endpoint.
         time: Time of the event, in epoch milliseconds.
-        id: Verified id of the user; empty for an anonymous sender. :func:`renew` updates it.
+        id: Verified id of the user; empty for an anonymous sender. Updated by
+            :func:`use_newest_values`.
         attributes: User attributes that the event sets, as a JSON object.
-        members: Members of that object with their newest values, set by :func:`renew`. Each is
-            ``"name":value`` or several of these. Events share the bytes objects.
+        members: Members of that object with their newest values, set by
+            :func:`use_newest_values`. Each is one or more ``"name":value``. Events share the bytes
+            objects.
     """
 
     endpoint_id: str
@@ -41,42 +43,45 @@ class User:
     members: tuple[bytes, ...] = ()
 
     @classmethod
-    def of(cls, endpoint_id: str, time: int, user_id: str, attributes: Mapping[str, Any]) -> User:
-        """Return the data about its user from an event.
+    def of(
+        cls, endpoint_id: str, time: int, user_id: str, attributes: Mapping[str, Any]
+    ) -> UserUpdate:
+        """Return an event's data about its user.
 
         Args:
             endpoint_id: The event's endpoint.
             time: Time of the event, in epoch milliseconds.
             user_id: Verified id of the sender.
-            attributes: User attributes that the event sets, with values that JSON can represent.
+            attributes: User attributes that the event sets, with values that JSON can
+                represent.
         """
         by_name = dict(sorted(attributes.items()))
         return cls(endpoint_id, time, user_id, to_one_line(by_name).encode())
 
     def by_name(self) -> Iterator[tuple[str, bytes]]:
-        """Yield each attribute's name with its newest member, ordered by name."""
+        """Yield each attribute's name and its member with the newest value, ordered by name."""
         own: dict[str, Any] = json.loads(self.attributes)
         if len(own) == len(self.members):
             yield from zip(own, self.members, strict=True)
-        else:  # its own values are the newest, in one piece
+        else:  # this event's values are the newest, and ``members`` holds them in one piece
             for name, value in own.items():
                 yield name, _member(name, value)
 
 
-def renew(users: Iterable[User]) -> None:
+def use_newest_values(users: Iterable[UserUpdate]) -> None:
     """Update the users of a batch to the newest values in the batch.
 
     Args:
         users: The users, in the batch's order. If times are equal, the later one is newer.
     """
-    by_endpoint: dict[str, list[User]] = {}
+    by_endpoint: dict[str, list[UserUpdate]] = {}
     for user in users:
         by_endpoint.setdefault(user.endpoint_id, []).append(user)
     for same in by_endpoint.values():
-        _renew(same)
+        _use_newest_values_of_one(same)
 
 
-def _renew(users: Sequence[User]) -> None:
+def _use_newest_values_of_one(users: Sequence[UserUpdate]) -> None:
     first = users[0]
     if all(user.id == first.id and user.attributes == first.attributes for user in users):
         whole = (first.attributes[1:-1],) if first.attributes != _NOTHING else ()

@@ -38,15 +38,15 @@ class Reason(StrEnum):
     """The destination accepted the event but refused its user attributes."""
 
     @property
-    def is_callers(self) -> bool:
-        """True if the caller made the mistake, so that the owner cannot fix anything.
+    def is_callers_fault(self) -> bool:
+        """True if the caller made a mistake that the owner cannot fix.
 
-        The owner may be able to fix the others: a setting of the destination, or a permission.
+        For the other reasons, the owner may be able to fix a setting or a permission.
         """
-        return self in _CALLERS
+        return self in _CALLERS_FAULT
 
 
-_CALLERS: Final = frozenset(
+_CALLERS_FAULT: Final = frozenset(
     {
         Reason.MALFORMED,
         Reason.UNSET,
@@ -108,7 +108,7 @@ class Retry(Outcome):
 
     Attributes:
         reason: The reason.
-        code: The destination's error code, fit for a log; empty if it names none.
+        code: The destination's error code, safe to log; empty if it names none.
     """
 
     reason: RetryReason
@@ -117,13 +117,13 @@ class Retry(Outcome):
 
 @dataclass(frozen=True, slots=True)
 class Rejected(Outcome):
-    """The event can never be delivered, so a retry would only repeat the refusal.
+    """The event can never be delivered, so it is not retried.
 
     Attributes:
         reason: The reason by which operators filter.
         detail: The destination's error message, or the function's. It goes to a queue of rejected
             messages. It may quote the event, so it is never logged.
-        code: The destination's error code, fit for a log; empty if the destination was not asked.
+        code: The destination's error code, safe to log; empty if the destination was not asked.
         everywhere: Whether every destination's function rejects the event for the same reason.
     """
 

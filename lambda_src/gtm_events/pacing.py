@@ -23,10 +23,10 @@ _LEAST_AT_ONCE: Final = 2
 class Pacer:
     """A token bucket that halves its rate when throttled and recovers it request by request.
 
-    The quota is known, so the bucket enforces it from the first request on. Others may share it: a
-    second instance of the function, or another application of the account. Throttling reveals
-    them. botocore's adaptive mode has to learn the quota as well, through a burst of refused
-    requests after each cold start, and its waits ignore the invocation's deadline.
+    The quota is known, so the bucket enforces it from the first request on. Others may share the
+    quota: a second instance of the function, or another application of the account. Throttling
+    shows that they do. botocore's adaptive mode would first have to learn the quota, through a
+    burst of refused requests after each cold start, and its waits ignore the invocation's deadline.
 
     Thread-safe. One instance serves many invocations.
 
@@ -88,8 +88,8 @@ class Pacer:
 class RetryLine:
     """Admits tasks that need further requests, oldest first and few at a time.
 
-    A message counts as delivered only when all of it is. If all tasks that were throttled, or that
-    hold a refused entry, went on at once, the quota could run out before any message is complete.
+    A message counts as delivered only when all its events are. If all tasks with throttled or
+    refused entries proceeded at once, the quota could run out before any message is complete.
 
     Thread-safe. One instance serves one invocation.
 
@@ -103,13 +103,14 @@ class RetryLine:
         self._pacer = pacer
         self._at_once = at_once
         self._width = at_once
-        # Answers to calls from before the last narrowing say nothing about the new width.
+        # Number of pending answers to calls that began before the width was last reduced. They say
+        # nothing about the new width.
         self._stale = 0
         self._waiting: set[int] = set()
         self._moved = threading.Condition()
 
     def wait(self, number: int, deadline: Deadline) -> bool:
-        """Wait until a task may go on. Return ``False`` if ``deadline`` comes first.
+        """Wait until a task may proceed. Return ``False`` if ``deadline`` comes first.
 
         Args:
             number: Number of the task: lower is older. It stays in line until :meth:`leave`.
@@ -138,7 +139,7 @@ class RetryLine:
                 self._width = max(1, self._width // 2)
 
     def answered(self) -> None:
-        """Note that no entry of a further request was throttled."""
+        """Note that a retry was answered without throttled entries."""
         with self._moved:
             self._width = min(self._at_once, self._width + 1)
             self._moved.notify_all()

@@ -17,15 +17,15 @@ class Sized(Protocol):
 
     @property
     def size(self) -> int:
-        """Maximum bytes that it needs in a request."""
+        """Maximum bytes that the object needs in a request."""
         ...
 
 
 S = TypeVar("S", bound=Sized)
 
 
-class Room(Generic[S]):
-    """A request that is being filled.
+class OpenRequest(Generic[S]):
+    """A request to which entries can still be added.
 
     Args:
         max_bytes: Maximum bytes of a request.
@@ -66,8 +66,8 @@ class Window(Generic[S]):
 def windows(messages: Sequence[Sequence[S]], size: int) -> Iterator[Window[S]]:
     """Cut a batch into windows.
 
-    Entries are reordered, to save requests, only within a window. So a message is complete soon
-    after it is begun, however many follow.
+    Entries are reordered only within a window, to save requests. So the requests of a message are
+    close together, however many messages follow.
 
     Args:
         messages: Each message's entries, oldest first.
@@ -88,7 +88,7 @@ def pack(
     max_entries: int,
     max_bytes: int,
     oldest: int = 0,
-    room: Callable[[], Room[S]] | None = None,
+    room: Callable[[], OpenRequest[S]] | None = None,
 ) -> list[list[S]]:
     """Return the entries of each request.
 
@@ -117,13 +117,13 @@ def pack(
         starts = range(0, len(entries), max_entries)
         return [list(entries[start : start + max_entries]) for start in starts]
     requests: list[list[S]] = []
-    open_requests: list[Room[S]] = []
+    open_requests: list[OpenRequest[S]] = []
     for entry in ordered:
         for request in open_requests:
             if request.add(entry):
                 break
         else:
-            request = room() if room else Room(max_bytes)
+            request = room() if room else OpenRequest(max_bytes)
             request.add(entry)
             open_requests.append(request)
             requests.append(request.entries)
@@ -133,7 +133,7 @@ def pack(
 
 
 def next_fit(entries: Sequence[S], *, max_entries: int, max_bytes: int) -> list[list[S]]:
-    """Return the entries of each request, in order. An entry without room begins the next one.
+    """Return the entries of each request, in order. An entry that does not fit begins a request.
 
     Args:
         entries: The entries. Each fits into a request of its own.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from gtm_events.event import Event
-    from gtm_events.losses import Lose
+    from gtm_events.losses import RecordLoss
     from gtm_events.message import Request
 
 
@@ -28,12 +28,12 @@ _NO_SITE: Final = "null"
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """A refusal to record an event.
+class PolicyViolation:
+    """A violation of the access policy, for which an event is rejected.
 
     Attributes:
         reason: The reason by which operators filter.
-        detail: The reason in words.
+        detail: The reason as a phrase.
     """
 
     reason: Reason
@@ -92,30 +92,32 @@ class AccessPolicy:
     origins: Origins | None = None
     require_origin: bool = False
 
-    def refusal(self, request: Request) -> Refusal | None:
+    def violation(self, request: Request) -> PolicyViolation | None:
         """Return why ``request`` may not record anything, or ``None`` if it may.
 
-        A request that names no site is allowed unless ``require_origin`` is set: servers name none,
-        and a browser that withholds both headers looks the same. ``Origin: null`` names no site.
+        A request that names no site is allowed unless ``require_origin`` is set. Servers send
+        neither header, and neither do some browsers. ``Origin: null`` names no site.
         """
         if self.origins is not None:
             origin = "" if request.origin == _NO_SITE else request.origin
             if self.require_origin and not origin:
-                return Refusal(Reason.ORIGIN, "no Origin header names a site")
+                return PolicyViolation(Reason.ORIGIN, "no Origin header names a site")
             for name, header in (("Origin", origin), ("Referer", request.referer)):
                 if header and not self.origins.allows(header):
-                    return Refusal(Reason.ORIGIN, f"the {name} header names another site")
+                    return PolicyViolation(Reason.ORIGIN, f"the {name} header names another site")
         return None
 
-    def authorize(self, event: Event, request: Request, lose: Lose) -> Refusal | None:
+    def authorize(
+        self, event: Event, request: Request, record_loss: RecordLoss
+    ) -> PolicyViolation | None:
         """Remove forbidden user attributes from ``event``, or return why it may not be recorded.
 
-        Each removed attribute is reported to ``lose``.
+        Each removed attribute is reported to ``record_loss``.
         """
         if request.bound and request.endpoint != event.endpoint_id:
             # One customer must not write another's profile.
             named = "another endpoint than endpoint_id" if request.endpoint else "no endpoint"
-            return Refusal(Reason.FOREIGN_ENDPOINT, f"the verified claims name {named}")
+            return PolicyViolation(Reason.FOREIGN_ENDPOINT, f"the verified claims name {named}")
         event.user_id = request.subject
         asked = event.user_attributes
         allowed = self.authenticated if request.authenticated else self.anonymous
@@ -123,5 +125,5 @@ class AccessPolicy:
             denied = Loss.NOT_FOR_AUTHENTICATED if request.subject else Loss.NOT_FOR_ANONYMOUS
             for name in asked.keys() - allowed:
                 del asked[name]
-                lose(denied, f"usat_{name}")
+                record_loss(denied, f"usat_{name}")
         return None

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Final, Generic, Protocol, TypeVar
 
 from gtm_events.errors import Denied, RefusedWhole, TryAgain
 from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
-from gtm_events.splitting import Todo
+from gtm_events.splitting import PendingEntries
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
     from gtm_events.deadline import Deadline
     from gtm_events.pacing import Pacer, RetryLine
-    from gtm_events.splitting import Refusals
+    from gtm_events.splitting import RefusalRate
 
 REQUESTS: Final = "requests"
 THROTTLES: Final = "throttles"
@@ -72,7 +72,7 @@ class BatchCall(Protocol[E_contra]):
 
 
 @dataclass(frozen=True, slots=True)
-class Packed(Generic[E]):
+class PackedRequest(Generic[E]):
     """The contents of one request.
 
     Attributes:
@@ -80,7 +80,7 @@ class Packed(Generic[E]):
         after: Numbers of the requests that must be settled before this one is sent. Requests are
             numbered from 0 in the order in which the sender gets them, so each is lower than this
             request's own number.
-        overtaken: Whether later requests may begin while this one waits for others.
+        overtaken: Whether later requests may be sent while this one waits for others.
     """
 
     entries: Sequence[E]
@@ -95,7 +95,7 @@ class SharedState(Generic[E]):
     Attributes:
         call: Sends one request.
         pacer: The destination's quota.
-        refusals: Estimates how many entries are refused.
+        refusal_rate: Estimates the rate of refused entries.
         last_start: The last moment at which a call may begin.
         retry_line: Admits tasks that need further requests.
         settled: Tasks whose every entry has an outcome.
@@ -105,7 +105,7 @@ class SharedState(Generic[E]):
 
     call: BatchCall[E]
     pacer: Pacer
-    refusals: Refusals
+    refusal_rate: RefusalRate
     last_start: Deadline
     retry_line: RetryLine
     settled: SimpleQueue[SendTask[E]] = field(default_factory=SimpleQueue)
@@ -128,7 +128,7 @@ class SendTask(Generic[E]):
 
     shared: SharedState[E]
     number: int
-    packed: Packed[E]
+    packed: PackedRequest[E]
     size: int
     outcomes: list[Outcome] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
@@ -141,10 +141,10 @@ class SendTask(Generic[E]):
     def given_up(self, counts: Counter[str]) -> Iterator[Outcome]:
         """Yield the known outcomes, and a retry for every other entry.
 
-        The thread may still be running. Copies keep out whatever it adds from now on.
+        The thread may still be running. Copies protect the result from whatever it adds later.
 
         Args:
-            counts: Gets the requests and throttles so far.
+            counts: Receives the numbers of requests and throttles so far.
         """
         known, counted = list(self.outcomes), dict(self.counts)
         counts.update(counted)
@@ -156,7 +156,7 @@ class SendTask(Generic[E]):
         """Send the request until each of its entries has an outcome."""
         try:
             self._send()
-        except Exception as error:  # noqa: BLE001 - what other tasks delivered must be known
+        except Exception as error:  # noqa: BLE001 - other tasks' outcomes must not be lost
             self.shared.defects.append(error)
             others = self._without(self.outcomes)
             self.outcomes.extend(retry(others, RetryReason.INTERNAL_ERROR))
@@ -170,9 +170,9 @@ class SendTask(Generic[E]):
 
     def _send(self) -> None:
         outcomes, shared = self.outcomes, self.shared
-        todo = Todo(self.entries, shared.refusals)
-        while todo:
-            entries, attempt = todo.take()
+        pending = PendingEntries(self.entries, shared.refusal_rate)
+        while pending:
+            entries, attempt = pending.take()
             # The sender already waited for the first request's turn.
             in_time = not shared.denied and (not self.counts or self._turn(attempt))
             if shared.denied or not in_time:
@@ -183,7 +183,7 @@ class SendTask(Generic[E]):
                 answers, answered = self._outcomes(entries)
             except RefusedWhole as error:
                 # The entries may be too large together, with none of them to blame.
-                if todo.refused(blames_entry=error.reason is not Reason.TOO_LARGE):
+                if pending.refused(blames_entry=error.reason is not Reason.TOO_LARGE):
                     event_id = entries[0].event_id
                     outcomes.append(Rejected(event_id, error.reason, error.detail, str(error)))
                 continue
@@ -195,9 +195,9 @@ class SendTask(Generic[E]):
                 elif answered:
                     outcomes.append(outcome)
             if answered:
-                todo.answered(again)
+                pending.answered(again)
             else:
-                given_up = todo.failed(again=bool(again))
+                given_up = pending.failed(again=bool(again))
                 outcomes.extend(answers[entry.event_id] for entry in given_up)
 
     def _outcomes(self, entries: Sequence[E]) -> tuple[dict[str, Outcome], bool]:
@@ -219,7 +219,7 @@ class SendTask(Generic[E]):
             shared.denied.append(error)
         except RefusedWhole:
             raise
-        except Exception as error:  # noqa: BLE001 - what other requests delivered must be known
+        except Exception as error:  # noqa: BLE001 - other outcomes must not be lost
             reason = RetryReason.INTERNAL_ERROR
             shared.defects.append(error)
         retries = [answer for answer in answers if isinstance(answer, Retry)]
@@ -245,7 +245,7 @@ class SendTask(Generic[E]):
         return outcomes, reason is RetryReason.UNANSWERED
 
     def _turn(self, attempt: int) -> bool:
-        """Wait until the next call may start; return ``False`` if that is too late."""
+        """Wait until the next call may start. Return ``False`` if that would be too late."""
         last_start = self.shared.last_start
         if not self.shared.retry_line.wait(self.number, last_start):
             return False
@@ -264,7 +264,7 @@ def _most_attempts(outcome: Retry) -> int:
         case RetryReason.THROTTLED:
             return MAX_THROTTLED_ATTEMPTS
         case RetryReason.DENIED | RetryReason.INTERNAL_ERROR:
-            return 1  # nobody fixes that within seconds
+            return 1  # a retry within seconds cannot help
         case _:
             return MAX_ATTEMPTS
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final, Generic
 
 from gtm_events.outcome import RetryReason
 from gtm_events.pacing import RetryLine
-from gtm_events.send_task import BatchCall, E, Packed, SendTask, SharedState, retry
-from gtm_events.splitting import Refusals
+from gtm_events.send_task import BatchCall, E, PackedRequest, SendTask, SharedState, retry
+from gtm_events.splitting import RefusalRate
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -45,24 +45,26 @@ class Sender(Generic[E]):
     max_workers: int
     # Kept for the life of the process: starting threads takes a tenth of a small batch's time.
     _pool: ThreadPoolExecutor = field(init=False, repr=False, compare=False)
-    _refusals: Refusals = field(default_factory=Refusals, init=False, repr=False, compare=False)
+    _refusal_rate: RefusalRate = field(
+        default_factory=RefusalRate, init=False, repr=False, compare=False
+    )
 
     def __post_init__(self) -> None:
         """Create the thread pool, which starts threads only as they are needed."""
         object.__setattr__(self, "_pool", ThreadPoolExecutor(max_workers=self.max_workers))
 
     def send(
-        self, requests: Iterable[Packed[E]], deadline: Deadline, counts: Counter[str]
+        self, requests: Iterable[PackedRequest[E]], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
         """Yield exactly one outcome per entry, in any order, none later than ``deadline``.
 
         Requests begin in order, except those that wait for others, and are read only as needed.
 
         Args:
-            requests: The requests. They are asked for again after outcomes were yielded, even if
-                they had ended: an outcome may call for a further request.
+            requests: The requests. The sender asks the iterator again after yielding outcomes, even
+                if it was exhausted before, because an outcome may lead to another request.
             deadline: When to give up on whatever is still under way.
-            counts: Gets the numbers of requests and throttles.
+            counts: Receives the numbers of requests and throttles.
 
         Raises:
             Denied: The destination denied the function access.
@@ -72,12 +74,12 @@ class Sender(Generic[E]):
         shared = SharedState(
             self.call,
             self.pacer,
-            self._refusals,
+            self._refusal_rate,
             deadline.earlier(self.call_seconds),
             RetryLine(self.pacer, self.max_workers),
         )
         schedule = _Schedule(shared, iter(requests))
-        # Even a single request needs a thread: a thread that waits for a socket cannot give up.
+        # Even a single request needs a thread, because a thread blocked on a socket cannot give up.
         under_way: dict[SendTask[E], Future[None]] = {}
         while True:
             room = _MAX_BYTES_UNDER_WAY - sum(task.size for task in under_way)
@@ -123,7 +125,7 @@ class _Schedule(Generic[E]):
         unsettled: Numbers of the tasks that were read and are not settled.
     """
 
-    def __init__(self, shared: SharedState[E], requests: Iterator[Packed[E]]) -> None:
+    def __init__(self, shared: SharedState[E], requests: Iterator[PackedRequest[E]]) -> None:
         self.unsettled: set[int] = set()
         self._shared = shared
         self._requests = requests
@@ -158,7 +160,7 @@ class _Schedule(Generic[E]):
             return RetryReason.DENIED
         try:
             in_time = shared.pacer.acquire(shared.last_start)
-        except Exception as error:  # noqa: BLE001 - what other tasks delivered must be known
+        except Exception as error:  # noqa: BLE001 - other tasks' outcomes must not be lost
             shared.defects.append(error)
             return RetryReason.INTERNAL_ERROR
         return None if in_time else RetryReason.OUT_OF_TIME
@@ -168,12 +170,12 @@ class _Schedule(Generic[E]):
         yield from self._tasks()
 
     def _tasks(self) -> Iterator[SendTask[E]]:
-        """Yield the waiting tasks, then read further ones, which wait from then on."""
+        """Yield the waiting tasks, then a task for each further request that is read."""
         yield from tuple(self._waiting)
         while True:
             try:
                 packed = next(self._requests, None)
-            except Exception as error:  # noqa: BLE001 - what was sent so far must be known
+            except Exception as error:  # noqa: BLE001 - the outcomes so far must not be lost
                 self._shared.defects.append(error)
                 return
             if packed is None:

@@ -3,8 +3,8 @@
 Some destinations refuse a request without saying which of its entries is to blame. A request
 without such entries is a delivery, so the search is a group test. A refused group is halved. If its
 first half is accepted, the second half must hold a refused entry, and is halved without being sent
-whole. If the first half is refused, nothing is known about the second half, which rejoins the
-untested entries. This is generalized binary splitting (Hwang, 1972).
+whole. If the first half is refused, nothing is known about the second half, which then counts as
+untested again. This is generalized binary splitting (Hwang, 1972).
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ E = TypeVar("E")
 _MEMORY: Final = 500
 
 
-class Refusals:
-    """Estimates the size of a group of entries that is likely to be accepted.
+class RefusalRate:
+    """Estimates the rate of refused entries, and from it a good size for a group of entries.
 
     It serves the whole process, because batches resemble each other. Threads share it without a
     lock, because a lost update makes no difference to an estimate.
@@ -34,7 +34,7 @@ class Refusals:
         self._refused = 0.0
 
     def note(self, *, taken: int = 0, refused: int = 0) -> None:
-        """Count entries whose outcome is known."""
+        """Count accepted and refused entries."""
         self._taken += taken
         self._refused += refused
         total = self._taken + self._refused
@@ -43,7 +43,7 @@ class Refusals:
             self._refused *= _MEMORY / total
 
     def group_size(self, most: int) -> int:
-        """Return the size of a group that is as likely accepted as refused: 1 to ``most``."""
+        """Return the size, 1 to ``most``, at which a group is as likely accepted as refused."""
         share = self._refused / max(1.0, self._taken + self._refused)
         if share * most < 0.5:  # noqa: PLR2004 - even the largest group is likely accepted
             return most
@@ -67,7 +67,7 @@ class _Group(Generic[E]):
     suspect: bool = False
 
 
-class Todo(Generic[E]):
+class PendingEntries(Generic[E]):
     """The unsettled entries of a request, divided into the requests to send next.
 
     Take the next request's entries, send them, and report the result: :meth:`refused`,
@@ -75,11 +75,11 @@ class Todo(Generic[E]):
 
     Args:
         entries: The entries, oldest first.
-        refusals: The estimate of refused entries.
+        refusal_rate: The estimate of refused entries.
     """
 
-    def __init__(self, entries: Sequence[E], refusals: Refusals) -> None:
-        self._refusals = refusals
+    def __init__(self, entries: Sequence[E], refusal_rate: RefusalRate) -> None:
+        self._refusal_rate = refusal_rate
         self._groups = [_Group(entries)]
         self._taken: Sequence[E] = ()
         self._rest: Sequence[E] = ()
@@ -95,7 +95,7 @@ class Todo(Generic[E]):
         if group.suspect:
             size = max(1, size // 2)
         elif group.attempt == 1:
-            size = self._refusals.group_size(size)
+            size = self._refusal_rate.group_size(size)
         self._taken, self._rest = group.entries[:size], group.entries[size:]
         return self._taken, group.attempt
 
@@ -103,14 +103,14 @@ class Todo(Generic[E]):
         """Note that the request was refused. Return whether a single entry is to blame.
 
         Args:
-            blames_entry: Whether one of the entries must be to blame, rather than, for example,
-                their total size.
+            blames_entry: Whether at least one entry must be to blame. It is false if the cause may
+                be the entries' total size.
         """
         taken = self._taken
         if self._rest:
             self._put_back(self._rest)
         if len(taken) == 1:
-            self._refusals.note(refused=1)
+            self._refusal_rate.note(refused=1)
             return True
         if blames_entry:
             self._groups.append(_Group(taken, suspect=True))
@@ -120,7 +120,7 @@ class Todo(Generic[E]):
         return False
 
     def failed(self, *, again: bool) -> Sequence[E]:
-        """Note that the request was not answered. Return the entries that are given up.
+        """Note that the request was not answered. Return the entries that are not sent again.
 
         Args:
             again: Whether to send the entries again.
@@ -138,7 +138,7 @@ class Todo(Generic[E]):
 
     def answered(self, again: Sequence[E]) -> None:
         """Note that the request was answered and that the entries ``again`` are to be resent."""
-        self._refusals.note(taken=len(self._taken) - len(again))
+        self._refusal_rate.note(taken=len(self._taken) - len(again))
         if self._rest:
             if self._group.suspect:
                 self._groups.append(_Group(self._rest, suspect=True))
@@ -151,7 +151,7 @@ class Todo(Generic[E]):
             self._groups.append(_Group(entries, self._group.attempt + 1))
 
     def _put_back(self, entries: Sequence[E]) -> None:
-        """Return untested entries to the front of the untested ones."""
+        """Put untested entries back in front of the other untested ones."""
         if self._groups:
             other = self._groups[-1]
             if other.attempt == 1 and not other.suspect:

@@ -20,7 +20,7 @@ class Reason(Enum):
     MISSING = "missing"
     """No ``token`` in the query, or more than one."""
     OVERSIZED = "oversized"
-    """Longer than :data:`~gtm_token_authorizer.jwt.MAX_TOKEN_LENGTH`."""
+    """The token is longer than :data:`~gtm_token_authorizer.jwt.MAX_TOKEN_LENGTH`."""
     MALFORMED = "malformed"
     """Not three parts in base64url, or not JSON objects with distinct names."""
     HEADER = "header"

@@ -19,7 +19,7 @@ from gtm_token_authorizer.errors import (
 )
 from gtm_token_authorizer.jwt import Claims, verify
 from gtm_token_authorizer.keys import Keys, create_client
-from gtm_token_authorizer.log import emit, keep_quiet
+from gtm_token_authorizer.log import emit, silence_other_output
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -51,7 +51,7 @@ class _Verifier:
             if refusal.reason is not Reason.SIGNATURE:
                 raise
         # The secret may have been rotated after it was read.
-        return self._verify(token, self.keys.get_anew(now), now)
+        return self._verify(token, self.keys.get_fresh(now), now)
 
     def _verify(self, token: str, keys: Sequence[bytes], now: float) -> Claims:
         return verify(token, keys, now=now, audience=self.audience, max_lifetime=self.max_lifetime)
@@ -60,7 +60,7 @@ class _Verifier:
 @cache
 def _verifier() -> _Verifier:
     """Return the verifier that serves every invocation of this process."""
-    keep_quiet()
+    silence_other_output()
     return _Verifier(
         keys=Keys(_required("SECRET_ARN"), create_client()),
         audience=os.environ.get("AUDIENCE") or None,

@@ -42,7 +42,7 @@ class SecretsManager(Protocol):
 
 
 class Keys:
-    """The current and the previous version of a secret, so that rotation refuses nobody.
+    """The current and the previous version of a secret, so that tokens stay valid in a rotation.
 
     The secret's string, as UTF-8, is the key. A version shorter than :data:`MIN_KEY_BYTES` is not
     a key.
@@ -71,7 +71,7 @@ class Keys:
             self._read(now)
         return self._keys
 
-    def get_anew(self, now: float) -> tuple[bytes, ...]:
+    def get_fresh(self, now: float) -> tuple[bytes, ...]:
         """Return the keys, at most :data:`MIN_INTERVAL` seconds old unless a reading just failed.
 
         Raises:
@@ -93,7 +93,7 @@ class Keys:
             try:
                 keys.append(self._key(_PREVIOUS, previous))
             except SecretError as error:
-                # An owner who replaces an unusable secret must get past this.
+                # The owner may have replaced an unusable secret. Its old version must not matter.
                 emit("WARN", "previous secret version ignored", detail=str(error))
         self._keys = tuple(keys)
         self._read_at = now
@@ -109,7 +109,7 @@ class Keys:
         except Exception as error:  # noqa: BLE001 - the SDK's errors for malformed answers vary
             why = type(error).__name__
         else:
-            # On a kept-alive connection a late answer could pass for the next one.
+            # On a kept-alive connection, a late answer could be mistaken for the next one.
             if stage in version.get("VersionStages", (stage,)):
                 return version
             why = "another version was answered"

@@ -10,7 +10,7 @@ import warnings
 from datetime import UTC, datetime
 
 
-def keep_quiet() -> None:
+def silence_other_output() -> None:
     """Silence everything but :func:`emit`, at any log level.
 
     The SDK logs answers, which hold the secret. Warnings and uncaught exceptions may quote them.
@@ -21,20 +21,20 @@ def keep_quiet() -> None:
         logger.handlers[:] = [logging.NullHandler()]
         logger.setLevel(logging.CRITICAL)
     warnings.simplefilter("ignore")
-    threading.excepthook = _of_a_thread
-    sys.unraisablehook = _of_no_caller
+    threading.excepthook = _log_thread_exception
+    sys.unraisablehook = _log_unraisable
 
 
-def _of_a_thread(uncaught: threading.ExceptHookArgs) -> None:
+def _log_thread_exception(uncaught: threading.ExceptHookArgs) -> None:
     emit("ERROR", "defect in a thread", type=uncaught.exc_type.__name__)
 
 
-def _of_no_caller(uncaught: sys.UnraisableHookArgs) -> None:
+def _log_unraisable(uncaught: sys.UnraisableHookArgs) -> None:
     emit("ERROR", "defect while cleaning up", type=uncaught.exc_type.__name__)
 
 
 def emit(level: str, message: str, **fields: str) -> None:
-    """Write one line. ``fields`` must never hold anything of a token or a secret.
+    """Write one line. ``fields`` must never hold any part of a token or a secret.
 
     Args:
         level: ``WARN`` or ``ERROR``.

@@ -54,7 +54,7 @@ def test_a_test_event_is_sent_anonymously_first(
 ) -> None:
     expect(signing.get_by_label("Anonymous")).to_be_checked()
     expect(signing.locator("#token-controls")).to_be_hidden()
-    expect(send_test_event(signing)).to_contain_text("EventResult in")
+    expect(send_test_event(signing)).to_contain_text("Answered in")
     assert "token" not in dict(endpoint.parameters())
     assert minted == []
     expect(signing.locator("#signed")).to_be_hidden()
@@ -70,7 +70,7 @@ def test_a_test_event_is_sent_with_a_token(
     )
     signing.get_by_label("Subject of the token").fill("user-7")
     signing.get_by_label("Endpoint ID in the token").fill("ep-7")
-    expect(send_test_event(signing)).to_contain_text("EventResult in")
+    expect(send_test_event(signing)).to_contain_text("Answered in")
     assert minted == [TokenRequest("user-7", "ep-7")]
     assert dict(endpoint.parameters())["token"] == TOKEN
 

@@ -179,7 +179,7 @@ def test_the_verdict_of_a_send_is_in_view_and_keeps_the_focus(
     button.focus()
     page.keyboard.press("Enter")
     result = page.locator("#endpoint-panel .test-result")
-    expect(result).to_contain_text("EventResult in")
+    expect(result).to_contain_text("Answered in")
     pipeline.request("event=test_event&endpoint_id=console", event_id="m-2")
     pipeline.deliver("m-2")
     expect(result).to_contain_text("Delivered.")

@@ -95,7 +95,7 @@ def test_an_event_dropped_in_silence_is_shown_loudly(shown: Page, pipeline: Pipe
     pipeline.request("event=page_view&endpoint_id=ep-1", event_id="m-1")
     pipeline.deliver("m-1", Attributes={"note": "x" * 201})
     expect(shown.get_by_role("alert")).to_contain_text("1 event was lost")
-    expect(shown.locator(".hit")).to_contain_text("DroppedEvent silently")
+    expect(shown.locator(".hit")).to_contain_text("Dropped silently")
 
 
 HOSTILE = [
@@ -194,7 +194,7 @@ def test_the_destination_is_told_from_the_page(shown: Page, pipeline: Pipeline) 
 
 def test_the_test_event_is_a_real_image_request(shown: Page, endpoint: Endpoint) -> None:
     shown.locator("#empty").get_by_role("button", name="Send a test event").click()
-    expect(shown.locator("#empty .test-result")).to_contain_text("EventResult in")
+    expect(shown.locator("#empty .test-result")).to_contain_text("Answered in")
     assert ("event", "test_event") in endpoint.parameters()
 
 

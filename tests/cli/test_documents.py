@@ -78,7 +78,7 @@ def test_each_symptom_is_answered_in_its_first_lines_with_a_command(symptom: str
 def test_every_reason_is_there_where_its_queue_is() -> None:
     dead, invalid = sections()["The dead-letter queue fills"], sections()["Callers' mistakes"]
     for reason in Reason:
-        assert f"| `{reason}` |" in (invalid if reason.is_callers else dead), reason
+        assert f"| `{reason}` |" in (invalid if reason.is_callers_fault else dead), reason
     assert f"| `{RETRIED}` |" in dead
 
 

@@ -19,18 +19,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Option:
-    """A way to make a destination, and what it brings about.
+    """One way to create a destination, with the resources and permissions it must result in.
 
     Attributes:
         make: Returns the destination for a stack.
-        told: Environment variables of the function, besides those of every function.
-        may: Actions and resources that the function is granted, besides those of every function.
+        environment: Environment variables of the function, besides those of every function.
+        grants: Actions and resources that the function is granted, besides those of every function.
         condition: The one condition that a statement of its policy may have.
     """
 
     make: Callable[[cdk.Stack], Destination]
-    told: Mapping[str, str]
-    may: frozenset[tuple[str, str]]
+    environment: Mapping[str, str]
+    grants: frozenset[tuple[str, str]]
     condition: Mapping[str, Any] | None = None
 
 
@@ -39,14 +39,14 @@ class DestinationCases:
     """Cases of one built-in destination.
 
     Attributes:
-        options: Ways to make it, by the name of the stack. The first has nothing but what it needs.
+        options: Ways to make it, by the name of the stack. The first has only the required props.
         settings: Settings of a synthesis by the app, besides those that are required.
         malformed: Settings, each with a value that is refused.
         values: Values of the types that only this destination's props have, by label. Each is made
             once, in a stack.
         types: The labels that a prop may take, as a regular expression, by such a type as it is
             written in the signature.
-        beside: Props that a prop does nothing without, by the prop.
+        required_props: Props that each prop requires to have an effect, by the prop.
     """
 
     options: Mapping[str, Option]
@@ -54,7 +54,7 @@ class DestinationCases:
     malformed: Sequence[tuple[str, Any]]
     values: Mapping[str, Callable[[cdk.Stack], Any]] = field(default_factory=dict)
     types: Mapping[str, str] = field(default_factory=dict)
-    beside: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    required_props: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 @cache

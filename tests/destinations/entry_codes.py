@@ -47,7 +47,7 @@ def event_of(endpoint_id: str) -> Event:
 
 
 def outcome(service: BatchService[Any], document: Mapping[str, Any]) -> Outcome:
-    """Return the outcome that an answer gives a request's only event."""
+    """Return the outcome that an answer contains for a request's only event."""
     event = event_of("ep")
     entries = [service.encode(event, Counter())]
     [found] = service.outcomes(entries, Answer(200, json.dumps(document).encode()))

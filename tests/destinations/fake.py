@@ -130,7 +130,7 @@ class BatchFake(FakeDestination):
         size = self.size(request, body)
         assert size <= self.max_bytes
         entries = [list(entry) for entry in self.read(request)]
-        # The worst verdict on its events is the verdict on an entry.
+        # An entry gets the worst verdict on its events.
         verdicts = [max(map(self.decide, entry), key=lambda v: v != "ok") for entry in entries]
         with self._lock:
             self.entries.append(entries)

@@ -21,7 +21,7 @@ _LOADING: Final = Lock()
 
 def input_shape(service: str, operation: str) -> Any:
     """Return the SDK's model of an operation's input."""
-    # Threads that all ask for it first would all load it, at half a second of CPU each.
+    # Without the lock, several threads could each load the model, at half a second of CPU.
     with _LOADING:
         return _loaded(service, operation)
 
@@ -52,7 +52,7 @@ def violations(value: Any, shape: Any, path: str = "") -> Iterator[str]:
 
 
 class _NoBody:
-    """A body of the connection pool."""
+    """An empty response body."""
 
     def stream(self) -> Iterator[bytes]:
         yield b""
@@ -72,7 +72,7 @@ def sdk_request(
     """
     client: Any = botocore.session.get_session().create_client(service, region, endpoint_url=url)
     sent: list[Any] = []
-    refused: Any = AWSResponse  # the stubs know nothing of its parts
+    refused: Any = AWSResponse  # the type stubs do not cover its parts
 
     def before_sign(request: Any, **_: object) -> None:
         for header in ("amz-sdk-invocation-id", "amz-sdk-request"):

@@ -1,4 +1,4 @@
-"""Answers of any shape: only events that they name as accepted are delivered."""
+"""Malformed answers: an event is delivered only if the answer says that it was accepted."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def service_of(kind_of_service: type[BatchFake]) -> BatchService[Any]:
 
 
 def answered(kind_of_service: type[BatchFake], document: object) -> dict[str, Outcome]:
-    """Return what is read from an answer to three events that set user attributes."""
+    """Return the outcomes that an answer gives three events that set user attributes."""
     service = service_of(kind_of_service)
     entries = []
     for number, event_id in enumerate(IDS):
@@ -58,13 +58,13 @@ def answered(kind_of_service: type[BatchFake], document: object) -> dict[str, Ou
 
 
 def good(kind_of_service: type[BatchFake]) -> Any:
-    """Return the answer that takes all three."""
+    """Return the answer that accepts all three events."""
     events = [Event(event_id, f"ep-{n}", "e", 0, {}, {}, {}) for n, event_id in enumerate(IDS)]
     return kind_of_service().written([[event] for event in events], ["ok"] * 3)
 
 
 def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Yield where the parts of an answer are."""
+    """Yield the path of each part of an answer."""
     yield path
     if isinstance(value, dict | list):
         for name, member in value.items() if isinstance(value, dict) else enumerate(value):
@@ -72,7 +72,7 @@ def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 
 def changed(value: Any, path: tuple[Any, ...], new: Any) -> Any:
-    """Return an answer with another value in one place."""
+    """Return an answer with the value at one path replaced."""
     if not path:
         return new
     copy = value.copy()
@@ -89,13 +89,13 @@ def test_an_answer_that_takes_all_delivers_all(kind_of_service: type[BatchFake])
 @every_service
 @settings(max_examples=150)
 @given(data=st.data())
-def test_a_part_of_another_shape_takes_nothing_of_what_is_said_of_others(
+def test_a_malformed_part_does_not_affect_other_events(
     kind_of_service: type[BatchFake], data: st.DataObject
 ) -> None:
     document = good(kind_of_service)
     path = data.draw(st.sampled_from([path for path in paths(document) if path]))
     found = answered(kind_of_service, changed(document, path, data.draw(JSON)))
-    # Kinesis, Firehose and EventBridge say it in the request's order: Records, 1, SequenceNumber.
+    # Kinesis, Firehose and EventBridge answer in the request's order: Records, 1, SequenceNumber.
     about = [n for n, event_id in enumerate(IDS) if {n, event_id, f"ep-{n}"} & set(path)]
     if about:
         others = {event_id for n, event_id in enumerate(IDS) if n not in about}
@@ -112,7 +112,7 @@ def test_a_part_of_another_shape_takes_nothing_of_what_is_said_of_others(
         JSON,
     )
 )
-def test_no_answer_is_an_exception_and_none_delivers_by_chance(
+def test_no_malformed_answer_raises_or_delivers(
     kind_of_service: type[BatchFake], document: dict[str, Any]
 ) -> None:
     assert not any(isinstance(it, Delivered) for it in answered(kind_of_service, document).values())
@@ -130,7 +130,7 @@ MEMBERS = {"kinesis": "Records", "firehose": "RequestResponses", "eventbridge": 
     ("name", "silent"), [(name, silent) for name in SILENT for silent in SILENT[name]]
 )
 def test_without_an_id_of_its_own_an_entry_is_not_delivered(name: str, silent: Any) -> None:
-    """It has no error code either: that is silence."""
+    """The entry has no error code either, so the answer does not mention it."""
     [kind_of_service] = [service for service in SERVICES if service.name == name]
     document = good(kind_of_service)
     document[MEMBERS[name]][1] = silent
@@ -141,7 +141,7 @@ def test_without_an_id_of_its_own_an_entry_is_not_delivered(name: str, silent: A
 
 @pytest.mark.parametrize("code", [7, ["ThrottlingException"], {"a": 1}, True])
 @pytest.mark.parametrize("name", SILENT)
-def test_an_error_code_that_is_none_is_no_delivery(name: str, code: object) -> None:
+def test_a_malformed_error_code_is_no_delivery(name: str, code: object) -> None:
     [kind_of_service] = [service for service in SERVICES if service.name == name]
     document = good(kind_of_service)
     document[MEMBERS[name]][1] = document[MEMBERS[name]][1] | {"ErrorCode": code}
@@ -157,8 +157,8 @@ def test_without_the_endpoints_status_user_attributes_are_not_taken(endpoint: ob
     assert answered(FakePinpointEvents, document).keys() == {"id-0", "id-2"}
 
 
-def test_words_and_codes_are_kept_short() -> None:
-    """Ten thousand events can be refused in a megabyte of words each."""
+def test_error_messages_and_codes_are_cut() -> None:
+    """Ten thousand events could each be refused with a megabyte of error message."""
     document = good(FakePinpointEvents)
     about = document["Results"]["ep-1"]["EventsItemResponse"]["id-1"]
     about.update(StatusCode=400, Message="x" * 1_000_000)
@@ -167,7 +167,7 @@ def test_words_and_codes_are_kept_short() -> None:
 
 
 @every_service
-def test_an_answer_that_is_nested_too_deeply_is_none(
+def test_an_answer_nested_too_deeply_is_no_answer(
     kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)

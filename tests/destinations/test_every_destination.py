@@ -1,4 +1,4 @@
-"""The conformance suite: events arrive whole at every destination, in the fewest requests."""
+"""The conformance suite: every destination gets complete events in the fewest requests."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ every_service = pytest.mark.parametrize(
 every_aws_service = pytest.mark.parametrize(
     "kind_of_service", AWS_SERVICES, ids=lambda service: service.name
 )
-# As the URL contract has it: what JavaScript's Number() takes of a decimal, and nothing else.
+# The URL contract's numbers: the decimals that JavaScript's Number() accepts.
 NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
 
@@ -82,7 +82,7 @@ def test_requests_arrive_whole(kind_of_service: type[BatchFake], path: Path, cou
 
 
 def as_sent(case: dict[str, Any]) -> Event:
-    """Return the event that a case says itself: inside Pinpoint's limits."""
+    """Return the event that the case expects, which is within Pinpoint's limits."""
     return Event(
         id="",
         endpoint_id=case["endpoint_id"],
@@ -95,7 +95,7 @@ def as_sent(case: dict[str, Any]) -> Event:
 
 
 def uncut(case: dict[str, Any]) -> Event:
-    """Return the event of a case where nothing is limited, from the query itself."""
+    """Return the event of a case's query at a destination without limits."""
     sent = parse_qsl(case["query"], keep_blank_values=True)
     pairs = [(name, value) for name, value in sent if value not in UNSET_VALUES]
     event = as_sent(case)
@@ -128,7 +128,7 @@ LONG = {
     [service for service in SERVICES if not service.cuts],
     ids=lambda service: service.name,
 )
-def test_what_has_no_limit_is_not_cut(kind_of_service: type[BatchFake]) -> None:
+def test_values_without_a_limit_are_not_cut(kind_of_service: type[BatchFake]) -> None:
     service = kind_of_service()
     batch = deliver([body(LONG)], service=service)
     [event] = service.events.values()
@@ -160,7 +160,7 @@ def test_10_000_events_make_the_fewest_requests(kind_of_service: type[BatchFake]
     [service for service in SERVICES if service.sizes],
     ids=lambda service: service.name,
 )
-def test_where_bytes_are_the_limit_requests_are_the_fewest_too(
+def test_large_events_make_the_fewest_requests(
     kind_of_service: type[BatchFake],
 ) -> None:
     service = kind_of_service()
@@ -227,7 +227,7 @@ ANSWERS = [
 
 @every_service
 @pytest.mark.parametrize("answer", ANSWERS, ids=["none", "null", "short", "long", "other types"])
-def test_an_answer_that_says_nothing_of_an_event_delivers_nothing(
+def test_an_event_that_the_answer_does_not_mention_is_not_delivered(
     kind_of_service: type[BatchFake], answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(kind_of_service, "written", lambda *_: answer)
@@ -265,7 +265,7 @@ def test_any_text_arrives_as_it_is(
 
 
 @every_aws_service
-def test_each_is_made_from_its_environment(
+def test_each_destination_is_created_from_its_environment(
     kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, counts = kind_of_service(), Counter[str]()
@@ -287,7 +287,7 @@ def test_each_is_made_from_its_environment(
 
 
 @every_service
-def test_only_what_failed_is_sent_again_and_with_the_same_id(
+def test_only_failed_events_are_sent_again_with_the_same_id(
     kind_of_service: type[BatchFake],
 ) -> None:
     seen: set[str] = set()
@@ -313,10 +313,10 @@ def test_only_what_failed_is_sent_again_and_with_the_same_id(
     [service for service in SERVICES if service.sends_access],
     ids=lambda service: service.name,
 )
-def test_what_is_vouched_for_can_be_told_from_what_is_claimed(
+def test_verified_events_differ_from_claimed_ones(
     kind_of_service: type[BatchFake],
 ) -> None:
-    """One endpoint's two events, with all that a stranger can say of themselves."""
+    """An authenticated event, and an anonymous one that claims everything a caller can claim."""
     claims = {
         "event": "claimed",
         "endpoint_id": "ep",
@@ -339,7 +339,7 @@ def test_what_is_vouched_for_can_be_told_from_what_is_claimed(
 
 @every_aws_service
 def test_a_request_is_what_the_sdk_would_send(kind_of_service: type[BatchFake]) -> None:
-    """The operation, its path, its headers and its members are those of the SDK's own client."""
+    """The operation, path, headers and members are those of the SDK's own client."""
     service = kind_of_service()
     query = {"event": "é", "endpoint_id": "ep", "evat_a": "1", "evmt_b": "2", "usat_c": "3"}
     deliver([body(query)], service=service)

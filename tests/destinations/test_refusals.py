@@ -38,7 +38,7 @@ def test_refusing_everything_is_a_problem(kind_of_service: type[BatchFake], numb
 
 
 @pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
-def test_refusing_something_is_none(kind_of_service: type[BatchFake]) -> None:
+def test_refusing_some_events_is_no_problem(kind_of_service: type[BatchFake]) -> None:
     service, letters = kind_of_service(), FakeDeadLetters()
     error = service.whole["refused"]
 

@@ -147,7 +147,7 @@ def beside(prop: str, values: Values, scope: Construct) -> dict[str, Any]:
     """Return the props that ``prop`` does nothing without, in any class."""
     props = BESIDE[prop](values, scope) if prop in BESIDE else {}
     for cases in destination_cases().values():
-        props |= cases.beside.get(prop, {})
+        props |= cases.required_props.get(prop, {})
     return props
 
 

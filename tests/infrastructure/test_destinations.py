@@ -46,7 +46,7 @@ class TestEach:
     """What each brings about."""
 
     def test_all_are_covered(self) -> None:
-        covered = {option.told["DESTINATION"] for option in OPTIONS.values()}
+        covered = {option.environment["DESTINATION"] for option in OPTIONS.values()}
         assert covered == destination_settings().keys()
 
     @pytest.mark.parametrize("name", OPTIONS)
@@ -65,7 +65,9 @@ class TestEach:
             "INVALID_MESSAGE_QUEUE_URL",
             "KEEP_INVALID_MESSAGES",
         }
-        assert {n: v for n, v in environment.items() if n not in common} == OPTIONS[name].told
+        assert {n: v for n, v in environment.items() if n not in common} == OPTIONS[
+            name
+        ].environment
 
     @pytest.mark.parametrize("name", OPTIONS)
     def test_the_function_may_do_its_work_and_nothing_else(
@@ -75,7 +77,7 @@ class TestEach:
         role = tested.role("lambda.amazonaws.com")
         grants = tested.grants(role, condition=OPTIONS[name].condition)
         own = {g for g in grants if not g[0].startswith(("sqs:", "logs:", "xray:"))}
-        assert own == OPTIONS[name].may
+        assert own == OPTIONS[name].grants
         # The others are read whole in test_permissions.py.
         common = template.grants(template.role("lambda.amazonaws.com"))
         assert len(grants - own) == len(common) - 1

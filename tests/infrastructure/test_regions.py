@@ -159,7 +159,7 @@ class TestElsewhere:
     ) -> None:
         with pytest.raises(PropError, match=rf"^{words}") as caught:
             add_profiles(stack_in(home), region="eu-west-2", **props)
-        assert re.search(rf"in a stack {where}, for a stack makes nothing", str(caught.value))
+        assert re.search(rf"in a stack {where}, because a stack creates nothing", str(caught.value))
 
     @pytest.mark.parametrize("region", ["London", "eu-west", "", "EU-WEST-2", 2])
     def test_what_is_no_region_is_refused(self, region: Any) -> None:

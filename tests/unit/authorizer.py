@@ -1,4 +1,4 @@
-"""The signed-token authorizer's function, with Secrets Manager in memory and a clock to set."""
+"""The signed-token authorizer's function, with Secrets Manager in memory and a settable clock."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ METHOD_ARN = "arn:aws:execute-api:us-east-1:123456789012:abcdef1234/Api-Pinpoint
 
 
 def not_found() -> ClientError:
-    """Return what Secrets Manager says of a version that does not exist."""
+    """Return Secrets Manager's error for a version that does not exist."""
     return ClientError(
         {"Error": {"Code": "ResourceNotFoundException", "Message": "can't find it"}},
         "GetSecretValue",
@@ -29,7 +29,7 @@ def not_found() -> ClientError:
 
 
 def denied() -> ClientError:
-    """Return what Secrets Manager says to a role without the permission."""
+    """Return Secrets Manager's error for a role without the permission."""
     return ClientError(
         {"Error": {"Code": "AccessDeniedException", "Message": "not authorized"}}, "GetSecretValue"
     )
@@ -74,7 +74,7 @@ class FakeSecretsManager:
 
 @dataclass
 class Authorizer:
-    """The handler in its environment, with Secrets Manager in memory and a clock to set."""
+    """The handler in its environment, with Secrets Manager in memory and a settable clock."""
 
     secrets: FakeSecretsManager
     monkeypatch: pytest.MonkeyPatch
@@ -94,7 +94,7 @@ class Authorizer:
 
 
 def request(*tokens: str, **event: Any) -> dict[str, Any]:
-    """Return the event of API Gateway's REQUEST authorizer, as far as it matters."""
+    """Return the event of API Gateway's REQUEST authorizer, reduced to the members that matter."""
     query = {"event": ["x"], "endpoint_id": ["e"]} | ({"token": list(tokens)} if tokens else {})
     return {
         "type": "REQUEST",

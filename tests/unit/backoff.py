@@ -1,4 +1,4 @@
-"""The fixture of tests whose requests fail."""
+"""A fixture for tests whose requests fail."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ __all__ = ["no_backoff"]
 
 @pytest.fixture
 def no_backoff(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a request that failed be sent again at once."""
+    """Retry failed requests without waiting."""
     monkeypatch.setattr(send_task, "BACKOFF_SECONDS", 0.0)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_plus, urlencode
 
 from gtm_events.aws import Client, ServiceEndpoint
-from gtm_events.dead_letters import NotTaken
+from gtm_events.dead_letters import UnsentLetter
 from gtm_events.deadline import Deadline
 from gtm_events.delivery import Delivery
 from gtm_events.destinations.batching import BatchDestination
@@ -60,7 +60,7 @@ def posted(content: str, text: str, **fields: str) -> str:
 
 def cases(path: Path) -> list[dict[str, Any]]:
     """Return the cases of a file."""
-    with path.open(encoding="utf-8") as lines:  # splitlines() would split at more than \n
+    with path.open(encoding="utf-8") as lines:  # splitlines() splits at more than \n
         return [json.loads(line) for line in lines]
 
 
@@ -228,11 +228,11 @@ class FakeDeadLetters:
     refuse: frozenset[str] = frozenset()
     letters: list[DeadLetter] = field(default_factory=list)
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[UnsentLetter]:
         """Accept the messages."""
         for letter in letters:
             if letter.message_id in self.refuse or deadline.remaining() <= 0:
-                yield NotTaken(letter, "TheCode")
+                yield UnsentLetter(letter, "TheCode")
             else:
                 self.letters.append(letter)
 

@@ -1,4 +1,4 @@
-"""A client for the servers of :mod:`tests.unit.network`, and answers that tell requests apart."""
+"""A client for servers of :mod:`tests.unit.network`, and answers that identify requests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from gtm_events import connections
 from gtm_events.aws import Client, ServiceEndpoint
 from gtm_events.errors import TryAgain
-from tests.unit.network import Asked, answer
+from tests.unit.network import ReceivedRequest, answer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,13 +24,13 @@ def client(url: str, read_seconds: float = 30) -> Client:
 
 
 def numbered(number: int, size: int = 0) -> bytes:
-    """Return an answer that tells which request it is for; ``size`` is that of all of it."""
+    """Return an answer that identifies its request. ``size`` is its total number of bytes."""
     body = b'{"to":%d}' % number
     padding = size - len(answer(body + b" " * size)) + size
     return answer(body + b" " * max(0, padding))
 
 
-def own(asked: Asked) -> list[bytes]:
+def own(asked: ReceivedRequest) -> list[bytes]:
     return [numbered(asked.number)]
 
 

@@ -42,7 +42,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @pytest.fixture
 def bundle(authority: Authority, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Trust the tests' authority, and know no proxy."""
+    """Trust the tests' authority and use no proxy."""
     for variable in ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
         monkeypatch.delenv(variable.lower(), raising=False)

@@ -54,14 +54,14 @@ def tiny_lists_of_many_endpoints() -> Iterator[str]:
 
 
 def newest_of_one_endpoint() -> Iterator[str]:
-    """Tiny events that all set one endpoint's attribute, whose newest value is long."""
+    """Tiny events that all set the same attribute of one endpoint, whose newest value is long."""
     yield _listed(2_000_000, [{"event": "e", "endpoint_id": "p", "usat_a": ["x" * 100] * 50}])
     for number in itertools.count():
         yield _listed(number, [{"event": "e", "endpoint_id": "p", "usat_a": "1"}] * _LIST)
 
 
 def newest_of_many_attributes() -> Iterator[str]:
-    """Events that set many of one endpoint's attributes, all of whose newest values are long."""
+    """Events that set many attributes of one endpoint. The newest value of each is long."""
     names = [f"usat_{n:02x}" for n in range(120)]
     rest = f"&{'=1&'.join(names)}=1"
     yield _query(2_000_000, "event=e&endpoint_id=p" + rest.replace("=1", f"={'x' * 250}"))
@@ -70,21 +70,21 @@ def newest_of_many_attributes() -> Iterator[str]:
 
 
 def distinct_attributes_of_one_endpoint() -> Iterator[str]:
-    """Events that set as many different attributes of one endpoint as fit."""
+    """Events that set as many different attributes of one endpoint as possible."""
     for number in itertools.count():
         names = (f"&usat_{number:x}.{n:x}=1" for n in range(70_000))
         yield _query(number, "event=e&endpoint_id=p" + "".join(names))
 
 
 def distinct_attributes_of_many_endpoints() -> Iterator[str]:
-    """Pairs of events for each of many endpoints, so that the newest of each has to be found."""
+    """Two events for each of many endpoints, so that each endpoint's newest must be found."""
     names = "".join(f"&usat_{n:x}=1" for n in range(900))
     for number in itertools.count():
         yield _query(number, f"event=e&endpoint_id={number // 2:x}{names}&usat_{number % 2:x}=2")
 
 
 def visitors_too_large_together() -> Iterator[str]:
-    """Distinct attributes of one endpoint, in each event as many as a profile object takes."""
+    """Distinct attributes of one endpoint. Each event has as many as a profile object holds."""
     for number in itertools.count():
         names = "".join(f"&usat_{number:x}.{n:x}=1" for n in range(10_000))
         yield _query(number, f"event=e&endpoint_id=p{names}")
@@ -118,7 +118,7 @@ def repeated_values() -> Iterator[str]:
 
 
 def control_characters() -> Iterator[str]:
-    """Characters that are six bytes in JSON, and seven in JSON in JSON."""
+    """Characters that take six bytes in JSON, and seven if that JSON is a JSON string."""
     for number in itertools.count():
         yield _query(number, f"event=e&endpoint_id=p&evat_a={'%01' * 30_000}")
 
@@ -137,7 +137,7 @@ def text_and_one_emoji() -> Iterator[str]:
 
 
 def long_headers() -> Iterator[str]:
-    """Headers that a cache would keep."""
+    """Long headers, which would fill an unbounded cache."""
     for number in itertools.count():
         fields = {"referer": f"https://a.example/{number}/{'x' * 300_000}"}
         yield _query(number, "event=e&endpoint_id=p", **fields)
@@ -151,7 +151,7 @@ def brackets() -> Iterator[str]:
 
 
 def accented_lists() -> Iterator[str]:
-    """Lists of which one event is refused, and whose rest is larger as escaped JSON."""
+    """Lists with one refused event. The rest of each list grows when it is escaped again."""
     for number in itertools.count():
         events = [{"event": "bad", "endpoint_id": "p", "evat_a": "é" * 1_500}]
         events += [{"event": "e", "endpoint_id": "p"}]

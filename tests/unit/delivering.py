@@ -20,7 +20,7 @@ def events(*event_types: str) -> list[str]:
     ]
 
 
-class Raising:
+class FailingDestination:
     """A destination that raises ``exception`` for the first ``times`` requests."""
 
     def __init__(self, exception: Exception, times: int = 1_000_000) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReceivedRequest:
     """A request.
 
     Attributes:
@@ -31,7 +31,7 @@ class Asked:
 
 
 @dataclass
-class Served:
+class LoopbackServer:
     """A server.
 
     Attributes:
@@ -41,7 +41,7 @@ class Served:
     """
 
     port: int
-    requests: list[Asked] = field(default_factory=list)
+    requests: list[ReceivedRequest] = field(default_factory=list)
     connections: int = 0
 
 
@@ -52,8 +52,9 @@ def answer(body: bytes, status: bytes = b"200 OK") -> bytes:
 
 @contextmanager
 def serving(
-    answers: Callable[[Asked], Iterable[bytes] | None], context: ssl.SSLContext | None = None
-) -> Iterator[Served]:
+    answers: Callable[[ReceivedRequest], Iterable[bytes] | None],
+    context: ssl.SSLContext | None = None,
+) -> Iterator[LoopbackServer]:
     """Run a server while the block lasts.
 
     Args:
@@ -70,7 +71,7 @@ def serving(
                 while head := read_head(reader):
                     body = reader.read(content_length(head))
                     with lock:
-                        asked = Asked(number, len(served.requests), head, body)
+                        asked = ReceivedRequest(number, len(served.requests), head, body)
                         served.requests.append(asked)
                     pieces = answers(asked)
                     if pieces is None:
@@ -87,7 +88,7 @@ def proxying(
     port: int,
     answer: bytes = b"HTTP/1.1 200 Connection established\r\n\r\n",
     context: ssl.SSLContext | None = None,
-) -> Iterator[Served]:
+) -> Iterator[LoopbackServer]:
     """Run a proxy that connects every request to ``port`` on loopback.
 
     Args:
@@ -104,7 +105,7 @@ def proxying(
                 head = b""
                 while not head.endswith(b"\r\n\r\n"):
                     head += connection.recv(1)
-                served.requests.append(Asked(number, len(served.requests), head, b""))
+                served.requests.append(ReceivedRequest(number, len(served.requests), head, b""))
                 connection.sendall(answer)
                 if b" 200 " not in answer:
                     return
@@ -119,10 +120,10 @@ def proxying(
 
 
 @contextmanager
-def listening(serve: Callable[[socket.socket, int], None]) -> Iterator[Served]:
+def listening(serve: Callable[[socket.socket, int], None]) -> Iterator[LoopbackServer]:
     """Pass each connection with its number to ``serve``, in its own thread."""
     server = socket.create_server(("127.0.0.1", 0))
-    served = Served(server.getsockname()[1])
+    served = LoopbackServer(server.getsockname()[1])
     accepted: list[socket.socket] = []
     threads: list[threading.Thread] = []
 

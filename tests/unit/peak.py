@@ -36,7 +36,7 @@ DESTINATIONS: Final = (
 )
 
 _SOURCES: Final = Path(__file__).parents[2] / "lambda_src"
-_ANSWER_SECONDS: Final = 0.02  # so that requests are under way at once
+_ANSWER_SECONDS: Final = 0.02  # so that several requests are under way at the same time
 
 # The measured program. It reads the event as Lambda's runtime does, and keeps the text.
 _PROGRAM: Final = """

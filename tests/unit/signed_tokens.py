@@ -1,4 +1,4 @@
-"""Signed tokens, good and bad, and what the authorizer's verification makes of them."""
+"""Valid and invalid signed tokens, and helpers that verify them."""
 
 from __future__ import annotations
 
@@ -53,15 +53,15 @@ GOOD_HEADER, GOOD_CLAIMS, GOOD_SIGNATURE = GOOD.split(".")
 
 
 def checked(text: str, *, keys: Sequence[bytes] = (KEY,), audience: str | None = None) -> Claims:
-    """Return what a token vouches for at ``NOW``."""
+    """Return a token's verified claims at ``NOW``."""
     return verify(text, keys, now=NOW, audience=audience, max_lifetime=DAY)
 
 
 def refusal(text: str, *, audience: str | None = None, now: float = NOW) -> Reason:
-    """Return why a token is refused; a token that is not refused fails the test."""
+    """Return the reason for which a token is refused. Fail if it is accepted."""
     with pytest.raises(Unauthorized) as caught:
         verify(text, [KEY], now=now, audience=audience, max_lifetime=DAY)
     assert str(caught.value) == "Unauthorized"
-    # What it would be reported with could quote the token.
+    # The traceback must not quote the token.
     assert caught.value.__cause__ is caught.value.__context__ is None
     return caught.value.reason

@@ -1,4 +1,4 @@
-"""Signed requests without service clients: what the SDK's own clients do is the measure."""
+"""Signed requests without service clients, compared with those of the SDK's own clients."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from gtm_events.signing import SignedRequest
 
-# The SDK's name of a client: our name of the service, its host's first label, its signing name.
+# By the SDK's client name: our service name, the host's first label, and the signing name.
 SERVICES = {
     "customer-profiles": ("customer-profiles", "profile", None),
     "events": ("eventbridge", "events", None),
@@ -217,7 +217,7 @@ def test_lambda_and_x_ray_see_what_belongs_together(monkeypatch: pytest.MonkeyPa
 
 @pytest.fixture
 def no_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
-    """No keys in the environment, and an empty home; yields where the SDK looks for keys."""
+    """No keys in the environment and an empty home directory; yields the SDK's credentials path."""
     for variable in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN"):
         monkeypatch.delenv(variable, raising=False)
     keys = tmp_path / "credentials"
@@ -240,7 +240,7 @@ def test_the_environments_keys_sign_and_the_sdk_is_not_asked(
 ) -> None:
     monkeypatch.setattr(sdk_credentials, "find", lambda: pytest.fail("asked"))
     assert signed_by() == "test"
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")  # what Lambda gives, when it gives it
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "another")  # as Lambda sets it
     assert signed_by() == "another"
 
 
@@ -272,7 +272,7 @@ def test_keys_that_end_are_renewed_between_requests(
     while_signing = sdk_credentials.find()
     credentials._expiry_time = datetime.now(UTC) + timedelta(seconds=1)
     assert [signed_by(), signed_by()] == ["second", "second"]
-    assert while_signing.access_key == "first"  # never half of one and half of the other
+    assert while_signing.access_key == "first"  # never a mixture of both
 
 
 def test_without_any_keys_nothing_is_sent_and_it_is_tried_again(no_environment: Path) -> None:
@@ -297,7 +297,7 @@ def test_without_any_keys_nothing_is_sent_and_it_is_tried_again(no_environment: 
     ],
     ids=lambda value: type(value).__name__,
 )
-def test_what_was_not_answered_is_tried_again(error: Exception, reason: RetryReason) -> None:
+def test_unanswered_requests_are_retried(error: Exception, reason: RetryReason) -> None:
     def raising() -> Response:
         raise error
 
@@ -322,7 +322,7 @@ def test_an_answer_that_is_no_object_is_tried_again(content: bytes) -> None:
 
 @contextmanager
 def listening(*answers: bytes) -> Iterator[tuple[str, list[int]]]:
-    """Yield the URL of a server that answers each request in turn, and its requests a connection.
+    """Yield the URL of a server that answers each request in turn, and its requests by connection.
 
     An empty answer closes the connection; after the last, nothing is answered any more.
     """
@@ -378,7 +378,7 @@ def test_a_connection_is_kept() -> None:
 
 
 def test_a_body_does_not_wait_for_an_acknowledgement(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It follows the headers in a packet of its own: with Nagle's algorithm 40 ms later."""
+    """The body is a separate packet, which Nagle's algorithm would delay by 40 ms."""
     made: list[socket.socket] = []
     connect = socket.create_connection
 

@@ -1,4 +1,4 @@
-"""Customer Profiles: fields that only some events fill, so that they can be counted."""
+"""Customer Profiles: fields for calculated attributes, which only some events have."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ RULES = {
 
 
 def event(event_type: str = "purchase", **members: Any) -> Event:
-    """Return an event with ``members`` over what it needs."""
+    """Return an event with ``members`` in addition to the required ones."""
     given = {"attributes": {"plan": "gold"}, "metrics": {"price": 9.5}, "user_attributes": {}}
     return Event("id-1", "ep-1", event_type, 1_700_000_000_000, **{**given, **members})
 
 
 def calculated(it: Event, rules: object = RULES) -> dict[str, Any] | None:
-    """Return what an object has as ``calculated``, ``None`` for nothing."""
+    """Return the member ``calculated`` of an object, or ``None`` if it has none."""
     member = CalculatedFields.of({VARIABLE: json.dumps(rules)}).member(it)
     found: dict[str, Any] | None = json.loads(f'{{"a":1{member}}}').get("calculated")
     return found

@@ -1,4 +1,4 @@
-"""Connections: each request goes out once, and gets its own answer."""
+"""Connections: each request is sent once and gets its own answer."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from gtm_events.destinations.kinesis import Kinesis
 from gtm_events.event import Event
 from gtm_events.outcome import Delivered, Retry, RetryReason
 from tests.unit.clients import client, numbered, own, pool, reason
-from tests.unit.network import Asked, answer, serving
+from tests.unit.network import ReceivedRequest, answer, serving
 
 if TYPE_CHECKING:
     import ssl
@@ -60,10 +60,10 @@ BUFFER = io.DEFAULT_BUFFER_SIZE
         pytest.param(b"HTTP/1.1 204 No Content\r\n\r\n" + STRAY, id="after nothing"),
     ],
 )
-def test_what_follows_an_answer_is_not_the_next_ones(
+def test_surplus_data_is_not_the_next_answer(
     first: bytes, scheme: str, context: ssl.SSLContext | None
 ) -> None:
-    def answers(asked: Asked) -> Iterable[bytes] | None:
+    def answers(asked: ReceivedRequest) -> Iterable[bytes] | None:
         if asked.number:
             return own(asked)
         pieces = [first]
@@ -85,12 +85,12 @@ def test_what_follows_an_answer_is_not_the_next_ones(
 
 @pytest.mark.parametrize("stray", [STRAY, answer(b"", b"408 Request Timeout"), b"H"])
 @pytest.mark.parametrize("ends", [False, True])
-def test_what_comes_while_a_connection_waits_is_nobodys(
+def test_data_on_an_idle_connection_is_not_an_answer(
     stray: bytes, scheme: str, context: ssl.SSLContext | None, *, ends: bool
 ) -> None:
     answered = threading.Event()
 
-    def answers(asked: Asked) -> Iterator[bytes]:
+    def answers(asked: ReceivedRequest) -> Iterator[bytes]:
         yield numbered(asked.number)
         if asked.number == 0:
             answered.wait()
@@ -114,7 +114,7 @@ def test_no_event_is_settled_by_an_answer_that_is_not_its_own(
     taken = b'{"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"}]}'
     refused = b'{"Records":[{"ErrorCode":"InternalFailure","ErrorMessage":"x"}]}'
 
-    def answers(asked: Asked) -> list[bytes]:
+    def answers(asked: ReceivedRequest) -> list[bytes]:
         return [answer(refused) if asked.number else answer(taken) + answer(taken)]
 
     with serving(answers, context) as server:
@@ -143,10 +143,10 @@ def event(number: int) -> Event:
     )
 
 
-def test_an_interim_answer_is_none(scheme: str, context: ssl.SSLContext | None) -> None:
+def test_an_interim_status_is_no_answer(scheme: str, context: ssl.SSLContext | None) -> None:
     interim = b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n"
 
-    def answers(asked: Asked) -> list[bytes]:
+    def answers(asked: ReceivedRequest) -> list[bytes]:
         return own(asked) if asked.number else [interim, numbered(0)]
 
     with serving(answers, context) as server:
@@ -163,11 +163,11 @@ def test_a_connection_is_kept(scheme: str, context: ssl.SSLContext | None) -> No
         assert server.connections == 1
 
 
-def test_what_ended_one_connection_may_have_ended_the_others() -> None:
-    """A function that was frozen for minutes does not know yet that its connections are dead."""
+def test_a_broken_connection_closes_the_idle_ones() -> None:
+    """After minutes of freezing, a function cannot know that its connections are closed."""
     together = threading.Barrier(3)
 
-    def answers(asked: Asked) -> Iterable[bytes] | None:
+    def answers(asked: ReceivedRequest) -> Iterable[bytes] | None:
         if asked.number < 3:
             together.wait()
         elif asked.connection < 3:
@@ -201,7 +201,7 @@ def test_a_huge_answer_is_not_read_to_its_end(head: bytes, monkeypatch: pytest.M
     monkeypatch.setattr(connections, "MAX_ANSWER_BYTES", 100_000)
     sent = 0
 
-    def endless(_: Asked) -> Iterator[bytes]:
+    def endless(_: ReceivedRequest) -> Iterator[bytes]:
         nonlocal sent
         yield head
         while True:
@@ -212,7 +212,7 @@ def test_a_huge_answer_is_not_read_to_its_end(head: bytes, monkeypatch: pytest.M
         sending = client(f"http://127.0.0.1:{server.port}")
         assert reason(lambda: sending.send(ServiceRequest(b"{}"))) is RetryReason.UNREACHABLE
         assert pool(sending) == []
-    assert sent < 50_000_000  # what the kernel's buffers hold; the server would not have stopped
+    assert sent < 50_000_000  # the kernel's buffers hold this much
 
 
 def test_an_answer_up_to_the_limit_is_read(monkeypatch: pytest.MonkeyPatch) -> None:

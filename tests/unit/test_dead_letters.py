@@ -14,7 +14,7 @@ from botocore.validate import ParamValidator
 
 from gtm_events import dead_letters, ledger
 from gtm_events.aws import Client, ServiceEndpoint
-from gtm_events.dead_letters import DeadLetter, NotTaken, RejectionQueues
+from gtm_events.dead_letters import DeadLetter, RejectionQueues, UnsentLetter
 from gtm_events.deadline import Deadline
 from gtm_events.outcome import Reason
 from tests.patience import HANG_SECONDS, DeadlineWhen
@@ -36,7 +36,7 @@ _INPUT: Any = (
 
 
 class Queue(FakeService):
-    """An SQS that takes what ``refuse`` does not name; requests are held to botocore's model."""
+    """SQS in memory, which refuses messages in ``refuse`` and checks requests with botocore."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class Queue(FakeService):
 
 @pytest.fixture
 def queue(monkeypatch: pytest.MonkeyPatch) -> Queue:
-    monkeypatch.setattr(dead_letters, "_MAX_CALLS", 1)  # batches in their order
+    monkeypatch.setattr(dead_letters, "_MAX_CALLS", 1)  # so that batches are sent in order
     return Queue()
 
 
@@ -106,7 +106,7 @@ def test_a_letter_names_the_destination_if_not_every_one_refuses(queue: Queue) -
 
 
 def test_each_letter_goes_to_its_own_queue(queue: Queue) -> None:
-    """Messages that the owner can fix go first, and no request mixes the two kinds."""
+    """The owner's messages go first, and no request mixes the two kinds."""
     letters = [replace(letter(i, f"body-{i}"), invalid=i % 2 == 0) for i in range(25)]
     assert list(queue.letters.send(letters, Deadline.after(MINUTE))) == []
     assert queue.invalid == [f"body-{i}" for i in range(0, 25, 2)]
@@ -123,7 +123,7 @@ def test_without_a_second_queue_all_go_to_the_first(queue: Queue) -> None:
     assert (len(queue.sent()), queue.invalid) == (1, [])
 
 
-def test_what_sqs_would_not_take_is_made_takable(queue: Queue) -> None:
+def test_characters_that_sqs_refuses_are_replaced(queue: Queue) -> None:
     list(
         queue.letters.send(
             [
@@ -148,7 +148,7 @@ def test_an_empty_detail_is_no_reason_to_fail(queue: Queue) -> None:
     assert queue.sent()[0]["MessageAttributes"]["Detail"]["StringValue"] == "no detail"
 
 
-def why(not_taken: Iterable[NotTaken]) -> dict[str, str]:
+def why(not_taken: Iterable[UnsentLetter]) -> dict[str, str]:
     return {each.letter.message_id: each.why for each in not_taken}
 
 
@@ -160,14 +160,14 @@ def test_ten_letters_and_a_mebibyte_a_batch(queue: Queue) -> None:
         assert sum(len(entry["MessageBody"]) for entry in batch) < 1_048_576
 
 
-def test_what_is_not_taken_is_named(queue: Queue) -> None:
+def test_unsent_letters_are_named(queue: Queue) -> None:
     queue.refuse = lambda entry: entry["MessageBody"] == "no"
     letters = [letter(i, "no" if i % 7 == 0 else "yes") for i in range(25)]
     not_taken = why(queue.letters.send(letters, Deadline.after(MINUTE)))
     assert not_taken == dict.fromkeys(["id-0", "id-7", "id-14", "id-21"], "TheCode")
 
 
-def test_what_the_answer_says_nothing_of_is_not_taken(
+def test_letters_that_the_answer_does_not_mention_are_unsent(
     queue: Queue, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(queue, "answer", lambda _: Response(200, b'{"Successful": [{"Id": "1"}]}'))
@@ -215,7 +215,7 @@ def test_a_call_that_outlasts_its_time_outs_is_not_waited_for(
     may_answer.set()
     expected = {f"id-{i}": "timed_out" if i < 10 else "out_of_time" for i in range(15)}
     assert not_taken == expected
-    # The thread is free again, and what was not begun then is not begun now.
+    # The thread is free again, but calls that had not begun by then are never made.
     assert why(queue.letters.send([letter(20)], Deadline.after(MINUTE))) == {}
     assert [len(batch) for batch in queue.batches] == [10, 1]
 
@@ -234,7 +234,7 @@ def size(entry: dict[str, Any]) -> int:
 @pytest.mark.parametrize("room", [0, 1, 20, 21, 50, 60, 77, 78, 100, 2_000, 5_000])
 @pytest.mark.parametrize("character", ["x", "é", "\U0001f600"])
 def test_a_letter_always_fits(queue: Queue, room: int, character: str) -> None:
-    """A body can be as large as a message may be, and attributes count too."""
+    """A body can have a message's maximum size, and attributes count as well."""
     number = (MEBIBYTE - room) // len(character.encode())
     rejected = letter(1, character * number, detail="é" * 2_000)
     assert list(queue.letters.send([rejected], Deadline.after(MINUTE))) == []
@@ -249,7 +249,7 @@ def test_a_letter_always_fits(queue: Queue, room: int, character: str) -> None:
         assert attributes["Detail"]["StringValue"] == "é" * 1_000
     elif room >= 100:
         assert set(attributes["Detail"]["StringValue"]) == {"é"}
-        assert size(entry) >= MEBIBYTE - 8  # all the room there is
+        assert size(entry) >= MEBIBYTE - 8  # the whole remaining size
 
 
 def test_a_batch_of_letters_is_inside_the_limit_as_sqs_counts_it(queue: Queue) -> None:
@@ -270,10 +270,10 @@ def rejecting(bodies: list[str], queue: Queue) -> Any:
 
 
 @pytest.mark.parametrize(("left", "whole"), [(900_000, False), (1_048_530, True)])
-def test_what_is_left_of_a_list_is_sent_whole_where_it_is_too_large(
+def test_the_whole_list_is_kept_if_its_rejected_events_are_too_large(
     queue: Queue, monkeypatch: pytest.MonkeyPatch, left: int, *, whole: bool
 ) -> None:
-    """The client may have escaped less than the function does."""
+    """The client may escape fewer characters than the function."""
     events = [{"event": name, "endpoint_id": "ep"} for name in ("bad", "e", "bad")]
     body = posted("json", json.dumps({"events": events}))
     monkeypatch.setattr(ledger, "with_events", lambda *_: "x" * left)

@@ -1,4 +1,4 @@
-"""Delivery of a batch: each record in its right place, whatever the destination answers."""
+"""Delivery of a batch: each record gets its correct outcome, whatever the destination answers."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.unit.builders import (
     message_id,
     records,
 )
-from tests.unit.delivering import Raising, events
+from tests.unit.delivering import FailingDestination, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,8 +49,8 @@ TRANSIENT = {
 
 
 @pytest.mark.parametrize("exception", TRANSIENT.values(), ids=TRANSIENT)
-def test_a_passing_failure_is_tried_again(exception: Exception) -> None:
-    pinpoint = FakePinpoint(respond=Raising(exception, times=2))
+def test_a_temporary_failure_is_retried(exception: Exception) -> None:
+    pinpoint = FakePinpoint(respond=FailingDestination(exception, times=2))
     batch = deliver(events("a", "b"), service=pinpoint)
     assert (batch.delivered, batch.failures) == (2, [])
     assert batch.counts["requests"] == len(pinpoint.requests) == 3
@@ -61,7 +61,7 @@ def test_a_passing_failure_is_tried_again(exception: Exception) -> None:
 def test_a_lasting_failure_sends_records_back_to_the_queue(
     reason: str, exception: Exception
 ) -> None:
-    pinpoint, letters = FakePinpoint(respond=Raising(exception)), FakeDeadLetters()
+    pinpoint, letters = FakePinpoint(respond=FailingDestination(exception)), FakeDeadLetters()
     batch = deliver(events("a", "b"), service=pinpoint, dead_letters=letters)
     assert batch.failures == [message_id(0), message_id(1)]
     assert batch.retried == {reason.strip(): 2}
@@ -69,7 +69,7 @@ def test_a_lasting_failure_sends_records_back_to_the_queue(
     check_totals(batch, letters)
 
 
-def test_one_poisonous_event_does_not_take_its_neighbours_along() -> None:
+def test_a_refused_event_does_not_affect_its_neighbors() -> None:
     def refuse_whole(_endpoint_id: str, _event_id: str, event: dict[str, Any]) -> tuple[int, str]:
         if event["EventType"] == "poison":
             raise Answered(400, "BadRequestException", "one of them is wrong")
@@ -118,7 +118,7 @@ def test_each_events_own_status_is_read() -> None:
     assert letters.reasons() == {message_id(1): "refused"}
     assert letters.letters[0].detail == "400 it is refused"
     assert batch.retried == {"throttled": 1, "unavailable": 1, "unanswered": 1}
-    # Only what may be retried is sent again; what is throttled more often than the others.
+    # Only temporary failures are retried, and throttled entries more often than others.
     sent = [len(json.loads(request)["BatchItem"]) for request in pinpoint.requests]
     assert sent == [5, 3, 3, 3] + [1] * 16
     check_totals(batch, letters)
@@ -214,7 +214,7 @@ def test_a_batch_of_nothing_but_malformed_messages_asks_nothing_of_the_destinati
     check_totals(batch, letters)
 
 
-def test_of_an_event_the_first_word_stands() -> None:
+def test_the_first_outcome_of_an_event_is_final() -> None:
     class Repeating:
         limits = Pinpoint.limits
 

@@ -1,4 +1,4 @@
-"""Delivery in spite of defects, and of a dead-letter queue that does not take its messages."""
+"""Delivery despite defects, and despite a dead-letter queue that refuses messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.unit.delivering import events, one_at_a_time
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from gtm_events.dead_letters import NotTaken
+    from gtm_events.dead_letters import UnsentLetter
     from gtm_events.message import Request
 
 
@@ -40,7 +40,7 @@ def test_what_the_dead_letter_queue_does_not_take_stays_in_the_queue() -> None:
 
 def test_a_dead_letter_queue_that_raises_loses_nothing() -> None:
     class Broken(FakeDeadLetters):
-        def send(self, *_: object) -> Iterator[NotTaken]:
+        def send(self, *_: object) -> Iterator[UnsentLetter]:
             raise RuntimeError("secret words")
 
     batch = deliver(["x", *events("e")], dead_letters=Broken())
@@ -49,7 +49,7 @@ def test_a_dead_letter_queue_that_raises_loses_nothing() -> None:
     assert batch.problems == ["defect while rejecting: RuntimeError"]
 
 
-def test_a_letter_that_cannot_be_written_takes_nothing_along(
+def test_an_unwritable_letter_does_not_affect_other_messages(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def defective(*_: object) -> str:
@@ -91,7 +91,7 @@ def test_a_defect_in_the_destination_keeps_what_was_delivered() -> None:
     check_totals(batch, letters)
 
 
-def test_a_defect_takes_nothing_away_from_the_requests_beside_it() -> None:
+def test_a_defect_does_not_affect_other_requests() -> None:
     class Defective(FakePinpoint):
         def answer(self, body: bytes) -> Response:
             if b'"poison"' in body:

@@ -1,4 +1,4 @@
-"""Delivery within its deadline, and within the destination's quota."""
+"""Delivery within the deadline and the destination's quota."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gtm_events import deadline, pacing
 from gtm_events.pacing import Pacer
 from tests.destinations.kinesis.service import FakeKinesis
 from tests.unit.builders import Answered, FakeDeadLetters, FakePinpoint, check_totals, deliver
-from tests.unit.delivering import Raising, events, one_at_a_time
+from tests.unit.delivering import FailingDestination, events, one_at_a_time
 
 if TYPE_CHECKING:
     from gtm_events.event import Event
@@ -26,7 +26,7 @@ pytestmark = pytest.mark.usefixtures("no_backoff")
 def test_a_request_whose_every_entry_is_throttled_slows_the_sender_down(
     monkeypatch: pytest.MonkeyPatch, throttled: str, slower: int
 ) -> None:
-    """A hot shard does not: its entries are throttled beside others that are taken."""
+    """A hot shard does not slow the sender down: other entries of its requests are accepted."""
     noted: list[Pacer] = []
     monkeypatch.setattr(Pacer, "throttled", lambda pacer: noted.append(pacer))  # noqa: PLW0108 - bound
     still = set(throttled)
@@ -71,9 +71,9 @@ def test_it_stops_before_its_deadline_when_the_destination_is_slow(
             events(*["e"] * 2_000),
             service=FakePinpoint(respond=slow),
             dead_letters=letters,
-            seconds=16,  # 14 of them are the margin for one call and for settling
+            seconds=16,  # of which 14 are reserved for one call and for settling
         )
-    # No request begins after the two seconds that are left: each takes 0.4.
+    # Two seconds remain, and each request takes 0.4. No request begins after that.
     assert batch.delivered in {500, 600}
     assert batch.retried == {"out_of_time": 2_000 - batch.delivered}
     check_totals(batch, letters)
@@ -89,8 +89,10 @@ def test_the_quota_is_kept() -> None:
 
 
 def test_throttling_slows_the_sender_down() -> None:
-    pinpoint = FakePinpoint(respond=Raising(Answered(429, "TooManyRequestsException"), times=1))
+    pinpoint = FakePinpoint(
+        respond=FailingDestination(Answered(429, "TooManyRequestsException"), times=1)
+    )
     started = time.monotonic()
     batch = deliver(events("a"), service=pinpoint, requests_per_second=4)
     assert batch.delivered == 1
-    assert time.monotonic() - started >= 0.45  # half of 4 a second
+    assert time.monotonic() - started >= 0.45  # half of 4 per second

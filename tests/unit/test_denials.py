@@ -1,4 +1,4 @@
-"""Destinations that do not let the function in, wholly or for some of its events."""
+"""Destinations that deny the function access, entirely or for some events."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from tests.unit.builders import (
     message_id,
     records,
 )
-from tests.unit.delivering import Raising, events
+from tests.unit.delivering import FailingDestination, events
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,14 +42,14 @@ pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 405])
-def test_when_it_is_not_let_in_it_stops_and_says_so(status: int) -> None:
-    """A wrong application id or policy is the owner's to mend, not the events' fault."""
-    pinpoint = FakePinpoint(respond=Raising(Answered(status, "TheCode", "secret words")))
+def test_denied_access_stops_the_batch_and_is_reported(status: int) -> None:
+    """The owner must fix a wrong application id or policy. No event is at fault."""
+    pinpoint = FakePinpoint(respond=FailingDestination(Answered(status, "TheCode", "secret words")))
     letters = FakeDeadLetters()
     batch = deliver(events(*["e"] * 5_000), service=pinpoint, dead_letters=letters)
     assert batch.retried == {"denied": 5_000}
     assert batch.problems == [f"the destination denies the function access: {status} TheCode"]
-    assert len(pinpoint.requests) <= BatchService.max_calls  # those already under way
+    assert len(pinpoint.requests) <= BatchService.max_calls  # requests that were already under way
     check_totals(batch, letters)
 
 
@@ -87,7 +87,7 @@ def test_when_every_entry_is_denied_it_stops_and_says_so(kind_of_service: type[B
     assert batch.retried == {"denied": 1_000}
     code = DENIAL_CODES[service.name]
     assert batch.problems == [f"the destination denies the function access: {code}"]
-    assert len(service.requests) <= BatchService.max_calls  # those already under way
+    assert len(service.requests) <= BatchService.max_calls  # requests that were already under way
     check_totals(batch, letters)
 
 
@@ -123,7 +123,7 @@ def test_denied_entries_are_named_once_and_stop_nothing(kind_of_service: type[Ba
 
 
 def test_an_entry_that_is_denied_alone_does_not_stop_the_next_round() -> None:
-    """Customer Profiles' newest events wait for the older ones, of which there may be just one."""
+    """Customer Profiles' newest events wait for the older ones. There may be only one of these."""
     service = FakeCustomerProfiles(lambda event: "denied" if event.event_type == "no" else "ok")
     letters = FakeDeadLetters()
     bodies = [body({"event": kind, "endpoint_id": "ep"}) for kind in ("no", "e")]

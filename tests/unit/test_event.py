@@ -1,4 +1,4 @@
-"""interpret(): the URL contract."""
+"""Tests of ``interpret()``: the URL contract."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Losses(Counter[str]):
         super().__init__()
         self.parameters: list[tuple[str, str]] = []
 
-    def lose(self, loss: Loss, parameter: str) -> None:
+    def record_loss(self, loss: Loss, parameter: str) -> None:
         self[loss] += 1
         self.parameters.append((parameter, loss.value))
 
@@ -46,7 +46,7 @@ def read(
         limits=limits,
         accept_client_timestamp=accept_client_timestamp,
         unset_values=unset_values,
-        lose=(Losses() if losses is None else losses).lose,
+        record_loss=(Losses() if losses is None else losses).record_loss,
     )
 
 
@@ -79,10 +79,10 @@ def test_every_loss_is_in_one_total() -> None:
 def test_losses_are_counted_once_the_event_is_known_to_be_delivered() -> None:
     counts: Counter[str] = Counter(requests=3)
     losses = EventLosses()
-    losses.lose(Loss.UNSET, "evat_a")
+    losses.record_loss(Loss.UNSET, "evat_a")
     losses.forget()
     for loss in (Loss.EMPTY_NAME, Loss.UNSET, Loss.UNSET, Loss.VALUE_TOO_LONG):
-        losses.lose(loss, "evat_a")
+        losses.record_loss(loss, "evat_a")
     losses.add_to(counts)
     assert by_reason(counts) == {"empty_name": 1, "unset": 2, "value_too_long": 1}
     assert totals(counts) == {
@@ -108,7 +108,7 @@ def test_event_and_endpoint_id_are_required(
             limits=LIMITS,
             accept_client_timestamp=False,
             unset_values=frozenset(),
-            lose=Losses().lose,
+            record_loss=Losses().record_loss,
         )
 
 
@@ -141,7 +141,7 @@ def test_exactly_these_words_are_no_value(value: str, losses: Losses) -> None:
     event = read({"event": value, "endpoint_id": value, "evat_a": value, "usat_a": value}, losses)
     assert (event.event_type, event.endpoint_id) == (value, value)
     assert (event.attributes, event.user_attributes) == ({"a": value}, {"a": [value]})
-    assert losses == {"repeated": 2}  # what read() begins with
+    assert losses == {"repeated": 2}  # as in read()
 
 
 @pytest.mark.parametrize("word", sorted(UNSET_VALUES))
@@ -204,7 +204,7 @@ LEFT_OUT: list[tuple[str, str, Loss]] = [
 
 
 @pytest.mark.parametrize(("parameter", "value", "loss"), LEFT_OUT)
-def test_what_cannot_be_used_is_left_out_for_one_reason(
+def test_each_unusable_parameter_is_dropped_for_one_reason(
     parameter: str, value: str, loss: Loss, losses: Losses
 ) -> None:
     event = read({parameter: value}, losses)
@@ -329,7 +329,7 @@ def test_a_plausible_timestamp_is_the_events_time(
         ("0001-01-01T00:00:00+14:00", Loss.IMPLAUSIBLE_TIME),
         ("9999-12-31T23:59:59-14:00", Loss.IMPLAUSIBLE_TIME),
         ("9" * 5000, Loss.NOT_A_TIME),
-        ("2026-11-18T11:06:39", Loss.NOT_A_TIME),  # whose clock?
+        ("2026-11-18T11:06:39", Loss.NOT_A_TIME),  # without a zone
         ("2026-11-18 11:06", Loss.NOT_A_TIME),
         ("yesterday", Loss.NOT_A_TIME),
         ("-1", Loss.NOT_A_TIME),
@@ -368,7 +368,7 @@ def test_queries_become_the_events_that_they_must(path: Path, count: int) -> Non
             limits=LIMITS,
             accept_client_timestamp=False,
             unset_values=UNSET_VALUES,
-            lose=losses.lose,
+            record_loss=losses.record_loss,
         )
         assert {
             "query": case["query"],

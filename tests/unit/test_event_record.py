@@ -1,4 +1,4 @@
-"""The event record, held to its JSON Schema and its page."""
+"""The event record, compared with its JSON Schema and its documentation page."""
 
 from __future__ import annotations
 
@@ -60,13 +60,13 @@ def problems(validator: Any, document: object) -> list[str]:
     return [error.message for error in validator.iter_errors(document)]
 
 
-def test_the_schema_is_one() -> None:
+def test_the_schema_is_valid() -> None:
     Draft202012Validator.check_schema(SCHEMA)
     assert SCHEMA["$defs"]["event"]["properties"]["schema_version"] == {
         "description": "Raised when a member is removed or changes its meaning.",
         "const": record.SCHEMA_VERSION,
     }
-    # The minor version is the schema's alone: rules compare what is in the record.
+    # Only the schema has a minor version. Rules compare the version in the record.
     assert SCHEMA["$id"].rpartition(":")[2].partition(".")[0] == record.SCHEMA_VERSION
 
 
@@ -77,7 +77,7 @@ def test_any_event_is_a_record_of_one_line_and_comes_back(event: Event) -> None:
     assert encoded.splitlines() == [encoded]
     document = json.loads(encoded)
     assert not problems(RECORD, document)
-    assert set(document) <= MEMBERS  # each is documented
+    assert set(document) <= MEMBERS  # the schema describes each member
     assert event_of(encoded) == event
 
 
@@ -126,7 +126,7 @@ def test_members_may_be_added() -> None:
 
 
 def documents(kind_of_service: type[BatchFake], bodies: list[str]) -> list[Any]:
-    """Return every record or profile object that a service gets, as JSON."""
+    """Return all records or profile objects sent to a service, as JSON."""
     service = kind_of_service()
     assert deliver(bodies, service=service).delivered == len(bodies)
     found: list[Any] = []

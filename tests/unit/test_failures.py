@@ -1,4 +1,4 @@
-"""Whose fault an answer without success is: AWS's models and references are the measure."""
+"""Interpretation of error responses, compared with AWS's models and API references."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SESSION = botocore.session.get_session()
 
 
 def failed(status: int, content: bytes = b"", headers: dict[str, str] | None = None) -> CallFailed:
-    received: Any = HeadersDict(headers or {})  # of any case, as http.client has them
+    received: Any = HeadersDict(headers or {})  # case-insensitive, as in http.client
     return failure(status, received, content)
 
 
@@ -48,7 +48,7 @@ def test_an_error_code_is_read_where_the_sdk_reads_it(
 ) -> None:
     content = json.dumps({"message": "why", **members}).encode()
     raw = {"headers": HeadersDict(headers), "body": content, "status_code": 400}
-    parsers: Any = create_parser  # the stubs want a shape, errors have none
+    parsers: Any = create_parser  # the stubs require a shape, which errors do not have
     read = {
         parsers(protocol).parse(raw, None)["Error"]["Code"].partition(":")[0]
         for protocol in ("json", "rest-json")
@@ -76,7 +76,7 @@ def test_the_services_words_are_kept(content: bytes, detail: str) -> None:
 
 
 def test_a_request_that_is_too_large_says_so() -> None:
-    """EventBridge does, without a word: https://github.com/boto/boto3/issues/3411."""
+    """EventBridge answers so, without a message: https://github.com/boto/boto3/issues/3411."""
     refused = failed(413)
     assert isinstance(refused, RefusedWhole)
     assert refused.reason is Reason.TOO_LARGE
@@ -86,18 +86,18 @@ def coded(code: str, status: int = 400) -> CallFailed:
     return failed(status, json.dumps({"__type": f"x#{code}"}).encode())
 
 
-SDK_RETRIES: Any = standard  # the stubs know nothing of its lists
+SDK_RETRIES: Any = standard  # the stubs do not cover its lists
 
 
 @pytest.mark.parametrize("code", SDK_RETRIES.ThrottledRetryableChecker._THROTTLED_ERROR_CODES)
-def test_what_the_sdk_takes_for_throttling_is(code: str) -> None:
+def test_the_sdks_throttling_codes_are_throttling(code: str) -> None:
     error = coded(code)
     assert isinstance(error, TryAgain)
     assert error.reason is RetryReason.THROTTLED
 
 
 @pytest.mark.parametrize("code", SDK_RETRIES.TransientRetryableChecker._TRANSIENT_ERROR_CODES)
-def test_what_the_sdk_takes_for_passing_is(code: str) -> None:
+def test_the_sdks_temporary_codes_are_temporary(code: str) -> None:
     assert isinstance(coded(code), TryAgain)
 
 
@@ -120,14 +120,14 @@ def test_a_passing_status_is_tried_again(status: int, reason: RetryReason) -> No
 
 
 def test_no_other_status_blames_the_events() -> None:
-    """A proxy that asks for a password, or sends elsewhere, says nothing of an event."""
+    """A proxy that requires a password, or redirects, does not blame an event."""
     blaming = {
         status for status in range(300, 600) if not isinstance(failed(status), TryAgain | Denied)
     }
     assert blaming == {400, 413}
 
 
-# "Common errors" of the API references, and what becomes of a request that they answer.
+# "Common errors" of the API references, and the outcome of a request that fails with each.
 COMMON = {
     "AccessDeniedException": (403, Denied),
     "ExpiredTokenException": (403, Denied),
@@ -153,7 +153,7 @@ def test_common_errors(code: str, status: int, kind: type[CallFailed]) -> None:
     assert type(coded(code, status)) is kind
 
 
-# Each error that the model of an operation names.
+# Each error in the model of an operation.
 MODELED: dict[str, dict[str, type[CallFailed]]] = {
     "customer-profiles.BatchPutProfileObject": {
         "BadRequestException": RefusedWhole,
@@ -182,7 +182,7 @@ MODELED: dict[str, dict[str, type[CallFailed]]] = {
         "KMSThrottlingException": TryAgain,
         "AccessDeniedException": Denied,
         "InternalFailureException": TryAgain,
-        "DryRunOperationException": Unexplained,  # asked for by nobody
+        "DryRunOperationException": Unexplained,  # never requested
     },
     "pinpoint.PutEvents": {
         "BadRequestException": RefusedWhole,
@@ -225,7 +225,7 @@ def test_modeled_errors(called: str) -> None:
         )
         for shape in model.error_shapes
     }
-    # An error that a newer SDK knows has to be thought about.
+    # If a newer SDK has another error, somebody must classify it here.
     assert kinds == MODELED[called]
 
 
@@ -253,16 +253,16 @@ def test_modeled_errors(called: str) -> None:
         "UnrecognizedClient",
     ],
 )
-def test_what_the_owner_has_to_mend_blames_no_event(code: str, ending: str) -> None:
+def test_errors_that_the_owner_must_fix_blame_no_event(code: str, ending: str) -> None:
     denied = coded(code + ending)
     assert isinstance(denied, Denied)
     assert str(denied) == f"400 {code}{ending}"
 
 
 @pytest.mark.parametrize("code", ["BrandNewException", "AWS.SimpleQueueService.Odd", ""])
-def test_a_code_that_nobody_knows_blames_nobody(code: str) -> None:
+def test_an_unknown_code_blames_nobody(code: str) -> None:
     assert type(coded(code)) is Unexplained
-    assert type(coded(code, 413)) is RefusedWhole  # the status itself is about the size
+    assert type(coded(code, 413)) is RefusedWhole  # the status itself means: too large
 
 
 def test_an_older_service_names_its_namespace_too() -> None:
@@ -287,7 +287,7 @@ def test_a_code_in_xml_is_read(content: bytes) -> None:
     "code",
     ["visitor@example.com", "visitor-4711", "a b", "x" * 30, "V" * 300, "É", {"a": 1}, ["x"], 4711],
 )
-def test_what_is_no_code_gets_into_no_log(code: object) -> None:
+def test_malformed_codes_are_not_logged(code: object) -> None:
     for status in (400, 403, 413):
         for answered in (
             failed(status, json.dumps({"__type": code}).encode()),
@@ -302,7 +302,7 @@ NESTED = [b"[" * 100_000, b'{"a":' * 100_000, b'{"a":' * 100_000 + b"1" + b"}" *
 
 
 @pytest.mark.parametrize("content", NESTED, ids=["lists", "objects", "whole"])
-def test_an_answer_that_is_nested_too_deeply_is_none(content: bytes) -> None:
+def test_an_answer_nested_too_deeply_is_no_answer(content: bytes) -> None:
     with pytest.raises(TryAgain) as raised:
         Answer(200, content).json()
     assert raised.value.reason is RetryReason.UNAVAILABLE
@@ -317,7 +317,7 @@ def test_a_denial_says_nothing_of_what_was_sent() -> None:
 
 
 @pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
-def test_one_event_that_is_refused_without_a_reason_holds_nobody_up(
+def test_an_event_refused_without_a_reason_delays_no_other(
     kind_of_service: type[BatchFake],
 ) -> None:
     service, letters = kind_of_service(), FakeDeadLetters()
@@ -343,7 +343,7 @@ def test_one_event_that_is_refused_without_a_reason_holds_nobody_up(
 
 
 @pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
-def test_what_is_refused_without_a_reason_every_time_rejects_no_event(
+def test_repeated_refusals_without_a_reason_reject_no_event(
     kind_of_service: type[BatchFake], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     service, letters = kind_of_service(), FakeDeadLetters()
@@ -353,14 +353,14 @@ def test_what_is_refused_without_a_reason_every_time_rejects_no_event(
 
     service.decide = decide
     bodies = [body({"event": "e", "endpoint_id": f"ep-{i}"}) for i in range(100)]
-    destination = service.destination()  # one for both batches, as in a process
+    destination = service.destination()  # the same for both batches, as in one process
     monkeypatch.setattr(service, "destination", lambda **_: destination)
     batch = deliver(bodies, service=service, dead_letters=letters)
     assert batch.retried == {"denied": 100}
     assert letters.letters == []
     assert "the destination denies the function access: 400 BrandNewException" in batch.problems
     found_out = len(service.requests)
-    assert found_out < 100  # of the 199 that finding each event alone would take
-    # What is known by now is not found out again with the next batch.
+    assert found_out < 100  # finding each event alone would take 199
+    # The next batch uses what this one has shown.
     deliver(bodies, service=service, dead_letters=letters)
     assert len(service.requests) - found_out <= 10

@@ -1,4 +1,4 @@
-"""The door's half of the field cases: the synthesized templates, in both engines."""
+"""API Gateway's part of the field cases: the synthesized templates, in both engines."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _JSON = "application/json"
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    """A connector as the cases want it."""
+    """A connector with the settings that the cases require."""
 
     def build(stack: cdk.Stack) -> None:
         add_connector(
@@ -44,14 +44,14 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
 
 @pytest.fixture(params=["local", "reference"])
 def engine(request: pytest.FixtureRequest, reference: ReferenceEngine) -> Render:
-    """What renders a template."""
+    """An engine that renders templates."""
     if request.param == "local":
         return render_response
     return lambda template, sent: reference.render_many(template, [sent])[0]
 
 
-class Door:
-    """API Gateway with a method's integration, and SQS behind it, as far as the cases need them."""
+class EmulatedApi:
+    """A minimal API Gateway with one integration, and SQS behind it."""
 
     def __init__(self, template: Template, method: str, engine: Render) -> None:
         self._template = template
@@ -74,7 +74,7 @@ class Door:
         media_type = case.headers.get("Content-Type", _JSON)
         if not self._adheres(media_type, sent.body):
             return 400, {}
-        # Named as browsers write it, or without its parameters: both must do.
+        # Both must work: the media type as browsers write it, and without parameters.
         templates = {
             self._integration["RequestTemplates"].get(each)
             for each in (media_type, media_type.partition(";")[0])
@@ -108,8 +108,10 @@ class Door:
 
 
 @pytest.mark.parametrize("case", FIELD_CASES, ids=lambda case: case.name)
-def test_what_the_door_makes_of_it(case: FieldCase, template: Template, engine: Render) -> None:
-    door = Door(template, case.method, engine)
+def test_api_gateways_answer_and_message(
+    case: FieldCase, template: Template, engine: Render
+) -> None:
+    door = EmulatedApi(template, case.method, engine)
     status, headers = door.answer(case)
 
     assert status in case.statuses
@@ -159,5 +161,5 @@ def test_a_refusal_says_why(name: str, sentence: str, template: Template, engine
         said.append(rendered.text)
         return rendered
 
-    Door(template, case.method, listening).answer(case)
+    EmulatedApi(template, case.method, listening).answer(case)
     assert json.loads(said[-1]) == {"message": f"Not queued: {sentence}"}

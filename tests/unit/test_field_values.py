@@ -1,4 +1,4 @@
-"""Requests of every kind from public reports, from the queue's message to the destination."""
+"""Requests from public reports, followed from the queue's message to the destination."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.unit.builders import posted as posted_body
 
 POLICY = AccessPolicy(anonymous=None, origins=Origins(ALLOWED_ORIGINS))
 CASES = {case.name: case for case in FIELD_CASES}
-# Why the others are not delivered; what the door refuses with 400 must not depend on it.
+# Reasons why the others are not delivered. API Gateway's own 400 must not depend on these.
 REASONS = {
     "foreign site": "origin",
     "text that is no JSON": "malformed",
@@ -27,7 +27,7 @@ REASONS = {
 
 
 def message(case: FieldCase) -> str:
-    """Return the message that the endpoint's templates write of a request."""
+    """Return the message that the endpoint's templates write for a request."""
     headers = {name.lower(): value for name, value in case.headers.items()}
     fields = {"origin": headers["origin"]} if "origin" in headers else {}
     if case.method == "GET" or not case.body:
@@ -42,7 +42,7 @@ def test_all_cases_are_here() -> None:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_request_becomes_the_events_that_it_must(name: str) -> None:
+def test_a_request_becomes_the_expected_events(name: str) -> None:
     case = CASES[name]
     service, letters = FakeKinesis(), FakeDeadLetters()
     batch = deliver([message(case)], service=service, dead_letters=letters, policy=POLICY)

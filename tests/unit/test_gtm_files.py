@@ -1,4 +1,4 @@
-"""What ``python -m cdk_gtm_connector.gtm`` writes: the container, and for which endpoint."""
+"""The output of ``python -m cdk_gtm_connector.gtm``: a container for an endpoint."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ CONTAINERS: Final = ("container.json", "container-with-templates.json")
 
 Json = dict[str, Any]
 
-# What exports of Google Tag Manager's have, seen in public ones: each kind's keys, those that are
-# always there first, and what a parameter's type may be.
+# From public exports of Google Tag Manager: the keys of each kind, starting with those that are
+# always present, and the types of parameters.
 KINDS: Final[Mapping[str, tuple[str, set[str], set[str]]]] = {
     "tag": (
         "tagId",
@@ -62,7 +62,7 @@ PARAMETERS: Final = {
 
 @pytest.fixture(params=CONTAINERS)
 def version(request: pytest.FixtureRequest) -> Json:
-    """Return what a container's file holds."""
+    """Return the contents of a container's file."""
     export = json.loads(FILES[request.param])
     assert export.keys() == {"exportFormatVersion", "exportTime", "containerVersion"}
     assert export["exportFormatVersion"] == 2
@@ -72,7 +72,7 @@ def version(request: pytest.FixtureRequest) -> Json:
 
 
 def things(version: Json) -> Iterator[tuple[str, Json]]:
-    """Yield each thing in a container, after its kind."""
+    """Yield the kind and the contents of each item in a container."""
     for kind in KINDS:
         for thing in version.get(kind, []):
             yield kind, thing
@@ -91,12 +91,12 @@ def texts(value: object) -> Iterator[str]:
 
 
 def parameters(thing: Json) -> dict[str, Any]:
-    """Return a thing's parameters that are one value each."""
+    """Return an item's parameters that have a single value."""
     return {each["key"]: each.get("value") for each in thing["parameter"]}
 
 
 class TestContainer:
-    """The containers, against what public exports have."""
+    """The containers, compared with public exports."""
 
     def test_it_belongs_to_no_account(self, version: Json) -> None:
         assert version["container"]["usageContext"] == ["WEB"]
@@ -123,7 +123,7 @@ class TestContainer:
     def test_names_are_its_own_and_allowed(self, version: Json) -> None:
         for _, thing in things(version):
             assert thing["name"] == "endpoint_id" or thing["name"].startswith("GTM connector")
-            # An import refuses these.
+            # Google Tag Manager refuses to import these.
             assert not re.search(r"[:<>&\"']", thing["name"])
 
     def test_everything_it_refers_to_is_there(self, version: Json) -> None:
@@ -279,7 +279,7 @@ class TestCommand:
 
     def test_it_writes_every_file(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         out = tmp_path / "new" / "gtm"
-        for _ in range(2):  # again over what is there
+        for _ in range(2):  # a second time, over existing files
             assert main(["--endpoint", ENDPOINT, "--out", str(out)]) == 0
         written = {
             path.relative_to(out).as_posix(): path.read_text("utf-8")
@@ -323,7 +323,7 @@ _NO_SUCH_STACK: Final = """<ErrorResponse>
 
 
 def described(outputs: Mapping[str, str]) -> str:
-    """Return CloudFormation's answer about a stack with outputs."""
+    """Return CloudFormation's description of a stack with outputs."""
     members = "".join(
         f"<member><OutputKey>{key}</OutputKey><OutputValue>{escape(value)}</OutputValue></member>"
         for key, value in outputs.items()
@@ -341,7 +341,7 @@ class TestStack:
 
     @pytest.fixture
     def stacks(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, dict[str, str]]]:
-        """Yield the outputs of the stacks that are there, by their names."""
+        """Yield a dictionary of the existing stacks' outputs, by stack name."""
         stacks: dict[str, dict[str, str]] = {}
 
         class CloudFormation(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The Lambda entry point: environment in, batchItemFailures and one log line out."""
+"""The Lambda entry point: from the environment to batchItemFailures and one log line."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SECRET = "secret-4711"  # noqa: S105 - stands for customer data
 
 
 class Context:
-    """Lambda's context, as far as the function uses it."""
+    """The parts of Lambda's context that the function uses."""
 
     aws_request_id = "the-invocation"
 
@@ -47,7 +47,7 @@ class Context:
 
 @pytest.fixture
 def fakes(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[FakePinpoint, FakeDeadLetters]]:
-    """The handler in its environment, with what it reaches over the network in memory."""
+    """The handler in its environment, with all network services in memory."""
     for name, value in ENVIRONMENT.items():
         monkeypatch.setenv(name, value)
     destination, letters = FakePinpoint(), FakeDeadLetters()
@@ -130,7 +130,7 @@ def test_a_strangers_request_is_no_warning_where_it_is_kept_apart(
     level: str,
     kept: list[bool],
 ) -> None:
-    """An alarm on warnings must not be a stranger's to ring."""
+    """A stranger must not be able to set off an alarm on warnings."""
     _, letters = fakes
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
@@ -236,7 +236,7 @@ def test_settings_are_read() -> None:
 
 
 def test_settings_that_older_deployments_do_not_have() -> None:
-    """Lambda may run new code in the old environment for as long as a deployment takes."""
+    """During a deployment, Lambda may run new code with the old environment."""
     old = FunctionSettings.from_environment(ENVIRONMENT)
     assert old.max_events == MaxEvents(anonymous=100, authenticated=100)
     assert old.invalid_messages is InvalidMessages.DEAD_LETTERS
@@ -252,7 +252,7 @@ def test_settings_that_older_deployments_do_not_have() -> None:
         settings = FunctionSettings.from_environment(new | {"KEEP_INVALID_MESSAGES": keep})
         assert settings.invalid_messages is then
     assert FunctionSettings.from_environment(new).invalid_messages is InvalidMessages.APART
-    # Nobody else keeps what this function would leave: there is no such queue.
+    # There is no invalid-message queue, so this function must keep all messages itself.
     nowhere = ENVIRONMENT | {"KEEP_INVALID_MESSAGES": "false"}
     assert (
         FunctionSettings.from_environment(nowhere).invalid_messages is InvalidMessages.DEAD_LETTERS

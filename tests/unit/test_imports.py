@@ -1,4 +1,4 @@
-"""Imports of the functions' source: downward only, and nothing that Lambda does not carry."""
+"""Imports of the functions' source: only from lower layers, and only what Lambda provides."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 SOURCE: Final = Path(__file__).parents[2] / "lambda_src"
 
-# From the bottom up. A module may import from its own layer and from those below it.
+# From the lowest layer up. A module may import from its own layer and lower ones.
 LAYERS: Final = (
     "caching deadline environment errors json_values log losses outcome urlencoded",  # values
     "event json_body message policy record",  # reading a message
@@ -25,7 +25,7 @@ LAYERS: Final = (
 
 
 def imports(package: str) -> Iterator[tuple[str, str]]:
-    """Yield each module of a package with each module that it imports, for types too."""
+    """Yield each module of a package with each module that it imports, also for type checking."""
     for path in (SOURCE / package).rglob("*.py"):
         module = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):

@@ -1,4 +1,4 @@
-"""Messages wrong through the caller's fault are kept apart, and kept once."""
+"""Messages rejected through the caller's fault: kept in their own queue, and only once."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.unit.builders import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from gtm_events.dead_letters import DeadLetter, NotTaken
+    from gtm_events.dead_letters import DeadLetter, UnsentLetter
     from gtm_events.deadline import Deadline
 
 POLICY = AccessPolicy(anonymous=None, origins=Origins(["https://shop.example"]))
@@ -40,7 +40,7 @@ def listed(events: Sequence[Mapping[str, str]], **fields: str) -> str:
     return posted("json", json.dumps({"events": events}), **fields)
 
 
-# Of each reason a message that a caller can send by himself.
+# For each reason, a message that any caller can send.
 OF_CALLERS = {
     "malformed": "not ours",
     "unset": body(one(event="undefined")),
@@ -62,17 +62,17 @@ def refusing(_endpoint_id: str, _event_id: str, event: dict[str, Any]) -> tuple[
 
 
 def queues(letters: FakeDeadLetters) -> dict[str, str]:
-    """Return where each message is, by its reason."""
+    """Return the queue of each message, by its reason."""
     return {
         letter.reason.value: "invalid" if letter.invalid else "dead" for letter in letters.letters
     }
 
 
-def test_every_reason_is_somebodys() -> None:
-    """A new reason has to be told apart as well."""
+def test_every_reason_is_classified() -> None:
+    """A new reason must be classified, too."""
     owners = {"refused", "user_attributes_refused"}
-    assert {reason.value for reason in Reason if reason.is_callers} == set(OF_CALLERS)
-    assert {reason.value for reason in Reason if not reason.is_callers} == owners
+    assert {reason.value for reason in Reason if reason.is_callers_fault} == set(OF_CALLERS)
+    assert {reason.value for reason in Reason if not reason.is_callers_fault} == owners
 
 
 @pytest.mark.parametrize("kind", InvalidMessages)
@@ -92,7 +92,7 @@ def test_each_goes_to_the_queue_of_its_kind(
     )
     assert batch.failures == []
     assert batch.delivered == 1
-    # Whoever keeps them, they are counted.
+    # They are counted, whichever function keeps them.
     assert batch.rejected == dict.fromkeys([*OF_CALLERS, "refused"], 1)
     of_this_destination = {"reserved_event_type", "too_large"}
     match kind:
@@ -101,7 +101,7 @@ def test_each_goes_to_the_queue_of_its_kind(
         case InvalidMessages.APART:
             assert queues(letters) == {**dict.fromkeys(OF_CALLERS, "invalid"), "refused": "dead"}
         case InvalidMessages.LEFT:
-            # The others are rejected by each destination's function: one of them keeps them.
+            # All destinations' functions reject the others, and one function keeps them.
             kept = dict.fromkeys(of_this_destination, "invalid")
             assert queues(letters) == {**kept, "refused": "dead"}
     assert batch.dead_letters == sum(not letter.invalid for letter in letters.letters)
@@ -113,7 +113,7 @@ def test_each_goes_to_the_queue_of_its_kind(
 
 
 def test_with_several_destinations_a_message_is_kept_once() -> None:
-    """Each destination's function gets the same messages."""
+    """Every destination's function gets the same messages."""
     letters = FakeDeadLetters()
     for service, kind in (
         (FakeKinesis(), InvalidMessages.APART),
@@ -131,7 +131,7 @@ def test_with_several_destinations_a_message_is_kept_once() -> None:
         assert batch.failures == []
         assert batch.dead_letters == 0
     kept = [letter.reason.value for letter in letters.letters]
-    # What is too large for Pinpoint is not too large for the others, and not for Pinpoint here.
+    # An event may be too large for Pinpoint only. Here, it is not too large for Pinpoint either.
     assert sorted(kept) == sorted(set(OF_CALLERS) - {"too_large"})
 
 
@@ -152,7 +152,7 @@ def test_a_list_with_both_kinds_is_split() -> None:
         destination_name="pinpoint",
     )
     assert batch.failures == []
-    # One message: what the owner can mend is what it counts as.
+    # It is one message. A reason that the owner can fix takes precedence.
     assert batch.rejected == {"refused": 1}
     assert (batch.dead_letters, batch.invalid_messages) == (1, 1)
     dead, invalid = letters.letters
@@ -194,13 +194,13 @@ def test_of_a_list_whose_mistakes_another_keeps_only_the_owners_part_is_kept() -
 
 
 class OneQueueFails(FakeDeadLetters):
-    """Queues of which one takes nothing."""
+    """Two queues, one of which accepts nothing."""
 
     def __init__(self, *, invalid: bool) -> None:
         super().__init__()
         self.failing = invalid
 
-    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[NotTaken]:
+    def send(self, letters: Sequence[DeadLetter], deadline: Deadline) -> Iterator[UnsentLetter]:
         """Take the letters of the other queue."""
         self.refuse = frozenset(
             letter.message_id for letter in letters if letter.invalid is self.failing
@@ -214,7 +214,7 @@ class OneQueueFails(FakeDeadLetters):
 
 
 @pytest.mark.parametrize("invalid", [False, True])
-def test_what_one_queue_does_not_take_stays_and_the_problem_names_it(*, invalid: bool) -> None:
+def test_messages_that_a_queue_refuses_stay_and_are_reported(*, invalid: bool) -> None:
     letters = OneQueueFails(invalid=invalid)
     batch = deliver(
         ["not ours", REFUSED, listed([one(event="null"), one(event="refused")])],
@@ -230,7 +230,7 @@ def test_what_one_queue_does_not_take_stays_and_the_problem_names_it(*, invalid:
     assert (batch.dead_letters, batch.invalid_messages) == ((2, 0) if invalid else (0, 2))
 
 
-def test_what_a_destination_refuses_as_a_whole_is_the_owners_to_look_at() -> None:
+def test_refusals_by_the_destination_go_to_the_dead_letter_queue() -> None:
     def refuse(*_: object) -> tuple[int, str]:
         raise Answered(400, "BadRequestException")
 

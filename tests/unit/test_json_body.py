@@ -1,4 +1,4 @@
-"""Posted JSON: values as they were written, and each event of a list on its own."""
+"""Posted JSON: values keep their spelling, and events of a list are independent."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ DEEP = "[" * 100_000 + "]" * 100_000
 
 
 def parameters(members: str) -> list[tuple[str, str]]:
-    """Return what an event with these members, and no others, is read as."""
+    """Return the parameters of an event with these additional members."""
     [event] = decode(posted("json", f"{{{members}}}")).events
     assert not isinstance(event, MalformedMessage)
     return event
@@ -137,7 +137,7 @@ FAULTS = {
     "too deep inside": f'{{"event": "e", "endpoint_id": "x", "evat_a": {DEEP}}}',
     "too deep as id": f'{{"event": "e", "endpoint_id": {DEEP}}}',
     "too deep, and brackets in texts": f'{{"a]": "[\\"[", "b": {DEEP.replace("[]", chr(34) * 2)}}}',
-    # Not too deep for the parser, but for what reads its result, on some version of Python.
+    # On some versions of Python, the parser accepts this depth, but readers of its result do not.
     **{f"{depth} lists deep": f'{{"evat_a": {"[" * depth}{"]" * depth}}}' for depth in (400, 900)},
     "400 objects deep": '{"evat_a": ' + '{"a": ' * 400 + "1" + "}" * 401,
 }
@@ -145,7 +145,7 @@ UNSET = {"an unset id", "a blank id", "an unset type", "NaN as id"}
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_one_events_fault_is_its_own(fault: str) -> None:
+def test_a_faulty_event_does_not_affect_the_others(fault: str) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     text = f'{{"events": [{GOOD}, {FAULTS[fault]}, {GOOD}]}}'
     batch = deliver([posted("json", text)], service=pinpoint, dead_letters=letters)
@@ -158,7 +158,7 @@ def test_one_events_fault_is_its_own(fault: str) -> None:
     assert letters.reasons() == {message_id(0): reason}
     [letter] = letters.letters
     assert letter.detail.startswith("1 of 3 events: the ") or reason == "reserved_event_type"
-    # The letter holds that event as it was posted.
+    # The dead letter holds the event exactly as it was posted.
     assert letter.body.endswith(quote_plus(f'{{"events":[{FAULTS[fault]}]}}', safe="*"))
 
 
@@ -176,7 +176,7 @@ FINE = {
 
 
 @pytest.mark.parametrize("fine", FINE)
-def test_what_is_odd_is_delivered_with_its_neighbors(fine: str) -> None:
+def test_unusual_values_are_delivered(fine: str) -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     text = f'{{"events": [{GOOD}, {{"event": "e", "endpoint_id": "x", {FINE[fine]}}}, {GOOD}]}}'
     batch = deliver([posted("json", text)], service=pinpoint, dead_letters=letters)
@@ -185,7 +185,7 @@ def test_what_is_odd_is_delivered_with_its_neighbors(fine: str) -> None:
     assert letters.letters == []
 
 
-def test_what_is_beside_the_list_does_not_spoil_it() -> None:
+def test_other_members_do_not_affect_the_list() -> None:
     text = f'{{"sent": {DEEP}, "events": 1, "events": [{GOOD}, {{}}]}}'
     request = decode(posted("json", text))
     assert request.is_list
@@ -252,7 +252,7 @@ def test_what_is_left_of_a_list_is_as_it_was_posted(values: list[str], data: Any
     assert after.subject == "me"
     assert list(after.numbers) == sorted(kept)
     assert _texts(after.events) == _texts([before.events[index] for index in sorted(kept)])
-    # It is cut down again from what it was cut down to, and does not grow.
+    # A shortened list can be shortened again, and does not grow.
     last = with_events(rest, {len(kept) - 1})
     assert list(decode(last).numbers) == [max(kept)]
     assert len(with_events(rest, range(len(kept)))) == len(rest)
@@ -266,7 +266,7 @@ def _texts(events: Any) -> list[object]:
 
 def test_what_is_left_of_a_list_is_no_larger_than_it_was() -> None:
     event = '{"event":"e","endpoint_id":"x","evat_t":"éé漢*~ .-_","evat_u":"\\u00e9"}'
-    # As $util.urlEncode writes it: the asterisk stays, the tilde does not.
+    # Like $util.urlEncode: the asterisk stays, the tilde is escaped.
     text = quote_plus(f'{{"events":[{",".join([event] * 100)}]}}', safe="*").replace("~", "%7E")
     head = "v=1&time=1795000000000&access=anonymous&content=json"
     rest = with_events(f"{head}\nbody={text}", range(99))

@@ -1,4 +1,4 @@
-"""Nothing of an event, a token or an answer gets into a log, whatever a server answers."""
+"""No data of an event, a token or an answer is logged, whatever a server answers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ GARBAGE = {
 
 @pytest.fixture
 def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
-    """The function's environment, and a log that takes everything."""
+    """The function's environment, with logging at the lowest level."""
     for name, value in {**ENVIRONMENT, "NO_PROXY": "127.0.0.1"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setattr(send_task, "MAX_ATTEMPTS", 1)
@@ -82,7 +82,7 @@ def function(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
 
 
 @pytest.mark.parametrize("garbage", GARBAGE.values(), ids=GARBAGE)
-def test_garbage_gets_into_no_log_and_settles_nothing(
+def test_garbage_is_not_logged_and_settles_nothing(
     garbage: bytes,
     function: pytest.MonkeyPatch,
     capfd: pytest.CaptureFixture[str],
@@ -114,7 +114,7 @@ def test_a_defect_tells_nothing_of_an_event(
     function.setattr(Delivery, "deliver", fail)
     with pytest.raises(Defect, match=r"^ValueError in fail, line \d+$") as raised:
         handler.handle({"Records": records([body({"event": MARK})])}, Context())
-    # What Lambda writes of it.
+    # as Lambda logs it
     assert raised.value.__suppress_context__
     assert raised.value.__cause__ is None
     with pytest.raises(Defect, match=r"^KeyError in "):
@@ -138,9 +138,9 @@ import gc, logging, sys, threading, warnings
 logging.basicConfig(level=logging.DEBUG, stream=sys.stderr)
 logging.getLogger("urllib3.connectionpool").setLevel(logging.DEBUG)
 logging.getLogger("botocore.parsers").addHandler(logging.NullHandler())
-from {package}.log import keep_quiet
+from {package}.log import silence_other_output
 import botocore.parsers, urllib3
-keep_quiet()
+silence_other_output()
 for name in ("urllib3", "urllib3.connectionpool", "botocore", "botocore.parsers"):
     for level in range(10, 60, 10):
         logging.getLogger(name).log(level, "{mark}")

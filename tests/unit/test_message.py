@@ -1,4 +1,4 @@
-"""decode(): the queue message read back."""
+"""Tests of ``decode()``, which reads queue messages."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def test_every_value_comes_back(parameters: list[tuple[str, str]]) -> None:
         ],
     ],
 )
-def test_what_is_not_ours_is_malformed(text: str, detail: str) -> None:
+def test_bodies_not_written_by_the_endpoint_are_malformed(text: str, detail: str) -> None:
     with pytest.raises(MalformedMessage) as raised:
         decode(text)
     assert str(raised.value) == detail
@@ -212,7 +212,7 @@ def test_what_is_read_as_a_list_is_told_to_be_one(text: str) -> None:
 
 
 @given(st.text())
-def test_of_any_text_it_is_said_whether_it_is_a_list(text: str) -> None:
+def test_is_list_reads_any_text(text: str) -> None:
     assert is_list(text) in (True, False)
     assert is_list(f"v=1&content=json\nevents{text}") in (True, False)
 

@@ -1,4 +1,4 @@
-"""Batches of every mixture of events: each record ends in its right place."""
+"""Batches with every mixture of events: each record gets its correct outcome."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("no_backoff", "few_attempts")
 
 @pytest.fixture
 def few_attempts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give up what is throttled after one attempt more than what fails, and not after 20."""
+    """Limit throttled entries to one attempt more than failed ones, instead of 20."""
     monkeypatch.setattr(send_task, "MAX_THROTTLED_ATTEMPTS", send_task.MAX_ATTEMPTS + 1)
 
 
@@ -42,7 +42,7 @@ KINDS = (
     "raises",
 )
 MOST = 130  # more than the 100 entries of Pinpoint's requests
-# Of all kinds in a long list, one takes every neighbour along: some lists have few kinds.
+# In a long list of all kinds, one kind affects all neighbors, so some lists have few kinds.
 MIXTURE = st.sets(st.sampled_from(KINDS), min_size=1).flatmap(
     lambda kinds: st.one_of(
         [
@@ -54,7 +54,7 @@ MIXTURE = st.sets(st.sampled_from(KINDS), min_size=1).flatmap(
 
 
 def deciding(kinds: type[BatchFake]) -> BatchFake:
-    """Return a service to which an event's type says what becomes of the event."""
+    """Return a service that reads the outcome of an event from its type."""
     seen: set[str] = set()
     whole = {
         "poison": kinds.whole["refused"],
@@ -85,17 +85,17 @@ def deciding(kinds: type[BatchFake]) -> BatchFake:
 @pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
 @settings(max_examples=60)
 @given(kinds=MIXTURE, unlucky=st.sets(st.integers(0, MOST - 1)), one_endpoint=st.booleans())
-def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, PLR0912 - a table
+def test_each_record_of_any_mixture_gets_its_outcome(  # noqa: C901, PLR0912 - a table
     *,
     kind_of_service: type[BatchFake],
     kinds: list[str],
     unlucky: set[int],
     one_endpoint: bool,
 ) -> None:
-    """Whole-request failures take neighbours along into a retry, never into loss or rejection."""
+    """If a whole request fails, neighbors may be retried, but are never lost or rejected."""
     service = deciding(kind_of_service)
     letters = FakeDeadLetters(refuse=frozenset(map(message_id, unlucky)))
-    if "refused" not in service.verdicts:  # it refuses whole requests only
+    if "refused" not in service.verdicts:  # this service can only refuse whole requests
         kinds = ["poison" if kind == "refused" else kind for kind in kinds]
     batch = deliver(
         [
@@ -130,7 +130,7 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, 
             assert number not in unlucky
             assert record not in service.accepted
         elif record in failures:
-            # What is known to be wrong before anything is sent is in the dead-letter queue.
+            # Events that are invalid before sending are in the dead-letter queue.
             assert kind != "malformed" or number in unlucky
             assert rejections.get(kind) != "reserved_event_type" or number in unlucky
         else:
@@ -139,11 +139,11 @@ def test_every_mixture_ends_with_each_record_in_its_right_place(  # noqa: C901, 
         if kind in always_retried:
             assert record in failures
     if "unmentioned" not in service.shares_fate or "unmentioned" not in kinds:
-        # Nothing was accepted without a word of it: nothing is delivered twice.
+        # Every acceptance was reported, so no event is delivered twice.
         assert set(service.accepted.values()) <= {1}
         assert not failures & set(service.accepted)
     if not set(kinds) & ({"times out", "cut off", "raises"} | service.shares_fate):
-        # Nothing held a neighbour back, so each place is known to the letter.
+        # Nothing affected a neighbor, so each outcome is exactly known.
         for number, kind in enumerate(kinds):
             record = message_id(number)
             if kind in delivered:

@@ -1,4 +1,4 @@
-"""Keeping a client inside a quota."""
+"""Tests of the pacer, which keeps requests within a quota."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gtm_events.pacing import Pacer, RetryLine
 
 
 class Clock:
-    """A clock that only sleeping moves."""
+    """A clock that only ``sleep()`` advances."""
 
     def __init__(self) -> None:
         self.now = 1_000.0
@@ -71,7 +71,7 @@ def test_requests_that_take_longer_than_others_are_not_early(delays: list[float]
     for arrival in sorted(moment + delay for moment, delay in zip(sent, delays, strict=True)):
         tokens = min(15.0, tokens + (arrival - counted_at) * 15)
         counted_at = arrival
-        assert tokens >= 1 - 1e-4  # times() rounds
+        assert tokens >= 1 - 1e-4  # because times() rounds
         tokens -= 1
 
 
@@ -113,16 +113,16 @@ def test_a_turn_after_the_deadline_is_not_waited_for(clock: Clock) -> None:
     before = clock.now
     assert not pacer.acquire(Deadline(clock.now + 0.5))
     assert clock.now == before
-    # The turn that was not taken is still there.
+    # The unused token is still there.
     assert pacer.acquire(Deadline(clock.now + 1.5))
     assert clock.now == before + 1
 
 
-NOW = Deadline(0)  # long ago: whoever has to wait does not
+NOW = Deadline(0)  # in the past: a request that would have to wait gives up
 
 
 def line(rate: float = 1_000, at_once: int = 8, waiting: int = 8) -> RetryLine:
-    """Return a line in which that many wait."""
+    """Return a line with that many waiting tasks."""
     found = RetryLine(Pacer(rate), at_once)
     for number in range(waiting):
         found.wait(number, NOW)
@@ -155,12 +155,12 @@ def test_while_entries_are_throttled_fewer_go_on_and_then_more_again() -> None:
     waiting = line()
     waiting.throttled()
     assert going_on(waiting) == [0, 1, 2, 3]
-    for _ in range(8):  # those that were under way
+    for _ in range(8):  # those already under way
         waiting.throttled()
     assert going_on(waiting) == [0, 1, 2, 3]
     for _ in range(20):
         waiting.throttled()
-    assert going_on(waiting) == [0]  # never none
+    assert going_on(waiting) == [0]  # at least one
     waiting.answered()
     assert going_on(waiting) == [0, 1]
 

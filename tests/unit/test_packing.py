@@ -1,4 +1,4 @@
-"""pack(): every entry in one request, inside the limits, in few requests."""
+"""Tests of ``pack()``: each entry in one request, within the limits, in few requests."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gtm_events.packing import Room, pack
+from gtm_events.packing import OpenRequest, pack
 
 
 @dataclass(frozen=True)
 class Entry:
-    """Something of a size."""
+    """An entry of a given size."""
 
     number: int
     size: int
@@ -42,7 +42,7 @@ def test_every_entry_is_in_exactly_one_request_inside_the_limits(
         entries,
         max_entries=max_entries,
         max_bytes=max_bytes,
-        room=(lambda: Room(max_bytes)) if own_room else None,
+        room=(lambda: OpenRequest(max_bytes)) if own_room else None,
     )
     packed = [entry for request in requests for entry in request]
     assert sorted(packed, key=lambda entry: entry.number) == entries
@@ -55,14 +55,14 @@ def test_every_entry_is_in_exactly_one_request_inside_the_limits(
 def test_no_two_requests_that_are_not_full_would_fit_into_one(
     sizes: list[int], max_entries: int, max_bytes: int
 ) -> None:
-    """First fit: what opens a request had no room in any before it. This bounds their number."""
+    """First fit opens a request only if no earlier one has room, which bounds their number."""
     requests = pack(entries_of(sizes), max_entries=max_entries, max_bytes=max_bytes)
     loose = [
         sum(entry.size for entry in request) for request in requests if len(request) < max_entries
     ]
     full = len(requests) - len(loose)
     assert full <= len(sizes) // max_entries
-    # Of any two loose ones, together they are over the limit: at most one is half empty.
+    # Any two of these exceed the limit together, so at most one is half empty.
     assert sum(size <= max_bytes / 2 for size in loose) <= 1
     assert len(loose) <= 2 * sum(loose) // max_bytes + 1
 
@@ -94,18 +94,18 @@ def test_entries_of_one_size_make_the_fewest_requests(
 def test_where_the_number_is_the_limit_the_order_stays(own_room: bool) -> None:  # noqa: FBT001
     entries = entries_of([5, 1, 9, 2, 8, 3, 7])
     requests = pack(
-        entries, max_entries=3, max_bytes=100, room=(lambda: Room(100)) if own_room else None
+        entries, max_entries=3, max_bytes=100, room=(lambda: OpenRequest(100)) if own_room else None
     )
     assert requests == [entries[:3], entries[3:6], entries[6:]]
 
 
 def test_no_entries_make_no_requests() -> None:
     assert pack([], max_entries=3, max_bytes=100) == []
-    assert pack([], max_entries=3, max_bytes=100, room=lambda: Room(100)) == []
+    assert pack([], max_entries=3, max_bytes=100, room=lambda: OpenRequest(100)) == []
 
 
 def test_an_entry_that_is_larger_than_a_request_has_one_of_its_own() -> None:
-    """Nothing is lost here; who packs has checked, and the service has the last word."""
+    """No entry is lost. The caller checks sizes, and the service may still refuse one."""
     entries = entries_of([50, 101, 50])
     requests = pack(entries, max_entries=3, max_bytes=100)
     assert [entries[1]] in requests

@@ -1,4 +1,4 @@
-"""Anything that fits into a batch fits into the function's memory, with room to spare."""
+"""The function's memory is large enough for any batch, with a margin."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import pytest
 from gtm_events.caching import cached_if_short
 from tests.unit.peak import MOST_BYTES, TWO_TYPES, measured
 
-# Of every crafted batch at every destination the largest, as `python -m tests.unit.peak` finds
-# them, and those that were too large before: an endpoint's newest value, copied for each event.
+# The crafted batches with the largest peaks, as `python -m tests.unit.peak` finds them, and
+# those that were too large before: an endpoint's newest value, copied for each event.
 WORST = [
     ("distinct_attributes_of_one_endpoint", "pinpoint"),
     ("newest_of_one_endpoint", "customer-profiles"),

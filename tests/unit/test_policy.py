@@ -22,7 +22,7 @@ from tests.unit.builders import (
 ATTRIBUTES = {"usat_plan": "gold", "usat_city": "Łódź"}
 BOTH = {"plan": ["gold"], "city": ["Łódź"]}
 
-# Who sends: the envelope's fields beside the anonymous ones.
+# Callers: the envelope's fields in addition to the anonymous ones.
 CALLERS: dict[str, dict[str, str]] = {
     "anonymous": {},
     "authenticated": {"subject": "user-1"},
@@ -30,7 +30,7 @@ CALLERS: dict[str, dict[str, str]] = {
     "authenticated, has to name one": {"subject": "user-1", "endpoint": "own", "bound": "1"},
     "authenticated, names none": {"subject": "user-1", "endpoint": "", "bound": "1"},
 }
-# What the owner permits: the policy's list for that kind of caller, and what it leaves of BOTH.
+# Permissions: the policy's list for that kind of caller, and the attributes of BOTH that remain.
 PERMITTED: dict[str, tuple[frozenset[str] | None, dict[str, list[str]]]] = {
     "all": (None, BOTH),
     "both listed": (frozenset({"plan", "city"}), BOTH),
@@ -43,10 +43,10 @@ PERMITTED: dict[str, tuple[frozenset[str] | None, dict[str, list[str]]]] = {
 @pytest.mark.parametrize(
     ("caller", "permitted", "endpoint_id"), list(product(CALLERS, PERMITTED, ["own", "another's"]))
 )
-def test_who_may_change_what(caller: str, permitted: str, endpoint_id: str) -> None:
+def test_allowed_user_attributes(caller: str, permitted: str, endpoint_id: str) -> None:
     names, kept = PERMITTED[permitted]
     fields = CALLERS[caller]
-    # The list for the other kind of caller says the opposite, so that mixing them up shows.
+    # The list for the other kind of caller is the opposite, so confusing the two would fail.
     opposite = frozenset[str]() if names is None or names else None
     policy = (
         AccessPolicy(anonymous=opposite, authenticated=names)
@@ -70,7 +70,7 @@ def test_who_may_change_what(caller: str, permitted: str, endpoint_id: str) -> N
     [(name, item)] = pinpoint.items()
     assert name == endpoint_id
     assert item["Endpoint"] == ({"User": user} if user else {})
-    assert len(item["Events"]) == 1  # the event goes through whatever its user attributes
+    assert len(item["Events"]) == 1  # the event is delivered whatever its user attributes
     denied = len(BOTH) - len(kept)
     reason = "not_for_authenticated" if fields else "not_for_anonymous"
     assert counted(batch) == ({reason: denied} if denied else {})
@@ -238,7 +238,7 @@ def test_without_a_list_every_site_may() -> None:
     assert batch.delivered == 1
 
 
-def test_who_opts_out_is_counted_and_nothing_else() -> None:
+def test_opted_out_visitors_are_only_counted() -> None:
     pinpoint, letters = FakePinpoint(), FakeDeadLetters()
     batch = deliver(
         [body({}, privacy="1"), body({"event": "e", "endpoint_id": "ep"})],
@@ -262,10 +262,10 @@ def test_a_posted_lists_events_each_have_their_own_outcome() -> None:
     check_totals(batch, letters)
     assert list(pinpoint.events()) == [f"{message_id(0)}-0", f"{message_id(0)}-3"]
     assert pinpoint.user_attributes("own") == [{"x": ["1", "2"]}]
-    # The letter holds what is rejected, and only that: sending it again repeats nothing.
+    # The dead letter holds only the rejected events, so a redrive repeats no other event.
     [letter] = letters.letters
     assert letter.message_id == message_id(0)
-    # Its reason is the first rejected event's, in the list's order.
+    # The reason is that of the first rejected event in the list.
     assert letter.reason.value == "reserved_event_type"
     assert letter.detail.startswith("2 of 4 events: ")
     again, again_letters = FakePinpoint(), FakeDeadLetters()

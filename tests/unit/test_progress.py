@@ -1,4 +1,4 @@
-"""Progress: an invocation that can send anything completes some message of any batch."""
+"""Progress: any invocation that can send requests completes at least one message."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ every_service = pytest.mark.parametrize(
 )
 
 
-class Budget(Pacer):
-    """A quota after which the invocation's time is up, whatever the clock says."""
+class LimitedPacer(Pacer):
+    """A pacer that runs out of time after a fixed number of requests."""
 
     def __init__(self, requests: int) -> None:
-        super().__init__(max(1.0, requests / 50))  # an invocation has some 50 seconds for them
+        super().__init__(max(1.0, requests / 50))  # an invocation has about 50 seconds
         self._left = requests
 
     def acquire(self, deadline: Deadline) -> bool:
@@ -49,10 +49,10 @@ class Budget(Pacer):
 def received(
     service: BatchFake, messages: dict[str, str], budget: int, letters: FakeDeadLetters
 ) -> list[str]:
-    """Deliver the messages with so many requests; return the ids of those that come back."""
+    """Deliver messages with at most so many requests; return the ids of those that are retried."""
     destination = service.destination()
     assert isinstance(destination, BatchDestination)
-    destination._sender = replace(destination._sender, pacer=Budget(budget))
+    destination._sender = replace(destination._sender, pacer=LimitedPacer(budget))
     records = [
         {"messageId": name, "body": body, "attributes": {"SentTimestamp": str(number)}}
         for number, (name, body) in enumerate(messages.items())
@@ -70,7 +70,7 @@ def received(
 
 
 def receives(service: BatchFake, bodies: Sequence[str], budget: int) -> int:
-    """Return how many receives settle everything; assert that each of them settles something."""
+    """Return the number of receives that settle everything; assert that each settles something."""
     messages = {message_id(number): body for number, body in enumerate(bodies)}
     letters, count = FakeDeadLetters(), 0
     while messages:
@@ -86,7 +86,7 @@ def listed(events: Sequence[dict[str, str]]) -> str:
 
 
 def lists(number: int, size: int, endpoint: Callable[[int, int], str]) -> list[str]:
-    """Return posted lists; ``endpoint`` names the endpoint of an event of one of them."""
+    """Return posted lists. ``endpoint`` returns the endpoint id of an event in a list."""
     return [
         listed(
             [
@@ -108,7 +108,7 @@ ENDPOINTS: dict[str, Callable[[int, int], str]] = {
 
 
 def needed(service: BatchFake, bodies: Sequence[str]) -> int:
-    """Return how many requests the largest of the messages takes when it is alone."""
+    """Return the number of requests that the largest message needs by itself."""
     largest = max(bodies, key=len)
     alone = type(service)(service.decide)
     assert not received(alone, {message_id(0): largest}, 1_000, FakeDeadLetters())
@@ -118,7 +118,7 @@ def needed(service: BatchFake, bodies: Sequence[str]) -> int:
 @every_service
 @pytest.mark.parametrize("size", [1, 7, 20, 100])
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_what_one_message_needs_settles_one(
+def test_enough_requests_for_one_message_settle_one(
     kind_of_service: type[BatchFake], size: int, endpoint: Callable[[int, int], str]
 ) -> None:
     bodies = lists(12, size, endpoint)
@@ -131,12 +131,12 @@ def test_what_one_message_needs_settles_one(
 def test_a_backlog_of_lists_is_settled_in_as_many_receives_as_its_requests_take(
     kind_of_service: type[BatchFake], endpoint: Callable[[int, int], str]
 ) -> None:
-    """Of 4,302 lists of 20 none was settled in ten receives at Customer Profiles."""
+    """Once, none of 4,302 lists of 20 was settled at Customer Profiles in ten receives."""
     bodies = lists(150, 20, endpoint)
     whole = kind_of_service()
     assert not received(whole, dict(enumerate_ids(bodies)), 100_000, FakeDeadLetters())
     budget = max(25, len(whole.requests) // 3)
-    # What is under way at the end, and the last window of Customer Profiles, is sent again.
+    # Requests under way at the end, and Customer Profiles' last window, are sent again.
     again = 32 + 17 if issubclass(kind_of_service, FakeCustomerProfiles) else 0
     most = -(-len(whole.requests) // (budget - again)) + 1
     assert receives(kind_of_service(), bodies, budget) <= most
@@ -159,10 +159,10 @@ def test_lists_of_all_sizes_among_single_events(kind_of_service: type[BatchFake]
 
 @every_service
 @pytest.mark.parametrize("smallest", [False, True], ids=["oldest largest", "oldest smallest"])
-def test_where_bytes_are_the_limit_the_oldest_is_not_scattered(
+def test_the_oldest_message_of_large_events_is_not_scattered(
     kind_of_service: type[BatchFake], *, smallest: bool
 ) -> None:
-    """The largest go first into requests, but not before the oldest message."""
+    """Larger entries are packed first, but after the oldest message."""
     sizes = [200_000, 90_000, 30_000, 150_000] * 3
     sizes.sort(reverse=not smallest)
     bodies = [
@@ -175,10 +175,10 @@ def test_where_bytes_are_the_limit_the_oldest_is_not_scattered(
 
 @every_service
 @pytest.mark.parametrize("whole", [False, True], ids=["entries", "requests"])
-def test_throttling_does_not_keep_everything_half_done(
+def test_throttling_does_not_stop_progress(
     kind_of_service: type[BatchFake], *, whole: bool
 ) -> None:
-    """Every second is throttled: what was begun is finished before more is begun."""
+    """Every second event is throttled. Tasks under way finish before new ones begin."""
     random = Random(1)  # noqa: S311 - not for cryptography
 
     def throttle(_: Event) -> Verdict:
@@ -198,7 +198,7 @@ def test_throttling_does_not_keep_everything_half_done(
 def once_a_request(
     service: BatchFake, decide: Callable[[Event], Verdict]
 ) -> Callable[[Event], Verdict]:
-    """Decide over a request's first event only: the others are taken."""
+    """Apply the verdict only to a request's first event. Accept the others."""
     decided: set[int] = set()
 
     def once(event: Event) -> Verdict:
@@ -214,10 +214,10 @@ def once_a_request(
 @pytest.mark.parametrize(
     "kind_of_service", [FakePinpointEvents, FakeCustomerProfiles, FakeTwoObjectTypes]
 )
-def test_refused_requests_do_not_keep_everything_half_done(
+def test_refused_requests_do_not_stop_progress(
     kind_of_service: type[BatchFake],
 ) -> None:
-    """An event in ten is refused with its whole request: many requests, list by list."""
+    """One event in ten makes its whole request refused, so each list takes many requests."""
 
     def refuse(event: Event) -> Verdict:
         if event.event_type == "bad":
@@ -241,7 +241,7 @@ def test_refused_requests_do_not_keep_everything_half_done(
 def test_of_an_endpoint_the_newest_stays_though_it_is_early_in_the_batch(
     size: int, budget: int
 ) -> None:
-    """A tag may say when an event happened, so the newest may be anywhere."""
+    """A tag may set an event's time, so the newest event may be anywhere in the batch."""
     random = Random(size)  # noqa: S311 - not for cryptography
     minute = 60_000
     times = [random.randint(0, 1_000) for _ in range(60 * size)]
@@ -266,7 +266,7 @@ def test_of_an_endpoint_the_newest_stays_though_it_is_early_in_the_batch(
             f"ep-{n}": max(int(e["event"]) for e in events if e["endpoint_id"] == f"ep-{n}")
             for n in range(7)
         }
-        # What comes after the newest makes it go out once more, and costs a few requests.
+        # Events after the newest one cause it to be sent again, which takes a few requests.
         assert len(service.requests) <= 1.3 * len(events) / 10 + 3
     else:
         receives(service, bodies, budget)
@@ -280,13 +280,13 @@ def test_ordinary_events_take_no_request_more() -> None:
 
 
 def refusing_every_tenth(document: dict[str, Any]) -> Verdict:
-    """Refuse a visitor object that any event of a tenth of all went into."""
+    """Refuse each visitor object that contains any of a tenth of all events."""
     plans = document["user_attributes"].values()
     return "refused" if any(plan.endswith("0") for plan in plans) else "ok"
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_refused_visitors_do_not_keep_everything_half_done(
+def test_refused_visitors_do_not_stop_progress(
     endpoint: Callable[[int, int], str],
 ) -> None:
     bodies = [
@@ -307,7 +307,7 @@ def test_refused_visitors_do_not_keep_everything_half_done(
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS.values(), ids=ENDPOINTS)
-def test_throttled_visitors_do_not_keep_everything_half_done(
+def test_throttled_visitors_do_not_stop_progress(
     endpoint: Callable[[int, int], str],
 ) -> None:
     random = Random(1)  # noqa: S311 - not for cryptography

@@ -1,4 +1,4 @@
-"""Proxies: requests that go by way of one, which learns nothing of them."""
+"""Requests through proxies, which cannot read them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gtm_events.aws import ServiceRequest
 from gtm_events.errors import SettingsError
 from gtm_events.outcome import RetryReason
 from tests.unit.clients import client, numbered, own, reason
-from tests.unit.network import Asked, answer, proxying, serving
+from tests.unit.network import ReceivedRequest, answer, proxying, serving
 
 if TYPE_CHECKING:
     import ssl
@@ -44,7 +44,7 @@ def test_a_proxy_connects_and_learns_nothing(
     assert b"Proxy-Authorization: Basic dXNlcjpwYXNzOndvcmQ=" in lines  # user:pass:word
     head = server.requests[0].head
     assert head.startswith(b"POST / HTTP/1.1\r\n")
-    # It is signed so: a port in it would be another host.
+    # The signature covers the host without a port.
     assert f"Host: {HOST}\r\n".encode() in head
     assert b"proxy" not in head.lower()
 
@@ -86,7 +86,7 @@ def test_without_tls_a_proxy_is_asked_for_the_url(monkeypatch: pytest.MonkeyPatc
 
 
 class TestProxyOverTls:
-    """A proxy that is spoken to in TLS itself."""
+    """A proxy that itself uses TLS."""
 
     @pytest.fixture
     @staticmethod
@@ -96,7 +96,7 @@ class TestProxyOverTls:
     def test_it_connects_and_learns_nothing(
         self, authority: Authority, proxy_context: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        large = "x" * 300_000  # more than a record, and than a buffer
+        large = "x" * 300_000  # larger than a TLS record and than a buffer
         with (
             serving(own, server_context(authority.certificate(HOST))) as server,
             proxying(server.port, context=proxy_context) as proxy,
@@ -121,7 +121,7 @@ class TestProxyOverTls:
         monkeypatch: pytest.MonkeyPatch,
         size: int,
     ) -> None:
-        def twice(asked: Asked) -> list[bytes]:
+        def twice(asked: ReceivedRequest) -> list[bytes]:
             return [numbered(asked.number, size) + answer(b'{"to":"nobody"}')]
 
         with (
@@ -141,7 +141,7 @@ class TestProxyOverTls:
         monkeypatch: pytest.MonkeyPatch,
         how: str,
     ) -> None:
-        def once(_: Asked) -> Iterable[bytes]:
+        def once(_: ReceivedRequest) -> Iterable[bytes]:
             if how == "within the answer":
                 yield answer(b"{}" * 50)[:-1]
             raise OSError  # closes the connection
@@ -181,7 +181,7 @@ class TestProxyOverTls:
         assert b"Proxy-Authorization: Basic dXNlcjp3b3Jk\r\n" in asked.head
 
 
-def test_a_proxy_of_another_kind_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unsupported_proxy_is_a_settings_error(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", f"socks5://user:{PASSWORD}@127.0.0.1:1")
     words = "must be an http:// or https:// URL, got 'socks5'"
     with pytest.raises(SettingsError, match=words) as raised:

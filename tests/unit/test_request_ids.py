@@ -1,4 +1,4 @@
-"""Event ids: the request's, not the message's in the queue."""
+"""Event ids come from the request, not from the message in the queue."""
 
 from __future__ import annotations
 
@@ -50,10 +50,10 @@ LIST = json.dumps(
         ("JKJaXmPLvHcESHA%3D", REQUEST_ID),
         ("a%2Bb%2Fc-d_e90%3D%3D", "a-b_c-d_e90"),
         ("x" * 60 + "%3D", "x" * 60),
-        # What no event could be called: the message's own id serves.
+        # Not valid as an event's id, so the message's own id is used.
         ("x" * 61 + "%3D", ""),
         ("x" * 10 + "%3D", ""),
-        # The console's test, where every request has it.
+        # Every test request of API Gateway's console has this id.
         ("test-invoke-extendedRequestId", ""),
         (message_id(1), ""),
         ("", ""),
@@ -68,7 +68,7 @@ def test_a_request_id_is_what_an_event_may_be_called(sent: str, request_id: str)
     request = decode(f"{TEMPLATE.format(sent)}\nevent=e")
     assert (request.id, request.time) == (request_id, 1_795_000_000_000)
     assert request.origin == "https://shop.example"
-    # However the envelope is put together.
+    # whatever the order of the envelope's fields
     assert decode(f"v=1&time=1&access=anonymous&id={sent}\nevent=e").id == request_id
 
 
@@ -80,7 +80,7 @@ def test_envelopes_that_differ_in_their_id_are_two() -> None:
 
 
 @pytest.mark.parametrize("kind_of_service", SERVICES, ids=lambda service: service.name)
-def test_an_event_is_called_the_same_whatever_its_message_is(
+def test_an_event_id_does_not_depend_on_the_message_id(
     kind_of_service: type[BatchFake],
 ) -> None:
     service = kind_of_service()
@@ -97,7 +97,7 @@ def test_an_event_is_called_the_same_whatever_its_message_is(
     )
 
 
-def test_what_is_rejected_is_the_message_it_was() -> None:
+def test_a_rejected_message_keeps_its_message_id() -> None:
     letters = FakeDeadLetters()
     shop = AccessPolicy(origins=Origins(["https://shop.example"]))
     bodies = [
@@ -122,7 +122,7 @@ def test_a_request_that_is_in_the_queue_twice_is_sent_once() -> None:
     listed = posted("json", LIST.replace("_b", "b"), id=padded("list"))
     batch = deliver([text, listed, listed, text], service=pinpoint)
     assert (batch.received, batch.events, batch.delivered, batch.failures) == (4, 4, 4, [])
-    # events() checks that none is there twice.
+    # events() asserts that no id is repeated.
     assert sorted(pinpoint.events()) == sorted(
         [REQUEST_ID, f"{LISTED}-0", f"{LISTED}-1", f"{LISTED}-2"]
     )
@@ -148,8 +148,8 @@ def test_what_is_rejected_of_a_list_keeps_its_id() -> None:
     deliver([posted("json", LIST, id=padded("list"))], service=first, dead_letters=letters)
     assert sorted(first.events()) == [f"{LISTED}-0", f"{LISTED}-2"]
     [letter] = letters.letters
-    # Whoever mends it and sends it again must not give it the first one's id: a reader that drops
-    # what it has had already would drop it.
+    # If the owner fixes the letter and sends it again, its event must not get the first event's id.
+    # A reader that drops repeated events would drop it.
     again = FakePinpoint()
     deliver([letter.body.replace("_b", "b")], service=again)
     assert list(again.events()) == [f"{LISTED}-1"]
@@ -181,7 +181,7 @@ def test_a_list_that_is_cut_keeps_its_numbers(fields: dict[str, str]) -> None:
     assert request.events == [
         [("event", f"e{number}"), ("endpoint_id", "ep")] for number in (3, 42, 99)
     ]
-    # And again.
+    # A second cut keeps the numbers, too.
     assert decode(with_events(cut, {0, 2})).numbers == [3, 99]
 
 
@@ -197,7 +197,7 @@ def test_nothing_of_a_visitor_who_opted_out_is_sent() -> None:
     assert (batch.opted_out, batch.delivered, pinpoint.requests) == (1, 0, [])
 
 
-def test_two_requests_that_have_the_same_id_all_the_same_are_two() -> None:
+def test_different_requests_with_the_same_id_are_two_events() -> None:
     pinpoint = FakePinpoint()
     bodies = [
         body({"event": name, "endpoint_id": "ep"}, id=id_)

@@ -1,4 +1,4 @@
-"""Sending ends at its deadline, even if a call does not."""
+"""Sending ends at its deadline, even if a call is still running."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gtm_events.destinations.kinesis import Kinesis
 from gtm_events.outcome import Delivered, Outcome, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.policy import AccessPolicy
-from gtm_events.send_task import Packed
+from gtm_events.send_task import PackedRequest
 from gtm_events.sending import Sender
 from tests.destinations.kinesis.service import STREAM_ARN
 from tests.patience import HANG_SECONDS, DeadlineWhen
@@ -50,7 +50,7 @@ def batch(*event_ids: str) -> list[Entry]:
 
 
 class Server:
-    """Answers what ``answers`` says; of an entry called ``late`` only when it may."""
+    """A server. It answers an entry named ``late`` only once ``may_answer`` is set."""
 
     def __init__(self, answers: Callable[[Sequence[Entry]], Iterator[Outcome]]) -> None:
         self.answers = answers
@@ -92,7 +92,7 @@ def sent(
     if hanging is not None:
         begun = hanging.hangs
         deadline = DeadlineWhen(0, lambda: len(outcomes) >= before and begun.wait(HANG_SECONDS))
-    for outcome in sender.send(map(Packed, batches), deadline, counts):
+    for outcome in sender.send(map(PackedRequest, batches), deadline, counts):
         outcomes.append(outcome)  # noqa: PERF402 - the deadline looks at it meanwhile
     assert len(outcomes) == sum(map(len, batches))
     return {outcome.event_id: outcome for outcome in outcomes}, counts
@@ -117,9 +117,9 @@ def test_a_call_that_outlasts_its_time_outs_is_given_up(others: list[list[Entry]
     assert counts == {"requests": 1 + len(others)}
 
 
-def test_what_was_answered_before_is_not_repeated() -> None:
+def test_settled_entries_are_not_sent_again() -> None:
     def first_all_but_one(entries: Sequence[Entry]) -> Iterator[Outcome]:
-        server.may_answer.clear()  # not what is tried again
+        server.may_answer.clear()  # except the retried entry
         for entry in entries:
             late = entry.event_id == "late"
             yield (
@@ -146,7 +146,7 @@ def test_a_late_answer_touches_nothing_of_the_next_invocation() -> None:
         target=lambda: again.append(sent(sender, batch("b"), batch("late", "c")))
     )
     next_one.start()
-    server.may_answer.set()  # for the call of before, and for this one
+    server.may_answer.set()  # one for the earlier call, one for this one
     next_one.join()
     [(outcomes, counts_then)] = again
     assert outcomes == {name: Delivered(name) for name in ("b", "late", "c")}
@@ -155,7 +155,7 @@ def test_a_late_answer_touches_nothing_of_the_next_invocation() -> None:
 
 
 def test_a_late_answer_is_not_followed_by_another_call() -> None:
-    """Entries that it asks to retry go back to the queue instead of being sent again."""
+    """Entries that a late answer would retry go back to the queue instead."""
 
     def throttle(entries: Sequence[Entry]) -> Iterator[Outcome]:
         for entry in entries:
@@ -166,7 +166,7 @@ def test_a_late_answer_is_not_followed_by_another_call() -> None:
     sent(sender, batch("late"), hanging=server)
     server.may_answer.set()
     server.answers = deliver_all
-    outcomes, _ = sent(sender, batch("a"))  # after the thread's end with the other
+    outcomes, _ = sent(sender, batch("a"))  # after the thread has finished the other call
     assert outcomes == {"a": Delivered("a")}
     assert server.calls == [["late"], ["a"]]
 
@@ -181,7 +181,7 @@ def test_what_waits_for_a_thread_is_not_sent_after_the_deadline() -> None:
         "b": Retry("b", RetryReason.OUT_OF_TIME),
     }
     assert counts == {"requests": 1}
-    # The only thread is not back yet: nothing is lost, and nothing is said to have been sent.
+    # The only thread is still busy: no entry is lost, and none counts as sent.
     outcomes, counts = sent(sender, batch("c"), hanging=server)
     assert outcomes == {"c": Retry("c", RetryReason.OUT_OF_TIME)}
     assert counts == {}
@@ -205,7 +205,7 @@ def test_a_defect_beside_a_call_leaves_the_other_batches_alone() -> None:
     outcomes: list[Outcome] = []
     with pytest.raises(KeyError):  # noqa: PT012 - what was yielded before counts
         for outcome in sender.send(
-            map(Packed, [batch("a"), batch("b"), batch("c")]),
+            map(PackedRequest, [batch("a"), batch("b"), batch("c")]),
             Deadline.after(HANG_SECONDS),
             Counter(),
         ):
@@ -213,8 +213,8 @@ def test_a_defect_beside_a_call_leaves_the_other_batches_alone() -> None:
     assert outcomes == [Delivered("a"), Retry("b", RetryReason.INTERNAL_ERROR), Delivered("c")]
 
 
-class Trickle:
-    """A Kinesis on loopback that trickles its answers, a byte every 100 ms.
+class TricklingServer:
+    """Kinesis on loopback, with answers that trickle in, one byte every 100 ms.
 
     Args:
         whole: So many requests are answered at once, and well.
@@ -230,7 +230,7 @@ class Trickle:
         self._threads = [threading.Thread(target=self._accept)]
 
     def __enter__(self) -> str:
-        """Start; return the URL."""
+        """Start the server, and return its URL."""
         self._threads[0].start()
         return f"http://127.0.0.1:{self._server.getsockname()[1]}"
 
@@ -260,7 +260,7 @@ class Trickle:
                 taken = {"SequenceNumber": "1", "ShardId": "shardId-0"}
                 records = [taken] * request.count(b'"PartitionKey"')
                 answer = json.dumps({"FailedRecordCount": 0, "Records": records}).encode()
-                answer += b" " * 500  # it trickles longer than any test waits
+                answer += b" " * 500  # takes longer than any test waits
                 head = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(answer)
                 if self._whole.acquire(blocking=False):
                     connection.sendall(head + answer)
@@ -282,7 +282,7 @@ class Trickle:
 
 
 class QuickKinesis(Kinesis):
-    """With time-outs that a test can wait for, and requests of two events."""
+    """Kinesis with timeouts that are short enough for a test, and requests of two events."""
 
     connect_seconds = 0.2
     read_seconds = 0.6  # six bytes
@@ -291,7 +291,7 @@ class QuickKinesis(Kinesis):
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave a test's time for the dead-letter queue."""
+    """Shorten the time reserved for the dead-letter queue."""
     monkeypatch.setattr(delivery, "SETTLING_SECONDS", 2.0)
     monkeypatch.setattr(delivery, "_ENDING_SECONDS", 0.2)
     monkeypatch.setattr(dead_letters, "_CALL_SECONDS", 0.5)
@@ -324,11 +324,9 @@ def events(number: int) -> list[str]:
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("number", [1, 7], ids=["one request", "four requests"])
 @pytest.mark.parametrize("headers", [False, True], ids=["body", "headers"])
-def test_a_server_that_trickles_does_not_outlast_the_invocation(
-    number: int, *, headers: bool
-) -> None:
-    """Else Lambda ends the function, and everything in the batch is sent again."""
-    with Trickle(headers=headers) as url:
+def test_a_trickling_server_does_not_outlast_the_invocation(number: int, *, headers: bool) -> None:
+    """Otherwise Lambda would end the function, and the whole batch would be sent again."""
+    with TricklingServer(headers=headers) as url:
         batch = invoked(url, events(number), seconds=6)
     assert batch.retried == {"timed_out": number}
     assert batch.counts["requests"] == -(-number // 2)
@@ -339,7 +337,7 @@ def test_a_server_that_trickles_does_not_outlast_the_invocation(
 @pytest.mark.usefixtures("quick")
 def test_what_was_answered_beside_a_trickle_is_delivered() -> None:
     letters = FakeDeadLetters()
-    with Trickle(whole=3) as url:
+    with TricklingServer(whole=3) as url:
         batch = invoked(url, ["not ours", *events(8)], seconds=6, letters=letters)
     assert batch.delivered == 6
     assert batch.retried == {"timed_out": 2}
@@ -349,13 +347,13 @@ def test_what_was_answered_beside_a_trickle_is_delivered() -> None:
 
 @pytest.mark.usefixtures("quick")
 def test_a_dead_letter_queue_that_trickles_does_not_either() -> None:
-    with Trickle() as sqs, Trickle(whole=1) as url:
+    with TricklingServer() as sqs, TricklingServer(whole=1) as url:
         client = Client.to(
             ServiceEndpoint("sqs", "us-east-1", sqs),
             connect_seconds=0.2,
             read_seconds=0.3,
         )
-        # One event beside it, so that there is a batch to lose.
+        # One more event, so that there is a batch to lose.
         batch = invoked(
             url, ["not ours", *events(1)], seconds=6, letters=RejectionQueues(sqs, client)
         )

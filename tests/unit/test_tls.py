@@ -14,7 +14,7 @@ from gtm_events.aws import ServiceRequest
 from gtm_events.errors import SettingsError
 from gtm_events.outcome import RetryReason
 from tests.unit.clients import client, own, reason
-from tests.unit.network import Asked, serving
+from tests.unit.network import ReceivedRequest, serving
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,7 +36,7 @@ def test_the_bundle_is_read_once_for_all_connections(
     monkeypatch.setattr(ssl.SSLContext, "load_verify_locations", count)
     together = threading.Barrier(6)
 
-    def answers(asked: Asked) -> list[bytes]:
+    def answers(asked: ReceivedRequest) -> list[bytes]:
         together.wait()
         return own(asked)
 
@@ -108,7 +108,7 @@ def test_old_protocols_are_refused() -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
-def test_a_bundle_that_is_none_is_a_setting(
+def test_an_unreadable_bundle_is_a_settings_error(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = tmp_path / "bundle.pem"

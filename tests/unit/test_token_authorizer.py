@@ -1,4 +1,4 @@
-"""The signed-token authorizer's handler: API Gateway's event in, a policy or an error out."""
+"""The signed-token authorizer's handler: from API Gateway's event to a policy or an error."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class TestHandler:
-    """API Gateway's event in, a policy or an error out."""
+    """The handler returns a policy or raises an error."""
 
     def test_a_good_token_is_allowed(
         self, authorize: Authorizer, capsys: pytest.CaptureFixture[str]
@@ -71,7 +71,7 @@ class TestHandler:
         assert authorize.refuses(GOOD) is Reason.AUDIENCE
         assert authorize(token({**CLAIMS, "aud": "here"}))
 
-    def test_an_empty_audience_is_none(self, authorize: Authorizer) -> None:
+    def test_an_empty_audience_is_no_audience(self, authorize: Authorizer) -> None:
         authorize.monkeypatch.setenv("AUDIENCE", "")
         assert authorize(GOOD)
 
@@ -126,7 +126,7 @@ class TestHandler:
         assert json.loads(capsys.readouterr().out)["level"] == "ERROR"
 
     def test_without_a_lifetime_it_is_a_day(self, authorize: Authorizer) -> None:
-        # An update may bring the code before the environment.
+        # An update may deploy the code before the environment.
         authorize.monkeypatch.delenv("MAX_TOKEN_LIFETIME")
         assert authorize(GOOD)
         assert authorize(token({**CLAIMS, "exp": NOW + DAY}))
@@ -144,7 +144,7 @@ class TestHandler:
 
 
 def _everything_python_reports(error: BaseException) -> Iterator[str]:
-    """Yield the texts of an exception and of all that it would be reported with."""
+    """Yield all texts with which an exception would be reported."""
     reported: BaseException | None = error
     while reported:
         yield f"{reported!s} {reported!r}"

@@ -1,4 +1,4 @@
-"""The authorizer's secret: versions that verify tokens, rotation, and what cannot be read."""
+"""The authorizer's secret: its valid versions, its rotation, and unreadable secrets."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class TestSecret:
-    """Versions of the secret that verify tokens, and the times of reading them."""
+    """Versions of the secret that verify tokens, and when they are read."""
 
     def test_current_and_previous_verify_and_an_older_one_does_not(
         self, authorize: Authorizer
@@ -92,7 +92,7 @@ class TestSecret:
             (not_found(), "does not exist or has no version AWSCURRENT"),
         ],
     )
-    def test_what_cannot_be_read_is_an_error_and_no_answer(
+    def test_an_unreadable_secret_is_an_error_not_a_refusal(
         self,
         authorize: Authorizer,
         capsys: pytest.CaptureFixture[str],
@@ -102,7 +102,7 @@ class TestSecret:
         authorize.secrets.raises = problem
         with pytest.raises(SecretError, match=text) as caught:
             authorize(GOOD)
-        # API Gateway answers 401 to this word alone, 500 to every other.
+        # API Gateway answers 401 to exactly this word, and 500 to any other text.
         assert str(caught.value) != "Unauthorized"
         line = json.loads(capsys.readouterr().out)
         assert (line["level"], line["message"]) == ("ERROR", "no token can be checked")
@@ -134,7 +134,7 @@ class TestSecret:
             authorize(GOOD)
         assert "the-key" not in capsys.readouterr().out
 
-    def test_an_answer_about_another_version_is_none(self) -> None:
+    def test_an_answer_about_another_version_is_ignored(self) -> None:
         class Late(FakeSecretsManager):
             def get_secret_value(self, **arguments: str) -> Mapping[str, Any]:
                 version = super().get_secret_value(**arguments)

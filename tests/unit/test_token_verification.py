@@ -1,4 +1,4 @@
-"""Verification of signed tokens: what is let in, what is refused, and for which reason."""
+"""Verification of signed tokens: valid ones, invalid ones, and the reasons for refusing them."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ from tests.unit.signed_tokens import (
 texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=MAX_SUBJECT_LENGTH)
 
 
-class TestWhatVerifies:
-    """Tokens that are good."""
+class TestValidTokens:
+    """Valid tokens."""
 
-    def test_the_least_that_is_needed(self) -> None:
+    def test_the_required_claims_are_enough(self) -> None:
         assert checked(token()) == Claims("user-1", None)
 
     @given(subject=texts, endpoint_id=st.none() | texts, audience=st.none() | texts)
@@ -78,7 +78,7 @@ class TestWhatVerifies:
             {"alg": "HS256"},
             {"alg": "HS256", "typ": "jwt"},
             {"alg": "HS256", "kid": "1"},
-            # A header that points to keys of its own is not followed.
+            # Keys that a header refers to are ignored.
             {"alg": "HS256", "jku": "https://attacker.example/keys", "jwk": {"k": "x"}},
         ],
     )
@@ -100,7 +100,7 @@ class TestWhatVerifies:
 
 
 def _token_of_length(length: int) -> str:
-    """Return a good token of a given length; not every length exists with one header."""
+    """Return a valid token of a given length. A fixed header would not allow every length."""
     for header in (HEADER, {"alg": "HS256"}):
         for padding in range(length):
             text = token({**CLAIMS, "x": "x" * padding}, header=header)
@@ -112,15 +112,15 @@ def _token_of_length(length: int) -> str:
 
 
 def without(name: str) -> dict[str, Any]:
-    """Return good claims less one."""
+    """Return valid claims without one of them."""
     return {claim: value for claim, value in CLAIMS.items() if claim != name}
 
 
 NESTED = "[" * 2_000
 
 
-class TestWhatIsRefused:
-    """Tokens that are not, each for one reason."""
+class TestInvalidTokens:
+    """Invalid tokens, each for one reason."""
 
     @pytest.mark.parametrize(
         ("claims", "reason"),
@@ -272,11 +272,11 @@ class TestWhatIsRefused:
             f"{GOOD_HEADER}.{GOOD_CLAIMS}.\ud800{GOOD_SIGNATURE[1:]}",
         ],
     )
-    def test_what_is_no_token(self, text: str) -> None:
+    def test_malformed_tokens(self, text: str) -> None:
         assert refusal(text) is Reason.MALFORMED
 
     def test_a_signature_spelled_another_way(self) -> None:
-        """43 characters hold two bits more than 32 bytes: four spellings decode alike."""
+        """43 characters have two bits more than 32 bytes, so four spellings decode alike."""
         decoded = base64.urlsafe_b64decode(GOOD_SIGNATURE + "=")
         twins = [
             twin
@@ -315,7 +315,7 @@ class TestWhatIsRefused:
         assert refusal(token(), audience="here") is Reason.AUDIENCE
 
     def test_the_signature_is_checked_before_the_claims(self) -> None:
-        """Nobody without the key learns what the claims would have led to."""
+        """A sender without the key must not learn how the claims would be judged."""
         assert refusal(sign(json.dumps(HEADER), b"no JSON", OTHER_KEY)) is Reason.SIGNATURE
 
     @given(data=st.data())
@@ -371,7 +371,7 @@ class TestLeeway:
 
 
 weird = st.none() | st.booleans() | st.text(max_size=3) | st.lists(st.text(max_size=3), max_size=2)
-# Seconds away from what the two clocks may differ by: PyJWT reads the time itself.
+# Not near the leeway, because PyJWT reads the clock itself.
 instants = st.sampled_from([-400, -55, 0, 55, 400]).map(lambda offset: int(time.time()) + offset)
 
 

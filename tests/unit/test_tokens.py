@@ -1,4 +1,4 @@
-"""Minting tokens: what the authorizer and PyJWT make of them, and the command line."""
+"""Minting tokens: verification by the authorizer and PyJWT, and the command line."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_the_limits_are_the_authorizers() -> None:
 
 
 class TestMint:
-    """The function."""
+    """The function ``mint()``."""
 
     @given(
         secret=st.text(st.characters(exclude_categories=["Cs"]), min_size=32, max_size=80),
@@ -133,7 +133,7 @@ class TestMint:
             ({"now": NOW.replace(tzinfo=None)}, "now must have a zone"),
         ],
     )
-    def test_what_the_authorizer_would_refuse_is_not_minted(
+    def test_tokens_that_the_authorizer_would_refuse_are_not_minted(
         self, arguments: dict[str, Any], problem: str
     ) -> None:
         with pytest.raises(ValueError, match=problem):
@@ -258,7 +258,7 @@ class TestCommand:
             ([], "--subject"),
         ],
     )
-    def test_what_cannot_be_done_is_said(
+    def test_errors_are_reported(
         self,
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
@@ -293,7 +293,7 @@ class TestCommand:
 
 
 def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    """Return what the command says when it fails; if it does not fail, the test does."""
+    """Return the error message of the command. Fail the test if the command succeeds."""
     with pytest.raises(SystemExit) as caught:
         main(arguments)
     assert caught.value.code == 2
@@ -305,7 +305,7 @@ def complaint(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
 def use_secrets_manager(
     monkeypatch: pytest.MonkeyPatch, answer: Mapping[str, Any] | Exception
 ) -> None:
-    """Put a Secrets Manager with one answer in the SDK's place."""
+    """Replace the SDK's client with a Secrets Manager that has one answer."""
 
     class SecretsManager:
         def get_secret_value(self, *, SecretId: str) -> Mapping[str, Any]:  # noqa: N803
@@ -322,7 +322,7 @@ def use_secrets_manager(
 
 
 class TestPackage:
-    """The package's own names, which are imported when asked for."""
+    """The package's public names, which are imported on first use."""
 
     def test_every_public_name_is_there(self) -> None:
         for name in cdk_gtm_connector.__all__:

@@ -1,4 +1,4 @@
-"""Lists must not push single events out, and must not starve behind them."""
+"""Lists must not delay single events, and must not starve behind them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def junk(number: int) -> str:
 
 @dataclass
 class Queue:
-    """A queue that is drained by invocations with a budget of requests each, whatever the clock.
+    """A queue that is drained by invocations with a fixed number of requests each.
 
     Attributes:
         service: Where the events go.
@@ -56,21 +56,21 @@ class Queue:
     receives: dict[str, int] = field(default_factory=dict)
 
     def put(self, kind: str, bodies: Iterable[str]) -> None:
-        """Put messages behind the others."""
+        """Add messages at the end of the queue."""
         for text in bodies:
             name = f"{len(self.receives):08}-{kind}"
             self.waiting[name] = text
             self.receives[name] = 0
 
     def receive(self) -> None:
-        """Let one invocation have all that waits."""
+        """Deliver all waiting messages to one invocation."""
         for name in self.waiting:
             self.receives[name] += 1
         failures = set(received(self.service, self.waiting, self.budget, FakeDeadLetters()))
         self.waiting = {name: text for name, text in self.waiting.items() if name in failures}
 
     def of(self, kind: str) -> list[str]:
-        """Return the messages of a kind that wait, the oldest first."""
+        """Return the waiting messages of a kind, oldest first."""
         return [name for name in self.waiting if name.endswith(kind)]
 
 
@@ -78,10 +78,10 @@ class Queue:
 def test_junk_that_came_first_does_not_push_single_events_out(
     kind_of_service: type[BatchFake],
 ) -> None:
-    """Oldest first, they waited for 24 receives, and after 10 a message is taken from the queue."""
+    """In the order of age they waited for 24 receives, and SQS removes a message after 10."""
     service = kind_of_service()
     size = service.destination()._service.max_entries  # type: ignore[attr-defined]
-    # An invocation sends 500 events at the least; the lists have 12,000.
+    # An invocation sends at least 500 events; the lists have 12,000.
     queue = Queue(service, budget=max(2, 500 // size))
     queue.put("junk", map(junk, range(600)))
     queue.put("single", map(single, range(300)))
@@ -95,7 +95,7 @@ def test_junk_that_came_first_does_not_push_single_events_out(
     [(FakeCustomerProfiles, 100), (FakeTwoObjectTypes, 100), (FakePinpointEvents, 10)],
 )
 def test_a_flood_of_junk_over_many_receives(kind_of_service: type[BatchFake], budget: int) -> None:
-    """Each invocation can send 1,000 events; 4,000 events of junk come beside 600 others."""
+    """Each invocation can send 1,000 events. 4,000 junk events arrive together with 600 others."""
     queue = Queue(kind_of_service(), budget)
     numbers = itertools.count()
     for _ in range(5):
@@ -105,7 +105,7 @@ def test_a_flood_of_junk_over_many_receives(kind_of_service: type[BatchFake], bu
         before = len(queue.of("junk"))
         queue.receive()
         assert not queue.of("single")
-        # What is left goes to the lists, the oldest first: of 1,000 events at least 200.
+        # The lists get the rest, oldest first: at least 200 of 1,000 events.
         assert len(queue.of("junk")) <= before - 200 // JUNK_EVENTS
     assert max(n for name, n in queue.receives.items() if name.endswith("single")) == 1
     gone = [name for name in queue.receives if name not in queue.waiting and "junk" in name]
@@ -120,12 +120,12 @@ def test_a_flood_of_junk_over_many_receives(kind_of_service: type[BatchFake], bu
 def test_more_single_events_than_an_invocation_can_send(
     kind_of_service: type[BatchFake], budget: int
 ) -> None:
-    """They share what there is with lists four to one, and all are sent in a few receives."""
+    """Single events and lists share the capacity four to one, and a few receives send all."""
     queue = Queue(kind_of_service(), budget)
     queue.put("junk", map(junk, range(500)))
     queue.put("single", map(single, range(3_000)))
     queue.receive()
-    # Up to 32 requests may be under way at the end, none of them with an event of another turn.
+    # Up to 32 requests may be under way at the end, all with events of the same turn.
     assert len(queue.of("single")) <= 3_000 - 750
     assert len(queue.of("junk")) < 500
     while queue.of("single"):
@@ -141,7 +141,7 @@ def test_more_single_events_than_an_invocation_can_send(
 def test_lists_are_not_starved_by_a_flood_of_single_events(
     kind_of_service: type[BatchFake], budget: int
 ) -> None:
-    """A server's lists wait behind four times their events, not behind all."""
+    """Lists wait for four times as many single events, not for all of them."""
     queue = Queue(kind_of_service(), budget)
     queue.put("honest", map(junk, range(40)))  # 800 events
     for receive in range(MOST_RECEIVES):
@@ -162,7 +162,7 @@ def test_a_budget_for_one_message_settles_one_of_any_mix(
 
 
 def test_a_list_of_whatever_shape_is_a_list() -> None:
-    """Nobody gets ahead by writing it otherwise."""
+    """No spelling of a list makes it count as a single event."""
     shapes = [
         '{"events":[%s]}',
         ' {"events" : [%s]}',

@@ -1,4 +1,4 @@
-"""parse(): the same as the standard library's parse_qsl(), only faster."""
+"""Tests of ``parse()``, a faster equivalent of the standard library's ``parse_qsl()``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ESCAPES = st.integers(0, 255).flatmap(
 WELL_FORMED = st.lists(
     st.tuples(st.text(max_size=8), st.text(max_size=8)), min_size=1, max_size=6
 ).map(urlencode)
-# Every piece that the two decoders could read differently.
+# Pieces that the two decoders might read differently.
 PIECES = st.one_of(
     ESCAPES,
     st.sampled_from(
@@ -87,10 +87,10 @@ def test_an_empty_text_has_no_parameters() -> None:
         min_size=1,
     )
 )
-def test_what_the_endpoint_writes_goes_the_short_way(parameters: list[tuple[str, str]]) -> None:
+def test_the_endpoints_output_is_parsed_the_fast_way(parameters: list[tuple[str, str]]) -> None:
     assert _parse_plain(urlencode(parameters)) == parameters
 
 
 @pytest.mark.parametrize("text", ["a=%1E", "a", "a=b=c", "a=%FF", "a=%4", "a=é", "a=b\r", "a=b "])
-def test_whatever_is_peculiar_goes_the_long_way(text: str) -> None:
+def test_irregular_text_is_parsed_the_slow_way(text: str) -> None:
     assert _parse_plain(text) is None

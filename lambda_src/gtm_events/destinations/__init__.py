@@ -37,10 +37,10 @@ class Destination(Protocol):
 
         Args:
             messages: Each message's events, in the order of delivery. A message may have none.
-                Messages are read one by one, and delivered so that the first of them are soon
-                complete.
+                Messages are read one by one, and delivered so that the first ones are complete
+                early.
             deadline: Nothing is sent after it.
-            counts: Gets the numbers of requests, throttles and losses.
+            counts: Receives the numbers of requests, throttles and losses.
 
         Raises:
             gtm_events.errors.Denied: The destination denies the function access. Every event has

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from gtm_events.errors import MAX_CODE, MAX_WORDS
+from gtm_events.errors import MAX_ERROR_CODE, MAX_ERROR_MESSAGE
 from gtm_events.failures import REFUSING, retry_reason_of
 from gtm_events.json_values import object_of, text_of
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry, RetryReason
@@ -52,8 +52,8 @@ def in_order(
 def _outcome(
     event_id: str, code: str, words: object, problem: Callable[[str], RetryReason | None]
 ) -> Outcome:
-    if passing := problem(code):
-        return Retry(event_id, passing, code[:MAX_CODE])
+    if retry_reason := problem(code):
+        return Retry(event_id, retry_reason, code[:MAX_ERROR_CODE])
     return _rejected(event_id, Reason.REFUSED, code, words, separator=": ")
 
 
@@ -68,8 +68,8 @@ def by_status(
         message: The service's error message. Anything but text is ignored.
         reason: Reason for the rejection if the status blames the event.
     """
-    if passing := retry_reason_of(status):
-        return Retry(event_id, passing)
+    if retry_reason := retry_reason_of(status):
+        return Retry(event_id, retry_reason)
     if status not in REFUSING:  # the owner must fix this
         return Retry(event_id, RetryReason.DENIED, str(status))
     return _rejected(event_id, reason, str(status), message, separator=" ")
@@ -78,6 +78,6 @@ def by_status(
 def _rejected(
     event_id: str, reason: Reason, code: str, words: object, *, separator: str
 ) -> Rejected:
-    code = code[:MAX_CODE]
-    said = text_of(words)[:MAX_WORDS] or "no message"
+    code = code[:MAX_ERROR_CODE]
+    said = text_of(words)[:MAX_ERROR_MESSAGE] or "no message"
     return Rejected(event_id, reason, f"{code}{separator}{said}", code)

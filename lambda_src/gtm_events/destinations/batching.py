@@ -12,7 +12,7 @@ from gtm_events.errors import Denied, SettingsError, Unexplained
 from gtm_events.outcome import Outcome, Reason, Rejected, Retry, RetryReason
 from gtm_events.pacing import Pacer
 from gtm_events.packing import Window, pack, windows
-from gtm_events.send_task import E, Packed
+from gtm_events.send_task import E, PackedRequest
 from gtm_events.sending import Sender
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class BatchService(ABC, Generic[E]):
 
         Args:
             event: The event. Do not keep it, so that a batch is not in memory twice.
-            counts: Gets the losses.
+            counts: Receives the losses.
         """
 
     def complete(self, entries: Iterable[E], counts: Counter[str]) -> None:
@@ -73,7 +73,7 @@ class BatchService(ABC, Generic[E]):
 
         Args:
             entries: All entries of the batch, in its order.
-            counts: Gets the losses.
+            counts: Receives the losses.
         """
 
     def pack(self, entries: Sequence[E], oldest: int = 0) -> list[list[E]]:
@@ -85,7 +85,7 @@ class BatchService(ABC, Generic[E]):
         """
         return pack(entries, max_entries=self.max_entries, max_bytes=self.max_bytes, oldest=oldest)
 
-    def plan(self, windows: Sequence[Window[E]]) -> Iterator[Packed[E]]:
+    def plan(self, windows: Sequence[Window[E]]) -> Iterator[PackedRequest[E]]:
         """Yield the requests of a batch. Default: requests do not wait for each other.
 
         Args:
@@ -93,7 +93,7 @@ class BatchService(ABC, Generic[E]):
         """
         for window in windows:
             for entries in self.pack(window.entries, window.oldest):
-                yield Packed(entries)
+                yield PackedRequest(entries)
 
     @abstractmethod
     def request(self, entries: Sequence[E]) -> ServiceRequest:
@@ -192,7 +192,7 @@ class BatchDestination(Generic[E]):
         Args:
             encoded: The entries of each message, none too large.
             deadline: See :meth:`deliver`, also for errors.
-            counts: Gets the numbers of requests and throttles.
+            counts: Receives the numbers of requests and throttles.
         """
         size = _WINDOW_REQUESTS * self._service.max_entries
         requests = self._service.plan(list(windows(encoded, size)))
@@ -209,8 +209,9 @@ class BatchDestination(Generic[E]):
     def _call(self, entries: Sequence[E]) -> Iterator[Outcome]:
         """See :class:`gtm_events.send_task.BatchCall`.
 
-        An unknown error code blames an entry only if other entries are accepted meanwhile. The
-        entry then goes back to the queue with that code and does not delay the others.
+        A single entry that is refused with an unknown error code goes back to the queue, and the
+        others are still sent. After several such refusals without a success in between, the cause
+        is probably not an entry, so the destination counts as denied.
         """
         try:
             answer = self._client.send(self._service.request(entries))

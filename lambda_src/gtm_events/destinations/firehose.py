@@ -26,7 +26,7 @@ from gtm_events.environment import required
 from gtm_events.errors import SettingsError
 from gtm_events.event import Event, Limits
 from gtm_events.outcome import Outcome, RetryReason
-from gtm_events.packing import Room, next_fit, pack
+from gtm_events.packing import OpenRequest, next_fit, pack
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -136,8 +136,8 @@ class Firehose(BatchService[Entry]):
             room=None if self._events_per_record in (1, MAX_EVENTS_PER_RECORD) else self._room,
         )
 
-    def _room(self) -> _Room:
-        return _Room(self.max_bytes, self._events_per_record)
+    def _room(self) -> _OpenRequest:
+        return _OpenRequest(self.max_bytes, self._events_per_record)
 
     def request(self, entries: Sequence[Entry]) -> ServiceRequest:
         """See :meth:`BatchService.request`."""
@@ -164,7 +164,7 @@ class Firehose(BatchService[Entry]):
         )
 
 
-class _Room(Room[Entry]):
+class _OpenRequest(OpenRequest[Entry]):
     """A request with a limited number of records, which :func:`_records` splits alike."""
 
     def __init__(self, max_bytes: int, events_per_record: int) -> None:
@@ -175,7 +175,7 @@ class _Room(Room[Entry]):
         self._last_size = 0
 
     def add(self, entry: Entry) -> bool:
-        """See :meth:`Room.add`."""
+        """See :meth:`OpenRequest.add`."""
         begins = (
             self._last_events == self._events_per_record
             or self._last_size + entry.size > MAX_RECORD_BYTES

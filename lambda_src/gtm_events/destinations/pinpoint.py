@@ -23,9 +23,9 @@ from gtm_events.environment import required
 from gtm_events.event import Event, Limits, iso8601
 from gtm_events.json_values import object_of, status_of
 from gtm_events.losses import Loss
-from gtm_events.newest import User, renew
+from gtm_events.newest import UserUpdate, use_newest_values
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected
-from gtm_events.packing import Room, pack
+from gtm_events.packing import OpenRequest, pack
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -85,7 +85,7 @@ class Entry:
     endpoint_id: str
     event: bytes
     size: int
-    user: User | None
+    user: UserUpdate | None
 
 
 class Pinpoint(BatchService[Entry]):
@@ -121,13 +121,15 @@ class Pinpoint(BatchService[Entry]):
         size = len(encoded) + len(_json(event.endpoint_id)) + _OVERHEAD_BYTES
         user = None
         if event.user_id or event.user_attributes:
-            user = User.of(event.endpoint_id, event.time, event.user_id, event.user_attributes)
+            user = UserUpdate.of(
+                event.endpoint_id, event.time, event.user_id, event.user_attributes
+            )
         return Entry(event.id, event.endpoint_id, encoded, size, user)
 
     def complete(self, entries: Iterable[Entry], counts: Counter[str]) -> None:
         """See :meth:`BatchService.complete`."""
         changing = [(entry, entry.user) for entry in entries if entry.user is not None]
-        renew(user for _, user in changing)
+        use_newest_values(user for _, user in changing)
         for entry, user in changing:
             room = MAX_ENDPOINT_BYTES - _EMPTY_ENDPOINT_BYTES - len(_user_id(user))
             counts[Loss.NO_ROOM] += _shorten(user, room)
@@ -147,7 +149,7 @@ class Pinpoint(BatchService[Entry]):
             max_entries=MAX_EVENTS,
             max_bytes=MAX_REQUEST_BYTES,
             oldest=oldest,
-            room=_Room if changing else None,
+            room=_OpenRequest if changing else None,
         )
 
     def request(self, entries: Sequence[Entry]) -> ServiceRequest:
@@ -175,7 +177,7 @@ class Pinpoint(BatchService[Entry]):
                 yield outcome
 
 
-def _shorten(user: User, room: int) -> int:
+def _shorten(user: UserUpdate, room: int) -> int:
     """Drop user attributes that exceed an endpoint's limit, starting with the last by name.
 
     Args:
@@ -198,7 +200,7 @@ def _shorten(user: User, room: int) -> int:
     return len(by_name) - len(kept)
 
 
-class _Room(Room[Entry]):
+class _OpenRequest(OpenRequest[Entry]):
     """A request that limits each endpoint's size and sends each user once."""
 
     def __init__(self) -> None:
@@ -207,7 +209,7 @@ class _Room(Room[Entry]):
         self._sizes: dict[str, int] = {}
 
     def add(self, entry: Entry) -> bool:
-        """See :meth:`Room.add`."""
+        """See :meth:`OpenRequest.add`."""
         endpoint_id = entry.endpoint_id
         new = self._new_members(entry)
         size = self._sizes.get(endpoint_id, _EMPTY_ENDPOINT_BYTES)
@@ -247,11 +249,11 @@ def _member(name: str, value: object) -> bytes:
     return _json({name: value})[1:-1]
 
 
-def _user_id(user: User) -> bytes:
+def _user_id(user: UserUpdate) -> bytes:
     return _member("UserId", user.id) if user.id else b""
 
 
-def _user_members(user: User) -> Sequence[bytes]:
+def _user_members(user: UserUpdate) -> Sequence[bytes]:
     return (_user_id(user), *user.members) if user.id else user.members
 
 

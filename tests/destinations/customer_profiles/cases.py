@@ -26,7 +26,7 @@ _DOMAIN: Final = f"arn:${{AWS::Partition}}:profile:{HERE}:domains/shop"
 
 
 def add_profiles(_stack: cdk.Stack) -> CustomerProfilesDestination:
-    """Return an existing domain with nothing but what it needs."""
+    """Return an existing domain with only the required props."""
     return CustomerProfilesDestination(domain_name="shop")
 
 
@@ -38,7 +38,7 @@ def add_existing_profiles(_stack: cdk.Stack) -> CustomerProfilesDestination:
 
 
 def add_new_profiles(stack: cdk.Stack) -> CustomerProfilesDestination:
-    """Return a new domain with all that can be said of it."""
+    """Return a new domain with every prop set."""
     dead_letter_queue = sqs.Queue(
         stack,
         "Errors",
@@ -78,38 +78,38 @@ def add_new_profiles(stack: cdk.Stack) -> CustomerProfilesDestination:
     )
 
 
-def _may(*object_types: str) -> frozenset[tuple[str, str]]:
+def _grants(*object_types: str) -> frozenset[tuple[str, str]]:
     resources = [_DOMAIN, *(f"{_DOMAIN}/object-types/{name}" for name in object_types)]
     return frozenset(("profile:PutProfileObject", resource) for resource in resources)
 
 
-_TOLD = {"DESTINATION": "customer-profiles", "CUSTOMER_PROFILES_DOMAIN_NAME": "shop"}
+_ENVIRONMENT = {"DESTINATION": "customer-profiles", "CUSTOMER_PROFILES_DOMAIN_NAME": "shop"}
 
 CASES: Final = DestinationCases(
     options={
         "CustomerProfiles": Option(
             make=add_profiles,
-            told={
-                **_TOLD,
+            environment={
+                **_ENVIRONMENT,
                 "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "GtmEvent",
                 "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": "GtmVisitor",
             },
-            may=_may("GtmEvent", "GtmVisitor"),
+            grants=_grants("GtmEvent", "GtmVisitor"),
         ),
         "ExistingCustomerProfiles": Option(
             make=add_existing_profiles,
-            told={**_TOLD, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "Theirs"},
-            may=_may("Theirs"),
+            environment={**_ENVIRONMENT, "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "Theirs"},
+            grants=_grants("Theirs"),
         ),
         "NewCustomerProfiles": Option(
             make=add_new_profiles,
-            told={
-                **_TOLD,
+            environment={
+                **_ENVIRONMENT,
                 "CUSTOMER_PROFILES_OBJECT_TYPE_NAME": "ShopEvent",
                 "CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME": "ShopVisitor",
                 "CUSTOMER_PROFILES_REQUESTS_PER_SECOND": "50",
             },
-            may=_may("ShopEvent", "ShopVisitor"),
+            grants=_grants("ShopEvent", "ShopVisitor"),
         ),
     },
     settings={
@@ -173,7 +173,7 @@ CASES: Final = DestinationCases(
             "mapping, empty|mapping of (an event|a profile)'s comparisons"
         ),
     },
-    beside={
+    required_props={
         "default_expiration": {"create_domain": True},
         "encryption_key": {"create_domain": True},
         "dead_letter_queue": {"create_domain": True},

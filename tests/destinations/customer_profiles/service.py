@@ -38,7 +38,7 @@ class FakeCustomerProfiles(BatchFake):
         "refused": Answered(400, "BadRequestException"),
         "throttled": Answered(429, "ThrottlingException"),
     }
-    max_bytes = 6_000_000  # none is documented: ten objects, escaped
+    max_bytes = 6_000_000  # AWS documents none: ten objects, escaped
     max_entries = 10
     max_entry_bytes = 256_000  # characters
     sends_newest = True
@@ -145,7 +145,7 @@ class FakeTwoObjectTypes(FakeCustomerProfiles):
         documents = [json.loads(item["Object"]) for item in items]
         for document in documents:
             check_visitor(document)
-        # AWS does not say which of two would be the last.
+        # AWS does not document which of two equal keys in a request wins.
         assert len({document["endpoint_id"] for document in documents}) == len(documents)
         with self._lock:
             self.visitors.append(documents)

@@ -1,4 +1,4 @@
-"""Customer Profiles: the object that is put last is the one that stays."""
+"""Customer Profiles with one object type: the last object that is put wins."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_an_endpoints_newest_event_arrives_last(moments: list[tuple[int, int, bo
         for entry in request
         for event in entry
     }
-    # Of one moment's events the last counts.
+    # Of events with equal times, the last one wins.
     newest = {
         f"ep-{endpoint}": message_id(number)
         for number, (endpoint, moment, _) in sorted(

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 class TestRefusedVisitors:
-    """One event's bad attribute rejects that event, and none of the others."""
+    """A bad user attribute rejects its own event and no other."""
 
     @staticmethod
     def refusing(*, whole: bool = False) -> FakeTwoObjectTypes:
@@ -64,7 +64,7 @@ class TestRefusedVisitors:
         ),
         st.booleans(),
     )
-    def test_whatever_is_bad(
+    def test_any_refused_contributions_are_found(
         self,
         moments: list[tuple[int, int, str]],
         whole: bool,  # noqa: FBT001 - hypothesis gives it
@@ -97,7 +97,7 @@ class TestRefusedVisitors:
         assert len(service.profiles["ep"]) == 999
         assert len(service.visitors) <= 2 * 10 + 1
 
-    def test_those_that_say_the_same_are_refused_at_once(self) -> None:
+    def test_equal_contributions_are_refused_together(self) -> None:
         service, letters = self.refusing(), FakeDeadLetters()
         bodies = [setting(n, a="bad") for n in range(1_000)]
         batch = deliver(bodies, service=service, dead_letters=letters)
@@ -105,8 +105,8 @@ class TestRefusedVisitors:
         assert batch.rejected == {"user_attributes_refused": 1_000}
         assert len(service.visitors) == 1
 
-    def test_what_is_newer_waits_for_what_has_to_come_again(self) -> None:
-        """It would be older when it comes again, and bring its values back."""
+    def test_newer_contributions_are_retried_with_older_ones(self) -> None:
+        """Otherwise the retried event would restore its older values."""
 
         def decide(document: dict[str, Any]) -> Verdict:
             attributes = document["user_attributes"]
@@ -123,13 +123,13 @@ class TestRefusedVisitors:
 
 
 class TestLargeVisitors:
-    """Visitors with more user attributes than an object takes."""
+    """Visitors whose user attributes exceed the size of one object."""
 
     @staticmethod
     def named(letter: str, number: int) -> dict[str, str]:
         return {f"{letter}{n:03}": "é" * 250 for n in range(number)}
 
-    def test_what_is_too_large_together_goes_one_after_the_other(self) -> None:
+    def test_contributions_too_large_for_one_object_are_sent_in_turn(self) -> None:
         service, letters = FakeTwoObjectTypes(), FakeDeadLetters()
         bodies = [setting(n, last=f"{n}", **self.named(f"{n}", 400)) for n in range(5)]
         batch = deliver(bodies, service=service, dead_letters=letters)

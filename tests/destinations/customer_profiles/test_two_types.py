@@ -19,7 +19,7 @@ from gtm_events.destinations.customer_profiles import (
     api,
 )
 from gtm_events.destinations.customer_profiles.calculated import VARIABLE
-from gtm_events.destinations.customer_profiles.two_types import EventObject, Objects
+from gtm_events.destinations.customer_profiles.two_types import BatchObjects, EventObject
 from gtm_events.event import Event
 from gtm_events.policy import AccessPolicy
 from tests.destinations.customer_profiles.service import (
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("no_backoff")
 
 
 class TestObjects:
-    """What the two kinds of objects have in them."""
+    """The members of event objects and visitor objects."""
 
     def test_an_event_and_its_visitor(self) -> None:
         service = FakeTwoObjectTypes()
@@ -136,7 +136,7 @@ class TestObjects:
 
 
 class TestNumberOfRequests:
-    """As few requests as the limit of ten objects allows."""
+    """The number of requests: as few as the limit of ten objects allows."""
 
     def events(self, visitors: int) -> list[str]:
         random = Random(visitors)  # noqa: S311 - not for cryptography
@@ -188,7 +188,7 @@ def test_a_batch_has_one_object_a_visitor_with_the_newest_of_each_attribute(
     assert set(service.accepted.values()) == {1}
     expected: dict[str, dict[str, Any]] = {}
     for endpoint, _, attributes, subject in sorted(moments, key=lambda it: it[1]):
-        if attributes:  # of one moment the later counts
+        if attributes:  # of equal times, the later one wins
             visitor = expected.setdefault(f"ep-{endpoint}", {"attributes": {}, "user_id": ""})
             visitor["attributes"] |= attributes
             visitor["user_id"] = subject or visitor["user_id"]
@@ -205,19 +205,19 @@ def test_a_batch_has_one_object_a_visitor_with_the_newest_of_each_attribute(
     assert len(service.requests) == service.fewest_requests()
 
 
-class TestWhoMayChangeWhat:
-    """A stranger changes what the owner lets a stranger change, and nothing else."""
+class TestPermissions:
+    """Anonymous callers change only the user attributes that the owner allows."""
 
     POLICY = AccessPolicy(anonymous=frozenset({"seen"}), authenticated=None)
 
-    def test_what_is_denied_is_in_no_object(self) -> None:
+    def test_denied_user_attributes_are_in_no_object(self) -> None:
         service = FakeTwoObjectTypes()
         batch = deliver([setting(plan="stranger")], service=service, policy=self.POLICY)
         assert batch.delivered == 1
         assert service.visitors == []
         assert counted(batch) == {"not_for_anonymous": 1}
 
-    def test_a_newer_stranger_takes_nothing_away(self) -> None:
+    def test_a_newer_anonymous_event_removes_nothing(self) -> None:
         service = FakeTwoObjectTypes()
         bodies = [
             setting(1, subject="me", plan="gold", seen="shoes"),
@@ -228,7 +228,7 @@ class TestWhoMayChangeWhat:
         assert visitor["user_attributes"] == {"plan": "gold", "seen": "hats"}
         assert (visitor["user_id"], visitor["access"]) == ("me", "anonymous")
 
-    def test_nor_in_a_batch_of_its_own(self) -> None:
+    def test_an_anonymous_event_alone_removes_nothing(self) -> None:
         service = FakeTwoObjectTypes()
         deliver([setting(1, subject="me", plan="gold")], service=service, policy=self.POLICY)
         deliver([setting(2, plan="x", seen="hats")], service=service, policy=self.POLICY)
@@ -256,7 +256,7 @@ class TestOutcomes:
             ("denied", "throttled", "denied"),
         ],
     )
-    def test_an_event_is_as_good_as_the_worse_of_its_objects(
+    def test_an_event_has_the_worse_outcome_of_its_objects(
         self, event: Verdict, visitor: Verdict, becomes: str
     ) -> None:
         service = FakeTwoObjectTypes(
@@ -271,13 +271,13 @@ class TestOutcomes:
             {} if becomes == "delivered" else {becomes: 1}
         )
         assert service.accepted[message_id(1)] == 1
-        # What was taken is not sent again.
+        # An accepted object is not sent again.
         assert service.accepted[message_id(0)] == (event == "ok")
         assert len(service.taken) == (visitor == "ok")
         if becomes == "user_attributes_refused":
             assert letters.letters[0].detail == "400 it is refused"
 
-    def test_what_failed_of_the_two_is_sent_again_alone(self) -> None:
+    def test_only_the_failed_object_is_sent_again(self) -> None:
         seen: set[str] = set()
 
         def fail_once(key: str) -> Verdict:
@@ -313,7 +313,7 @@ class TestOutcomes:
             "the destination denies the function access: 404 ResourceNotFoundException"
         ]
 
-    def test_what_is_out_of_time_goes_back(self) -> None:
+    def test_events_out_of_time_go_back(self) -> None:
         service, letters = FakeTwoObjectTypes(), FakeDeadLetters()
         bodies = [setting(n, endpoint=f"{n % 7}", plan=f"{n}") for n in range(30)]
         batch = deliver(bodies, service=service, dead_letters=letters, seconds=0)
@@ -348,11 +348,11 @@ def test_the_oldest_message_is_complete_before_others_begin() -> None:
         )
         for n in range(60)
     ]
-    objects = Objects([event for event in events if isinstance(event, EventObject)])
+    objects = BatchObjects([event for event in events if isinstance(event, EventObject)])
     requests = [[entry.event_id for entry in packed.entries] for packed in objects]
     assert requests == [
         [f"{n}" for n in range(10)],
-        # Of the first ten events, and those that are needed next.
+        # Those of the first ten events, and the next ones needed.
         [f"v{n}" for n in range(10)],
         [f"{n}" for n in range(10, 20)],
         [f"{n}" for n in range(20, 30)],

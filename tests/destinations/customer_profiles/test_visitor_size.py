@@ -16,7 +16,7 @@ def contribution(name: str, value: str, time: int) -> Contribution:
 
 
 @pytest.mark.parametrize(("more", "objects"), [(0, 1), (1, 2)])
-def test_a_merged_object_is_full_before_it_is_cut(more: int, objects: int) -> None:
+def test_a_merged_object_is_as_full_as_possible(more: int, objects: int) -> None:
     empty = Visitor([contribution("a", "", 1), contribution("b", "", 2)]).next("v0")
     room = MAX_OBJECT_CHARACTERS - empty.size
     half = room // 2

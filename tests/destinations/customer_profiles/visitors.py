@@ -1,4 +1,4 @@
-"""Events that set user attributes, and the visitor objects that come of them."""
+"""Helpers for events that set user attributes, and for the resulting visitor objects."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ BUS_ARN: Final = "arn:aws:events:us-east-1:123456789012:event-bus/shop"
 
 
 def add_bus(stack: cdk.Stack) -> EventBridgeDestination:
-    """Return somebody's own bus."""
+    """Return an existing event bus."""
     return EventBridgeDestination(
         events.EventBus.from_event_bus_arn(stack, "Bus", BUS_ARN), source="shop.example"
     )
@@ -26,12 +26,12 @@ CASES: Final = DestinationCases(
     options={
         "EventBridge": Option(
             make=add_bus,
-            told={
+            environment={
                 "DESTINATION": "eventbridge",
                 "EVENT_BUS_ARN": BUS_ARN,
                 "EVENT_SOURCE": "shop.example",
             },
-            may=frozenset({("events:PutEvents", BUS_ARN)}),
+            grants=frozenset({("events:PutEvents", BUS_ARN)}),
             condition={
                 "ForAllValues:StringEquals": {"events:source": "shop.example"},
                 "Null": {"events:source": "false"},

@@ -36,7 +36,7 @@ class FakeEventBridge(BatchFake):
     max_entry_bytes = 999_999
     sizes: ClassVar = [90_000, 600_000, 300_000] * 8
     environment: ClassVar = {"EVENT_BUS_ARN": BUS_ARN, "EVENT_SOURCE": SOURCE}
-    # The bus's Region, not the function's.
+    # The Region is the bus's, not the function's.
     url = "https://events.us-east-1.amazonaws.com/"
     endpoint = ServiceEndpoint("events", "us-east-1", "https://events")
 

@@ -21,12 +21,12 @@ from tests.unit.builders import body, deliver
         ("InternalFailure", UNAVAILABLE),
         ("InternalException", UNAVAILABLE),
         ("ThrottlingException", THROTTLED),
-        # "Non-retryable errors", of which these are the owner's:
+        # "Non-retryable errors" that the owner must fix:
         ("AccessDeniedException", DENIED),
         ("InvalidAccountIdException", DENIED),
         ("NotAuthorizedForDetailTypeException", DENIED),
         ("NotAuthorizedForSourceException", DENIED),
-        # and these the entry's.
+        # "Non-retryable errors" of the entry itself:
         ("InvalidArgument", REFUSED),
         ("MalformedDetail", REFUSED),
         ("RedactionFailure", REFUSED),

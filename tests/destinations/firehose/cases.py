@@ -16,11 +16,11 @@ DELIVERY_STREAM_ARN: Final = "arn:aws:firehose:us-east-1:123456789012:deliveryst
 
 
 def add_delivery_stream(stack: cdk.Stack) -> FirehoseDestination:
-    """Return somebody's own delivery stream."""
+    """Return an existing delivery stream."""
     stream = firehose.DeliveryStream.from_delivery_stream_arn(
         stack, "DeliveryStream", DELIVERY_STREAM_ARN
     )
-    # Firehose's IP ranges, which aws-cdk-lib adds to the stack and nothing refers to.
+    # aws-cdk-lib adds Firehose's IP ranges to the stack, although nothing refers to them.
     stack.node.try_remove_child("@aws-cdk--aws-kinesisfirehose.CidrBlocks")
     return FirehoseDestination(stream)
 
@@ -29,12 +29,12 @@ CASES: Final = DestinationCases(
     options={
         "Firehose": Option(
             make=add_delivery_stream,
-            told={
+            environment={
                 "DESTINATION": "firehose",
                 "FIREHOSE_DELIVERY_STREAM_NAME": "events",
                 "FIREHOSE_EVENTS_PER_RECORD": "500",
             },
-            may=frozenset({("firehose:PutRecordBatch", DELIVERY_STREAM_ARN)}),
+            grants=frozenset({("firehose:PutRecordBatch", DELIVERY_STREAM_ARN)}),
         )
     },
     settings={"firehose_events_per_record": "1"},

@@ -67,10 +67,10 @@ def test_records_hold_every_event_in_order_inside_their_limits(sizes: list[int])
     entries = entries_of(sizes)
     records = _records(entries, 500)
     assert [entry for record in records for entry in record] == entries
-    assert records == _records(list(entries), 500)  # an answer is read by the same records
+    assert records == _records(list(entries), 500)  # answers are divided alike
     assert all(1 <= len(record) <= 500 for record in records)
     assert all(size <= 1_000_000 for size in sizes_of(records))
-    # No record ends before it has to.
+    # Each record is as full as possible.
     for record, following in pairwise(records):
         assert (
             len(record) == MAX_EVENTS_PER_RECORD
@@ -89,7 +89,7 @@ def test_records_hold_every_event_in_order_inside_their_limits(sizes: list[int])
         ([600_000, 300_000, 100_000, 1_000], [3, 1]),
     ],
 )
-def test_a_records_bounds(sizes: list[int], expected: list[int]) -> None:
+def test_the_limits_of_a_record(sizes: list[int], expected: list[int]) -> None:
     assert [len(record) for record in _records(entries_of(sizes), 500)] == expected
 
 
@@ -106,8 +106,8 @@ def test_a_request_is_inside_the_limits_before_and_after_base64(sizes: list[int]
         )
 
 
-@pytest.mark.parametrize("size", [5_988, 5_989, 5_990])  # base64 pads them with 0, 2 and 1
-def test_what_base64_adds_to_each_record_counts(size: int) -> None:
+@pytest.mark.parametrize("size", [5_988, 5_989, 5_990])  # base64 adds 0, 2 and 1 bytes of padding
+def test_the_padding_of_each_record_counts(size: int) -> None:
     service = Firehose("x" * 64, events_per_record=1)
     [first, *_] = service.pack(entries_of([size] * 600))
     assert 3_980_000 < len(service.request(first).body) <= 4_000_000
@@ -159,7 +159,7 @@ def test_with_fewer_events_a_record_all_limits_hold(sizes: list[int], few: int) 
 
 
 def test_large_events_that_end_records_early_leave_room_for_no_more_than_500() -> None:
-    # 1,000 events in pairs were 500 records, but no two of the large ones fit into one.
+    # 1,000 events in pairs would be 500 records, but two large events do not fit into one record.
     entries = entries_of([600_000] * 3 + [500] * 997)
     service = Firehose("x", events_per_record=2)
     requests = service.pack(entries)
@@ -230,7 +230,7 @@ def test_how_many_is_a_whole_number_up_to_500(number: str) -> None:
 @pytest.mark.parametrize(
     ("code", "expected"),
     [
-        # PutRecordBatch: "the service is unavailable", for want of throughput, or InternalFailure.
+        # PutRecordBatch: "the service is unavailable", for lack of throughput, or InternalFailure.
         ("ServiceUnavailableException", THROTTLED),
         ("InternalFailure", UNAVAILABLE),
         ("SomethingNew", UNAVAILABLE),

@@ -21,7 +21,7 @@ STREAM_ARN: Final = "arn:aws:kinesis:us-east-1:123456789012:stream/events"
 def add_stream(
     stack: cdk.Stack, *, encrypted: bool = False, construct_id: str | None = None
 ) -> KinesisDestination:
-    """Return somebody's own stream."""
+    """Return an existing stream."""
     key = kms.Key.from_key_arn(stack, "Key", KEY_ARN) if encrypted else None
     stream = kinesis.Stream.from_stream_attributes(
         stack, f"Stream{construct_id or ''}", stream_arn=STREAM_ARN, encryption_key=key
@@ -29,17 +29,21 @@ def add_stream(
     return KinesisDestination(stream, construct_id=construct_id)
 
 
-_TOLD = {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN}
+_ENVIRONMENT = {"DESTINATION": "kinesis", "KINESIS_STREAM_ARN": STREAM_ARN}
 
 CASES: Final = DestinationCases(
     options={
         "Kinesis": Option(
-            make=add_stream, told=_TOLD, may=frozenset({("kinesis:PutRecords", STREAM_ARN)})
+            make=add_stream,
+            environment=_ENVIRONMENT,
+            grants=frozenset({("kinesis:PutRecords", STREAM_ARN)}),
         ),
         "EncryptedKinesis": Option(
             make=partial(add_stream, encrypted=True),
-            told=_TOLD,
-            may=frozenset({("kinesis:PutRecords", STREAM_ARN), ("kms:GenerateDataKey", KEY_ARN)}),
+            environment=_ENVIRONMENT,
+            grants=frozenset(
+                {("kinesis:PutRecords", STREAM_ARN), ("kms:GenerateDataKey", KEY_ARN)}
+            ),
         ),
     },
     malformed=[

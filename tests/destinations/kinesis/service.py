@@ -36,7 +36,7 @@ class FakeKinesis(BatchFake):
     max_entry_bytes = 10 * 1024 * 1024
     sizes: ClassVar = [20_000] * 50 + [400_000] * 10 + [1_000_000] * 25
     environment: ClassVar = {"KINESIS_STREAM_ARN": STREAM_ARN}
-    # The stream's Region, not the function's.
+    # The Region is the stream's, not the function's.
     url = "https://kinesis.us-east-1.amazonaws.com/"
     endpoint = ServiceEndpoint("kinesis", "us-east-1", "https://kinesis")
 

@@ -21,8 +21,8 @@ CASES: Final = DestinationCases(
     options={
         "Pinpoint": Option(
             make=add_pinpoint,
-            told={"DESTINATION": "pinpoint", "PINPOINT_APPLICATION_ID": APPLICATION_ID},
-            may=frozenset(
+            environment={"DESTINATION": "pinpoint", "PINPOINT_APPLICATION_ID": APPLICATION_ID},
+            grants=frozenset(
                 {
                     (
                         "mobiletargeting:PutEvents",

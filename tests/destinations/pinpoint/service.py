@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class FakePinpointEvents(BatchFake):
-    """``PutEvents`` of Pinpoint in memory, in the vocabulary of this module."""
+    """``PutEvents`` of Pinpoint in memory, as a :class:`BatchFake`."""
 
     name = "pinpoint"
     model = ("pinpoint", "PutEvents")
@@ -32,7 +32,7 @@ class FakePinpointEvents(BatchFake):
     max_bytes = 4_000_000
     max_entries = 100
     max_entry_bytes = 1_000_000
-    counts_exactly = False  # an event shares its endpoint's bytes with others
+    counts_exactly = False  # events of an endpoint share its bytes
     sizes: ClassVar = [2_000] * 100 + [900_000, 700_000, 300_000, 100_000] * 6
     sends_newest = True
     sends_access = False
@@ -87,7 +87,7 @@ class FakePinpointEvents(BatchFake):
         return {"Results": results}
 
     def adapt(self, expected: Event, got: Event) -> None:
-        # A request holds everything about an endpoint's user at once.
+        # A request holds all data about an endpoint's user in one place.
         got.user_attributes = {name: got.user_attributes[name] for name in expected.user_attributes}
 
 

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def check_requests(pinpoint: FakePinpoint) -> None:
-    """Assert that every request is inside every limit and valid by the SDK's model."""
+    """Assert that every request keeps all limits and conforms to the SDK's model."""
     model = botocore.session.get_session().get_service_model("pinpoint")
     shape = model.operation_model("PutEvents").input_shape
     assert shape is not None
@@ -122,7 +122,7 @@ def test_large_events_make_as_many_requests_as_4_mb_need() -> None:
 
 
 def test_small_and_large_events_share_requests_without_gaps() -> None:
-    """In the order of arrival the large ones would leave gaps that the small ones cannot fill."""
+    """In the order of arrival, large events would leave gaps that small ones cannot fill."""
     pinpoint = FakePinpoint()
     sizes = [900_000, 700_000, 2_000, 950_000, 300_000, 100_000] * 6
     bodies = [body({"event": "e" * size, "endpoint_id": str(i)}) for i, size in enumerate(sizes)]
@@ -186,7 +186,7 @@ def test_of_one_endpoints_user_attributes_the_newest_win() -> None:
 
 
 def test_no_request_carries_an_older_value_than_another() -> None:
-    """Requests go out in parallel: an older value could arrive last."""
+    """Requests are sent in parallel, so an older value could arrive last."""
     pinpoint = FakePinpoint()
     bodies = [
         body({"event": "e", "endpoint_id": "ep", "usat_n": str(i)}, time=REQUEST_TIME + i)
@@ -262,7 +262,7 @@ def test_an_event_over_1_000_kb_is_rejected() -> None:
     check_totals(batch, letters)
 
 
-# White space alone is no endpoint id: such an event is rejected.
+# An endpoint id of only white space is rejected.
 text = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30).filter(
     lambda value: not value.isspace()
 )

@@ -39,7 +39,7 @@ ENVIRONMENT = {
 
 @pytest.fixture
 def beside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A directory beside the function's own code; its modules are forgotten afterwards."""
+    """A directory beside the function's code. Its modules are unloaded after the test."""
     monkeypatch.syspath_prepend(tmp_path)
     before = set(sys.modules)
     yield tmp_path
@@ -62,7 +62,7 @@ class TestEntryPoint:
         beside.joinpath("shop", "hook.py").write_text(source, encoding="utf-8")
         assert create("shop.hook:create", ENVIRONMENT).limits == shop_webhook.Webhook.limits
 
-    def test_those_that_come_along_are_named_in_the_same_way(self) -> None:
+    def test_built_in_destinations_have_entry_points_too(self) -> None:
         environment = {"AWS_REGION": "eu-west-1", "PINPOINT_APPLICATION_ID": "a"}
         named = create("gtm_events.destinations.pinpoint:create", environment)
         assert type(named) is type(create("pinpoint", environment))
@@ -85,7 +85,7 @@ class TestEntryPoint:
             ("answers", None, "gtm_events.destinations.answers has no function create"),
         ],
     )
-    def test_what_cannot_work_is_named(
+    def test_unusable_values_are_named(
         self, beside: Path, name: str, source: str | None, words: str
     ) -> None:
         if source is not None:
@@ -119,7 +119,7 @@ class TestHttpsEndpoint:
             ),
         ],
     )
-    def test_it_is_read(self, environment: dict[str, str], url: str) -> None:
+    def test_the_url_is_read(self, environment: dict[str, str], url: str) -> None:
         assert HttpsEndpoint.of("U", environment, lambda _: {}).url == url
 
     @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ class TestHttpsEndpoint:
             *("https://a.example:0", "https://a.example:99999", "https://ä.example", "https://[a"),
         ],
     )
-    def test_what_is_none_is_named(self, url: str) -> None:
+    def test_invalid_urls_are_named(self, url: str) -> None:
         with pytest.raises(
             SettingsError, match=r"^environment variable U must be a URL like "
         ) as it:
@@ -141,7 +141,7 @@ class TestHttpsEndpoint:
             HttpsEndpoint.of("U", override, lambda _: {})
 
     def test_a_call_is_signed_by_its_owner_alone(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        # AWS's credentials, and Lambda's trace, are nobody else's business.
+        # AWS's credentials and Lambda's trace id must not reach a third party.
         monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAEXAMPLE")
         monkeypatch.setenv("AWS_LAMBDA_FUNCTION_NAME", "f")
         monkeypatch.setenv("_X_AMZN_TRACE_ID", "Root=1-a-b")
@@ -204,7 +204,7 @@ class TestSecret:
         assert secret.get() == "new"
         assert len(manager.requests) == 2
 
-    def test_what_was_read_before_bridges_an_outage(self) -> None:
+    def test_the_last_known_text_is_used_during_an_outage(self) -> None:
         manager = SecretsManager("old", Answered(503, ""), Answered(503, ""), "new")
         secret = manager.secret()
         assert secret.get() == "old"
@@ -226,13 +226,13 @@ class TestSecret:
         "answer",
         [
             Answered(400, "AccessDeniedException"),
-            Answered(400, "ValidationException"),  # of an event it would say: reject it
+            Answered(400, "ValidationException"),  # would reject an event
             Answered(413, ""),
             "",
         ],
         ids=["denied", "invalid", "too large", "empty"],
     )
-    def test_no_event_is_to_blame_for_it(self, answer: str | Answered) -> None:
+    def test_no_event_is_rejected_for_the_secret(self, answer: str | Answered) -> None:
         secret = SecretsManager("old", answer).secret()
         assert secret.get() == "old"
         secret.clock = lambda: 300.0
@@ -245,14 +245,14 @@ class TestSecret:
         with pytest.raises(SettingsError, match="S must be set"):
             Secret.of("S", {"AWS_REGION": "us-east-1"})
 
-    def test_nobody_sees_it_in_a_repr(self) -> None:
+    def test_a_repr_does_not_show_it(self) -> None:
         secret = SecretsManager("hidden").secret()
         secret.get()
         assert "hidden" not in repr(secret)
 
 
 class TestWebhook:
-    """The example's own rules."""
+    """The rules of the webhook example."""
 
     def outcomes(self, *said: dict[str, Any]) -> list[Any]:
         answer = destination_api.Answer(200, json.dumps({"events": list(said)}).encode())
@@ -271,7 +271,7 @@ class TestWebhook:
             Retry("c", RetryReason.UNAVAILABLE),
         ]
 
-    def test_silence_is_no_outcome(self) -> None:
+    def test_an_unmentioned_event_has_no_outcome(self) -> None:
         assert self.outcomes({"id": "a"}, {"id": "b", "status": "200"}, {"status": 200}) == []
 
     def test_its_signature_covers_time_and_body(self) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def callers() -> Mapping[str, Caller]:
-    """Who may send, by the names of :data:`CALLERS`."""
+    """The callers to test, by the names of :data:`CALLERS`."""
     stack = cdk.Stack()
     pool = cognito.UserPool(stack, "Pool")
     return {

@@ -1,4 +1,4 @@
-"""Values and names that try to become something else on their way."""
+"""Values and names that try to break out of their place in a message."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ HOSTILE = (
     "undefined",
     "true",
     "0",
-    # What airspeed-ext takes for a sign between its own functions.
+    # airspeed-ext uses this as a separator between its own functions.
     "__FORMAL_REFERENCE__REPLACE_TEXT__",
 )
 HOSTILE_NAMES = (

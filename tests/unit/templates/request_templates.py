@@ -1,4 +1,4 @@
-"""Request templates of each kind of route, and the messages that they must make."""
+"""Request templates of each kind of route, and the messages that they must produce."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ RULES: Final = mapping.Rules(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who sends, and what API Gateway's context then says."""
+    """A caller, and the API Gateway context of its requests."""
 
     authorizer: Authorizer | None
     context: Mapping[str, Any]
@@ -82,7 +82,7 @@ class Variant:
     def request(
         self, parameters: Mapping[str, str], headers: Mapping[str, str] | None = None
     ) -> Request:
-        """Make the request with which a tag sends ``parameters`` here, and what is required."""
+        """Return the request with which a tag sends ``parameters`` and the required parameters."""
         parameters = REQUIRED | dict(parameters)
         if self.content == "query":
             return request(parameters, headers, **self.caller.context)
@@ -90,7 +90,7 @@ class Variant:
         return replace(request({}, headers, **self.caller.context), body=body)
 
     def posting(self, text: str) -> Request:
-        """Make the request that posts ``text``, in a JSON string if it has to be JSON."""
+        """Return the request that posts ``text``, as a JSON string if the body must be JSON."""
         sent = self.request({})
         if self.content == "query":
             return sent
@@ -99,7 +99,7 @@ class Variant:
         return replace(sent, body=text)
 
     def kind(self, sent: Request) -> Content:
-        """Say what is read of a request: an empty body is none."""
+        """Return the kind of a request's content. An empty body counts as no body."""
         return "query" if sent.body in {"", "{}"} else self.content
 
     def opted_out(self, sent: Request) -> bool:
@@ -107,7 +107,7 @@ class Variant:
         return self.honors_privacy and bool(signals & {("sec-gpc", "1"), ("dnt", "1")})
 
     def envelope(self, sent: Request) -> list[tuple[str, str]]:
-        """Say what line 1 must be: of the request nothing but the two headers."""
+        """Return the required line 1. Of the request, it holds only the two headers."""
         observed = {name.lower(): value for name, value in sent.headers.items()}
         identity = [("access", "anonymous")]
         if self.caller.authorizer:
@@ -128,7 +128,7 @@ class Variant:
         ]
 
     def sent(self, sent: Request) -> list[tuple[str, str]]:
-        """Say what line 2 must be."""
+        """Return the required line 2."""
         if self.opted_out(sent):
             return []
         if self.kind(sent) != "query":
@@ -144,7 +144,7 @@ VARIANTS: Final[Mapping[str, tuple[Content, str, bool, Service]]] = {
         f"{content}-{caller}{'-privacy' if privacy else ''}": (content, caller, privacy, "sqs")
         for content, caller, privacy in product(CONTENTS, CALLERS, (False, True))
     },
-    # What differs is the call, which does not know the caller.
+    # Only the service call differs, and it does not depend on the caller.
     **{f"{content}-token-sns": (content, "token", True, "sns") for content in CONTENTS},
 }
 
@@ -160,7 +160,7 @@ def request(
 
 
 def message_body(output: str) -> str:
-    """Check that a rendering is a call with a message of two lines, and give the lines."""
+    """Assert that a rendering is a service call with a two-line message; return the lines."""
     assert output.isascii()
     if output.startswith("{"):
         call = json.loads(output)
@@ -172,29 +172,29 @@ def message_body(output: str) -> str:
     *others, (name, published) = parse_qsl(output, keep_blank_values=True, strict_parsing=True)
     assert others == [("Action", "Publish"), ("Version", "2010-03-31"), ("TopicArn", TOPIC_ARN)]
     assert name == "Message"
-    # Exactly as it was encoded: nothing that a lenient reader would overlook.
+    # The encoding must be exact, because a lenient reader would hide errors.
     assert output.endswith(f"&{urlencode({name: published}).replace('%2A', '*')}")
     return published
 
 
 def refused(output: str) -> int:
-    """Check that a rendering is a call that the service refuses, and give the number it repeats."""
+    """Assert that a rendering is a call that the service refuses; return the number in it."""
     assert output.isascii()
     if output.startswith("{"):
         call = json.loads(output)
         assert call.keys() == {"QueueUrl", "MessageBody", "DelaySeconds"}
         lines, number = call["MessageBody"].split("\n"), call["DelaySeconds"]
-        # SQS takes at most 900, and answers InvalidParameterValue (400) to more.
+        # SQS accepts at most 900, and answers InvalidParameterValue (400) to more.
         assert number > 900
     else:
         call = dict(parse_qsl(output, keep_blank_values=True, strict_parsing=True))
         lines = call["Message"].split("\n")
         attribute = "MessageAttributes.entry.1."
-        # SNS knows no such type; and it takes a JSON object only, which two lines are not.
+        # SNS has no such type, and it accepts only a JSON object, which two lines are not.
         assert call[f"{attribute}Value.DataType"] == "Refused"
         assert call["MessageStructure"] == "json"
         number = int(call[f"{attribute}Name"].removeprefix("refused-").removesuffix("-reason"))
-    # Nothing of what was sent.
+    # Nothing from the request.
     assert lines[1:] == [""]
     return int(number)
 
@@ -206,14 +206,14 @@ def parsed(line: str) -> list[tuple[str, str]]:
 def assert_messages(
     reference: ReferenceEngine, variant: Variant, requests: Sequence[Request]
 ) -> list[message.Request]:
-    """Render messages, and give what delivery reads in them: see :func:`check_messages`."""
+    """Render messages and return the decoded requests; see :func:`check_messages`."""
     return check_messages(variant, requests, rendered(reference, requests, variant.template))
 
 
 def check_messages(
     variant: Variant, requests: Sequence[Request], outputs: Sequence[str]
 ) -> list[message.Request]:
-    """Check that messages say what was sent and observed, and give what delivery reads in them."""
+    """Assert that messages hold what was sent and observed; return the decoded requests."""
     results = []
     for output, sent in zip(outputs, requests, strict=True):
         body = message_body(output)
@@ -221,7 +221,7 @@ def check_messages(
         assert parsed(envelope) == variant.envelope(sent)
         assert parsed(line_2) == variant.sent(sent)
 
-        # What was posted may be anything; what delivery makes of line 1 must not depend on it.
+        # The posted data may be anything. The decoded line 1 must not depend on it.
         observed = message.decode(f"{envelope}\n{urlencode({'body': '{}'})}")
         expected = dict(variant.envelope(sent))
         assert replace(observed, events=[]) == message.Request(
@@ -252,7 +252,7 @@ def assert_arrive(
     sent: Sequence[Mapping[str, str]],
     headers: Mapping[str, str] | None = None,
 ) -> None:
-    """Check that the parameters that a tag sends are what delivery reads."""
+    """Assert that delivery reads exactly the parameters that a tag sends."""
     requests = [variant.request(parameters, headers) for parameters in sent]
     for observed, parameters in zip(
         assert_messages(reference, variant, requests), sent, strict=True

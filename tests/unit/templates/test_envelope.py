@@ -1,4 +1,4 @@
-"""The first line of a message: what API Gateway vouches for, which no client can change."""
+"""The envelope of a message: API Gateway's own observations, which no client can change."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_parameters_cannot_reach_the_envelope(
     requests = [variant.request(sent, headers) for sent in ({"event": "e"}, *forged)]
     requests += [replace(requests[0], querystring=REQUIRED | sent, path=sent) for sent in forged]
     if variant.content == "query":
-        del requests[1 : len(forged) + 1]  # the others say the same, and more
+        del requests[1 : len(forged) + 1]  # the other callers have these fields too
     outputs = rendered(reference, requests, variant.template)
     assert len({message_body(output).split("\n")[0] for output in outputs}) == 1
 
@@ -160,7 +160,7 @@ def test_nobody_can_forge_line_1(
     event: dict[str, str],
     request_id: str,
 ) -> None:
-    # Origin and Referer are what the client says they are; all else is the endpoint's word.
+    # The client chooses Origin and Referer. Everything else comes from the endpoint.
     variant = variants[name]
     context = {**OBSERVED, "requestId": request_id, **variant.caller.context}
     posted = json.dumps(event | REQUIRED) if variant.content == "json" else body

@@ -1,4 +1,4 @@
-"""Response templates: the sites whose scripts may read the answer."""
+"""Response templates for CORS: the sites whose scripts may read the answer."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_without_a_list_nothing_is_decided(reference: ReferenceEngine) -> None:
 
 
 def test_long_origins(reference: ReferenceEngine) -> None:
-    # Without the template's limit, Java's own limit would answer 500 to the first of these.
+    # Without the template's limit, the first of these would exceed Java's and be answered with 500.
     too_long = (f"https://{'a.' * 5_000}shop.example", f"https://{'a' * 10_000}.shop.example")
     longest = f"https://{'a.' * 115}abcdefghij.shop.example"
     assert len(longest) == len("https://") + 253

@@ -1,4 +1,4 @@
-"""Requests that are not queued, and what their sender is told."""
+"""Requests that are not queued, and the answers to their senders."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ VALUES: Final = (
 
 
 def answers_of(service: Service, number: int) -> Sequence[str]:
-    """Return what ``service`` may say of a call that is refused with ``number``."""
+    """Return the possible answers of ``service`` to a call that it refuses with ``number``."""
     if service == "sqs":
         message = (
             f"Value {number} for parameter DelaySeconds is invalid. Reason: DelaySeconds must be "
@@ -107,7 +107,7 @@ def refusal(service: Service, *, rules: mapping.Rules = RULES, posts: bool = Tru
 
 
 def without(parameter: str, value: str | None = None) -> dict[str, str]:
-    """Return what is required, but for one parameter or its value."""
+    """Return the required parameters without one of them, or without its value."""
     others = {name: text for name, text in REQUIRED.items() if name != parameter}
     return others if value is None else {**others, parameter: value}
 
@@ -167,12 +167,12 @@ def test_no_value_for_what_is_required_is_refused(
         ('{"event":null,"endpoint_id":"1"}', 1100),
     ],
 )
-def test_what_the_model_would_have_refused_is_not_queued_either(
+def test_requests_that_the_model_would_refuse_are_not_queued(
     reference: ReferenceEngine, callers: Mapping[str, Caller], body: str, number: int | None
 ) -> None:
     variant = Variant("json", callers["anonymous"], honors_privacy=False)
     sent = replace(variant.request({}), body=body)
-    # Should API Gateway not have held a body to the model. An engine may fail as well: 500.
+    # In case API Gateway did not validate the body. The engine may also fail (500).
 
     def theirs(one: Request) -> str:
         return reference.render_many(variant.template, [one])[0].text
@@ -198,7 +198,7 @@ def test_a_list_of_more_events_than_its_route_takes_is_not_queued(
     variant = Variant("json", callers[caller], honors_privacy=True, service=service)
     empty = variant.request({})
     fitting = [json.dumps({"events": [REQUIRED] * count}) for count in range(1, most + 1)]
-    # 1,000 is as far as #foreach goes.
+    # #foreach stops after 1,000 items.
     larger = [
         json.dumps({"events": [event] * count})
         for count in (most + 1, 100, 999, 1_000, 1_001, 5_000)
@@ -222,14 +222,14 @@ def test_a_body_that_is_too_long_is_made_a_call_that_is_refused(
     service: Service,
 ) -> None:
     variant = Variant(content, callers[caller], honors_privacy=True, service=service)
-    # Java counts UTF-16 units, which no character has more of than bytes in UTF-8 once encoded.
+    # Java counts UTF-16 units. No character has more of these than encoded UTF-8 bytes.
     body = '{"event":"e","endpoint_id":"1"}'
     bodies = {
         f"{body}    ": False,
         f"{body}     ": True,
         body.replace('"e"', '"e😀\\n"'): False,
         body.replace('"e"', '"e😀\\n "'): True,
-        "x" * 100: True,  # no JSON, and not even looked at
+        "x" * 100: True,  # not JSON, but the template does not parse it
     }
     outputs = rendered(
         reference,
@@ -376,7 +376,7 @@ METHODS: Final = (
 )
 
 
-def test_a_method_that_does_not_exist_lets_nothing_in(
+def test_a_method_that_does_not_exist_queues_nothing(
     reference: ReferenceEngine, variant: Variant, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = [
@@ -417,7 +417,7 @@ def test_without_them_a_refusal_is_a_failure(
 ) -> None:
     said = answers_of(service, 1201)[0]
     [answered] = reference.render_many(refusal(service), [Request(body=said)], missing=[method])
-    # So it is the integration response's own status, 502.
+    # The status stays that of the integration response, 502.
     assert answered == Rendered('{"message": "failed"}')
 
 

@@ -1,4 +1,4 @@
-"""Messages of good requests: what a tag sends arrives as it was sent.
+"""Messages of valid requests: data arrives as the tag sent it.
 
 The local engine and Apache Velocity 1.7, on which API Gateway's is, render each template here.
 Both must answer the same.
@@ -150,7 +150,7 @@ def test_nothing_is_rendered_before_or_after_the_call(
 
 
 def test_the_reference_is_strict(reference: ReferenceEngine, variant: Variant) -> None:
-    # Other engines take this for #end and text, and API Gateway refuses to deploy it.
+    # Other engines read this as #end and text, and API Gateway refuses to deploy it.
     template = variant.template.replace("#end#end", "#endtext#end", 1)
     assert template != variant.template
     with pytest.raises(ReferenceRefusal, match="EOF"):

@@ -53,7 +53,8 @@ def create(environment: Mapping[str, str]) -> BatchDestination[Any]:
     the events'; without it, there is one.
     ``CUSTOMER_PROFILES_REGION`` is the domain's Region (default: the function's), and
     ``CUSTOMER_PROFILES_REQUESTS_PER_SECOND`` the account's quota there (default: 100).
-    ``CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES`` names the fields that only some events fill.
+    ``CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES`` holds the rules of calculated attributes (default:
+    none).
 
     Raises:
         SettingsError: A variable is missing or malformed.

@@ -27,7 +27,7 @@ MAX_OBJECTS: Final = 10
 """Objects in a request."""
 MAX_OBJECT_CHARACTERS: Final = 256_000
 MAX_REQUEST_CHARACTERS: Final = MAX_OBJECTS * MAX_OBJECT_CHARACTERS
-"""Characters of a request's objects. The service names no limit of its own."""
+"""Characters of a request's objects. The service documents no separate limit for a request."""
 MAX_ATTRIBUTE: Final = 255
 """Maximum characters of a profile attribute's name, and of its value."""
 
@@ -77,13 +77,13 @@ def outcomes(item_ids: Sequence[str], answer: Answer) -> Iterator[Outcome]:
             yield Delivered(item_id)
 
 
-def one_value_each(
+def single_values(
     user_attributes: Mapping[str, Sequence[str]], counts: Counter[str]
 ) -> dict[str, str]:
     """Return user attributes with the single value that a profile attribute has.
 
     Args:
-        user_attributes: An event's.
+        user_attributes: The user attributes of one event.
         counts: Gets the losses.
     """
     return {name: _one_value(values, counts) for name, values in user_attributes.items()}
@@ -97,5 +97,5 @@ def _one_value(values: Sequence[str], counts: Counter[str]) -> str:
 
 
 def characters(encoded: bytes) -> int:
-    """Return the number of characters in UTF-8: the service counts characters, not bytes."""
+    """Return the number of characters in UTF-8 text: the service counts characters, not bytes."""
     return len(encoded) if encoded.isascii() else len(encoded.decode())

@@ -1,8 +1,8 @@
-"""Fields that only some events fill, for Customer Profiles' calculated attributes.
+"""Fields of profile objects for Customer Profiles' calculated attributes.
 
-A calculated attribute counts the objects that have its field, and CloudFormation has no filter for
-it. So the attribute ``purchases`` has the field ``calculated.purchases``, which only purchase
-events fill.
+A calculated attribute counts the objects that have its field, and CloudFormation cannot filter
+them. So the attribute ``purchases`` counts the field ``calculated.purchases``, which only purchase
+events have.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gtm_events.event import Event
 
 VARIABLE: Final = "CUSTOMER_PROFILES_CALCULATED_ATTRIBUTES"
-"""A JSON object: by the field's name ``{"event_types": […]}``, with ``metric`` or ``attribute``."""
+"""A JSON object of ``{"event_types": […]}`` by field name, with ``metric`` or ``attribute``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class _Rule:
 
 
 class CalculatedFields:
-    """The fields that only events of certain types fill.
+    """Fields that only events of certain types have.
 
     Args:
         rules: Rules by event type.
@@ -42,7 +42,7 @@ class CalculatedFields:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> CalculatedFields:
-        """Read the rules, of which there are none by default.
+        """Read the rules from the environment. Default: no rules.
 
         Raises:
             SettingsError: The variable is malformed.

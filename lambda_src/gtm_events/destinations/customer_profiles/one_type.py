@@ -13,8 +13,8 @@ from gtm_events import record
 from gtm_events.destinations.batching import BatchService
 from gtm_events.destinations.customer_profiles import api
 from gtm_events.destinations.customer_profiles.calculated import CalculatedFields
-from gtm_events.newest import User, renew
-from gtm_events.send_task import Packed
+from gtm_events.newest import UserUpdate, use_newest_values
+from gtm_events.send_task import PackedRequest
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -44,7 +44,7 @@ class Entry:
     time: int
     record: bytes
     size: int
-    user: User | None
+    user: UserUpdate | None
 
     def object(self) -> bytes:
         """Return the object as JSON."""
@@ -64,7 +64,7 @@ class OneObjectType(BatchService[Entry]):
     Args:
         domain_name: Name of the domain.
         object_type_name: Name of the object type.
-        calculated: The fields that only some events fill.
+        calculated: The fields for calculated attributes.
     """
 
     name = api.NAME
@@ -87,8 +87,8 @@ class OneObjectType(BatchService[Entry]):
         """See :meth:`BatchService.encode`."""
         user = None
         if event.user_id or event.user_attributes:
-            attributes = api.one_value_each(event.user_attributes, counts)
-            user = User.of(event.endpoint_id, event.time, event.user_id, attributes)
+            attributes = api.single_values(event.user_attributes, counts)
+            user = UserUpdate.of(event.endpoint_id, event.time, event.user_id, attributes)
         text = record.without_user(event) + self._calculated.member(event)
         size = len(text) + _USER_CHARACTERS
         return Entry(event.id, event.endpoint_id, event.time, text.encode(), size, user)
@@ -96,20 +96,20 @@ class OneObjectType(BatchService[Entry]):
     def complete(self, entries: Iterable[Entry], counts: Counter[str]) -> None:  # noqa: ARG002
         """See :meth:`BatchService.complete`."""
         changing = [(entry, entry.user) for entry in entries if entry.user is not None]
-        renew(user for _, user in changing)
+        use_newest_values(user for _, user in changing)
         for entry, user in changing:
             if user.id:
                 entry.size += len(_user_id(user).decode()) + 1
             if user.members:
                 entry.size += sum(map(api.characters, user.members)) + len(user.members) - 1
 
-    def plan(self, windows: Sequence[Window[Entry]]) -> Iterator[Packed[Entry]]:
+    def plan(self, windows: Sequence[Window[Entry]]) -> Iterator[PackedRequest[Entry]]:
         """See :meth:`BatchService.plan`.
 
-        The last object sent wins, so an endpoint's newest event goes out after the older ones of
-        its window are settled. If a later window holds older events, the newest one is sent again
-        after those. Waiting for them instead would keep its message, and perhaps all messages,
-        from being complete.
+        The service keeps an endpoint's last object, so the endpoint's newest event is sent after
+        the older ones of its window are settled. If a later window holds older events, the newest
+        one is sent again after them. If it waited for them instead, its message could stay
+        incomplete, and so could all other messages.
         """
         order = _Order(entry for window in windows for entry in window.entries)
         for number, window in enumerate(windows):
@@ -136,7 +136,7 @@ class OneObjectType(BatchService[Entry]):
 
 
 class _Order:
-    """The order of requests that keeps each endpoint's newest event last.
+    """Orders requests so that each endpoint's newest event is sent last.
 
     Args:
         entries: All entries of the batch. If times are equal, the later one is newer.
@@ -159,7 +159,7 @@ class _Order:
         self._number = 0
 
     def split(self, entries: Iterable[Entry]) -> tuple[list[Entry], list[Entry]]:
-        """Return the entries that may go out at any time, and those that must follow them."""
+        """Return the entries that may be sent at any time, and those that must follow them."""
         free: list[Entry] = []
         last: dict[str, Entry] = {}
         for entry in entries:
@@ -172,15 +172,15 @@ class _Order:
         self._sent.update(last)
         return free, list(last.values())
 
-    def older(self, entries: Sequence[Entry]) -> Packed[Entry]:
-        """Return the next request, with entries that may go out at any time."""
+    def older(self, entries: Sequence[Entry]) -> PackedRequest[Entry]:
+        """Return the next request, with entries that may be sent at any time."""
         self._note(entries)
-        return Packed(entries)
+        return PackedRequest(entries)
 
-    def newest(self, entries: Sequence[Entry], *, overtaken: bool) -> Packed[Entry]:
-        """Return the next request, with entries that follow all others of their endpoints."""
+    def newest(self, entries: Sequence[Entry], *, overtaken: bool) -> PackedRequest[Entry]:
+        """Return the next request, with entries that must follow all others of their endpoints."""
         before = [self._requests.get(entry.endpoint_id, ()) for entry in entries]
-        packed = Packed(entries, after=frozenset().union(*before), overtaken=overtaken)
+        packed = PackedRequest(entries, after=frozenset().union(*before), overtaken=overtaken)
         self._note(entries)
         return packed
 
@@ -197,7 +197,7 @@ def _repeats(window: Window[Entry]) -> bool:
     return len({entry.endpoint_id for entry in oldest}) < len(oldest)
 
 
-def _user_id(user: User) -> bytes:
+def _user_id(user: UserUpdate) -> bytes:
     return record.to_json({"user_id": user.id})[1:-1].encode()
 
 

@@ -1,7 +1,7 @@
 """Two object types: an object for each event, and one for the user attributes of each endpoint.
 
-- The *event object* has the event id as its unique key, so that each event is counted, and changes
-nothing in the profile. Event objects go out in any order.
+- The *event object* has the event id as its unique key, so that each event is counted. It changes
+  nothing in the profile. Event objects may be sent in any order.
 - The *visitor object* has the endpoint id as its unique key. A batch has at most one for each
   endpoint; see :mod:`.visitors`.
 
@@ -27,7 +27,7 @@ from gtm_events.destinations.customer_profiles.visitors import (
     object_size,
 )
 from gtm_events.outcome import Delivered, Outcome, Reason, Rejected, Retry
-from gtm_events.send_task import Packed
+from gtm_events.send_task import PackedRequest
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -65,7 +65,7 @@ class TwoObjectTypes(BatchService[ProfileObject]):
         domain_name: Name of the domain.
         event_type_name: Name of the event objects' type.
         visitor_type_name: Name of the visitor objects' type.
-        calculated: The fields that only some events fill.
+        calculated: The fields for calculated attributes.
     """
 
     name = api.NAME
@@ -90,7 +90,7 @@ class TwoObjectTypes(BatchService[ProfileObject]):
         """See :meth:`BatchService.encode`."""
         contribution = None
         if event.user_attributes:
-            attributes = api.one_value_each(event.user_attributes, counts)
+            attributes = api.single_values(event.user_attributes, counts)
             contribution = Contribution.of(event, attributes)
             if (size := object_size(contribution)) > api.MAX_OBJECT_CHARACTERS:
                 return Rejected(
@@ -123,20 +123,20 @@ class EventsAndVisitors(BatchDestination[ProfileObject]):
         self, encoded: Sequence[Sequence[ProfileObject]], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
         """See :meth:`BatchDestination._send`."""
-        objects = Objects(
+        objects = BatchObjects(
             [entry for entry in chain.from_iterable(encoded) if isinstance(entry, EventObject)]
         )
         for outcome in self._sender.send(objects, deadline, counts):
             yield from objects.settle(outcome)
 
 
-class Objects:
-    """The objects of a batch, their requests, and the resulting outcomes of the events.
+class BatchObjects:
+    """The profile objects of a batch, their requests, and the resulting outcomes of the events.
 
-    It is an iterator over the requests, each as full as possible. Event objects go out in the
-    batch's order, and visitor objects right after the first event objects that they are needed for,
-    so that the oldest message is complete soon. An incomplete request of visitor objects is filled
-    up with those that are needed next, because they are merged from the whole batch anyway.
+    It is an iterator over the requests, each as full as possible. Event objects are sent in the
+    batch's order. A visitor object is sent right after the first event object that needs it, so
+    that the oldest message is complete soon. A request of visitor objects with space left is filled
+    with those that are needed next: they are merged from the whole batch, so they are ready.
 
     The iterator may yield further requests after it was exhausted, because an outcome can make
     another visitor object due.
@@ -160,19 +160,19 @@ class Objects:
         self._again: deque[str] = deque()
         self._under_way: dict[str, VisitorObject] = {}
         self._made = 0
-        # The first of the two outcomes of each event that sets user attributes.
+        # The first outcome of each event that sets user attributes and so needs two objects.
         self._waiting = {
-            event.event_id: _Parts() for event in events if event.contribution is not None
+            event.event_id: _ObjectOutcomes() for event in events if event.contribution is not None
         }
 
-    def __iter__(self) -> Iterator[Packed[ProfileObject]]:
+    def __iter__(self) -> Iterator[PackedRequest[ProfileObject]]:
         """Return itself."""
         return self
 
-    def __next__(self) -> Packed[ProfileObject]:
+    def __next__(self) -> PackedRequest[ProfileObject]:
         """Return the next request."""
         if self._again or self._needed:
-            return Packed(list(self._visitor_objects()))
+            return PackedRequest(list(self._visitor_objects()))
         events = list(islice(self._events, api.MAX_OBJECTS))
         if not events:
             raise StopIteration
@@ -181,10 +181,10 @@ class Objects:
                 endpoint_id = event.contribution.endpoint_id
                 if endpoint_id not in self._begun:
                     self._needed.add(endpoint_id)
-        return Packed(events)
+        return PackedRequest(events)
 
     def _visitor_objects(self) -> Iterator[VisitorObject]:
-        """Yield the visitor objects of the next request, each of another endpoint."""
+        """Yield the visitor objects of the next request, each of a different endpoint."""
         for _ in range(api.MAX_OBJECTS):
             if self._again:
                 endpoint_id = self._again.popleft()
@@ -194,14 +194,14 @@ class Objects:
                 self._needed.discard(endpoint_id)
             else:
                 return
-            # Too short to be an event's id.
+            # Event ids are longer, so this id cannot equal one.
             made = self._visitors[endpoint_id].next(f"v{self._made}")
             self._made += 1
             self._under_way[made.event_id] = made
             yield made
 
     def settle(self, outcome: Outcome) -> Iterator[Outcome]:
-        """Yield the outcomes of the events that are decided by an object's outcome."""
+        """Record an object's outcome, and yield the outcomes of the events that it completes."""
         sent = self._under_way.pop(outcome.event_id, None)
         if sent is None:
             parts = self._waiting.get(outcome.event_id)
@@ -227,15 +227,15 @@ class Objects:
 
 
 @dataclass(slots=True)
-class _Parts:
-    """The known outcomes of an event's two objects."""
+class _ObjectOutcomes:
+    """The outcomes of an event's two objects, as far as they are known."""
 
     event: Outcome | None = None
     visitor: Outcome | None = None
 
 
 def _worse(event: Outcome, visitor: Outcome) -> Outcome:
-    """Return the outcome of an event: it goes back to the queue if one of its objects has to."""
+    """Return an event's outcome: a retry if either object needs one, else any rejection."""
     if isinstance(visitor, Delivered) or isinstance(event, Retry):
         return event
     if isinstance(visitor, Retry) or isinstance(event, Delivered):

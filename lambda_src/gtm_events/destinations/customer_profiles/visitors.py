@@ -3,7 +3,7 @@
 An endpoint has one visitor object, with the newest value of each attribute. Only one object per
 endpoint is sent at a time, because requests can overtake each other and the last object wins.
 Memory stays in proportion to the input: an event's attributes are one piece of JSON, and a merged
-object exists only from when it is due.
+object is made only when it is due to be sent.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
     from gtm_events.event import Event
 
-_MOST: Final = MAX_OBJECT_CHARACTERS
+_MAX_SIZE: Final = MAX_OBJECT_CHARACTERS
 
 
 @dataclass(slots=True)
 class Contribution:
-    """The data in one event about its endpoint's user.
+    """One event's data about its endpoint's user.
 
     Attributes:
         event_id: The event's id.
@@ -81,7 +81,7 @@ class VisitorObject:
 
 
 class Visitor:
-    """The visitor objects of one endpoint, one after the other.
+    """The visitor objects of one endpoint, sent one after the other.
 
     Usually there is one, merged from all contributions. There are several, oldest first, if a
     merged object is larger than the service accepts, or if the service refuses it. A refusal counts
@@ -100,7 +100,7 @@ class Visitor:
 
     @property
     def is_due(self) -> bool:
-        """Whether there is a further object."""
+        """Whether there is another object to send."""
         return bool(self._due)
 
     def next(self, object_id: str) -> VisitorObject:
@@ -121,7 +121,7 @@ class Visitor:
         )
 
     def settle(self, sent: VisitorObject, outcome: Outcome) -> Iterator[Outcome]:
-        """Yield the outcomes for user attributes of the events that are decided now.
+        """Record an object's outcome, and yield the outcomes of the contributions that it settles.
 
         Args:
             sent: The object that :meth:`next` returned last.
@@ -133,8 +133,8 @@ class Visitor:
                 for each in contributions:
                     yield Delivered(each.event_id)
             case Retry(reason=reason, code=code):
-                # Newer contributions wait for this one, which would restore older values if it were
-                # sent later.
+                # Newer contributions go back with this one. Otherwise this one would be sent after
+                # them and restore older values.
                 while self._due:
                     contributions = [*contributions, *self._due.popleft()]
                 for each in contributions:
@@ -143,7 +143,8 @@ class Visitor:
                 others = []
                 for each in contributions:
                     if (each.attributes, each.user_id) == (sent.attributes, sent.user_id):
-                        reject = Reason.USER_ATTRIBUTES_REFUSED  # alone it would be that object
+                        # Sent alone, it would produce this object again.
+                        reject = Reason.USER_ATTRIBUTES_REFUSED
                         yield Rejected(each.event_id, reject, detail, code)
                     else:
                         others.append(each)
@@ -172,7 +173,7 @@ def _merge(contributions: Sequence[Contribution]) -> tuple[bytes, int, int]:
         size = characters(first.attributes) + _frame_characters(contributions)
         return first.attributes, size, len(contributions)
     newest: dict[str, bytes] = {}
-    size, frame, taken = -1, 0, 0  # each member but the first has a comma before it
+    size, frame, taken = -1, 0, 0  # a comma precedes each member but the first
     for each in contributions:
         own = {name: _member(name, value) for name, value in _decoded(each.attributes).items()}
         grown = size + sum(
@@ -180,7 +181,7 @@ def _merge(contributions: Sequence[Contribution]) -> tuple[bytes, int, int]:
             for name, member in own.items()
         )
         frame = max(frame, _frame_characters((each,)))
-        if taken and grown + frame > _MOST:
+        if taken and grown + frame > _MAX_SIZE:
             break
         newest.update(own)
         size, taken = grown, taken + 1
