@@ -166,7 +166,7 @@ def test_what_is_there_by_name_only_is_named(pipeline: Pipeline) -> None:
 
     assert [what for _, _, what in said] == [
         "MiniStack has no AWS::WAFv2::WebACLAssociation",
-        "MiniStack keeps an AWS::WAFv2::WebACL and filters nothing",
+        "MiniStack ignores the rules of an AWS::WAFv2::WebACL",
     ]
 
 
