@@ -100,10 +100,10 @@ def _judge_clients(asked: Asked) -> Finding:
 QUESTIONS: Final = (
     Question(
         id="authorizer-snapshot",
-        assumed="The stage serves authorizers as the last update made them.",
-        how="The API's authorizers, compared with an export of the stage.",
-        breaks="A changed authorizer has no effect, or a new one too early.",
-        mends="aws apigateway create-deployment; redeployment.py; issue.",
+        assumed="The stage uses the authorizers as the API has them.",
+        how="A comparison of the API's authorizers with an export of the stage.",
+        breaks="A change to an authorizer has no effect, or takes effect too early.",
+        mends="Run aws apigateway create-deployment; open an issue about redeployment.py.",
         sources=(
             Source("cdk_gtm_connector/redeployment.py", "API Gateway's stage serves a snapshot"),
             Source("issue 13", "authorizer changes"),
@@ -112,10 +112,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="claims",
-        assumed="Claims of a verified visitor are in $context.authorizer, custom ones too.",
-        how="A request with the token that --token gives.",
-        breaks="Every authenticated event is rejected: it fails closed.",
-        mends="Another endpoint_claim, or a Lambda authorizer.",
+        assumed="$context.authorizer holds a verified visitor's claims, custom claims included.",
+        how="A request with the token from --token.",
+        breaks="Every authenticated event is rejected.",
+        mends="Set another endpoint_claim, or use a Lambda authorizer.",
         sources=(Source("issue 3", "`$context.authorizer.claims.get('custom:…')`"),),
         probes=_with_token,
         judge=_judge_claims,
@@ -123,9 +123,10 @@ QUESTIONS: Final = (
     Question(
         id="cognito-clients",
         assumed="No client of the user pool lets visitors write a custom attribute.",
-        how="WriteAttributes of the pool's clients. Without the property it is empty there.",
-        breaks="A visitor can give himself the endpoint of another.",
-        mends="Set write_attributes of the client, without the endpoint claim.",
+        how="WriteAttributes of each of the pool's clients. Cognito returns none for a client "
+        "without write_attributes.",
+        breaks="A visitor can claim another visitor's endpoint.",
+        mends="Set the client's write_attributes, without the endpoint claim.",
         sources=(
             Source(
                 "docs/decisions/0022-what-a-stranger-can-do.md",

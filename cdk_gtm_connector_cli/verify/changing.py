@@ -110,12 +110,12 @@ def _collected(asked: Asked, queue: str, wanted: set[int]) -> set[int]:
 QUESTIONS: Final = (
     Question(
         id="stage-change",
-        assumed="While a stage changes to another deployment, each accepted request is queued, "
-        "and none fails.",
-        how="Requests one after the other while a new deployment is made of the API as it is; "
-        "each id is looked for.",
+        assumed="While a stage changes to a new deployment, every accepted request is queued and "
+        "no request fails.",
+        how="A new deployment of the unchanged API, with requests before, during and after it. "
+        "Each accepted request must have a message.",
         breaks="Tags fail during an update, or events are lost.",
-        mends="Update at a quiet time; a canary of the stage; issue.",
+        mends="Update when there is little traffic, or use a canary of the stage; open an issue.",
         sources=(Source("issue 13", "stage changes under traffic (every id accounted for)"),),
         judge=_judge_stage,
         writes="makes a new deployment of the API, with whatever was changed by hand and not "

@@ -67,9 +67,9 @@ QUESTIONS: Final = (
     Question(
         id="pinpoint-answers",
         assumed="Amazon Pinpoint still answers PutEvents.",
-        how="A PutEvents without any event, with your credentials.",
+        how="A PutEvents request without events, with your credentials.",
         breaks="No event is delivered to Pinpoint.",
-        mends="docs/migrating-from-pinpoint.md.",
+        mends="Move to another destination: docs/migrating-from-pinpoint.md.",
         sources=(
             Source(_MIGRATING, _UNCHECKED),
             Source("docs/capacity.md", "Whether Pinpoint still answers `PutEvents`"),
@@ -78,10 +78,11 @@ QUESTIONS: Final = (
     ),
     Question(
         id="eventbridge-condition",
-        assumed="EventBridge grants PutEvents under the conditions on source and detail type.",
-        how="What the function logged of the last day.",
+        assumed="EventBridge allows PutEvents under the policy's conditions on source and detail "
+        "type.",
+        how="The function's log of the last day.",
         breaks="No event is delivered to EventBridge.",
-        mends="eventbridge.py: events:source alone as a condition; issue.",
+        mends="Keep only the condition events:source in eventbridge.py; open an issue.",
         sources=(Source("issue 13", "EventBridge's condition"),),
         judge=lambda asked: judge_let_in(asked, "eventbridge"),
     ),
