@@ -1,4 +1,4 @@
-"""Questions about the account's side: queues, logs, the topic, the firewall, the stack."""
+"""Questions about queues, logs, the topic, the firewall and the stack."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MANY_MESSAGES: Final = 10
 _TOPIC_BYTES: Final = 1_048_576
 
 SDK_OUTPUT: Final = "VerifySdkFunctionName"
-"""Output of the stacks of ``make verify-all``: a function that says what the runtime carries."""
+"""Output of the stacks of ``make verify-all``: a function that returns the runtime's modules."""
 
 
 def log_lines(deployment: Deployment, group: str, began: int, pattern: str) -> list[str]:
-    """Return the lines of a log group since a time that match a filter pattern.
+    """Return a log group's lines since a time that match a filter pattern.
 
     Raises:
         CannotAskError: There is no such log group.
@@ -60,7 +60,7 @@ def log_lines(deployment: Deployment, group: str, began: int, pattern: str) -> l
 def batches(
     deployment: Deployment, delivery: DeliveryResources, began: int
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the lines that a function logged of its batches since a time."""
+    """Yield a function's log lines about batches since a time."""
     for line in log_lines(deployment, delivery.log_group, began, '"batch"'):
         try:
             document = json.loads(line)
@@ -82,7 +82,7 @@ def _judge_access_log(asked: Asked) -> Finding:
         raise CannotAskError("no answer had the header x-amz-apigw-id")
     missing, read = sorted(wanted), 0
     for again in range(_LOOKS):
-        if again:  # a log is some seconds behind
+        if again:  # a log lags by some seconds
             time.sleep(asked.deployment.pause)
         lines = log_lines(asked.deployment, asked.deployment.access_log, asked.began, "")
         text, read = "\n".join(lines), len(lines)
@@ -91,7 +91,7 @@ def _judge_access_log(asked: Asked) -> Finding:
             break
     if not read:
         raise CannotAskError(
-            "the access log has no line since then: API Gateway needs a role for logs "
+            "the access log has no line since the run began: API Gateway needs a role for logs "
             "(gtm-connector doctor)"
         )
     return all_hold(
@@ -111,7 +111,7 @@ def _judge_personal_data(asked: Asked) -> Finding:
             continue
         read += len(lines)
         if any(f"gtmverify{asked.run}" in line for line in lines):
-            wrong.append(f"{group} holds what tags send")
+            wrong.append(f"{group} contains a parameter's value")
     if not read:
         raise CannotAskError("the logs have no line since the run began")
     return all_hold(wrong, f"{read} lines of {len(groups)} logs hold no parameter's value")
@@ -163,7 +163,7 @@ def _judge_batches(asked: Asked) -> Finding:
 def _judge_sdk(asked: Asked) -> Finding:
     name = asked.deployment.outputs.get(SDK_OUTPUT)
     if not name:
-        raise CannotAskError("only the stacks of make verify-all have a function that says it")
+        raise CannotAskError("only the stacks of make verify-all have a function that checks it")
     answer = asked.deployment.client("lambda").invoke(FunctionName=name, Payload=b"{}")
     found = json.loads(answer["Payload"].read())
     wrong = [f"the runtime has no {each}" for each in found.get("missing", ["answer"])]
@@ -173,7 +173,7 @@ def _judge_sdk(asked: Asked) -> Finding:
 
 def _judge_topic(asked: Asked) -> Finding:
     if asked.deployment.topic_arn is None:
-        raise CannotAskError("the connector has one destination, so no topic")
+        raise CannotAskError("the connector has one destination, so it has no topic")
     sns = asked.deployment.client("sns")
     attributes = sns.get_topic_attributes(TopicArn=asked.deployment.topic_arn)["Attributes"]
     size = attributes.get("MaximumMessageSize")
@@ -192,7 +192,7 @@ def _judge_leftovers(asked: Asked) -> Finding:
     queues = deployment.client("sqs").get_paginator("list_queues")
     for page in queues.paginate(QueueNamePrefix=f"{deployment.stack}-"):
         found += [url.rpartition("/")[2] for url in page.get("QueueUrls", [])]
-    wrong = [f"{each} is in no stack" for each in found if each not in names]
+    wrong = [f"{each} is not in the stack" for each in found if each not in names]
     return all_hold(wrong, f"{len(found)} log groups and queues of that name are in the stack")
 
 
@@ -205,7 +205,7 @@ def _ordinary(_: Deployment) -> list[Probe]:
         query("a path with dots", "evat_page=..%2F..%2Findex.html"),
         query("a page on localhost", "evat_page=http%3A%2F%2Flocalhost%3A8080%2F"),
         query("large cookies", "evat_v=1", Cookie="; ".join(f"c{n}={'x' * 90}" for n in range(60))),
-        query("no user agent's usual header", "evat_v=1", User_Agent=""),
+        query("an empty User-Agent", "evat_v=1", User_Agent=""),
     ]
 
 
@@ -217,7 +217,7 @@ def _judge_firewall(asked: Asked) -> Finding:
         for each in asked.observed
         if not each.answer.accepted
     ]
-    return all_hold(wrong, f"{len(asked.observed)} ordinary hits passed")
+    return all_hold(wrong, f"{len(asked.observed)} ordinary requests passed")
 
 
 QUESTIONS: Final = (

@@ -103,9 +103,9 @@ def _echo(deployment: Deployment) -> list[Probe]:
 
 def _judge_echo(asked: Asked) -> Finding:
     if not asked.observed:
-        raise CannotAskError("every site may read answers: set allowed_origins to ask")
+        raise CannotAskError("every site may read answers, because allowed_origins is not set")
     wrong = [
-        f"{each.probe.about}: allowed is {got!r}"
+        f"{each.probe.about}: the header allows {got!r}"
         for each in asked.observed
         if (got := each.answer.headers.get("access-control-allow-origin")) != each.probe.data
     ]
@@ -138,7 +138,7 @@ def _judge_words(asked: Asked, *, topic: bool) -> Finding:
         if each.answer.status != 400:  # noqa: PLR2004 - HTTP's
             wrong.append(f"{each.probe.about}: answered {each.answer.status}, not 400")
         elif "endpoint_id" not in each.answer.body or each.probe.data not in each.answer.body:
-            wrong.append(f"{each.probe.about}: the sentence is {each.answer.body[:80]!r}")
+            wrong.append(f"{each.probe.about}: the text is {each.answer.body[:80]!r}")
     return all_hold(wrong, f"{len(asked.observed)} requests")
 
 

@@ -1,4 +1,4 @@
-"""Questions about authorizers and those who have a token."""
+"""Questions about authorizers, tokens and user pools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _judge_snapshot(asked: Asked) -> Finding:
     gateway, api = asked.deployment.client("apigateway"), asked.deployment.api_id
     authorizers = gateway.get_authorizers(restApiId=api)["items"]
     if not authorizers:
-        raise CannotAskError("the connector has no authorizer of API Gateway's")
+        raise CannotAskError("the API has no authorizer")
     answer = gateway.get_export(
         restApiId=api,
         stageName=STAGE,
@@ -38,19 +38,19 @@ def _judge_snapshot(asked: Asked) -> Finding:
             wrong.append(f"the stage does not know the authorizer {each['name']}")
             continue
         wrong += [
-            f"{each['name']}: {name} is {each[name]}, served {deployed[name]}"
+            f"{each['name']}: {name} is {each[name]}, but {deployed[name]} in the stage"
             for name in ("identitySource", "authorizerResultTtlInSeconds", "authorizerUri")
             if name in each and name in deployed and each[name] != deployed[name]
         ]
-    return all_hold(wrong, f"{len(authorizers)} authorizers are served as they are")
+    return all_hold(wrong, f"{len(authorizers)} authorizers are the same in the stage")
 
 
 def _judge_claims(asked: Asked) -> Finding:
     if not asked.deployment.authenticated_url or not asked.deployment.token:
-        raise CannotAskError("give --token: a token of a visitor for /events/authenticated")
+        raise CannotAskError("needs --token, a visitor's token for /events/authenticated")
     (each,) = asked.observed
     if each.raw is None:
-        raise CannotAskError(f"answered {each.answer.status}, and no message came: a fresh token?")
+        raise CannotAskError(f"answered {each.answer.status}, and no message came: try a new token")
     envelope = each.raw.envelope
     wrong = [
         f"the field {name} is empty" for name in ("subject", "endpoint") if not envelope.get(name)
@@ -82,7 +82,7 @@ def _judge_clients(asked: Asked) -> Finding:
         for arn in each.get("providerARNs", [])
     }
     if not pools:
-        raise CannotAskError("the connector's authorizer is no Cognito user pool's")
+        raise CannotAskError("the connector's authorizer uses no Cognito user pool")
     cognito = asked.deployment.client("cognito-idp")
     wrong, seen = [], 0
     for pool in sorted(pools):

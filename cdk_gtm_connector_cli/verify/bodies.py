@@ -1,4 +1,4 @@
-"""Questions about what the endpoint answers, and about posted bodies."""
+"""Questions about posted bodies and their media types."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ _GET_TYPES: Final = (
 
 
 def posted(about: str, media_type: str, body: str | bytes, data: object = None) -> Probe:
-    """Return a POST."""
+    """Return a POST request."""
     content = body if isinstance(body, bytes) else body.encode()
     headers = {"Content-Type": media_type}
     return Probe(about=about, method="POST", headers=headers, body=content, data=data)
 
 
 def malformed(about: str, media_type: str, body: str, data: object = None) -> Probe:
-    """Return a POST that the function rejects, whatever its endpoint id is."""
+    """Return a POST request that the function rejects, whatever its endpoint id is."""
     return replace(posted(about, media_type, body, data), malformed=True)
 
 
 def event(**others: object) -> dict[str, object]:
-    """Return an event that the endpoint takes and the function rejects, for JSON."""
+    """Return an event, for JSON, that the endpoint accepts and the function rejects."""
     return {"event": "verify", "endpoint_id": "{json_id}", "gtmcb": "{mark}", **others}
 
 
 def rejected_json(**others: object) -> str:
-    """Return a JSON body that the endpoint takes and the function rejects."""
+    """Return a JSON body that the endpoint accepts and the function rejects."""
     return json.dumps(event(**others), ensure_ascii=False)
 
 
@@ -76,7 +76,7 @@ def _get_types(_: Deployment) -> list[Probe]:
 def _empty_posts(_: Deployment) -> list[Probe]:
     return [
         Probe(
-            about=f"an empty body as {media_type or 'nothing'}",
+            about=f"an empty body {f'as {media_type}' if media_type else 'without a media type'}",
             method="POST",
             query=f"{OURS}&evat_v=1",
             headers={"Content-Length": "0"} | ({"Content-Type": media_type} if media_type else {}),
@@ -152,7 +152,7 @@ def _judge_counts(asked: Asked) -> Finding:
 
 def _sizes(_: Deployment) -> list[Probe]:
     beginning = f"{OURS}&evat_v="
-    room = 40 + 306  # what the mark and the blank id are longer than their names here
+    room = 40 + 306  # how much longer the mark and the blank id are than their placeholders
     return [
         posted(
             f"a body of about {length:,} characters",
@@ -174,7 +174,7 @@ def _texts(_: Deployment) -> list[Probe]:
     return [
         *probes,
         posted("UTF-8 in a form", FORM, form + text.encode(), text),
-        posted("a byte that is no UTF-8 in a form", FORM, form + b"a\xe4b", "a\ufffdb"),
+        posted("a byte that is not UTF-8 in a form", FORM, form + b"a\xe4b", "a\ufffdb"),
     ]
 
 
@@ -186,7 +186,7 @@ def _judge_texts(asked: Asked) -> Finding:
         elif each.probe.data not in (body := "".join(each.raw.values("body"))):
             wrong.append(f"{each.probe.about}: arrived as {body[-40:]!r}")
     if all(each.raw is None for each in asked.observed):
-        raise CannotAskError("no message of these requests came to the invalid-message queue")
+        raise CannotAskError("none of these requests reached the invalid-message queue")
     return all_hold(wrong, f"{len(asked.observed)} bodies")
 
 

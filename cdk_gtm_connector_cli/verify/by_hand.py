@@ -1,4 +1,4 @@
-"""Questions that no program can ask of a connector."""
+"""Questions that only a person can answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions about the way from a URL to a message: what API Gateway makes of a query."""
+"""Questions about URLs: how API Gateway reads a query."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.verify.deployment import Deployment
 
 OURS: Final = "event=verify&endpoint_id={blank}&gtmcb={mark}"
-"""The parameters that make a request one that the function rejects."""
+"""The parameters that make the function reject a request."""
 
 _URL_TAKEN: Final = 10_000
 _URL_REFUSED: Final = 10_400
 
 
 def query(about: str, text: str, data: object = None, **headers: str) -> Probe:
-    """Return a GET with a query after our own parameters."""
+    """Return a GET request whose query begins with :data:`OURS`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Probe(about=about, query=f"{OURS}&{text}", data=data, headers=named)
 
 
 def arrived(observed: Sequence[Observed]) -> list[Observed]:
-    """Return the observations whose message came.
+    """Return the observed probes that have a message.
 
     Raises:
-        CannotAskError: None came of a request that was accepted.
+        CannotAskError: Requests were accepted, but none has a message.
     """
     found = [each for each in observed if each.raw is not None]
     if not found and any(each.answer.accepted for each in observed):
-        raise CannotAskError("no message of these requests came to the invalid-message queue")
+        raise CannotAskError("none of these requests reached the invalid-message queue")
     return found
 
 
 def values_arrive(asked: Asked, name: str = "evat_v") -> Finding:
-    """Judge that each probe's value arrived as its ``data``, a list of values."""
+    """Judge whether each probe's values arrived as its ``data`` lists them."""
     arrived(asked.observed)
     wrong = []
     for each in asked.observed:
@@ -65,7 +65,7 @@ def _lost(observed: Observed) -> str:
 
 
 def statuses(asked: Asked, *, words: str = "") -> Finding:
-    """Judge that each probe was answered with the status that is its ``data``."""
+    """Judge whether each probe got the status in its ``data``."""
     wrong = []
     for each in asked.observed:
         status, answer = each.probe.data, each.answer
@@ -90,7 +90,7 @@ def _encode(text: str) -> str:
 
 def _literal(characters: str) -> list[Probe]:
     return [
-        query(f"{character!r} as it is", f"evat_v=a{character}b", [f"a{character}b"])
+        query(f"{character!r} unencoded", f"evat_v=a{character}b", [f"a{character}b"])
         for character in characters
     ]
 
@@ -126,9 +126,9 @@ def _judge_long_urls(asked: Asked) -> Finding:
         if each.answer.accepted != each.probe.data:
             wrong.append(f"{each.probe.about}: answered {each.answer.status}")
         elif each.probe.data and each.raw and len(each.raw.values("evat_v")[0]) < _URL_TAKEN // 2:
-            wrong.append(f"{each.probe.about}: the value arrived cut")
+            wrong.append(f"{each.probe.about}: the value arrived cut off")
     refused = next(each.answer.status for each in asked.observed if not each.probe.data)
-    return all_hold(wrong, f"a longer one is answered {refused}")
+    return all_hold(wrong, f"a longer URL gets {refused}")
 
 
 def _many(_: Deployment) -> list[Probe]:

@@ -1,4 +1,4 @@
-"""Questions about the envelope: ids, time and headers of a request."""
+"""Questions about the envelope: a request's ids, time and headers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _judge_client_ids(asked: Asked) -> Finding:
         for each in arrived(asked.observed)
         if each.raw and _CHOSEN in each.raw.envelope.get("id", "")
     ]
-    return all_hold(wrong, "a client chooses no id")
+    return all_hold(wrong, "no client chose an id")
 
 
 def _judge_padding(asked: Asked) -> Finding:

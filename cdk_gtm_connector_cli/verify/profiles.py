@@ -41,7 +41,7 @@ _RATE: Final = 100
 _MAY_WRITE: Final = "--may-write-profiles"
 
 
-_WRITES: Final = "writes a profile of its own into the domain, and deletes it"
+_WRITES: Final = "writes a test profile to the domain and deletes it"
 
 
 def _judge_rate(asked: Asked) -> Finding:
@@ -53,12 +53,12 @@ def _judge_rate(asked: Asked) -> Finding:
             if "BatchPutProfileObject" in quota["QuotaName"]:
                 wrong = [] if quota["Value"] >= _RATE else [f"the quota is {quota['Value']:g}"]
                 return all_hold(wrong, f"the quota is {quota['Value']:g} a second")
-    raise CannotAskError("Service Quotas lists none for BatchPutProfileObject")
+    raise CannotAskError("Service Quotas lists no quota for BatchPutProfileObject")
 
 
 @dataclass(frozen=True, slots=True)
 class _Visitor:
-    """A visitor of the run's own, in the connector's domain."""
+    """A test visitor in the connector's domain."""
 
     client: Any
     domain: str
@@ -85,7 +85,7 @@ class _Visitor:
                 "access": "authenticated",
                 "attributes": {},
                 "metrics": {},
-                # An attribute of one event type is of a field that only those events fill.
+                # A calculated attribute of one event type reads a field that only such events have.
                 "calculated": dict.fromkeys(calculated, 1),
             },
         )
@@ -115,10 +115,10 @@ class _Visitor:
         return found
 
     def attribute(self) -> tuple[str, str]:
-        """Return a user attribute that is mapped, and the name of the profile's attribute.
+        """Return a mapped user attribute, and its name in the profile.
 
         Raises:
-            CannotAskError: There is none.
+            CannotAskError: No user attribute is mapped.
         """
         for field in self.object_type(self.visitor_type).get("Fields", {}).values():
             source, target = field.get("Source", ""), field.get("Target", "")
@@ -128,7 +128,7 @@ class _Visitor:
         raise CannotAskError("no user attribute is mapped: set customer_profiles_attributes")
 
     def look(self, probe: Callable[[], T | None]) -> T | None:
-        """Return what ``probe`` returns once it is something; ``None`` if it never is."""
+        """Call ``probe`` until it returns a value, and return that; ``None`` after the last try."""
         for again in range(_LOOKS):
             if again:
                 time.sleep(self.pause)
@@ -140,11 +140,11 @@ class _Visitor:
 
 @contextmanager
 def _visitor(asked: Asked, name: str) -> Iterator[_Visitor]:
-    """Give a visitor, and delete what became of him."""
+    """Yield a test visitor, and delete its profiles afterward."""
     environment = asked.deployment.delivery("customer-profiles").environment
     visitor_type = environment.get("CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME")
     if not visitor_type:
-        raise CannotAskError("the connector has a single object type: it has no visitor objects")
+        raise CannotAskError("the connector has a single object type, so it has no visitor objects")
     visitor = _Visitor(
         asked.deployment.client("customer-profiles"),
         environment["CUSTOMER_PROFILES_DOMAIN_NAME"],
@@ -187,7 +187,7 @@ def _judge_order(asked: Asked) -> Finding:
             raise CannotAskError(f"the profile did not get {target} within a minute")
         visitor.put_visitor(**{source: "second"})
         if visitor.look(lambda: _value(visitor, target) == "second" or None):
-            return held("of two objects the one that was put last counts")
+            return held("the object that was put last counts")
         return differs(f"{target} is still {_value(visitor, target)!r}")
 
 
@@ -252,8 +252,11 @@ def _judge_triggers(asked: Asked) -> Finding:
         if found.get("ObjectTypeName") != environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]:
             wrong.append(f"{name} is about {found.get('ObjectTypeName')}")
         if not conditions or any(it.get("LogicalOperator") != "ALL" for it in conditions):
-            wrong.append(f"{name} does not want all of its dimensions")
-    return all_hold(wrong, f"{len(triggers)} triggers are kept as they were declared")
+            wrong.append(f"{name} does not require all of its dimensions")
+    return all_hold(
+        wrong,
+        f"{len(triggers)} triggers are about event objects and require all of their dimensions",
+    )
 
 
 def _judge_key(asked: Asked) -> Finding:
@@ -261,7 +264,7 @@ def _judge_key(asked: Asked) -> Finding:
     client = asked.deployment.client("customer-profiles")
     domain = client.get_domain(DomainName=environment["CUSTOMER_PROFILES_DOMAIN_NAME"])
     if not domain.get("DefaultEncryptionKey"):
-        raise CannotAskError("the domain has no key of its own")
+        raise CannotAskError("the domain does not have its own key")
     return judge_let_in(asked, "customer-profiles")
 
 
