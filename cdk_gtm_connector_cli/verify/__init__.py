@@ -1,4 +1,4 @@
-"""``gtm-connector verify``: asks a deployed connector what nobody could check without an account.
+"""``gtm-connector verify``: checks what only a connector in an AWS account can show.
 
 Each question is declared once, in :mod:`cdk_gtm_connector_cli.verify.catalog`'s modules: the
 assumption, the places that state it, how it is checked, what breaks if it is wrong, and the remedy.
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def __getattr__(name: str) -> Any:
-    # The command needs packages that `python -m cdk_gtm_connector_cli.verify` does without.
+    # `python -m cdk_gtm_connector_cli.verify` works without the packages that the command needs.
     if name == "command":
         from cdk_gtm_connector_cli.verify.click_command import command  # noqa: PLC0415 - see above
 

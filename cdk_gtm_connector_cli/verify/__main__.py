@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class PlainOutput:
-    """Writes results without any package: the same as ``Output`` does, without colors.
+    """Writes results like ``Output``, but without colors, so that it needs no package.
 
     Args:
         as_json: Whether results are written as JSON, one document a line.
@@ -31,7 +31,7 @@ class PlainOutput:
         self.as_json = as_json
 
     def result(self, document: Mapping[str, Any]) -> None:
-        """Write a result as one line of JSON, if that is wanted."""
+        """Write a result as one line of JSON; nothing without ``as_json``."""
         if self.as_json:
             print(json.dumps(document, default=str), flush=True)  # noqa: T201 - the result
 
@@ -54,14 +54,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--connector", default="", metavar="NAME")
     parser.add_argument("--region", metavar="REGION")
     parser.add_argument("--profile", metavar="PROFILE")
-    parser.add_argument("--local", action="store_true", help="the pipeline that make run runs")
-    parser.add_argument("--json", action="store_true", help="one document a line, as it goes")
-    parser.add_argument("--yes", action="store_true", help="ask nobody whether to begin")
-    parser.add_argument("--resume", metavar="FILE", help="go on with what --json wrote")
+    parser.add_argument("--local", action="store_true", help="use the local pipeline of make run")
+    parser.add_argument("--json", action="store_true", help="write JSON, one document per line")
+    parser.add_argument("--yes", action="store_true", help="begin without asking")
+    parser.add_argument(
+        "--resume",
+        metavar="FILE",
+        help="continue a stopped run, from a file with the output of --json",
+    )
     parser.add_argument("--only", action="append", default=[], metavar="QUESTION")
-    parser.add_argument("--token", default="", help="of a visitor, for /events/authenticated")
-    parser.add_argument("--may-redeploy", action="store_true", help="permit new deployments")
-    parser.add_argument("--may-write-profiles", action="store_true", help="permit two profiles")
+    parser.add_argument("--token", default="", help="a visitor's token, for /events/authenticated")
+    parser.add_argument(
+        "--may-redeploy",
+        action="store_true",
+        help="permit new deployments of the API, under traffic",
+    )
+    parser.add_argument(
+        "--may-write-profiles",
+        action="store_true",
+        help="permit test profiles in the Customer Profiles domain",
+    )
     parser.add_argument("--wait", type=float, default=60, metavar="SECONDS")
     return parser
 
@@ -99,7 +111,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (BotoCoreError, ClientError) as error:
         output.note(f"error: {error}")
     except KeyboardInterrupt:
-        output.note("stopped: --resume goes on with what --json wrote")
+        output.note("stopped: to continue, give --resume the output of --json")
         return Status.INTERRUPTED
     return Status.FAILED
 

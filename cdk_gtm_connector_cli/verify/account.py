@@ -1,4 +1,4 @@
-"""Questions about the account's side: queues, logs, the topic, the firewall, the stack."""
+"""Questions about queues, logs, the topic, the firewall and the stack."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _MANY_MESSAGES: Final = 10
 _TOPIC_BYTES: Final = 1_048_576
 
 SDK_OUTPUT: Final = "VerifySdkFunctionName"
-"""Output of the stacks of ``make verify-all``: a function that says what the runtime carries."""
+"""Output of the stacks of ``make verify-all``: a function that returns the runtime's modules."""
 
 
 def log_lines(deployment: Deployment, group: str, began: int, pattern: str) -> list[str]:
-    """Return the lines of a log group since a time that match a filter pattern.
+    """Return a log group's lines since a time that match a filter pattern.
 
     Raises:
         CannotAskError: There is no such log group.
@@ -60,7 +60,7 @@ def log_lines(deployment: Deployment, group: str, began: int, pattern: str) -> l
 def batches(
     deployment: Deployment, delivery: DeliveryResources, began: int
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the lines that a function logged of its batches since a time."""
+    """Yield a function's log lines about batches since a time."""
     for line in log_lines(deployment, delivery.log_group, began, '"batch"'):
         try:
             document = json.loads(line)
@@ -82,7 +82,7 @@ def _judge_access_log(asked: Asked) -> Finding:
         raise CannotAskError("no answer had the header x-amz-apigw-id")
     missing, read = sorted(wanted), 0
     for again in range(_LOOKS):
-        if again:  # a log is some seconds behind
+        if again:  # a log lags by some seconds
             time.sleep(asked.deployment.pause)
         lines = log_lines(asked.deployment, asked.deployment.access_log, asked.began, "")
         text, read = "\n".join(lines), len(lines)
@@ -91,7 +91,7 @@ def _judge_access_log(asked: Asked) -> Finding:
             break
     if not read:
         raise CannotAskError(
-            "the access log has no line since then: API Gateway needs a role for logs "
+            "the access log has no line since the run began: API Gateway needs a role for logs "
             "(gtm-connector doctor)"
         )
     return all_hold(
@@ -111,7 +111,7 @@ def _judge_personal_data(asked: Asked) -> Finding:
             continue
         read += len(lines)
         if any(f"gtmverify{asked.run}" in line for line in lines):
-            wrong.append(f"{group} holds what tags send")
+            wrong.append(f"{group} contains a parameter's value")
     if not read:
         raise CannotAskError("the logs have no line since the run began")
     return all_hold(wrong, f"{read} lines of {len(groups)} logs hold no parameter's value")
@@ -163,7 +163,7 @@ def _judge_batches(asked: Asked) -> Finding:
 def _judge_sdk(asked: Asked) -> Finding:
     name = asked.deployment.outputs.get(SDK_OUTPUT)
     if not name:
-        raise CannotAskError("only the stacks of make verify-all have a function that says it")
+        raise CannotAskError("only the stacks of make verify-all have a function that checks it")
     answer = asked.deployment.client("lambda").invoke(FunctionName=name, Payload=b"{}")
     found = json.loads(answer["Payload"].read())
     wrong = [f"the runtime has no {each}" for each in found.get("missing", ["answer"])]
@@ -173,7 +173,7 @@ def _judge_sdk(asked: Asked) -> Finding:
 
 def _judge_topic(asked: Asked) -> Finding:
     if asked.deployment.topic_arn is None:
-        raise CannotAskError("the connector has one destination, so no topic")
+        raise CannotAskError("the connector has one destination, so it has no topic")
     sns = asked.deployment.client("sns")
     attributes = sns.get_topic_attributes(TopicArn=asked.deployment.topic_arn)["Attributes"]
     size = attributes.get("MaximumMessageSize")
@@ -192,7 +192,7 @@ def _judge_leftovers(asked: Asked) -> Finding:
     queues = deployment.client("sqs").get_paginator("list_queues")
     for page in queues.paginate(QueueNamePrefix=f"{deployment.stack}-"):
         found += [url.rpartition("/")[2] for url in page.get("QueueUrls", [])]
-    wrong = [f"{each} is in no stack" for each in found if each not in names]
+    wrong = [f"{each} is not in the stack" for each in found if each not in names]
     return all_hold(wrong, f"{len(found)} log groups and queues of that name are in the stack")
 
 
@@ -205,7 +205,7 @@ def _ordinary(_: Deployment) -> list[Probe]:
         query("a path with dots", "evat_page=..%2F..%2Findex.html"),
         query("a page on localhost", "evat_page=http%3A%2F%2Flocalhost%3A8080%2F"),
         query("large cookies", "evat_v=1", Cookie="; ".join(f"c{n}={'x' * 90}" for n in range(60))),
-        query("no user agent's usual header", "evat_v=1", User_Agent=""),
+        query("an empty User-Agent", "evat_v=1", User_Agent=""),
     ]
 
 
@@ -217,52 +217,55 @@ def _judge_firewall(asked: Asked) -> Finding:
         for each in asked.observed
         if not each.answer.accepted
     ]
-    return all_hold(wrong, f"{len(asked.observed)} ordinary hits passed")
+    return all_hold(wrong, f"{len(asked.observed)} ordinary requests passed")
 
 
 QUESTIONS: Final = (
     Question(
         id="access-log",
-        assumed="The access log has each request that was accepted.",
-        how="The ids of the run's answers, looked for in the log.",
-        breaks="gtm-connector where finds nothing, and nobody can tell who was answered.",
-        mends="gtm-connector doctor says which role is missing.",
+        assumed="The access log contains every accepted request.",
+        how="A search of the log for the request ids of the run's answers.",
+        breaks="gtm-connector where finds nothing, and nobody can tell which answer a request got.",
+        mends="Run gtm-connector doctor, which names a missing role.",
         sources=(Source("issue 13", "every id accounted for"),),
         judge=_judge_access_log,
     ),
     Question(
         id="personal-data",
-        assumed="No log holds the value of a parameter.",
-        how="The run's mark, looked for in the logs of API and functions, execution log included.",
-        breaks="Customers' data is kept where nobody expects it, for as long as logs are.",
-        mends="Turn off execution logging of the stage (data tracing); otherwise issue.",
+        assumed="No log contains the value of a parameter.",
+        how="A search for the run's mark in the access log, the execution log and the functions' "
+        "logs.",
+        breaks="Visitors' data is kept where nobody expects it, for as long as the logs are.",
+        mends="Turn off the stage's execution log (data tracing). Otherwise open an issue.",
         sources=(Source("issue 13", "personal data in logs"),),
         judge=_judge_personal_data,
     ),
     Question(
         id="visibility",
-        assumed="A queue's visibility timeout is 6 times the function's timeout and the window.",
-        how="The attributes of queue, function and event source as they are now.",
-        breaks="A message is delivered again while it is being delivered.",
-        mends="cdk deploy with timeout= and max_batching_window=; not by hand.",
+        assumed="A queue's visibility timeout is at least 6 times the function's timeout, plus "
+        "the batching window.",
+        how="The present attributes of each queue, function and event source.",
+        breaks="A message is delivered a second time while its first delivery still runs.",
+        mends="Deploy with timeout= and max_batching_window= instead of changing them by hand.",
         sources=(Source("issue 13", "window against visibility"),),
         judge=_judge_visibility,
     ),
     Question(
         id="large-batches",
-        assumed="The event source gathers more than 10 messages within its window.",
-        how="The largest batch that each function logged since the run began.",
-        breaks="A request to the destination for every few events: it costs more, and throttles.",
-        mends="A longer max_batching_window.",
+        assumed="The event source collects more than 10 messages in its batching window.",
+        how="The largest batch in each function's log since the run began.",
+        breaks="The function sends a request for every few events, which costs more and is "
+        "throttled earlier.",
+        mends="Raise max_batching_window.",
         sources=(Source("docs/capacity.md", "How the event source gathers large batches"),),
         judge=_judge_batches,
     ),
     Question(
         id="runtime-sdk",
-        assumed="Lambda's runtime carries the SDK's modules that the function imports.",
-        how="A function of make verify-all imports them and says its versions.",
+        assumed="Lambda's runtime includes the SDK modules that the function imports.",
+        how="A function of make verify-all, which imports them and returns their versions.",
         breaks="The function does not start.",
-        mends="lambda_asset.py: package botocore with the function; issue.",
+        mends="Package botocore with the function in lambda_asset.py; open an issue.",
         sources=(
             Source("docs/decisions/0015-connections.md", "the SDK does not document"),
             Source("issue 13", "the runtime's SDK"),
@@ -271,10 +274,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="topic-size",
-        assumed="SNS knows MaximumMessageSize in the stack's partition.",
+        assumed="SNS supports MaximumMessageSize in the stack's partition.",
         how="The topic's attributes.",
-        breaks="Bodies over 256 KiB get 502.",
-        mends="MAX_BODY_CHARACTERS in endpoint.py for this partition; issue.",
+        breaks="Bodies of more than 256 KiB get 502.",
+        mends="Lower MAX_BODY_CHARACTERS in endpoint.py for this partition; open an issue.",
         sources=(
             Source(
                 "docs/decisions/0008-fan-out.md",
@@ -285,19 +288,21 @@ QUESTIONS: Final = (
     ),
     Question(
         id="rollback-leftovers",
-        assumed="A rollback or an update leaves no log group or queue behind.",
-        how="Log groups and queues whose names begin with the stack's, compared with the stack.",
-        breaks="They cost, hold events that nobody delivers, and may stop the next deployment.",
-        mends="Redrive what is in them, then delete them.",
+        assumed="A rollback or an update leaves no log group and no queue behind.",
+        how="A search for log groups and queues that have the stack's prefix but are not in the "
+        "stack.",
+        breaks="They cost money, hold undelivered events, and may make the next deployment fail.",
+        mends="Redrive their messages, then delete them.",
         sources=(Source("issue 13", "rollback leftovers"),),
         judge=_judge_leftovers,
     ),
     Question(
         id="firewall",
-        assumed="The firewall's rule sets let ordinary hits pass.",
-        how="Page URLs, long queries, searches, large cookies.",
-        breaks="Visitors' events are blocked with 403.",
-        mends="_COUNTED_RULES in firewall.py; firewall_log_retention= shows the rule.",
+        assumed="The firewall's rules let ordinary requests pass.",
+        how="Requests with page URLs, long queries, searches and large cookies.",
+        breaks="Visitors' events are refused with 403.",
+        mends="Add the rule to _COUNTED_RULES in firewall.py. The log of firewall_log_retention= "
+        "names it.",
         sources=(Source("cdk_gtm_connector/firewall.py", "that ordinary hits break"),),
         probes=_ordinary,
         judge=_judge_firewall,

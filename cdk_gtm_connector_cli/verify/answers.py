@@ -103,9 +103,9 @@ def _echo(deployment: Deployment) -> list[Probe]:
 
 def _judge_echo(asked: Asked) -> Finding:
     if not asked.observed:
-        raise CannotAskError("every site may read answers: set allowed_origins to ask")
+        raise CannotAskError("every site may read answers, because allowed_origins is not set")
     wrong = [
-        f"{each.probe.about}: allowed is {got!r}"
+        f"{each.probe.about}: the header allows {got!r}"
         for each in asked.observed
         if (got := each.answer.headers.get("access-control-allow-origin")) != each.probe.data
     ]
@@ -138,17 +138,17 @@ def _judge_words(asked: Asked, *, topic: bool) -> Finding:
         if each.answer.status != 400:  # noqa: PLR2004 - HTTP's
             wrong.append(f"{each.probe.about}: answered {each.answer.status}, not 400")
         elif "endpoint_id" not in each.answer.body or each.probe.data not in each.answer.body:
-            wrong.append(f"{each.probe.about}: the sentence is {each.answer.body[:80]!r}")
+            wrong.append(f"{each.probe.about}: the text is {each.answer.body[:80]!r}")
     return all_hold(wrong, f"{len(asked.observed)} requests")
 
 
 QUESTIONS: Final = (
     Question(
         id="empty-answers",
-        assumed="An answer with status 204 has no body, of a POST and of a preflight.",
-        how="A POST, and a preflight.",
+        assumed="An answer with status 204 has no body, to a POST and to a preflight.",
+        how="A POST and a preflight.",
         breaks="Some clients wait for a body, or report an error.",
-        mends="Answer 200 with a text: event_methods.py; issue.",
+        mends="Answer 200 with a text in event_methods.py; open an issue.",
         sources=(
             Source(
                 "local/emulator/patches/integrations.py", "body is empty, as it is with status 204."
@@ -160,31 +160,31 @@ QUESTIONS: Final = (
     ),
     Question(
         id="error-answers",
-        assumed="Every error has the status that docs name, and lets scripts read it.",
-        how="A missing parameter, another path, method and media type.",
-        breaks="Scripts see a network error where docs/troubleshooting.md names a status.",
-        mends="gateway responses in cdk_gtm_connector/cors.py; issue.",
+        assumed="Every error has the documented status, and scripts may read the answer.",
+        how="Requests with a missing parameter, and with another path, method and media type.",
+        breaks="Scripts see a network error instead of the status in docs/troubleshooting.md.",
+        mends="Change the gateway responses in cdk_gtm_connector/cors.py; open an issue.",
         sources=(Source("issue 9", "media types with a charset"),),
         probes=_errors,
         judge=_judge_errors,
     ),
     Question(
         id="order-of-checks",
-        assumed="API Gateway asks the authorizer first, then for parameters, then for a template.",
-        how="Requests that are wrong in two ways.",
-        breaks="Only which of two errors a tag shows first.",
-        mends="The local endpoint and docs/troubleshooting.md.",
+        assumed="API Gateway checks the token first, then the parameters, then the media type.",
+        how="Requests with two mistakes.",
+        breaks="Only which of the two errors a tag sees.",
+        mends="Correct the local endpoint and docs/troubleshooting.md.",
         sources=(Source("issue 13", "order of checks"),),
         probes=_order,
         judge=statuses,
     ),
     Question(
         id="origin-echo",
-        assumed="$input.params().header is filled in the response templates of an SQS or SNS "
-        "integration.",
-        how="A request of each site of allowed_origins; the answer has to name it.",
-        breaks="Scripts of the site cannot read answers. Nothing else changes.",
-        mends="Allow one site only, or all: the header is static then; issue.",
+        assumed="The response templates of an SQS or SNS integration can read the request's "
+        "headers with $input.params().header.",
+        how="A request from each site of allowed_origins. The answer must name the site.",
+        breaks="Scripts of the site cannot read the answers. Nothing else changes.",
+        mends="Allow one site or all sites, which makes the header constant; open an issue.",
         sources=(
             Source("docs/decisions/0006-access.md", "that `$input.params().header` is filled"),
         ),
@@ -193,22 +193,22 @@ QUESTIONS: Final = (
     ),
     Question(
         id="sqs-refusal",
-        assumed="SQS refuses a delay over 900 seconds in words that hold it, which reach the "
-        "response template as JSON.",
-        how="An endpoint id for each word of unset_values, and one of white space.",
-        breaks="Such tags fail with 502, or with a sentence that names no word.",
-        mends="mapping.send_message(): the words asked for; decision 0012.",
+        assumed="SQS refuses a delay of more than 900 seconds with a message that quotes it, and "
+        "the response template gets this message as JSON.",
+        how="Requests with each word of unset_values as the endpoint id, and with white space.",
+        breaks="Such tags fail with 502, or with a text that does not name the word.",
+        mends="Correct the words that mapping.send_message() looks for: decision 0012.",
         sources=(Source("issue 3", "the words of SQS's refusals behind 413"),),
         probes=_words,
         judge=lambda asked: _judge_words(asked, topic=False),
     ),
     Question(
         id="sns-refusal",
-        assumed="SNS looks at attributes before MessageStructure, and its refusal reaches the "
-        "response template as JSON.",
-        how="As for SQS, on a connector with several destinations.",
-        breaks="Such tags fail with 502, or with a sentence that names no word.",
-        mends="mapping.publish(): the words asked for; decision 0012.",
+        assumed="SNS checks attributes before MessageStructure, and the response template gets "
+        "its refusal as JSON.",
+        how="The same requests as for SQS, to a connector with several destinations.",
+        breaks="Such tags fail with 502, or with a text that does not name the word.",
+        mends="Correct the words that mapping.publish() looks for: decision 0012.",
         sources=(
             Source(_0012, "whether SNS looks at the attribute first"),
             Source(

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.output import Output
     from cdk_gtm_connector_cli.verify.question import Finding, Question
 
-_LATER: Final = 30  # seconds after a batching window until its messages are surely rejected
+_LATER: Final = 30  # seconds after a batching window by which its messages are rejected
 
 MAY_REDEPLOY: Final = "--may-redeploy"
 MAY_WRITE_PROFILES: Final = "--may-write-profiles"
@@ -42,8 +42,8 @@ class Options:
         resume: File with the lines of a run that was stopped; ``None`` for a new run.
         only: Ids of the questions; empty for all.
         token: A visitor's token, for ``/events/authenticated``.
-        permissions: Options that permit to write what is not verify's own.
-        wait: Seconds to wait for messages after the last one came.
+        permissions: Permissions to change more than marked messages: the options' names.
+        wait: Seconds to wait for another message after the last one.
     """
 
     yes: bool = False
@@ -55,16 +55,16 @@ class Options:
 
     @staticmethod
     def permitted(*, may_redeploy: bool, may_write_profiles: bool) -> frozenset[str]:
-        """Return the permissions that were given."""
+        """Return the permissions that the user gave."""
         given = {MAY_REDEPLOY: may_redeploy, MAY_WRITE_PROFILES: may_write_profiles}
         return frozenset(name for name, is_given in given.items() if is_given)
 
 
 def verify(context: Context, options: Options) -> Status:
-    """Ask the questions; return ``NOT_FINE`` if something is different from what is assumed.
+    """Ask the questions; return ``NOT_FINE`` if an assumption is wrong.
 
     Raises:
-        CommandError: It could not begin.
+        CommandError: The run could not begin.
     """
     output = context.output
     journal = Journal(output.result)
@@ -85,7 +85,7 @@ def verify(context: Context, options: Options) -> Status:
         output.note("nothing was sent")
         return Status.FAILED
     if options.resume and output.as_json:
-        # The new lines alone would not be enough to resume by a second time.
+        # The output must be complete, so that the next run can resume from it.
         for line in _lines(options.resume):
             print(line)  # noqa: T201 - the result
     findings = run.ask()
@@ -99,7 +99,7 @@ def verify(context: Context, options: Options) -> Status:
 
 
 def report(output: Output, findings: dict[str, Finding]) -> None:
-    """Write a line for each question, those that are different with what to do."""
+    """Write a line for each question, and what to do if its assumption is wrong."""
     for question in QUESTIONS:
         finding = findings.get(question.id)
         if finding is None:
@@ -134,7 +134,7 @@ def _lines(file: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(
             f"the run to resume cannot be read: {error}",
-            "give --resume the file that verify --json was written to",
+            "give --resume the file with the output of verify --json",
         ) from error
 
 
@@ -142,13 +142,13 @@ def _chosen(only: Sequence[str]) -> list[Question]:
     known = {each.id for each in QUESTIONS}
     if unknown := sorted(set(only) - known):
         raise UsageProblem(
-            f"there is no question {', '.join(unknown)}", f"there are {', '.join(sorted(known))}"
+            f"unknown question: {', '.join(unknown)}", f"choose from {', '.join(sorted(known))}"
         )
     return [each for each in QUESTIONS if not only or each.id in only]
 
 
 def _agreed() -> bool:
     if not sys.stdin.isatty():
-        raise UsageProblem("there is nobody to ask whether to begin", "give --yes")
+        raise UsageProblem("standard input is not a terminal, so nobody can confirm", "give --yes")
     print("Begin? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a question
     return sys.stdin.readline().strip().lower() in {"y", "yes"}

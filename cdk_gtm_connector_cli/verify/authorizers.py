@@ -1,4 +1,4 @@
-"""Questions about authorizers and those who have a token."""
+"""Questions about authorizers, tokens and user pools."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def _judge_snapshot(asked: Asked) -> Finding:
     gateway, api = asked.deployment.client("apigateway"), asked.deployment.api_id
     authorizers = gateway.get_authorizers(restApiId=api)["items"]
     if not authorizers:
-        raise CannotAskError("the connector has no authorizer of API Gateway's")
+        raise CannotAskError("the API has no authorizer")
     answer = gateway.get_export(
         restApiId=api,
         stageName=STAGE,
@@ -38,19 +38,19 @@ def _judge_snapshot(asked: Asked) -> Finding:
             wrong.append(f"the stage does not know the authorizer {each['name']}")
             continue
         wrong += [
-            f"{each['name']}: {name} is {each[name]}, served {deployed[name]}"
+            f"{each['name']}: {name} is {each[name]}, but {deployed[name]} in the stage"
             for name in ("identitySource", "authorizerResultTtlInSeconds", "authorizerUri")
             if name in each and name in deployed and each[name] != deployed[name]
         ]
-    return all_hold(wrong, f"{len(authorizers)} authorizers are served as they are")
+    return all_hold(wrong, f"{len(authorizers)} authorizers are the same in the stage")
 
 
 def _judge_claims(asked: Asked) -> Finding:
     if not asked.deployment.authenticated_url or not asked.deployment.token:
-        raise CannotAskError("give --token: a token of a visitor for /events/authenticated")
+        raise CannotAskError("needs --token, a visitor's token for /events/authenticated")
     (each,) = asked.observed
     if each.raw is None:
-        raise CannotAskError(f"answered {each.answer.status}, and no message came: a fresh token?")
+        raise CannotAskError(f"answered {each.answer.status}, and no message came: try a new token")
     envelope = each.raw.envelope
     wrong = [
         f"the field {name} is empty" for name in ("subject", "endpoint") if not envelope.get(name)
@@ -82,7 +82,7 @@ def _judge_clients(asked: Asked) -> Finding:
         for arn in each.get("providerARNs", [])
     }
     if not pools:
-        raise CannotAskError("the connector's authorizer is no Cognito user pool's")
+        raise CannotAskError("the connector's authorizer uses no Cognito user pool")
     cognito = asked.deployment.client("cognito-idp")
     wrong, seen = [], 0
     for pool in sorted(pools):
@@ -100,10 +100,10 @@ def _judge_clients(asked: Asked) -> Finding:
 QUESTIONS: Final = (
     Question(
         id="authorizer-snapshot",
-        assumed="The stage serves authorizers as the last update made them.",
-        how="The API's authorizers, compared with an export of the stage.",
-        breaks="A changed authorizer has no effect, or a new one too early.",
-        mends="aws apigateway create-deployment; redeployment.py; issue.",
+        assumed="The stage uses the authorizers as the API has them.",
+        how="A comparison of the API's authorizers with an export of the stage.",
+        breaks="A change to an authorizer has no effect, or takes effect too early.",
+        mends="Run aws apigateway create-deployment; open an issue about redeployment.py.",
         sources=(
             Source("cdk_gtm_connector/redeployment.py", "API Gateway's stage serves a snapshot"),
             Source("issue 13", "authorizer changes"),
@@ -112,10 +112,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="claims",
-        assumed="Claims of a verified visitor are in $context.authorizer, custom ones too.",
-        how="A request with the token that --token gives.",
-        breaks="Every authenticated event is rejected: it fails closed.",
-        mends="Another endpoint_claim, or a Lambda authorizer.",
+        assumed="$context.authorizer holds a verified visitor's claims, custom claims included.",
+        how="A request with the token from --token.",
+        breaks="Every authenticated event is rejected.",
+        mends="Set another endpoint_claim, or use a Lambda authorizer.",
         sources=(Source("issue 3", "`$context.authorizer.claims.get('custom:…')`"),),
         probes=_with_token,
         judge=_judge_claims,
@@ -123,9 +123,10 @@ QUESTIONS: Final = (
     Question(
         id="cognito-clients",
         assumed="No client of the user pool lets visitors write a custom attribute.",
-        how="WriteAttributes of the pool's clients. Without the property it is empty there.",
-        breaks="A visitor can give himself the endpoint of another.",
-        mends="Set write_attributes of the client, without the endpoint claim.",
+        how="WriteAttributes of each of the pool's clients. Cognito returns none for a client "
+        "without write_attributes.",
+        breaks="A visitor can claim another visitor's endpoint.",
+        mends="Set the client's write_attributes, without the endpoint claim.",
         sources=(
             Source(
                 "docs/decisions/0022-what-a-stranger-can-do.md",

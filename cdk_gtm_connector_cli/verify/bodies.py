@@ -1,4 +1,4 @@
-"""Questions about what the endpoint answers, and about posted bodies."""
+"""Questions about posted bodies and their media types."""
 
 from __future__ import annotations
 
@@ -37,24 +37,24 @@ _GET_TYPES: Final = (
 
 
 def posted(about: str, media_type: str, body: str | bytes, data: object = None) -> Probe:
-    """Return a POST."""
+    """Return a POST request."""
     content = body if isinstance(body, bytes) else body.encode()
     headers = {"Content-Type": media_type}
     return Probe(about=about, method="POST", headers=headers, body=content, data=data)
 
 
 def malformed(about: str, media_type: str, body: str, data: object = None) -> Probe:
-    """Return a POST that the function rejects, whatever its endpoint id is."""
+    """Return a POST request that the function rejects, whatever its endpoint id is."""
     return replace(posted(about, media_type, body, data), malformed=True)
 
 
 def event(**others: object) -> dict[str, object]:
-    """Return an event that the endpoint takes and the function rejects, for JSON."""
+    """Return an event, for JSON, that the endpoint accepts and the function rejects."""
     return {"event": "verify", "endpoint_id": "{json_id}", "gtmcb": "{mark}", **others}
 
 
 def rejected_json(**others: object) -> str:
-    """Return a JSON body that the endpoint takes and the function rejects."""
+    """Return a JSON body that the endpoint accepts and the function rejects."""
     return json.dumps(event(**others), ensure_ascii=False)
 
 
@@ -76,7 +76,7 @@ def _get_types(_: Deployment) -> list[Probe]:
 def _empty_posts(_: Deployment) -> list[Probe]:
     return [
         Probe(
-            about=f"an empty body as {media_type or 'nothing'}",
+            about=f"an empty body {f'as {media_type}' if media_type else 'without a media type'}",
             method="POST",
             query=f"{OURS}&evat_v=1",
             headers={"Content-Length": "0"} | ({"Content-Type": media_type} if media_type else {}),
@@ -152,7 +152,7 @@ def _judge_counts(asked: Asked) -> Finding:
 
 def _sizes(_: Deployment) -> list[Probe]:
     beginning = f"{OURS}&evat_v="
-    room = 40 + 306  # what the mark and the blank id are longer than their names here
+    room = 40 + 306  # how much longer the mark and the blank id are than their placeholders
     return [
         posted(
             f"a body of about {length:,} characters",
@@ -174,7 +174,7 @@ def _texts(_: Deployment) -> list[Probe]:
     return [
         *probes,
         posted("UTF-8 in a form", FORM, form + text.encode(), text),
-        posted("a byte that is no UTF-8 in a form", FORM, form + b"a\xe4b", "a\ufffdb"),
+        posted("a byte that is not UTF-8 in a form", FORM, form + b"a\xe4b", "a\ufffdb"),
     ]
 
 
@@ -186,7 +186,7 @@ def _judge_texts(asked: Asked) -> Finding:
         elif each.probe.data not in (body := "".join(each.raw.values("body"))):
             wrong.append(f"{each.probe.about}: arrived as {body[-40:]!r}")
     if all(each.raw is None for each in asked.observed):
-        raise CannotAskError("no message of these requests came to the invalid-message queue")
+        raise CannotAskError("none of these requests reached the invalid-message queue")
     return all_hold(wrong, f"{len(asked.observed)} bodies")
 
 
@@ -199,10 +199,11 @@ _0012: Final = "docs/decisions/0012-refusing-at-the-door.md"
 QUESTIONS: Final = (
     Question(
         id="charsets",
-        assumed="Parameters of a media type, such as charset, are no part of it.",
-        how="Four kinds of parameters with each media type of a POST.",
-        breaks="Beacons and libraries that name a charset get 415.",
-        mends="Name these in full in event_methods.py, as `;charset=UTF-8` is.",
+        assumed="API Gateway ignores parameters of a media type, such as charset.",
+        how="POST requests in each media type, with four kinds of parameters.",
+        breaks="Beacons and libraries that send a charset get 415.",
+        mends="List these media types with their parameters in event_methods.py, as "
+        "`;charset=UTF-8` is.",
         sources=(
             Source(_0012, "whether a media type's parameters are ignored"),
             Source("local/emulator/__init__.py", "A media type's parameters are ignored"),
@@ -216,20 +217,20 @@ QUESTIONS: Final = (
     ),
     Question(
         id="get-media-types",
-        assumed="A GET is one whatever Content-Type it carries, of the eight that are named.",
+        assumed="A GET is accepted with each of eight common values of Content-Type.",
         how="A GET with each of them.",
-        breaks="Tags of clients that set the header on each request get 415.",
-        mends="event_methods.py; issue.",
+        breaks="Tags of clients that send the header with every request get 415.",
+        mends="Add the media type in event_methods.py; open an issue.",
         sources=(Source(_0012, "API Gateway knows no wildcard"),),
         probes=_get_types,
         judge=statuses,
     ),
     Question(
         id="empty-bodies",
-        assumed="A POST with an empty body passes the validator, and is read from its query.",
-        how="An empty body with each media type and with none.",
-        breaks="sendBeacon(url) without data is answered 400.",
-        mends="README: give the beacon a body; the model's maxProperties in json_body.py.",
+        assumed="A POST with an empty body is valid, and its query is read.",
+        how="POST requests with an empty body, in each media type and without one.",
+        breaks="sendBeacon(url) without data gets 400.",
+        mends="Say in README that a beacon needs a body, or change max_properties in json_body.py.",
         sources=(
             Source(_0012, "whether the validator takes an empty body"),
             Source(
@@ -242,40 +243,42 @@ QUESTIONS: Final = (
     ),
     Question(
         id="json-model",
-        assumed="Model or template refuse JSON without its required parts, as text/plain too.",
-        how="Five such bodies as application/json and as text/plain.",
-        breaks="Such tags turn green, and their events end as invalid messages.",
-        mends="events.vtl looks for presence as well; issue.",
+        assumed="JSON without a required member is refused, as text/plain too.",
+        how="Five such bodies, as application/json and as text/plain.",
+        breaks="Such tags report success, and their events end as invalid messages.",
+        mends="Check in events.vtl that the members are there; open an issue.",
         sources=(Source(_0012, "holds `text/plain` to its model"),),
         probes=_models,
         judge=statuses,
     ),
     Question(
         id="no-json",
-        assumed="A body that is no JSON is refused, whatever $input.path makes of it.",
-        how="Four such bodies as application/json and as text/plain.",
-        breaks="Such tags turn green, and their events end as invalid messages.",
-        mends="body.vtl has to look at $input.body; issue.",
+        assumed="A body that is not JSON is refused, whatever $input.path returns for it.",
+        how="Four such bodies, as application/json and as text/plain.",
+        breaks="Such tags report success, and their events end as invalid messages.",
+        mends="Check $input.body in body.vtl; open an issue.",
         sources=(Source(_0012, "what `$input.path` makes of a body that is no JSON"),),
         probes=_no_json,
         judge=statuses,
     ),
     Question(
         id="forms-unvalidated",
-        assumed="A form's body is held to no model: the one for JSON is not for it.",
-        how="A form without an event.",
+        assumed="API Gateway does not validate a form against the model for JSON.",
+        how="A form without an event: the function rejects it, not the endpoint.",
         breaks="Every form is refused with 400.",
-        mends="Give POST forms a model of their own in event_methods.py.",
+        mends="Give forms a model of their own in event_methods.py.",
         sources=(Source("issue 3", "that a form POST is not validated against the JSON model"),),
         probes=_unvalidated,
         judge=statuses,
     ),
     Question(
         id="json-counts",
-        assumed="API Gateway's engine counts a list's events as both engines of the tests do.",
-        how="One event, as many as are allowed, and one more, in two media types.",
-        breaks="Every JSON body is refused, and none is queued; or no limit holds.",
-        mends="events.vtl: leave the limit to the function (max_events_per_request=100); issue.",
+        assumed="API Gateway's template engine counts the events of a list as both engines of the "
+        "tests do.",
+        how="Lists of one event, of as many as are allowed, and of one more, in two media types.",
+        breaks="Every JSON body is refused, or no limit applies.",
+        mends="Leave the limit to the function (max_events_per_request=100), not to events.vtl; "
+        "open an issue.",
         sources=(
             Source(
                 "docs/decisions/0020-limits-that-count-events.md",
@@ -287,11 +290,11 @@ QUESTIONS: Final = (
     ),
     Question(
         id="body-sizes",
-        assumed="A body of up to 300,000 characters is taken, also by SNS; a larger one is "
-        "answered 413.",
+        assumed="The endpoint accepts bodies of up to 300,000 characters, with SNS too. A larger "
+        "one gets 413.",
         how="Forms of 60,000, 270,000, 299,000 and 310,000 characters.",
-        breaks="Large bodies get 502, which tells the client to send them again.",
-        mends="MAX_BODY_CHARACTERS in endpoint.py; the words in mapping.py.",
+        breaks="Large bodies get 502, which makes the client send them again.",
+        mends="Change MAX_BODY_CHARACTERS in endpoint.py, or the words that mapping.py looks for.",
         sources=(
             Source(
                 "docs/decisions/0008-fan-out.md",
@@ -304,10 +307,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="body-texts",
-        assumed="Bodies are read as UTF-8, and a byte that is none becomes U+FFFD.",
-        how="UTF-8 in JSON and in a form, and a byte of Latin 1 in a form.",
+        assumed="Bodies are read as UTF-8. A byte that is not UTF-8 becomes U+FFFD.",
+        how="UTF-8 in JSON and in a form, and a Latin-1 byte in a form.",
         breaks="Posted values outside ASCII arrive as other characters.",
-        mends="binaryMediaTypes and a template of its own; issue.",
+        mends="Set binaryMediaTypes, and decode the body in a template; open an issue.",
         sources=(Source("issue 9", "U+FFFD"),),
         probes=_texts,
         judge=_judge_texts,

@@ -1,4 +1,4 @@
-"""Questions that no program can ask of a connector."""
+"""Questions that only a person can answer."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ _CAPACITY: Final = "docs/capacity.md"
 BY_HAND: Final = (
     ByHand(
         id="import",
-        question="Whether cdk import takes a domain and an object type that exist.",
-        steps="In an account without customers: cdk import a stack whose domain exists.",
+        question="Whether cdk import accepts an existing domain and an existing object type.",
+        steps="In an account without customers, run cdk import for a stack whose domain exists.",
         sources=(Source("issue 4", "`cdk import` of domain and object type"),),
     ),
     ByHand(
         id="event-age",
-        question="From when Customer Profiles counts the age of an event that a trigger's "
-        "expiration limits.",
+        question="Which time Customer Profiles takes as the start of an event's age, which a "
+        "trigger's expiration limits.",
         steps="With expiration=Duration.minutes(5), send an event whose timestamp is 10 minutes "
-        "ago, and look whether the campaign starts.",
+        "old, and see whether the campaign starts.",
         sources=(
             Source(
                 "cdk_gtm_connector/destinations/customer_profiles/event_trigger.py",
@@ -30,7 +30,7 @@ BY_HAND: Final = (
     ),
     ByHand(
         id="prices",
-        question="What is billed, Customer Profiles' profiles among it.",
+        question="What AWS bills, for the profiles of Customer Profiles too.",
         steps="Compare a day's bill in Cost Explorer with docs/capacity.md.",
         sources=(
             Source(_CAPACITY, "most prices are from third parties"),
@@ -41,8 +41,8 @@ BY_HAND: Final = (
     ),
     ByHand(
         id="pinpoint-quota",
-        question="Whether Pinpoint raises its quota after the end of support.",
-        steps="Ask for it in Service Quotas or AWS Support.",
+        question="Whether AWS still raises Pinpoint's quota after the end of support.",
+        steps="Ask for a higher quota in Service Quotas or through AWS Support.",
         sources=(
             Source(_CAPACITY, "whether it is raised after the end of support is open"),
             Source(
@@ -53,10 +53,10 @@ BY_HAND: Final = (
     ),
     ByHand(
         id="event-source",
-        question="How the event source receives: how many messages a ReceiveMessage brings, "
-        "whether a window begins with the first message.",
-        steps="Under steady traffic divide NumberOfMessagesReceived by the requests that Cost "
-        "Explorer counts, and compare the events' ages with docs/capacity.md.",
+        question="How many messages the event source gets from a ReceiveMessage, and whether a "
+        "batching window begins with the first message.",
+        steps="Under steady traffic, divide NumberOfMessagesReceived by the number of requests in "
+        "Cost Explorer, and compare the events' ages with docs/capacity.md.",
         sources=(
             Source(_CAPACITY, "How many messages a `ReceiveMessage` of the event source brings"),
             Source("capacity/pipeline.py", "because AWS does not document it"),
@@ -64,8 +64,8 @@ BY_HAND: Final = (
     ),
     ByHand(
         id="latency",
-        question="How long destinations take, and how they throttle.",
-        steps="Turn on X-Ray for the function, or divide its durations by its requests.",
+        question="How long destinations take to answer, and how they throttle.",
+        steps="Turn on X-Ray for the function, or divide its duration by its number of requests.",
         sources=(
             Source(_CAPACITY, "The destinations' latency and the shape of their throttling"),
             Source(_CAPACITY, "Whether EventBridge's quota does count requests"),
@@ -76,7 +76,7 @@ BY_HAND: Final = (
     ),
     ByHand(
         id="processor",
-        question="What CPU an event takes on Lambda's arm64.",
+        question="How much CPU time an event takes on Lambda's arm64 processors.",
         steps="Compare the REPORT lines of full batches with benchmarks/RESULTS.md.",
         sources=(
             Source(_CAPACITY, "The CPU on Lambda"),
@@ -86,8 +86,9 @@ BY_HAND: Final = (
     ),
     ByHand(
         id="gtm-consent",
-        question="Whether denied is a visitor's answer or only the state before one.",
-        steps="Ask the consent platform of the site.",
+        question="Whether denied means that the visitor refused, or that the visitor has not "
+        "answered yet.",
+        steps="Look at the documentation of the site's consent platform, or ask its vendor.",
         sources=(
             Source(
                 "cdk_gtm_connector/gtm/files/visitor-id/README.md",

@@ -33,7 +33,7 @@ QUESTIONS: Final = (
     *envelope.QUESTIONS,
     *account.QUESTIONS,
 )
-"""The questions. Those about logs come last: they look at what the others sent."""
+"""The questions. Questions about logs come last: they need the others' requests."""
 
 BEGIN: Final = "<!-- questions -->"
 END: Final = "<!-- end -->"

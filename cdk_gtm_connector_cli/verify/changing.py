@@ -1,4 +1,4 @@
-"""Questions that change the stack while it works: asked only with ``--may-redeploy``."""
+"""The question that changes the stack under traffic: asked only with ``--may-redeploy``."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _MAY: Final = "--may-redeploy"
-_FIRST_NUMBER: Final = 9_000  # of marks: the run's own requests are fewer
+_FIRST_NUMBER: Final = 9_000  # of the marks; other requests of the run have lower numbers
 _LOOKS: Final = 12
 _BEFORE, _AFTER = 20, 80
 
 
 @dataclass(slots=True)
 class _Traffic:
-    """Requests one after the other, while the stage changes."""
+    """Requests in sequence while the stage changes."""
 
     asked: Asked
     answers: list[tuple[int, Answer | None]] = field(default_factory=list)
@@ -62,7 +62,7 @@ class _Traffic:
 def _judge_stage(asked: Asked) -> Finding:
     deployment = asked.deployment
     queue = deployment.invalid_message_queue_url
-    # Its requests are rejected by their blank endpoint id alone.
+    # Only their blank endpoint id makes the function reject these requests.
     why = asked.unsafe.get("site") or asked.unsafe.get("query")
     if queue is None or why:
         raise CannotAskError(why or "the stack has no invalid-message queue")
@@ -88,7 +88,7 @@ def _judge_stage(asked: Asked) -> Finding:
         wrong.append(f"{len(lost)} of {len(accepted)} accepted requests have no message")
     if others:
         wrong.append(f"{len(others)} of {len(traffic.answers)} failed: {_statuses(others)}")
-    return all_hold(wrong, f"{len(accepted)} requests during the change, each accounted for")
+    return all_hold(wrong, f"{len(accepted)} requests during the change, each with a message")
 
 
 def _statuses(answers: Sequence[object]) -> str:
@@ -110,16 +110,16 @@ def _collected(asked: Asked, queue: str, wanted: set[int]) -> set[int]:
 QUESTIONS: Final = (
     Question(
         id="stage-change",
-        assumed="While a stage changes to another deployment, each accepted request is queued, "
-        "and none fails.",
-        how="Requests one after the other while a new deployment is made of the API as it is; "
-        "each id is looked for.",
+        assumed="While a stage changes to a new deployment, every accepted request is queued and "
+        "no request fails.",
+        how="A new deployment of the unchanged API, with requests before, during and after it. "
+        "Each accepted request must have a message.",
         breaks="Tags fail during an update, or events are lost.",
-        mends="Update at a quiet time; a canary of the stage; issue.",
+        mends="Update when there is little traffic, or use a canary of the stage; open an issue.",
         sources=(Source("issue 13", "stage changes under traffic (every id accounted for)"),),
         judge=_judge_stage,
-        writes="makes a new deployment of the API, with whatever was changed by hand and not "
-        "deployed yet",
+        writes="makes a new deployment of the API, which includes manual changes that were "
+        "not deployed yet",
         permission=_MAY,
     ),
 )

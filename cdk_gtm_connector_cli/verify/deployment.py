@@ -1,4 +1,4 @@
-"""The connector that is asked, and the clients to ask with."""
+"""The connector that verify checks, and the clients for it."""
 
 from __future__ import annotations
 
@@ -27,15 +27,16 @@ class Deployment:
         endpoint_url: URL of ``/events``.
         authenticated_url: URL of ``/events/authenticated``; ``None`` without an authorizer.
         api_id: Id of the REST API.
-        invalid_message_queue_url: The queue of what callers got wrong; ``None`` without one.
-        deliveries: What delivers to each destination, the first one's first.
-        topic_arn: The topic before several destinations; ``None`` with one.
+        invalid_message_queue_url: URL of the queue of invalid messages; ``None`` without one.
+        deliveries: The resources that deliver to each destination, in the order of the
+            destinations.
+        topic_arn: ARN of the topic that feeds several destinations; ``None`` with one destination.
         access_log: The API's access log.
         outputs: The stack's outputs.
         resources: The stack's resources.
         client: Returns a boto3 client for a service.
         token: A token for ``/events/authenticated``, if the user gave one.
-        pause: Seconds between two looks for what takes a while.
+        pause: Seconds between attempts to find a result that takes a while.
     """
 
     stack: str
@@ -55,7 +56,7 @@ class Deployment:
 
     @classmethod
     def of(cls, context: Context, token: str = "") -> Deployment:
-        """Return what a command works on.
+        """Return the connector that a command works on.
 
         Args:
             context: The command's.
@@ -83,7 +84,7 @@ class Deployment:
 
     @property
     def environment(self) -> Mapping[str, str]:
-        """The first function's environment: what concerns requests is the same in all."""
+        """The first function's environment. Variables about requests are the same in all."""
         return self.deliveries[0].environment if self.deliveries else {}
 
     def setting(self, name: str) -> Any:
@@ -93,7 +94,7 @@ class Deployment:
 
     @property
     def origins(self) -> list[str] | None:
-        """The sites whose events are taken; ``None`` for all."""
+        """The sites whose events are accepted; ``None`` for all."""
         found = self.setting("ALLOWED_ORIGINS")
         return found if isinstance(found, list) else None
 

@@ -1,4 +1,4 @@
-"""Questions about destinations: what they let the function do, and what they keep."""
+"""Questions about the function's permissions for destinations, and about Pinpoint."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _DAY_MS: Final = 86_400_000
 
 
 def judge_let_in(asked: Asked, destination: str) -> Finding:
-    """Judge by what the function logged of the last day: nothing is sent for it."""
+    """Judge by the function's log of the last day. This sends nothing."""
     delivery = asked.deployment.delivery(destination)
     lines = list(batches(asked.deployment, delivery, asked.began - _DAY_MS))
     denied = [
@@ -35,9 +35,10 @@ def judge_let_in(asked: Asked, destination: str) -> Finding:
     delivered = sum(line.get("delivered", 0) for line in lines)
     if not delivered:
         raise CannotAskError(
-            "no event was delivered within a day: send one (gtm-connector send), then ask again"
+            "no event was delivered in the last day: send one (gtm-connector send), then run "
+            "verify again"
         )
-    return held(f"{delivered:,} events were delivered within a day, and none denied")
+    return held(f"{delivered:,} events were delivered in the last day, and none was denied")
 
 
 def _judge_pinpoint(asked: Asked) -> Finding:
@@ -57,9 +58,6 @@ def _judge_pinpoint(asked: Asked) -> Finding:
     return held("PutEvents answers")
 
 
-# Customer Profiles: a visitor of the run's own ------------------------------------------------
-
-
 _MIGRATING: Final = "docs/migrating-from-pinpoint.md"
 _UNCHECKED: Final = "whether Pinpoint still answers `PutEvents` in your account"
 
@@ -67,9 +65,9 @@ QUESTIONS: Final = (
     Question(
         id="pinpoint-answers",
         assumed="Amazon Pinpoint still answers PutEvents.",
-        how="A PutEvents without any event, with your credentials.",
+        how="A PutEvents request without events, with your credentials.",
         breaks="No event is delivered to Pinpoint.",
-        mends="docs/migrating-from-pinpoint.md.",
+        mends="Move to another destination: docs/migrating-from-pinpoint.md.",
         sources=(
             Source(_MIGRATING, _UNCHECKED),
             Source("docs/capacity.md", "Whether Pinpoint still answers `PutEvents`"),
@@ -78,10 +76,11 @@ QUESTIONS: Final = (
     ),
     Question(
         id="eventbridge-condition",
-        assumed="EventBridge grants PutEvents under the conditions on source and detail type.",
-        how="What the function logged of the last day.",
+        assumed="EventBridge allows PutEvents under the policy's conditions on source and detail "
+        "type.",
+        how="The function's log of the last day.",
         breaks="No event is delivered to EventBridge.",
-        mends="eventbridge.py: events:source alone as a condition; issue.",
+        mends="Keep only the condition events:source in eventbridge.py; open an issue.",
         sources=(Source("issue 13", "EventBridge's condition"),),
         judge=lambda asked: judge_let_in(asked, "eventbridge"),
     ),

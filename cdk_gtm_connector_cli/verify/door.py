@@ -1,4 +1,4 @@
-"""Questions about the way from a URL to a message: what API Gateway makes of a query."""
+"""Questions about URLs: how API Gateway reads a query."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.verify.deployment import Deployment
 
 OURS: Final = "event=verify&endpoint_id={blank}&gtmcb={mark}"
-"""The parameters that make a request one that the function rejects."""
+"""The parameters that make the function reject a request."""
 
 _URL_TAKEN: Final = 10_000
 _URL_REFUSED: Final = 10_400
 
 
 def query(about: str, text: str, data: object = None, **headers: str) -> Probe:
-    """Return a GET with a query after our own parameters."""
+    """Return a GET request whose query begins with :data:`OURS`."""
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     return Probe(about=about, query=f"{OURS}&{text}", data=data, headers=named)
 
 
 def arrived(observed: Sequence[Observed]) -> list[Observed]:
-    """Return the observations whose message came.
+    """Return the observed probes that have a message.
 
     Raises:
-        CannotAskError: None came of a request that was accepted.
+        CannotAskError: Requests were accepted, but none has a message.
     """
     found = [each for each in observed if each.raw is not None]
     if not found and any(each.answer.accepted for each in observed):
-        raise CannotAskError("no message of these requests came to the invalid-message queue")
+        raise CannotAskError("none of these requests reached the invalid-message queue")
     return found
 
 
 def values_arrive(asked: Asked, name: str = "evat_v") -> Finding:
-    """Judge that each probe's value arrived as its ``data``, a list of values."""
+    """Judge whether each probe's values arrived as its ``data`` lists them."""
     arrived(asked.observed)
     wrong = []
     for each in asked.observed:
@@ -65,7 +65,7 @@ def _lost(observed: Observed) -> str:
 
 
 def statuses(asked: Asked, *, words: str = "") -> Finding:
-    """Judge that each probe was answered with the status that is its ``data``."""
+    """Judge whether each probe got the status in its ``data``."""
     wrong = []
     for each in asked.observed:
         status, answer = each.probe.data, each.answer
@@ -90,7 +90,7 @@ def _encode(text: str) -> str:
 
 def _literal(characters: str) -> list[Probe]:
     return [
-        query(f"{character!r} as it is", f"evat_v=a{character}b", [f"a{character}b"])
+        query(f"{character!r} unencoded", f"evat_v=a{character}b", [f"a{character}b"])
         for character in characters
     ]
 
@@ -126,9 +126,9 @@ def _judge_long_urls(asked: Asked) -> Finding:
         if each.answer.accepted != each.probe.data:
             wrong.append(f"{each.probe.about}: answered {each.answer.status}")
         elif each.probe.data and each.raw and len(each.raw.values("evat_v")[0]) < _URL_TAKEN // 2:
-            wrong.append(f"{each.probe.about}: the value arrived cut")
+            wrong.append(f"{each.probe.about}: the value arrived cut off")
     refused = next(each.answer.status for each in asked.observed if not each.probe.data)
-    return all_hold(wrong, f"a longer one is answered {refused}")
+    return all_hold(wrong, f"a longer URL gets {refused}")
 
 
 def _many(_: Deployment) -> list[Probe]:
@@ -164,11 +164,11 @@ def _judge_blank(asked: Asked) -> Finding:
 QUESTIONS: Final = (
     Question(
         id="decoding",
-        assumed="Values of a query arrive decoded, once: $input.params() holds what was meant.",
-        how="Each printable character of ASCII and others, percent-encoded, compared with the "
-        "message.",
-        breaks="Attributes arrive with escapes in them, or texts that hold a % are changed.",
-        mends="The template has to decode, or not: issue; query.vtl calls $util.urlEncode.",
+        assumed="$input.params() returns the values of a query decoded once.",
+        how="Requests with each printable ASCII character and some others, percent-encoded. Each "
+        "message must hold the original value.",
+        breaks="Values arrive with escapes in them, or a % in a value changes it.",
+        mends="Change what query.vtl decodes before it calls $util.urlEncode; open an issue.",
         sources=(
             Source("local/emulator/__init__.py", "Malformed percent-escapes (``%zz``) and escapes"),
             Source("issue 13", "decoding of values"),
@@ -178,19 +178,20 @@ QUESTIONS: Final = (
     ),
     Question(
         id="literal-characters",
-        assumed="Characters that a URL's standard allows in a query arrive as they are.",
-        how="Each of them unencoded within a value.",
-        breaks="Values that hold page URLs are cut or changed.",
-        mends="Encode the variable in Google Tag Manager; say so in README.",
+        assumed="Characters that RFC 3986 allows in a query arrive unchanged.",
+        how="Requests with each of these characters, unencoded, in a value.",
+        breaks="Values that contain page URLs are cut off or changed.",
+        mends="Encode the variable in Google Tag Manager, and say so in README.",
         sources=(Source("issue 13", "decoding of values"),),
         probes=lambda _: _literal("!$'()*,-./:?@_~"),
         judge=values_arrive,
     ),
     Question(
         id="browser-characters",
-        assumed="Characters that browsers leave unencoded against the standard arrive as they are.",
-        how="[ ] { } ^ ` and \\ unencoded within a value.",
-        breaks="A tag with such a value fails, or loses it.",
+        assumed="Characters that browsers leave unencoded, although RFC 3986 does not allow them "
+        "in a query, arrive unchanged.",
+        how="Requests with [ ] { } ^ ` and \\, unencoded, in a value.",
+        breaks="A tag with such a value fails, or the value is lost.",
         mends="Encode the variable in Google Tag Manager, with encodeURIComponent.",
         sources=(Source("issue 13", "decoding of values"),),
         probes=lambda _: _literal("[]{}^`\\"),
@@ -198,10 +199,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="repeated-parameters",
-        assumed="Of a parameter that is repeated the last value counts.",
-        how="The same parameter two and three times.",
-        breaks="An event gets another of its values.",
-        mends="query.vtl would have to read multiValueQueryString; issue.",
+        assumed="If a parameter is repeated, its last value counts.",
+        how="Requests that repeat a parameter two and three times.",
+        breaks="An event has one of the other values.",
+        mends="Read multiValueQueryString in query.vtl; open an issue.",
         sources=(
             Source("local/emulator/targets.py", "the last of several values counts"),
             Source("issue 13", "repeated parameters"),
@@ -211,10 +212,11 @@ QUESTIONS: Final = (
     ),
     Question(
         id="semicolon",
-        assumed="A semicolon separates parameters, as & does.",
-        how="evat_v=a;evat_w=b.",
-        breaks="Nothing, if it is part of the value; README need not warn then.",
-        mends="Take the warning out of README and split_query out of local/.",
+        assumed="A semicolon separates parameters, like &.",
+        how="A request with evat_v=a;evat_w=b.",
+        breaks="Nothing. The semicolon is then part of the value, and README's warning is "
+        "needless.",
+        mends="Remove the warning from README, and split_query from local/.",
         sources=(
             Source("local/emulator/targets.py", "A query string is split at ``;`` and at ``&``"),
         ),
@@ -223,20 +225,22 @@ QUESTIONS: Final = (
     ),
     Question(
         id="pipe",
-        assumed="A | that is not encoded is refused with 400.",
-        how="evat_v=a|b.",
-        breaks="Nothing, if it is taken. A status of another kind: the tag fails in other words.",
-        mends="Change refuse() in local/ and what docs say of it.",
+        assumed="A request with an unencoded | is refused with status 400.",
+        how="A request with evat_v=a|b.",
+        breaks="Nothing if the request is accepted. If another status refuses it, the tag fails "
+        "as before.",
+        mends="Change refuse() in local/ and the documentation.",
         sources=(Source("local/emulator/targets.py", "The statuses 414 and 400 are a guess"),),
         probes=lambda _: [query("a pipe", "evat_v=a|b", 400)],
         judge=statuses,
     ),
     Question(
         id="bad-utf8",
-        assumed="An escape that is no UTF-8 arrives as U+FFFD, and the event goes through.",
-        how="%ff, %e4bc and a%c3(.",
-        breaks="Events of pages in an old encoding fail, or get other characters.",
-        mends="Nothing but words in README: the door has no code.",
+        assumed="A percent-escape that is not UTF-8 arrives as U+FFFD, and the request is "
+        "accepted.",
+        how="Requests with %ff, %e4bc and a%c3(.",
+        breaks="Events from pages in another encoding fail, or arrive with other characters.",
+        mends="Describe it in README. The endpoint has no code that could change it.",
         sources=(
             Source("local/emulator/__init__.py", "escapes that are not UTF-8 are not refused"),
         ),
@@ -245,10 +249,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="bad-escapes",
-        assumed="A % that begins no escape arrives as it is.",
-        how="%zz, 100%, %4 and 50%25%.",
-        breaks="A tag with such a value fails, or loses it.",
-        mends="Words in docs/gtm.md: Custom Image encodes by itself.",
+        assumed="A % that does not begin an escape arrives unchanged.",
+        how="Requests with %zz, 100%, %4 and 50%25%.",
+        breaks="A tag with such a value fails, or the value is lost.",
+        mends="Describe it in docs/gtm.md. A Custom Image tag encodes values itself.",
         sources=(Source("local/emulator/__init__.py", "Malformed percent-escapes (``%zz``)"),),
         probes=lambda _: [
             query("%zz", "evat_v=%zz", ["%zz"]),
@@ -261,9 +265,9 @@ QUESTIONS: Final = (
     Question(
         id="long-urls",
         assumed="A URL may have 10,240 characters. A longer one is refused.",
-        how="One of 10,000 and one of 10,400 characters.",
-        breaks="Tags with long values fail earlier, or values are cut.",
-        mends="docs/events.md and docs/destinations.md; POST takes more.",
+        how="A URL of 10,000 characters and one of 10,400.",
+        breaks="Tags with long values fail at a shorter length, or values are cut off.",
+        mends="Correct the limit in docs/events.md and docs/destinations.md. POST accepts more.",
         sources=(
             Source("local/emulator/targets.py", "The statuses 414 and 400 are a guess"),
             Source("issue 13", "long URLs"),
@@ -273,20 +277,24 @@ QUESTIONS: Final = (
     ),
     Question(
         id="many-parameters",
-        assumed="The first 1,000 parameters of a URL reach the queue: #foreach ends there.",
-        how="A URL of 1,103 parameters, ours first.",
-        breaks="More or fewer get lost, or the required ones are not found and the tag fails.",
-        mends="docs/events.md; if the order is not kept, such URLs have to be refused.",
+        assumed="The first 1,000 parameters of a URL reach the queue, because #foreach stops "
+        "there.",
+        how="A URL of 1,103 parameters that begins with the required ones.",
+        breaks="Another number of parameters arrives, or the required ones are missing and the "
+        "tag fails.",
+        mends="Correct docs/events.md. If parameters change their order, refuse such URLs.",
         sources=(Source("issue 3", "Only the first 1,000 parameters of a URL reach the queue"),),
         probes=_many,
         judge=_judge_many,
     ),
     Question(
         id="blank-parameters",
-        assumed="A required parameter that is missing or empty is answered 400 by its name.",
-        how="Without event, with event= and endpoint_id=.",
-        breaks="Tags without a value turn green, and their events end as invalid messages.",
-        mends="check.vtl refuses them as well; only the words differ. Otherwise issue.",
+        assumed="If a required parameter is missing or empty, the answer is 400 and names it.",
+        how="Requests without event, with event=, with event and no =, and with endpoint_id=.",
+        breaks="Tags without these values report success, and their events end as invalid "
+        "messages.",
+        mends="Nothing if the status is 400: then check.vtl refused it, in other words. Otherwise "
+        "open an issue.",
         sources=(
             Source(
                 "local/emulator/patches/apigateway.py",

@@ -1,4 +1,4 @@
-"""Questions about the envelope: ids, time and headers of a request."""
+"""Questions about the envelope: a request's ids, time and headers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def _judge_client_ids(asked: Asked) -> Finding:
         for each in arrived(asked.observed)
         if each.raw and _CHOSEN in each.raw.envelope.get("id", "")
     ]
-    return all_hold(wrong, "a client chooses no id")
+    return all_hold(wrong, "no client chose an id")
 
 
 def _judge_padding(asked: Asked) -> Finding:
@@ -114,10 +114,11 @@ def _plain(_: Deployment) -> list[Probe]:
 QUESTIONS: Final = (
     Question(
         id="request-headers",
-        assumed="A template finds a header however its name is written, and its value unchanged.",
-        how="Origin, ORIGIN, referer and Referer with a value that holds escapes.",
-        breaks="allowed_origins rejects events, or takes what it should not.",
-        mends="message.vtl compares names in lower case; issue.",
+        assumed="A template finds a header whatever the case of its name, and its value is "
+        "unchanged.",
+        how="Requests with Origin, ORIGIN, referer and Referer, with an escape in the value.",
+        breaks="allowed_origins rejects the wrong events, or accepts them.",
+        mends="Compare names in lower case in message.vtl; open an issue.",
         sources=(Source("local/emulator/__init__.py", "Header names arrive in lower case"),),
         probes=_headers,
         judge=_judge_headers,
@@ -125,9 +126,9 @@ QUESTIONS: Final = (
     Question(
         id="client-ids",
         assumed="No header lets a client choose the extended request id.",
-        how="Four headers with an id of our own.",
-        breaks="A client can give two events one id: one is taken for a repetition.",
-        mends="Take $context.requestId with the message's id: decision 0009.",
+        how="Requests with an id in each of four headers.",
+        breaks="A client can give two events the same id, so that one is taken for a duplicate.",
+        mends="Use $context.requestId and the message's id: decision 0009.",
         sources=(
             Source("docs/message.md", "`$context.extendedRequestId`, which a client cannot choose"),
         ),
@@ -136,10 +137,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="id-padding",
-        assumed="An extended request id ends in base64's padding, and no two are the same.",
-        how="The ids of all messages of the run, and of 20 plain requests.",
-        breaks="Event ids come from SQS's message id: with several destinations they differ.",
-        mends="Decision 0009: relax the check in gtm_events/message.py.",
+        assumed="Every extended request id ends with base64 padding and is unique.",
+        how="The ids of all the run's messages, among them 20 plain requests.",
+        breaks="Event ids are made from SQS's message ids, which differ between destinations.",
+        mends="Relax the check in gtm_events/message.py: decision 0009.",
         sources=(
             Source(
                 "docs/decisions/0009-event-ids.md",
@@ -151,19 +152,19 @@ QUESTIONS: Final = (
     ),
     Question(
         id="id-header",
-        assumed="The answer's header x-amz-apigw-id is the message's id.",
-        how="Answers and messages of the whole run.",
-        breaks="gtm-connector where does not find an event by what the browser sees.",
-        mends="Search by time and request id in the access log.",
+        assumed="The answer's header x-amz-apigw-id is the id in the message.",
+        how="All answers and messages of the run.",
+        breaks="gtm-connector where cannot find an event by the id that the browser shows.",
+        mends="Search the access log by time and request id.",
         sources=(Source("issue 13", "The id that the browser sees (`x-amz-apigw-id`)"),),
         judge=_judge_id_header,
     ),
     Question(
         id="request-time",
-        assumed="$context.requestTimeEpoch is epoch milliseconds.",
-        how="The times of all messages of the run.",
-        breaks="Events get wrong times.",
-        mends="The template has to convert it: issue.",
+        assumed="$context.requestTimeEpoch is in epoch milliseconds.",
+        how="The times of all the run's messages.",
+        breaks="Events have wrong times.",
+        mends="Convert the time in the template; open an issue.",
         sources=(Source("docs/message.md", "`$context.requestTimeEpoch`, epoch milliseconds"),),
         judge=_judge_time,
     ),

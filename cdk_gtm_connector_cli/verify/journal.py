@@ -20,13 +20,13 @@ class Journal:
     """The state of a run.
 
     Attributes:
-        write: Takes each new line's document, at once.
-        run: The run's id; empty before it began.
+        write: Writes a new line's document; called immediately.
+        run: The run's id; empty before the run begins.
         began: When it began, in epoch milliseconds.
-        stack: The stack it is about.
+        stack: The stack that the run checks.
         answers: Answers by question and probe.
         numbers: The number in the mark, by question and probe.
-        quiet: Numbers of requests of which no message comes, such as preflights.
+        quiet: Numbers of requests that lead to no message, such as preflights.
         messages: Messages by the number in their mark.
         findings: Findings by question.
     """
@@ -42,10 +42,10 @@ class Journal:
     findings: dict[str, Finding] = field(default_factory=dict)
 
     def read(self, lines: Iterable[str]) -> None:
-        """Read the lines of a run that was stopped.
+        """Read the lines of a stopped run. An incomplete last line is ignored.
 
         Raises:
-            CommandError: They are something else. A last line that was cut is left out.
+            CommandError: The lines are not those of a run.
         """
         documents = []
         for line in filter(str.strip, lines):
@@ -55,8 +55,8 @@ class Journal:
                 break
         if not documents or "run" not in documents[0]:
             raise CommandError(
-                "the file holds no run of verify",
-                "give --resume what verify --json wrote to standard output",
+                "the file is not the output of a run of verify",
+                "give --resume the file with the output of verify --json",
             )
         for document in documents:
             self._take(document)
@@ -79,6 +79,6 @@ class Journal:
                 return
 
     def note(self, document: Mapping[str, Any]) -> None:
-        """Take a document and write its line."""
+        """Record a document and write its line."""
         self._take(document)
         self.write(document)

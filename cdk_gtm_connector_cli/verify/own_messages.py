@@ -1,4 +1,4 @@
-"""Takes a run's own messages out of the invalid-message queue, and nobody else's."""
+"""Takes only the run's own messages out of the invalid-message queue."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.messages import Message
 
 MOST: Final = 2_000
-"""Messages of others through which a run looks for its own."""
+"""Maximum number of other messages among which a run looks for its own."""
 
 _HIDDEN_SECONDS: Final = 20
 
 
 def check_size(sqs: Any, url: str) -> None:
-    """Refuse a queue with too much in it.
+    """Refuse a queue with too many messages.
 
     Raises:
-        CannotAskError: It holds over :data:`MOST` messages.
+        CannotAskError: It holds more than :data:`MOST` messages.
     """
     waiting, in_flight, _ = counted(sqs, url)
     if waiting + in_flight > MOST:
         raise CannotAskError(
-            f"the invalid-message queue holds {waiting + in_flight:,} messages, through which "
-            f"verify would have to look each time; at most {MOST:,} are looked through. Look at "
-            "them with gtm-connector rejected, and export or purge them"
+            f"the invalid-message queue holds {waiting + in_flight:,} messages; verify searches "
+            f"at most {MOST:,} for its own. Look at them with gtm-connector rejected, and export "
+            "or purge them"
         )
 
 
 def take(sqs: Any, url: str, run: str, keep: Callable[[int, str], None]) -> int:
-    """Take what is there of a run; return how many messages that were.
+    """Take the run's messages that are in the queue, and return their number.
 
-    A message is kept before it is deleted. Others' messages are given back at once.
+    A message is recorded before it is deleted. All other messages are given back.
 
     Args:
         sqs: A boto3 client.
         url: The queue.
         run: The run's id.
-        keep: Takes the number in a message's mark, and its text.
+        keep: Records a message: the number in its mark, and its text.
     """
     taken = 0
     others: dict[str, Message] = {}

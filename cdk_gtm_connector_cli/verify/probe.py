@@ -1,4 +1,4 @@
-"""Marked requests, their answers, and the messages that became of them."""
+"""Marked requests, their answers and their messages."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ if TYPE_CHECKING:
     from typing import Self
 
 BLANK: Final = "%C2%85" * 51
-"""An endpoint id that the endpoint takes and the function rejects, percent-encoded.
+"""A blank endpoint id that the endpoint accepts and the function rejects, percent-encoded.
 
-It is white space (U+0085) of over 300 encoded characters, which the templates do not examine
-(``cdk_gtm_connector/templates/check.vtl``). To neither Java nor JSON Schema's patterns is that
-character white space.
+It is 51 times U+0085. Encoded, that is more than 300 characters, which the templates do not examine
+(``cdk_gtm_connector/templates/check.vtl``). Python takes U+0085 for white space. Java and the
+patterns of JSON Schema do not.
 """
 
 BLANK_TEXT: Final = "\x85" * 51
-"""The same, for JSON: there written as it is."""
+"""The same endpoint id, unencoded, for JSON."""
 
 FOREIGN_ORIGIN: Final = "https://gtm-connector-verify.invalid"
-"""A site that no connector allows: ``.invalid`` is nobody's (RFC 2606)."""
+"""A site that no connector allows: RFC 2606 reserves ``.invalid``."""
 
 _MARK: Final = re.compile(r"gtmverify([a-z0-9]{8})n([0-9]{4})e")
 _SECONDS: Final = 40  # API Gateway gives up after 29
 
 
 def mark(run: str, number: int) -> str:
-    """Return the mark of a run's request: letters and digits, the same in every encoding."""
+    """Return a request's mark: letters and digits, which no encoding changes."""
     return f"gtmverify{run}n{number:04}e"
 
 
 def find_mark(text: str) -> tuple[str, int] | None:
-    """Return the run and the number of the mark in a text, if there is one."""
+    """Return the run and the number in a text's mark; ``None`` without a mark."""
     found = _MARK.search(text)
     return (found[1], int(found[2])) if found else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """A request to the endpoint. ``{mark}`` and ``{blank}`` in its texts are filled in.
+    """A request to the endpoint. Its texts have the placeholders ``{mark}`` and ``{blank}``.
 
     Attributes:
-        about: What it tries, in a few words; unique within its question.
+        about: The purpose in a few words; unique within the question.
         query: The query string as it is sent.
         method: The HTTP method.
         headers: Its headers.
         body: Its body.
-        path: What follows the endpoint's URL.
-        data: What the judge has to know, such as the value that was sent.
-        malformed: Whether the function rejects it for what it lacks, whatever its endpoint id is.
+        path: The path after the endpoint's URL.
+        data: The expected result, such as the value that was sent.
+        malformed: Whether the function rejects it whatever its endpoint id is, because a part is
+            missing.
     """
 
     about: str
@@ -68,11 +69,11 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the endpoint answered.
+    """The endpoint's answer.
 
     Attributes:
         status: The HTTP status.
-        headers: The headers, their names in lower case.
+        headers: The headers, with names in lower case.
         body: The body.
     """
 
@@ -86,7 +87,7 @@ class Answer:
         return 200 <= self.status < 300  # noqa: PLR2004 - HTTP's
 
     def to_json(self) -> dict[str, Any]:
-        """Return it for a line of JSON."""
+        """Return the answer as JSON data."""
         return {"status": self.status, "headers": dict(self.headers), "body": self.body}
 
     @classmethod
@@ -101,7 +102,7 @@ class Raw:
 
     Attributes:
         envelope: The fields of its first line.
-        parameters: The parameters of its second line, decoded, in their order.
+        parameters: The decoded parameters of its second line, in order.
     """
 
     envelope: Mapping[str, str]
@@ -125,13 +126,13 @@ def _pairs(line: str) -> list[tuple[str, str]]:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """A probe with its results.
+    """A probe and its results.
 
     Attributes:
         probe: The probe.
-        mark: What marks it.
-        answer: What the endpoint answered.
-        messages: Texts of the messages that became of it: one for each function that keeps it.
+        mark: The mark in the request.
+        answer: The endpoint's answer.
+        messages: The texts of its messages: one from each function that rejected it.
     """
 
     probe: Probe
@@ -146,7 +147,7 @@ class Observed:
 
 
 class _AnyPath:
-    """Turns off the check of ``http.client`` that would refuse half of the probes."""
+    """Turns off the check of ``http.client`` that refuses unencoded characters in a URL."""
 
     def _validate_path(self, url: str) -> None:
         pass
@@ -161,7 +162,7 @@ class _Https(_AnyPath, http.client.HTTPSConnection):
 
 
 class Sender:
-    """Sends probes one after the other, as they stand: nothing re-encodes them.
+    """Sends probes in sequence, exactly as they are written.
 
     Args:
         url: URL of ``/events``.
@@ -182,7 +183,7 @@ class Sender:
 
         Raises:
             OSError: There was no answer.
-            http.client.HTTPException: The answer is no HTTP.
+            http.client.HTTPException: The answer is not HTTP.
         """
         query = fill(probe.query, marked)
         target = self._path + probe.path + (f"?{query}" if query else "")
@@ -191,7 +192,7 @@ class Sender:
         try:
             return self._answer(probe.method, target, body, headers)
         except (http.client.RemoteDisconnected, ConnectionError):
-            # A kept connection may have been closed meanwhile.
+            # The endpoint may have closed the connection since the last request.
             self._connection.close()
             return self._answer(probe.method, target, body, headers)
 
@@ -212,5 +213,5 @@ class Sender:
 
 
 def fill(text: str, marked: str) -> str:
-    """Return a probe's text with its mark and the blank endpoint id."""
+    """Return a probe's text with its placeholders filled in."""
     return text.replace("{mark}", marked).replace("{blank}", BLANK)

@@ -41,7 +41,7 @@ _RATE: Final = 100
 _MAY_WRITE: Final = "--may-write-profiles"
 
 
-_WRITES: Final = "writes a profile of its own into the domain, and deletes it"
+_WRITES: Final = "writes a test profile to the domain and deletes it"
 
 
 def _judge_rate(asked: Asked) -> Finding:
@@ -53,12 +53,12 @@ def _judge_rate(asked: Asked) -> Finding:
             if "BatchPutProfileObject" in quota["QuotaName"]:
                 wrong = [] if quota["Value"] >= _RATE else [f"the quota is {quota['Value']:g}"]
                 return all_hold(wrong, f"the quota is {quota['Value']:g} a second")
-    raise CannotAskError("Service Quotas lists none for BatchPutProfileObject")
+    raise CannotAskError("Service Quotas lists no quota for BatchPutProfileObject")
 
 
 @dataclass(frozen=True, slots=True)
 class _Visitor:
-    """A visitor of the run's own, in the connector's domain."""
+    """A test visitor in the connector's domain."""
 
     client: Any
     domain: str
@@ -85,7 +85,7 @@ class _Visitor:
                 "access": "authenticated",
                 "attributes": {},
                 "metrics": {},
-                # An attribute of one event type is of a field that only those events fill.
+                # A calculated attribute of one event type reads a field that only such events have.
                 "calculated": dict.fromkeys(calculated, 1),
             },
         )
@@ -115,10 +115,10 @@ class _Visitor:
         return found
 
     def attribute(self) -> tuple[str, str]:
-        """Return a user attribute that is mapped, and the name of the profile's attribute.
+        """Return a mapped user attribute, and its name in the profile.
 
         Raises:
-            CannotAskError: There is none.
+            CannotAskError: No user attribute is mapped.
         """
         for field in self.object_type(self.visitor_type).get("Fields", {}).values():
             source, target = field.get("Source", ""), field.get("Target", "")
@@ -128,7 +128,7 @@ class _Visitor:
         raise CannotAskError("no user attribute is mapped: set customer_profiles_attributes")
 
     def look(self, probe: Callable[[], T | None]) -> T | None:
-        """Return what ``probe`` returns once it is something; ``None`` if it never is."""
+        """Call ``probe`` until it returns a value, and return that; ``None`` after the last try."""
         for again in range(_LOOKS):
             if again:
                 time.sleep(self.pause)
@@ -140,11 +140,11 @@ class _Visitor:
 
 @contextmanager
 def _visitor(asked: Asked, name: str) -> Iterator[_Visitor]:
-    """Give a visitor, and delete what became of him."""
+    """Yield a test visitor, and delete its profiles afterward."""
     environment = asked.deployment.delivery("customer-profiles").environment
     visitor_type = environment.get("CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME")
     if not visitor_type:
-        raise CannotAskError("the connector has a single object type: it has no visitor objects")
+        raise CannotAskError("the connector has a single object type, so it has no visitor objects")
     visitor = _Visitor(
         asked.deployment.client("customer-profiles"),
         environment["CUSTOMER_PROFILES_DOMAIN_NAME"],
@@ -187,7 +187,7 @@ def _judge_order(asked: Asked) -> Finding:
             raise CannotAskError(f"the profile did not get {target} within a minute")
         visitor.put_visitor(**{source: "second"})
         if visitor.look(lambda: _value(visitor, target) == "second" or None):
-            return held("of two objects the one that was put last counts")
+            return held("the object that was put last counts")
         return differs(f"{target} is still {_value(visitor, target)!r}")
 
 
@@ -252,8 +252,11 @@ def _judge_triggers(asked: Asked) -> Finding:
         if found.get("ObjectTypeName") != environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]:
             wrong.append(f"{name} is about {found.get('ObjectTypeName')}")
         if not conditions or any(it.get("LogicalOperator") != "ALL" for it in conditions):
-            wrong.append(f"{name} does not want all of its dimensions")
-    return all_hold(wrong, f"{len(triggers)} triggers are kept as they were declared")
+            wrong.append(f"{name} does not require all of its dimensions")
+    return all_hold(
+        wrong,
+        f"{len(triggers)} triggers are about event objects and require all of their dimensions",
+    )
 
 
 def _judge_key(asked: Asked) -> Finding:
@@ -261,7 +264,7 @@ def _judge_key(asked: Asked) -> Finding:
     client = asked.deployment.client("customer-profiles")
     domain = client.get_domain(DomainName=environment["CUSTOMER_PROFILES_DOMAIN_NAME"])
     if not domain.get("DefaultEncryptionKey"):
-        raise CannotAskError("the domain has no key of its own")
+        raise CannotAskError("the domain does not have its own key")
     return judge_let_in(asked, "customer-profiles")
 
 
@@ -272,18 +275,18 @@ QUESTIONS: Final = (
     Question(
         id="profiles-permission",
         assumed="The permission profile:BatchPutProfileObject lets the function put objects.",
-        how="What the function logged of the last day.",
+        how="The function's log of the last day.",
         breaks="No event is delivered to Customer Profiles.",
-        mends="Allow profile:PutProfileObject as well, in object_types.grant_put(); issue.",
+        mends="Also allow profile:PutProfileObject in object_types.grant_put(); open an issue.",
         sources=(Source("issue 4", "IAM of `BatchPutProfileObject`"),),
         judge=lambda asked: judge_let_in(asked, "customer-profiles"),
     ),
     Question(
         id="profiles-rate",
-        assumed="BatchPutProfileObject takes 100 requests a second.",
-        how="Service Quotas.",
+        assumed="Customer Profiles accepts 100 BatchPutProfileObject requests per second.",
+        how="The quota in Service Quotas.",
         breaks="The function is throttled, and events wait longer.",
-        mends="customer_profiles_requests_per_second=.",
+        mends="Set customer_profiles_requests_per_second= to the quota.",
         sources=(
             Source("docs/capacity.md", "the rate of `BatchPutProfileObject`"),
             Source(_MIGRATING, "Customer Profiles' rates and prices"),
@@ -292,10 +295,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="profile-keeps",
-        assumed="A profile keeps an attribute that a newer object of the same key lacks.",
-        how="Two visitor objects of a visitor of verify's own.",
-        breaks="A customer's profile loses attributes with each event that sets others.",
-        mends="Send each user attribute with each event; decision 0025; issue.",
+        assumed="A profile keeps an attribute that a newer object with the same key does not have.",
+        how="Two visitor objects of a test visitor.",
+        breaks="A profile loses attributes with every event that sets others.",
+        mends="Send every user attribute with every event: decision 0025; open an issue.",
         sources=(
             Source(_0025, "an account must show it"),
             Source(_MIGRATING, "whether a profile keeps an attribute that a newer object"),
@@ -306,10 +309,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="profile-order",
-        assumed="Of two visitor objects the one that is put last counts.",
-        how="Two visitor objects of a visitor of verify's own.",
+        assumed="Of two visitor objects, the one that was put last counts.",
+        how="Two visitor objects of a test visitor.",
         breaks="A profile keeps an older value of a user attribute.",
-        mends="Decision 0025: compare timestamps before putting; issue.",
+        mends="Compare timestamps before putting an object: decision 0025; open an issue.",
         sources=(Source(_0025, "Customer Profiles is not known to compare it"),),
         judge=_judge_order,
         writes=_WRITES,
@@ -317,10 +320,11 @@ QUESTIONS: Final = (
     ),
     Question(
         id="one-profile",
-        assumed="Event objects and a visitor object that come together make one profile.",
-        how="Three objects of a visitor of verify's own.",
-        breaks="A customer has several profiles, and none has the whole history.",
-        mends="customer_profiles_single_object_type=true; identity resolution; issue.",
+        assumed="Event objects and a visitor object that arrive together make one profile.",
+        how="Three objects of a test visitor.",
+        breaks="A customer has several profiles, each with a part of the history.",
+        mends="Set customer_profiles_single_object_type=true, or turn on identity resolution; "
+        "open an issue.",
         sources=(Source(_0025, "makes one profile is for an account to show"),),
         judge=_judge_single,
         writes=_WRITES,
@@ -329,9 +333,9 @@ QUESTIONS: Final = (
     Question(
         id="calculated-attributes",
         assumed="A calculated attribute counts event objects.",
-        how="Two event objects of a visitor of verify's own.",
-        breaks="Segments and triggers on counts never match.",
-        mends="docs/customer-profiles.md; issue.",
+        how="Two event objects of a test visitor.",
+        breaks="Segments and triggers that use counts never match.",
+        mends="Correct docs/customer-profiles.md; open an issue.",
         sources=(Source("issue 13", "triggers and calculated attributes"),),
         judge=_judge_calculated,
         writes=_WRITES,
@@ -339,10 +343,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="triggers",
-        assumed="A trigger wants all of its dimensions, and is about event objects.",
-        how="The stack's triggers, as Customer Profiles keeps them.",
-        breaks="A campaign starts for strangers' events, or never.",
-        mends="event_trigger.py; decision 0023; issue.",
+        assumed="A trigger requires all of its dimensions to match, and is about event objects.",
+        how="The stack's triggers as Customer Profiles returns them.",
+        breaks="A campaign starts for a stranger's events, or never.",
+        mends="Change event_trigger.py: decision 0023; open an issue.",
         sources=(
             Source(
                 "docs/decisions/0023-access-in-records.md",
@@ -353,10 +357,10 @@ QUESTIONS: Final = (
     ),
     Question(
         id="profiles-key",
-        assumed="Customer Profiles' calls of KMS carry aws:SourceArn.",
-        how="What the function logged of the last day, for a domain with a key.",
-        breaks="Objects of a domain with a key of its own are refused.",
-        mends="Take the condition from the key's policy: keys.py; issue.",
+        assumed="Requests from Customer Profiles to KMS carry aws:SourceArn.",
+        how="The function's log of the last day, if the domain has its own key.",
+        breaks="A domain with its own key refuses objects.",
+        mends="Remove the condition from the key's policy in keys.py; open an issue.",
         sources=(Source("issue 4", "whether Customer Profiles' KMS calls carry `aws:SourceArn`"),),
         judge=_judge_key,
     ),

@@ -26,8 +26,8 @@ class Finding:
     """The answer to a question.
 
     Attributes:
-        verdict: Whether it is as assumed.
-        detail: What was seen, or why it could not be asked.
+        verdict: Whether the assumption holds.
+        detail: The observation, or the reason why the question could not be asked.
     """
 
     verdict: Verdict
@@ -35,21 +35,21 @@ class Finding:
 
 
 class CannotAskError(Exception):
-    """A question has no answer here. The message says why, and what would permit it."""
+    """A question cannot be asked of this connector. The message gives the reason."""
 
 
 def held(detail: str) -> Finding:
-    """Return that it is as assumed."""
+    """Return a finding that the assumption holds."""
     return Finding(Verdict.AS_ASSUMED, detail)
 
 
 def differs(detail: str) -> Finding:
-    """Return that it is different."""
+    """Return a finding that the assumption is wrong."""
     return Finding(Verdict.DIFFERENT, detail)
 
 
 def all_hold(wrong: Sequence[str], detail: str) -> Finding:
-    """Return that it is as assumed, or what is wrong."""
+    """Return a finding that the assumption holds if nothing is ``wrong``, or else is wrong."""
     if wrong:
         rest = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""  # noqa: PLR2004 - a line
         return differs("; ".join(wrong[:3]) + rest)
@@ -62,7 +62,7 @@ class Source:
 
     Attributes:
         path: The file, from the repository's root; or ``issue 4`` for that issue's closing note.
-        words: Words of it, as they stand there but for line breaks.
+        words: A quotation from it. Line breaks may differ.
     """
 
     path: str
@@ -75,10 +75,10 @@ class Asked:
 
     Attributes:
         deployment: The connector that was asked.
-        run: Id of the run, which is in everything that it sent.
+        run: Id of the run, which is in the mark of each request.
         began: When the run began, in epoch milliseconds.
-        observed: The question's own probes, with what came of them.
-        everything: All probes of the run that were sent.
+        observed: The question's own probes and their results.
+        everything: All probes that the run has sent, and their results.
         unsafe: Kinds of probes that must not be sent, with the reason.
     """
 
@@ -102,16 +102,16 @@ class Question:
     """A question to a deployed connector.
 
     Attributes:
-        id: Its name for ever: lower case, with hyphens.
-        assumed: What the product assumes, as a sentence.
-        how: How it is asked.
-        breaks: What breaks if it is different.
-        mends: The setting or change that mends it then.
-        sources: Where the assumption is called open.
+        id: The permanent name: lower case, with hyphens.
+        assumed: The assumption that the product relies on, as a sentence.
+        how: The requests or lookups that answer the question.
+        breaks: The consequence if the assumption is wrong.
+        mends: The remedy in that case.
+        sources: The places that state the assumption.
         judge: Returns the finding.
         probes: Returns the requests to send to the endpoint.
-        writes: What asking it writes besides marked messages, for the plan; empty for nothing.
-        permission: Option without which it is not asked; empty for none.
+        writes: Changes that the question makes besides marked messages; empty for none.
+        permission: Option that permits the question; empty if none is needed.
     """
 
     id: str
@@ -128,13 +128,13 @@ class Question:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ByHand:
-    """A question that no program can ask.
+    """A question that only a person can answer.
 
     Attributes:
-        id: Its name for ever.
+        id: The permanent name.
         question: The question.
-        steps: What somebody with an account does.
-        sources: Where it is called open.
+        steps: The way to answer it, for a person with an AWS account.
+        sources: The places that state the assumption.
     """
 
     id: str

@@ -47,11 +47,11 @@ class Run:
 
     Attributes:
         deployment: The connector.
-        questions: The questions that are asked.
-        journal: What is known already; takes what is new.
-        permissions: The options that were given, such as ``--may-redeploy``.
+        questions: The questions to ask.
+        journal: The record of the run, from an earlier part too.
+        permissions: The permissions that the user gave, such as ``--may-redeploy``.
         patience: Seconds to wait for messages after the last one came.
-        progress: Takes a sentence about what is being done.
+        progress: Shows a sentence about the current step.
     """
 
     deployment: Deployment
@@ -63,43 +63,42 @@ class Run:
     _unsafe: dict[str, str] = field(default_factory=dict)
 
     def plan(self) -> list[str]:
-        """Return what the run will do, in sentences."""
+        """Return sentences that describe what the run will do."""
         asked = [it for it in self._open() if it.permission in ("", *self.permissions)]
         number = sum(len(question.probes(self.deployment)) for question in asked)
         lines = [
             f"{len(asked)} questions to the connector of {self.deployment.stack}.",
             f"It sends about {number} marked requests to {self.deployment.endpoint_url}.",
-            "The function rejects each of them: none reaches "
+            "The function rejects each of them, so none reaches "
             + (
                 ", ".join(each.destination for each in self.deployment.deliveries)
                 or "a destination"
             )
-            + ". Pilots show that first.",
-            "Their messages end in the invalid-message queue: it reads and deletes its own there.",
-            "Others stay in the queue. SQS counts that they were received.",
+            + ". A few test requests verify this first.",
+            "Their messages end in the invalid-message queue, where verify reads and deletes them.",
+            "Other messages stay in the queue, but their receive count rises.",
         ]
         if not self.deployment.origins:
             lines.append(
-                "allowed_origins is not set, so a pilot is rejected by its blank endpoint id alone."
+                "allowed_origins is not set, so only its blank endpoint id gets a request rejected."
             )
         lines += [f"{each.id}: it {each.writes}." for each in asked if each.writes]
-        lines.append("Metrics count the requests, and an alarm on callers' mistakes may see them.")
+        lines.append("Metrics count the requests, and an alarm on invalid messages may go off.")
         return lines
 
     def ask(self) -> dict[str, Finding]:
         """Send the requests, collect their messages, and judge.
 
-        Returns the findings by question. What was judged in a run that this one resumes is not
-        asked again, unless it could not be asked.
+        Returns the findings by question. A resumed run repeats no question that has an answer.
         """
         if not self.journal.run:
             began = int(time.time() * 1000)
             self.journal.note({"run": new_run(), "began": began, "stack": self.deployment.stack})
         elif self.journal.stack != self.deployment.stack:
             raise CommandError(
-                f"the run to resume is about the stack {self.journal.stack}, not "
+                f"the run to resume is of the stack {self.journal.stack}, not "
                 f"{self.deployment.stack}",
-                "name that stack, or begin anew without --resume",
+                "name that stack, or start a new run without --resume",
             )
         sender = Sender(self.deployment.endpoint_url)
         try:
@@ -120,7 +119,7 @@ class Run:
                 )
         finally:
             sender.close()
-            self._collect(0)  # what came meanwhile, also after Ctrl-C
+            self._collect(0)  # messages that arrived since then, also after Ctrl-C
         return dict(self.journal.findings)
 
     def _open(self) -> list[Question]:
@@ -134,7 +133,7 @@ class Run:
     # Requests -------------------------------------------------------------------------------------
 
     def _send_pilots(self, sender: Sender) -> None:
-        """Find out whether what is rejected is rejected, before much is sent."""
+        """Send one request of each kind, to be sure that the function rejects that kind."""
         queue = self.deployment.invalid_message_queue_url
         if queue is None:
             self._unsafe = dict.fromkeys(
@@ -154,7 +153,7 @@ class Run:
             "form": posted("pilot of forms", "application/x-www-form-urlencoded", _FORM_PILOT),
             "json": posted("pilot of JSON", "application/json", rejected_json()),
         }
-        self.progress("sending pilots")
+        self.progress("sending one test request of each kind")
         self._send(_PILOT, pilots.values(), sender)
         self._collect(self.patience)
         for kind, probe in pilots.items():
@@ -162,9 +161,9 @@ class Run:
             if seen is None or not seen.messages:
                 status = seen.answer.status if seen else "nothing"
                 self._unsafe[kind] = (
-                    f"the pilot was answered {status} and its message did not come to the "
-                    "invalid-message queue: nothing that may be delivered is sent"
-                    + ("" if self.deployment.origins else " (set allowed_origins to ask)")
+                    f"the test request of this kind got {status}, and its message did not reach "
+                    "the invalid-message queue, so such events might be delivered"
+                    + ("" if self.deployment.origins else " (set allowed_origins to prevent it)")
                 )
 
     def _probes(self, question: Question) -> list[Probe]:
@@ -183,7 +182,7 @@ class Run:
             line: dict[str, Any] = {"question": question, "probe": probe.about, "number": number}
             if probe.method == "OPTIONS":
                 line["quiet"] = True
-            # Before it is sent: if the run is stopped now, its message is known as ours.
+            # Recorded before it is sent: a stopped run can still recognize the message.
             self.journal.note({**line, "answer": None})
             try:
                 answer = sender.send(guarded, mark(self.journal.run, number))
@@ -193,7 +192,7 @@ class Run:
             self.journal.note({**line, "answer": answer.to_json()})
 
     def _guarded(self, probe: Probe) -> Probe:
-        """Return the probe as the function rejects it: from a foreign site, unless it names one."""
+        """Return the probe with a site that is not allowed, unless it names a site itself."""
         named = {name.lower() for name in probe.headers}
         # JSON Schema's patterns and Python do not agree on what is white space.
         json_id = "gtm-connector-verify" if self.deployment.origins else BLANK_TEXT
@@ -206,7 +205,7 @@ class Run:
     # Messages -------------------------------------------------------------------------------------
 
     def _collect(self, patience: float) -> None:
-        """Read and delete the run's messages, until all came or none for a while."""
+        """Read and delete the run's messages until all are there or none comes for a while."""
         queue = self.deployment.invalid_message_queue_url
         if queue is None:
             return
@@ -251,7 +250,7 @@ class Run:
     def _judge(self, question: Question, everything: Sequence[Observed]) -> Finding:
         if question.permission and question.permission not in self.permissions:
             return Finding(
-                Verdict.NOT_ASKED, f"it {question.writes}: give {question.permission} to permit it"
+                Verdict.NOT_ASKED, f"it {question.writes}; {question.permission} permits it"
             )
         wanted = question.probes(self.deployment)
         kept_back = [kind_of(each) for each in wanted if kind_of(each) in self._unsafe]
@@ -281,13 +280,13 @@ class Run:
 
 
 KINDS: Final = ("query", "site", "form", "json")
-"""Kinds of probes. One that names a site itself is rejected by its blank endpoint id alone."""
+"""Kinds of probes. Only its blank endpoint id gets a probe of the kind ``site`` rejected."""
 
 _FORM_PILOT: Final = "event=verify&endpoint_id={blank}&gtmcb={mark}"
 
 
 def kind_of(probe: Probe) -> str:
-    """Return by what a probe's event is rejected: one of :data:`KINDS`, empty if by all."""
+    """Return a probe's kind, one of :data:`KINDS`; empty if the function rejects it in any case."""
     if probe.malformed:
         return ""
     if {name.lower() for name in probe.headers} & {"origin", "referer"}:

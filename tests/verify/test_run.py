@@ -86,7 +86,9 @@ def test_a_run_that_is_stopped_goes_on(there: tuple[Pipeline, Deployment], after
     assert pipeline.peek("InvalidMessageQueueName") == []
 
 
-def test_without_its_pilots_nothing_is_sent(there: tuple[Pipeline, Deployment]) -> None:
+def test_nothing_more_is_sent_if_test_requests_have_no_message(
+    there: tuple[Pipeline, Deployment],
+) -> None:
     _, found = there
     sent: list[Request] = []
 
@@ -97,9 +99,9 @@ def test_without_its_pilots_nothing_is_sent(there: tuple[Pipeline, Deployment]) 
     with proxied(found) as (proxy, behind):
         proxy.tamper = Tamper(take)
         findings = ask(behind, OURS, patience=0.1)
-    assert len(sent) == 4  # a pilot for each kind of request
+    assert len(sent) == 4  # a test request of each kind
     assert {it.verdict for it in findings.values()} == {Verdict.NOT_ASKED}
-    assert all("pilot" in it.detail for it in findings.values())
+    assert all("test request" in it.detail for it in findings.values())
 
 
 def test_a_stage_that_changes_under_traffic(there: tuple[Pipeline, Deployment]) -> None:
@@ -154,7 +156,7 @@ def test_a_run_of_another_stack_is_not_resumed(there: tuple[Pipeline, Deployment
 
 @pytest.mark.parametrize("text", ["", "{}", "no JSON", '{"probe": "x"}'])
 def test_a_file_that_holds_no_run(text: str) -> None:
-    with pytest.raises(CommandError, match="no run of verify"):
+    with pytest.raises(CommandError, match="not the output of a run"):
         Journal(lambda _: None).read([text])
 
 
