@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +20,14 @@ from gtm_events.destinations.customer_profiles import (
     api,
 )
 from gtm_events.destinations.customer_profiles.calculated import VARIABLE
-from gtm_events.destinations.customer_profiles.two_types import BatchObjects, EventObject
+from gtm_events.destinations.customer_profiles.two_types import (
+    BatchObjects,
+    EventObject,
+    ProfileObject,
+)
+from gtm_events.destinations.customer_profiles.visitors import VisitorObject
 from gtm_events.event import Event
+from gtm_events.outcome import Reason, Rejected
 from gtm_events.policy import AccessPolicy
 from tests.destinations.customer_profiles.service import (
     DOMAIN,
@@ -42,6 +49,7 @@ from tests.unit.builders import (
 if TYPE_CHECKING:
     from gtm_events.aws import ServiceRequest
     from gtm_events.destinations.batching import BatchService
+    from gtm_events.send_task import PackedRequest
     from tests.destinations.fake import Verdict
 
 
@@ -361,6 +369,47 @@ def test_the_oldest_message_is_complete_before_others_begin() -> None:
         [f"{n}" for n in range(40, 50)],
         [f"{n}" for n in range(50, 60)],
     ]
+
+
+def test_further_objects_go_before_other_events_and_oldest_first() -> None:
+    service = TwoObjectTypes(DOMAIN, OBJECT_TYPE, VISITOR_OBJECT_TYPE)
+    events = [
+        service.encode(
+            Event(f"{n}", f"ep-{n % 25}", "e", n, {}, {}, {"a": [f"{n // 25}"]}), Counter()
+        )
+        for n in range(75)
+    ]
+    objects = BatchObjects([event for event in events if isinstance(event, EventObject)])
+    under_way = list(islice(objects, 6))
+    assert [packed.entries[0].event_id for packed in under_way] == [
+        "0", "v0", "10", "v10", "20", "v20"
+    ]  # fmt: skip
+
+    def refuse(packed: PackedRequest[ProfileObject]) -> PackedRequest[ProfileObject] | None:
+        """Refuse each object of a request, and return the next request."""
+        for entry in packed.entries:
+            list(objects.settle(Rejected(entry.event_id, Reason.REFUSED, "")))
+        return next(objects, None)
+
+    newer = refuse(under_way[3])
+    assert endpoints(newer) == [f"ep-{n}" for n in range(10, 20)]
+    # These endpoints' further objects are due too, and wait for the request under way.
+    assert refuse(under_way[1]) is None
+    assert refuse(under_way[5]) is None
+    assert newer is not None
+    following = refuse(newer)
+    assert endpoints(following) == [f"ep-{n}" for n in range(10)]
+    assert next(objects, None) is None
+    while endpoints(following) and following is not None:
+        following = refuse(following)
+    assert following is not None
+    assert following.entries[0].event_id == "30"
+
+
+def endpoints(packed: PackedRequest[ProfileObject] | None) -> list[str]:
+    """Return the endpoints of a request's visitor objects."""
+    entries = packed.entries if packed else ()
+    return [e.contributions[0].endpoint_id for e in entries if isinstance(e, VisitorObject)]
 
 
 @pytest.mark.parametrize("visitors", [None, "", VISITOR_OBJECT_TYPE])

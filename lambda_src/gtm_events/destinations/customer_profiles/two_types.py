@@ -11,8 +11,8 @@ event object and, if it sets user attributes, the visitor object that contains t
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
+from heapq import nsmallest
 from itertools import chain, islice
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -138,8 +138,11 @@ class BatchObjects:
     that the oldest message is complete soon. A request of visitor objects with space left is filled
     with those that are needed next: they are merged from the whole batch, so they are ready.
 
-    The iterator may yield further requests after it was exhausted, because an outcome can make
-    another visitor object due.
+    An outcome can make a further visitor object of the same endpoint due, and that object's outcome
+    another one. Further objects are sent for the oldest endpoints first, one request at a time, and
+    no more event objects until all are settled. Otherwise the rest of a large batch could use up
+    the quota before any message is complete. So the iterator may be exhausted, and yield more
+    requests after an outcome.
 
     Args:
         events: The event objects, in the batch's order.
@@ -155,9 +158,12 @@ class BatchObjects:
         self._visitors = {endpoint: Visitor(own) for endpoint, own in contributions.items()}
         # In the order in which events first need them.
         self._next_endpoints = iter(contributions)
+        self._positions = {endpoint: position for position, endpoint in enumerate(contributions)}
         self._needed: set[str] = set()
         self._begun: set[str] = set()
-        self._again: deque[str] = deque()
+        # Endpoints with a further object, due or under way, and those of them where it is due.
+        self._further: set[str] = set()
+        self._due: set[str] = set()
         self._under_way: dict[str, VisitorObject] = {}
         self._made = 0
         # The first outcome of each event that sets user attributes and so needs two objects.
@@ -171,9 +177,9 @@ class BatchObjects:
 
     def __next__(self) -> PackedRequest[ProfileObject]:
         """Return the next request."""
-        if self._again or self._needed:
+        if self._needed or (self._due and not self._further_under_way):
             return PackedRequest(list(self._visitor_objects()))
-        events = list(islice(self._events, api.MAX_OBJECTS))
+        events = [] if self._further else list(islice(self._events, api.MAX_OBJECTS))
         if not events:
             raise StopIteration
         for event in events:
@@ -183,17 +189,20 @@ class BatchObjects:
                     self._needed.add(endpoint_id)
         return PackedRequest(events)
 
+    @property
+    def _further_under_way(self) -> bool:
+        return len(self._due) < len(self._further)
+
     def _visitor_objects(self) -> Iterator[VisitorObject]:
         """Yield the visitor objects of the next request, each of a different endpoint."""
-        for _ in range(api.MAX_OBJECTS):
-            if self._again:
-                endpoint_id = self._again.popleft()
-            elif (following := next(self._next_endpoints, None)) is not None:
-                endpoint_id = following
-                self._begun.add(endpoint_id)
-                self._needed.discard(endpoint_id)
-            else:
-                return
+        due: list[str] = []
+        if not self._further_under_way:
+            due = nsmallest(api.MAX_OBJECTS, self._due, key=self._positions.__getitem__)
+            self._due.difference_update(due)
+        following = list(islice(self._next_endpoints, api.MAX_OBJECTS - len(due)))
+        self._begun.update(following)
+        self._needed.difference_update(following)
+        for endpoint_id in chain(due, following):
             # Event ids are longer, so this id cannot equal one.
             made = self._visitors[endpoint_id].next(f"v{self._made}")
             self._made += 1
@@ -217,7 +226,10 @@ class BatchObjects:
             self._waiting[each.event_id].visitor = each
             yield from self._decided(each.event_id)
         if visitor.is_due:
-            self._again.append(endpoint_id)
+            self._further.add(endpoint_id)
+            self._due.add(endpoint_id)
+        else:
+            self._further.discard(endpoint_id)
 
     def _decided(self, event_id: str) -> Iterator[Outcome]:
         parts = self._waiting[event_id]
