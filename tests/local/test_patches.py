@@ -7,9 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import subprocess
+import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from ministack.core import lambda_runtime  # type: ignore[import-untyped]
 from ministack.core.responses import request_scope  # type: ignore[import-untyped]
 from ministack.services import (  # type: ignore[import-untyped]
     apigateway,
@@ -147,6 +151,14 @@ def gathering() -> None:
     assert len(sqs._receive_messages_for_esm(url, 100)) == 10
 
 
+def reading_to_the_end() -> None:
+    worker = lambda_runtime.Worker("function", {}, b"")
+    late = threading.Timer(0.1, worker._stderr_queue.put, ["line"])
+    late.start()
+    assert worker._drain_stderr_bounded() == ""
+    late.join()
+
+
 def knowing_own_pools() -> None:
     url = f"http://{apigateway._HOST}:1/eu-west-1_pool/.well-known/jwks.json"
     with pytest.raises(Exception, match=r"(?i)refused|connect"):  # it asks the port
@@ -214,3 +226,16 @@ def test_ministack_still_needs_it(name: str) -> None:
 def test_it_says_why_it_is_there(name: str) -> None:
     assert PATCHES[name].aws.endswith(".")
     assert PATCHES[name].needless.startswith("MiniStack")
+
+
+def test_a_log_line_belongs_to_its_invocation_although_its_reader_is_late() -> None:
+    program = "import sys; sys.stderr.write('one\\ntwo\\n')"
+    worker = lambda_runtime.Worker("function", {}, b"")
+    with subprocess.Popen(  # noqa: S603 - its own program
+        [sys.executable, "-c", program], stderr=subprocess.PIPE, text=True
+    ) as worker._proc:
+        worker._proc.wait()
+        reader = threading.Timer(0.3, worker._read_stderr)
+        reader.start()
+        assert PATCHES["reading_to_the_end"].make(None)(worker) == "one\ntwo"
+        reader.join()
