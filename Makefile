@@ -24,6 +24,8 @@ ARGS ?=
 
 # jsii greets Node 20 with a banner in every process that synthesizes. The value is Node's major.
 export JSII_SILENCE_WARNING_END_OF_LIFE_NODE_VERSION ?= 20
+# Container images often set it. Then each of the many processes here would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help
 help: ## List the targets

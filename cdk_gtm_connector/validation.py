@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal
 
 import aws_cdk as cdk
@@ -133,11 +134,17 @@ def check_duration(
             )
         return
     milliseconds = value.to_milliseconds()
-    if not low.to_milliseconds() <= milliseconds <= high.to_milliseconds():
+    if not _milliseconds(low) <= milliseconds <= _milliseconds(high):
         limits = f"{low.to_human_string()} and {high.to_human_string()}"
         raise PropError(prop, f"must be between {limits}", value)
     if milliseconds % _MILLISECONDS[unit]:
         raise PropError(prop, f"must be a whole number of {unit}", value)
+
+
+@lru_cache(maxsize=64)
+def _milliseconds(limit: cdk.Duration) -> float:
+    """Return a limit's milliseconds. Without the cache, each check would ask jsii twice more."""
+    return limit.to_milliseconds()
 
 
 def check_text(

@@ -73,6 +73,39 @@ _BY_FILE = {
 }
 
 
+# The longest groups, longest first. They start first, so that none is still under way at the end.
+_LONGEST = [
+    "pipeline",
+    "browser",
+    "cli",
+    "infrastructure",
+    "verify",
+    "tests/unit/test_progress.py",
+    "tests/infrastructure/test_every_value_of_constructs.py",
+    "tests/unit/test_peak.py",
+]
+
+
+def _group(nodeid: str) -> str:
+    """Return the name of the group of tests that stay on one worker."""
+    path = nodeid.partition("::")[0]
+    _tests, folder, *_rest = path.split("/")
+    by_file = folder in {"unit", "destinations", "local"} or (
+        folder == "infrastructure" and path.rpartition("/")[2] in _BY_FILE
+    )
+    return path if by_file else folder
+
+
+def _order(item: pytest.Item) -> int:
+    group = _group(item.nodeid)
+    return _LONGEST.index(group) if group in _LONGEST else len(_LONGEST)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest groups first."""
+    items.sort(key=_order)
+
+
 class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     """Scheduling that keeps tests with shared fixtures on one worker.
 
@@ -81,22 +114,18 @@ class _ByFolder(LoadScopeScheduling):  # type: ignore[misc]
     """
 
     def _split_scope(self, nodeid: str) -> str:
-        path = nodeid.partition("::")[0]
-        _tests, folder, *_rest = path.split("/")
-        by_file = folder in {"unit", "destinations", "local"} or (
-            folder == "infrastructure" and path.rpartition("/")[2] in _BY_FILE
-        )
-        return path if by_file else folder
+        return _group(nodeid)
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:  # noqa: ARG001 - the hook's
-    """Return the number of cores plus one.
+    """Return the number of cores plus two.
 
     Tests of the pipeline and the browser mostly wait for batching windows.
     """
-    return (os.cpu_count() or 1) + 1
+    return (os.cpu_count() or 1) + 2
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> _ByFolder:
-    """Return the scheduling that keeps a folder's tests on one worker."""
+    """Return the scheduling that keeps a group's tests on one worker, in the order of the tests."""
+    config.option.loadscopereorder = False  # it would begin with the group of most tests
     return _ByFolder(config, log)

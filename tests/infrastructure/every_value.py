@@ -258,7 +258,8 @@ def _outcome(app: cdk.App, values: Values, name: str, prop: str) -> Outcome:
     class_, is_construct = own_class(name), in_scope(name)
     stack = cdk.Stack(app, f"{name}-{prop.replace('_', '-')}", env=HERE)
     scope: Construct | None = None
-    whole = True
+    # Once for each class, and for the prop that the connector itself reads.
+    whole = prop in {next(iter(props_of(name))), "delivery"}
     given: dict[str, Any] = {}
     for number, label in enumerate(LABELS):
         if scope is None:
@@ -279,7 +280,7 @@ def _outcome(app: cdk.App, values: Values, name: str, prop: str) -> Outcome:
             outcome.broken[label] = repr(error)
         else:
             outcome.taken.append(label)
-            # Once for each prop, with a value that is one.
+            # With a value that is one.
             whole = whole and label == "None"
         if made is not None:
             scope = None
