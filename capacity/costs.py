@@ -112,7 +112,7 @@ class Bill:
         return sum(item.dollars for item in self.items if item.price in prices)
 
 
-def _door(events: float, traffic: Traffic, settings: ConnectorSettings) -> list[Item]:
+def _collection(events: float, traffic: Traffic, settings: ConnectorSettings) -> list[Item]:
     """Return the endpoint's lines, which are the same for every design."""
     logged = events * traffic.access_log_line / GB
     return [
@@ -187,7 +187,7 @@ def batching(
         "batches" if destinations == 1 else f"batches, {destinations} destinations",
         events,
         (
-            *_door(events, traffic, settings),
+            *_collection(events, traffic, settings),
             *_messages(events, _taken(events, invocations), destinations),
             *(replace(item, units=destinations * item.units) for item in function),
         ),
@@ -220,7 +220,7 @@ def one_by_one(
         "one by one",
         events,
         (
-            *_door(events, traffic, settings),
+            *_collection(events, traffic, settings),
             *_messages(events, _taken(events, invocations), 1),
             *_function(invocations, seconds, traffic, settings),
         ),
@@ -241,7 +241,7 @@ def behind_api_gateway(
     return Bill(
         "Lambda behind API Gateway",
         events,
-        (*_door(events, traffic, settings), *_function(events, seconds, traffic, settings)),
+        (*_collection(events, traffic, settings), *_function(events, seconds, traffic, settings)),
         events,
     )
 

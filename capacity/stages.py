@@ -51,7 +51,7 @@ class Stage:
         concurrency: Value of ``max_concurrency``.
         functions: Invocations under way at once, on average.
         in_flight: Maximum messages received and not yet deleted.
-        door: US dollars per month without the destination.
+        without_destination: US dollars per month without the destination.
         charges: US dollars per month by the destination's charge; ``None`` if no price was found.
     """
 
@@ -62,7 +62,7 @@ class Stage:
     concurrency: int
     functions: float
     in_flight: float
-    door: float
+    without_destination: float
     charges: Mapping[str, float | None]
 
     @property
@@ -148,7 +148,7 @@ def stage_table(destination: DestinationModel) -> str:
             count(at.functions),
             count(at.in_flight),
             *map(dollars, at.charges.values()),
-            dollars(at.door),
+            dollars(at.without_destination),
         ]
         for at in stages
     ]

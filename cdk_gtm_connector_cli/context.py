@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from cdk_gtm_connector_cli import stack as stacks
 from cdk_gtm_connector_cli.errors import CommandError
-from cdk_gtm_connector_cli.stack import DeliveryResources, Place, Resource
+from cdk_gtm_connector_cli.stack import ConnectorResources, DeliveryResources, Resource
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -149,7 +149,7 @@ class Context:
         Raises:
             CommandError: The stack has none, or several and none was chosen.
         """
-        found = list(stacks.places(self.resources))
+        found = list(stacks.connectors(self.resources))
         if not found:
             raise CommandError(
                 f"the stack {self.stack_name} has no connector: none of its "
@@ -174,16 +174,16 @@ class Connector:
 
     Attributes:
         context: The stack that has the connector.
-        place: The connector's resources.
+        resources: The connector's resources.
     """
 
     context: Context
-    place: Place
+    resources: ConnectorResources
 
     @property
     def name(self) -> str:
         """Path of its construct in one word, such as ``Connector``."""
-        return self.place.key
+        return self.resources.key
 
     @property
     def api_id(self) -> str:
@@ -198,19 +198,19 @@ class Connector:
     @property
     def invalid_message_queue_url(self) -> str | None:
         """URL of the queue of invalid messages; ``None`` in stacks of versions without it."""
-        found = self.place.find("InvalidMessageQueue", stacks.QUEUE)
+        found = self.resources.find("InvalidMessageQueue", stacks.QUEUE)
         return found.physical_id if found else None
 
     @property
     def topic_arn(self) -> str | None:
         """ARN of the topic that feeds several destinations; ``None`` with one destination."""
-        found = self.place.find("Topic", "AWS::SNS::Topic")
+        found = self.resources.find("Topic", "AWS::SNS::Topic")
         return found.physical_id if found else None
 
     @property
     def domain_name(self) -> str | None:
         """The endpoint's custom domain; ``None`` without one."""
-        found = self.place.find("DomainName", stacks.DOMAIN)
+        found = self.resources.find("DomainName", stacks.DOMAIN)
         return found.physical_id if found else None
 
     @property
@@ -228,14 +228,14 @@ class Connector:
         """URL of ``/events/authenticated``; ``None`` without an authorizer."""
         if self.context.local is not None:
             return self.context.local.authenticated_endpoint_url
-        if self.place.find("CollectionApieventsauthenticated", "AWS::ApiGateway::Resource"):
+        if self.resources.find("CollectionApieventsauthenticated", "AWS::ApiGateway::Resource"):
             return f"{self.endpoint_url}/authenticated"
         return None
 
     @cached_property
     def deliveries(self) -> Sequence[DeliveryResources]:
         """The resources that deliver to each destination, in the order of the destinations."""
-        return [self._delivery(kind) for kind in self.place.kinds()]
+        return [self._delivery(kind) for kind in self.resources.kinds()]
 
     def delivery(self, name: str) -> DeliveryResources:
         """Return the resources that deliver to a destination.
@@ -270,7 +270,7 @@ class Connector:
         )
 
     def _needed(self, key: str, resource_type: str) -> str:
-        found = self.place.find(key, resource_type)
+        found = self.resources.find(key, resource_type)
         if found is None or not found.physical_id:
             raise CommandError(
                 f"the connector {self.name} of the stack {self.context.stack_name} has no "

@@ -9,7 +9,7 @@ from typing import Any, Final
 import boto3
 from botocore.config import Config
 
-# AWS takes some operations of these services unsigned, such as signing in. The emulator does not.
+# botocore does not sign some requests to these services. The emulator requires a signature.
 _PARTLY_OPEN: Final = ("cognito-identity", "cognito-idp", "sts")
 
 _CREATING: Final = threading.Lock()
@@ -19,18 +19,18 @@ def emulator_client(service: str, *, url: str, secret: str, account: str, region
     """Return a boto3 client that ignores the machine's own AWS credentials and settings.
 
     Args:
-        service: Its name for boto3.
+        service: The service's name in boto3.
         url: The emulator's URL.
-        secret: Secret access key that the emulator checks signatures with.
+        secret: Secret access key with which the emulator checks signatures.
         account: The account's 12 digits.
         region: The Region.
     """
-    with _CREATING:  # of a session, only one thread may create a client at a time
+    with _CREATING:  # creating a client of a session is not thread-safe
         client = _session().client(
             service,
             endpoint_url=url,
             region_name=region,
-            aws_access_key_id=account,  # MiniStack takes a 12-digit key for the account's number
+            aws_access_key_id=account,  # MiniStack reads a 12-digit key as the account's number
             aws_secret_access_key=secret,
             config=Config(
                 proxies={}, retries={"mode": "standard", "total_max_attempts": 2}, read_timeout=30
@@ -46,5 +46,5 @@ def emulator_client(service: str, *, url: str, secret: str, account: str, region
 
 @cache
 def _session() -> Any:
-    """Return the session of all clients: each session reads its services' models anew."""
+    """Return the session of all clients. A new session would read the services' models again."""
     return boto3.session.Session()

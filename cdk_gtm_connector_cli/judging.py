@@ -34,8 +34,8 @@ class Judge:
     """Predicts which messages a destination's function would only reject again.
 
     Args:
-        delivery: The destination's resources. The function's environment decides how it reads
-            messages.
+        delivery: The destination's resources. Among them is the function's environment, which
+            determines how it reads messages.
 
     Raises:
         CommandError: The function would not start in its environment.
@@ -66,7 +66,7 @@ class Judge:
 
         Args:
             message: The message.
-            reasons: Reasons that the owner named because their cause is fixed.
+            reasons: Reasons whose cause the owner has fixed.
         """
         reason, refused_by = message.reason, message.attributes.get("Destination", "")
         if reason in _OF_THE_DESTINATION and refused_by in ("", self._destination):
@@ -107,7 +107,7 @@ class _TakingAll:
         deadline: Deadline,  # noqa: ARG002 - nothing is sent
         counts: Counter[str],  # noqa: ARG002
     ) -> Iterator[Outcome]:
-        """Take the events."""
+        """Accept the events."""
         for events in messages:
             self.events += len(events)
             for event in events:
@@ -115,7 +115,7 @@ class _TakingAll:
 
 
 class _Letters:
-    """Takes rejected messages, and remembers them."""
+    """A dead-letter queue in memory."""
 
     def __init__(self) -> None:
         self.sent: list[DeadLetter] = []
@@ -125,6 +125,6 @@ class _Letters:
         letters: Sequence[DeadLetter],
         deadline: Deadline,  # noqa: ARG002 - nothing is sent
     ) -> Iterator[UnsentLetter]:
-        """Take the letters."""
+        """Keep the letters."""
         self.sent += letters
         return iter(())

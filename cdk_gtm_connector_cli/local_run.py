@@ -23,7 +23,7 @@ _DIRECTORIES: Final = "gtm-connector-*"
 _FILE: Final = "run.json"
 
 VARIABLE: Final = "GTM_CONNECTOR_RUN"
-"""Environment variable that names the file of one run, where there are several."""
+"""Environment variable with the path of a run's file, to choose one of several runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class LocalRun:
     """A pipeline on this machine.
 
     Attributes:
-        url: The emulator's, for every service.
-        secret: Secret access key that its requests are signed with.
-        account: Where the stack is deployed.
-        region: Where the stack is deployed.
-        stack: Its name.
+        url: URL of the emulator, which serves all services.
+        secret: Secret access key for its requests.
+        account: Account of the stack.
+        region: Region of the stack.
+        stack: Name of the stack.
         endpoint_url: URL of ``/events``.
         authenticated_endpoint_url: URL of ``/events/authenticated``; ``None`` if there is none.
-        process: Id of the process that runs it.
+        process: Id of its process.
     """
 
     url: str
@@ -52,7 +52,7 @@ class LocalRun:
 
     @classmethod
     def find(cls) -> LocalRun:
-        """Return the run of this user that began last, or that :data:`VARIABLE` names.
+        """Return this user's newest run, or the one that :data:`VARIABLE` names.
 
         Raises:
             CommandError: There is none.
@@ -89,7 +89,7 @@ def _files() -> Iterator[Path]:
     """Yield the files of this user's runs whose processes are alive."""
     for path in Path(tempfile.gettempdir()).glob(f"{_DIRECTORIES}/{_FILE}"):
         try:
-            # Somebody else's file could send what is meant for this run elsewhere.
+            # Another user's file could direct this user's commands to another server.
             if path.stat().st_uid == os.getuid() == path.parent.stat().st_uid:
                 os.kill(json.loads(path.read_text(encoding="utf-8"))["process"], 0)
                 yield path

@@ -1,4 +1,4 @@
-"""Reads the function's log, and describes its lines in words."""
+"""Reads the function's log, and summarizes its lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 _BATCH: Final = "batch"
 _NOTHING: Final = {0, None}
-_FAILED: Final = ("error", "failure", "timeout")  # of a line of Lambda's own
+_FAILED: Final = ("error", "failure", "timeout")  # status in Lambda's own lines
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +22,10 @@ class Line:
     """A line of a log.
 
     Attributes:
-        id: CloudWatch's id of it.
-        time: When it was written, in epoch milliseconds.
-        text: As it was written.
-        fields: Its JSON; empty if it is none.
+        id: Its id in CloudWatch Logs.
+        time: Its timestamp, in epoch milliseconds.
+        text: Its text.
+        fields: The members of its JSON object; empty if it is not JSON.
     """
 
     id: str
@@ -35,17 +35,17 @@ class Line:
 
     @property
     def is_batch(self) -> bool:
-        """Whether it is about a batch."""
+        """Whether it describes a batch."""
         return self.fields.get("message") == _BATCH
 
     @property
     def is_problem(self) -> bool:
-        """Whether somebody has to look at it."""
+        """Whether it reports an error."""
         return self.fields.get("level") in ("ERROR", "CRITICAL", "FATAL") or self.failure != ""
 
     @property
     def failure(self) -> str:
-        """The failure of an invocation, in Lambda's words or its runtime's; empty if none."""
+        """The error that ended an invocation, as Lambda reports it; empty if there is none."""
         fields = self.fields
         record = fields.get("record")
         if isinstance(record, dict) and record.get("status") in _FAILED:
@@ -55,7 +55,7 @@ class Line:
         return ": ".join(str(part) for part in parts if part)
 
     def words(self) -> str:
-        """Return it in words."""
+        """Return a summary in one sentence."""
         if not self.is_batch:
             return str(self.fields.get("message") or self.failure or self.text).strip()
         fields = self.fields
@@ -85,7 +85,7 @@ class Line:
         return ", ".join(parts) + "".join(f"; {it}" for it in fields.get("problems") or ())
 
     def when(self) -> str:
-        """Return its time for a person, in UTC."""
+        """Return its time in UTC, such as ``11:06:40Z``."""
         return f"{datetime.fromtimestamp(self.time / 1000, UTC):%H:%M:%S}Z"
 
 
@@ -97,14 +97,14 @@ def _by_number(counts: Mapping[str, int]) -> str:
 def lines(
     logs: Any, group: str, since: int, until: int | None = None, pattern: str = ""
 ) -> Iterator[Line]:
-    """Yield a log group's lines in their order.
+    """Yield the lines of a log group, oldest first.
 
     Args:
         logs: A boto3 client.
-        group: The log group. If it is not there it has no lines.
-        since: From when on, in epoch milliseconds.
-        until: Until when; ``None`` for now.
-        pattern: CloudWatch's filter pattern; empty for all.
+        group: Name of the log group. One that does not exist has no lines.
+        since: Start of the period, in epoch milliseconds.
+        until: End of the period, in epoch milliseconds. Default: now.
+        pattern: Filter pattern of CloudWatch Logs. Default: all lines.
     """
     more: dict[str, Any] = {} if until is None else {"endTime": until}
     if pattern:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from gtm_events.urlencoded import Parameters
 
 RETRIED: Final = "retried"
-"""Replaces the reason of a message without one: it used up its delivery attempts."""
+"""Reason of a message that has no other: it used up its delivery attempts."""
 
 _URL_SAFE: Final = str.maketrans("+/", "-_", "=")
 _LIST_NUMBER: Final = re.compile(r"(.+)-([0-9]{1,2})")
@@ -30,11 +30,11 @@ class Message:
     """A message of a queue.
 
     Attributes:
-        id: SQS's id of it.
+        id: The id that SQS gave it.
         body: Its two lines.
         attributes: Its message attributes: ``Reason``, ``Detail`` and others.
-        sent: When it was first sent, in epoch milliseconds; 0 if SQS did not say.
-        receipt: By which it can be deleted, or be given back.
+        sent: When it was first sent, in epoch milliseconds; 0 if unknown.
+        receipt: Its receipt handle, for deleting it or making it visible again.
     """
 
     id: str
@@ -45,7 +45,7 @@ class Message:
 
     @classmethod
     def of(cls, received: Mapping[str, Any]) -> Message:
-        """Return a message as ``ReceiveMessage`` answers it."""
+        """Return the message that an answer of ``ReceiveMessage`` describes."""
         return cls(
             id=received["MessageId"],
             body=received["Body"],
@@ -80,7 +80,7 @@ class Content:
     Attributes:
         envelope: What the endpoint observed; empty if the message has no envelope.
         event_ids: Ids of its events. Without an id of the request these are SQS's own.
-        events: What the tag sent, event by event; ``None`` for one that cannot be read.
+        events: The parameters of each event; ``None`` for an event that cannot be read.
         problem: Why the message as a whole cannot be read; empty if it can.
     """
 
@@ -100,12 +100,12 @@ class Content:
 
     @property
     def time(self) -> int:
-        """When the request came, in epoch milliseconds; 0 if the envelope does not say."""
+        """When the request arrived, in epoch milliseconds; 0 if unknown."""
         text = self.envelope.get("time", "")
         return int(text) if text.isascii() and text.isdigit() else 0
 
     def document(self) -> dict[str, Any]:
-        """Return it for JSON."""
+        """Return the content as a JSON document."""
         return {
             "envelope": dict(self.envelope),
             "event_ids": list(self.event_ids),
@@ -115,7 +115,7 @@ class Content:
 
 
 def content_of(message: Message) -> Content:
-    """Return what a message holds, read by the function's own code."""
+    """Decode a message with the function's own code."""
     line, _, _ = message.body.partition("\n")
     envelope = dict(parse_qsl(line, keep_blank_values=True))
     own_id = event_id_of(envelope.get("id", "")) or message.attributes.get("MessageId", message.id)
@@ -134,15 +134,15 @@ def content_of(message: Message) -> Content:
 
 
 def event_id_of(request_id: str) -> str:
-    """Return the id of a request's event by API Gateway's id, ``x-amz-apigw-id`` in a browser.
+    """Return the event id for a request id of API Gateway, the header ``x-amz-apigw-id``.
 
-    An id that is an event's already stays as it is.
+    An event id is returned unchanged.
     """
     return request_id.strip().translate(_URL_SAFE)
 
 
 def request_ids_of(event_id: str) -> list[str]:
-    """Return the ids that API Gateway may have given to the request of an event."""
+    """Return the request ids of API Gateway from which an event id can come."""
     found = []
     for text in (event_id, *(match[1] for match in [_LIST_NUMBER.fullmatch(event_id)] if match)):
         padded = text.replace("-", "+").replace("_", "/")
@@ -151,13 +151,17 @@ def request_ids_of(event_id: str) -> list[str]:
 
 
 def is_meant(event_id: str, content: Content) -> bool:
-    """Return whether an id is that of a message's event, or of the request that brought it."""
+    """Return whether a message has the event, or the request, with an id."""
     request_id = event_id_of(content.envelope.get("id", ""))
     return event_id in content.event_ids or (bool(request_id) and event_id == request_id)
 
 
 def moment(milliseconds: int) -> str:
-    """Return a time of the epoch for a person, in UTC."""
+    """Return a time in UTC, such as ``2026-11-18 11:06:40Z``.
+
+    Args:
+        milliseconds: Milliseconds since the epoch; 0 if the time is unknown.
+    """
     if not milliseconds:
         return "unknown"
     return f"{datetime.fromtimestamp(milliseconds / 1000, UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -1,4 +1,4 @@
-"""Looks into queues, and moves messages between them, so that none is lost."""
+"""Reads, returns and deletes messages of queues without losing any."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ class RejectionQueue:
 
     Attributes:
         name: The queue's name for people: ``dead letters of kinesis``, ``invalid messages``.
-        url: The queue's URL. delivery: The delivery that owns the queue; ``None`` for the
-            invalid-message queue, which all share.
+        url: The queue's URL.
+        delivery: The delivery whose dead-letter queue it is; ``None`` for the invalid-message
+            queue, which all deliveries share.
     """
 
     name: str
@@ -49,8 +50,8 @@ def rejection_queues(
 
     Args:
         connector: The connector.
-        destinations: Those whose dead-letter queues are meant; empty for all. The invalid-message
-            queue is always among them.
+        destinations: Names of the destinations whose dead-letter queues to return; empty for all.
+            The invalid-message queue is always returned.
 
     Raises:
         CommandError: The connector has no destination of such a name.
@@ -70,21 +71,21 @@ def rejection_queues(
 
 
 def counted(sqs: Any, url: str) -> tuple[int, int, int]:
-    """Return how many messages wait, are in flight, and are delayed; SQS counts approximately."""
+    """Return SQS's approximate numbers of messages that wait, are in flight, and are delayed."""
     answer = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=list(_COUNTS))["Attributes"]
     waiting, in_flight, delayed = (int(answer.get(name, 0)) for name in _COUNTS)
     return waiting, in_flight, delayed
 
 
 def received(sqs: Any, url: str, seconds: int) -> Iterator[list[Message]]:
-    """Yield a queue's messages, ten at a time, each hidden from others for a while.
+    """Receive a queue's messages, ten at a time.
 
-    It ends when nothing comes any more, or only what has come before.
+    Stop when the queue is empty, or returns only messages that it returned before.
 
     Args:
         sqs: A boto3 client.
         url: The queue.
-        seconds: For how long a message is hidden.
+        seconds: Visibility timeout of the received messages.
     """
     known: set[str] = set()
     nothing_new = 0
@@ -93,7 +94,7 @@ def received(sqs: Any, url: str, seconds: int) -> Iterator[list[Message]]:
             QueueUrl=url,
             MaxNumberOfMessages=_AT_ONCE,
             VisibilityTimeout=seconds,
-            WaitTimeSeconds=1,  # SQS asks all of its servers: an empty answer is the end
+            WaitTimeSeconds=1,  # long polling asks all of SQS's servers: empty means the end
             AttributeNames=["SentTimestamp"],
             MessageAttributeNames=["All"],
         )
@@ -106,14 +107,15 @@ def received(sqs: Any, url: str, seconds: int) -> Iterator[list[Message]]:
 
 
 def looked_at(sqs: Any, url: str, most: int) -> list[Message]:
-    """Return a queue's messages and give them back: afterwards the queue is as it was.
+    """Return a queue's messages, and make them visible again.
 
-    If this is interrupted they come back by themselves, after two minutes.
+    If this is interrupted, they become visible by themselves after two minutes.
 
     Args:
         sqs: A boto3 client.
-        url: The queue. Not one that a function reads: it would not get its messages meanwhile.
-        most: How many to look at.
+        url: The queue. It must not be one that a function reads, because the messages are hidden
+            from the function meanwhile.
+        most: Maximum number of messages.
     """
     found: dict[str, Message] = {}
     try:
@@ -127,9 +129,9 @@ def looked_at(sqs: Any, url: str, most: int) -> list[Message]:
 
 
 def give_back(sqs: Any, url: str, messages: Sequence[Message]) -> None:
-    """Let others receive messages again that were received."""
+    """Make received messages visible again."""
     for batch in batches(messages):
-        # What is not given back comes back by itself.
+        # If this fails, they become visible when their visibility timeout ends.
         with contextlib.suppress(BotoCoreError, ClientError):
             sqs.change_message_visibility_batch(
                 QueueUrl=url,
@@ -141,11 +143,11 @@ def give_back(sqs: Any, url: str, messages: Sequence[Message]) -> None:
 
 
 def batches(messages: Sequence[Message], most_bytes: int = 1_048_576) -> Iterator[list[Message]]:
-    """Yield messages in batches that SQS or SNS takes in one request.
+    """Split messages into batches that SQS or SNS accepts in one request.
 
     Args:
         messages: The messages.
-        most_bytes: Of a batch's bodies. A larger message is a batch of its own.
+        most_bytes: Maximum bytes of a batch's bodies. A larger message becomes its own batch.
     """
     batch: list[Message] = []
     size = 0
@@ -160,10 +162,10 @@ def batches(messages: Sequence[Message], most_bytes: int = 1_048_576) -> Iterato
 
 
 def delete(sqs: Any, url: str, messages: Sequence[Message]) -> None:
-    """Delete messages that were received.
+    """Delete received messages.
 
     Raises:
-        CommandError: SQS did not delete all. Those come back, and are repeated.
+        CommandError: SQS did not delete all of them. The others become visible again.
     """
     for batch in batches(messages):
         answer = sqs.delete_message_batch(

@@ -1,7 +1,7 @@
-"""Moves rejected messages back to where they came from: copies them first, then deletes them.
+"""Moves rejected messages back to their queues: copies them first, then deletes them.
 
 A redrive keeps no state of its own, so it can be stopped at any point and run again. A message that
-was copied and not yet deleted is copied once more, and its events have the same ids.
+was copied but not deleted is then copied again, with the same event ids.
 """
 
 from __future__ import annotations
@@ -23,23 +23,23 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.stack import DeliveryResources
 
 HIDDEN_SECONDS: Final = 120
-"""How long a received message is hidden. What stays must not come again before the rest has come;
-and what a killed process had received comes back only then."""
-
+"""Visibility timeout of received messages. It is long enough to receive all other messages before
+those that stay are received again. After a redrive is killed, its messages are hidden that long."""
 
 _MOST_SNS_BYTES: Final = 262_144  # SNS's PublishBatch; a larger message goes alone
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Choice:
+class Selection:
     """A selection of messages to move back.
 
     Attributes:
-        reasons: Only these; empty for all that can be delivered now.
-        destinations: Only what is for these; empty for all.
-        sent_after: Only what was first sent later, in epoch milliseconds.
-        sent_before: Only what was first sent earlier, in epoch milliseconds. While a redrive runs,
-            the function may reject again what has gone back: without an end it would go round.
+        reasons: Only messages with these reasons; empty for all that can be delivered now.
+        destinations: Only messages for these destinations; empty for all.
+        sent_after: Only messages first sent after this time, in epoch milliseconds.
+        sent_before: Only messages first sent before this time, in epoch milliseconds. Default: the
+            beginning of the redrive. Otherwise a message that is rejected again meanwhile would be
+            moved again, without end.
     """
 
     reasons: Sequence[str] = ()
@@ -48,7 +48,7 @@ class Choice:
     sent_before: int = field(default_factory=lambda: int(time.time() * 1000))
 
     def excludes(self, message: Message) -> str:
-        """Return why a message is not chosen; empty if it is."""
+        """Return why a message is not selected; empty if it is."""
         if self.reasons and message.reason not in self.reasons:
             return "not selected by --reason"
         if message.sent < self.sent_after:
@@ -59,7 +59,7 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Decision:
     """The decision about a message.
 
     Attributes:
@@ -75,57 +75,59 @@ class Redrive:
     """Decides about rejected messages, and moves them.
 
     Args:
-        context: Where they are.
-        choice: Which are to go back.
-        hidden_seconds: How long a received message is hidden from others.
+        context: The connector with the messages.
+        selection: The messages to move.
+        hidden_seconds: Visibility timeout of received messages.
     """
 
     def __init__(
-        self, context: Context, choice: Choice, *, hidden_seconds: int = HIDDEN_SECONDS
+        self, context: Context, selection: Selection, *, hidden_seconds: int = HIDDEN_SECONDS
     ) -> None:
         self._hidden_seconds = hidden_seconds
         self._connector = context.connector
-        self._choice = choice
+        self._selection = selection
         self._sqs = context.client("sqs")
         self._sns = context.client("sns")
         self._judges = {each.kind: Judge(each) for each in self._connector.deliveries}
 
-    def verdict(self, queue: RejectionQueue, message: Message) -> Verdict:
-        """Return what is to become of a message of a queue."""
-        if excluded := self._choice.excludes(message):
-            return Verdict("", f"stays: {excluded}")
+    def decision(self, queue: RejectionQueue, message: Message) -> Decision:
+        """Decide about a message of a queue."""
+        if excluded := self._selection.excludes(message):
+            return Decision("", f"stays: {excluded}")
         delivery = queue.delivery or self._named(message)
-        chosen = self._choice.destinations
+        chosen = self._selection.destinations
         if (
             delivery is not None
             and chosen
             and not {delivery.destination, delivery.kind} & {*chosen}
         ):
-            return Verdict("", "stays: not selected by --destination")
+            return Decision("", "stays: not selected by --destination")
         first, *others = self._connector.deliveries
         if delivery is None and others and chosen:
-            return Verdict("", "stays: it is for every destination; omit --destination")
-        # What every destination rejects is rejected by the same rules everywhere.
-        objection = self._judges[(delivery or first).kind].objection(message, self._choice.reasons)
+            return Decision("", "stays: it is for every destination; omit --destination")
+        # All destinations' functions have the same rules for invalid messages.
+        objection = self._judges[(delivery or first).kind].objection(
+            message, self._selection.reasons
+        )
         if objection:
-            return Verdict("", f"stays: {objection}")
+            return Decision("", f"stays: {objection}")
         topic = self._connector.topic_arn
         if delivery is None and topic:
-            return Verdict(topic, "goes back to every destination")
+            return Decision(topic, "goes back to every destination")
         to = delivery or first
-        return Verdict(to.queue_url, f"goes back to {to.destination}")
+        return Decision(to.queue_url, f"goes back to {to.destination}")
 
     def _named(self, message: Message) -> DeliveryResources | None:
-        """Return the one destination that rejected a message which is not a dead letter."""
+        """Return the delivery whose destination alone rejected an invalid message, if any."""
         name = message.attributes.get("Destination", "").partition(":")[0]
         return next((it for it in self._connector.deliveries if it.destination == name), None)
 
     def run(self, queue: RejectionQueue, pace: Pace, report: Callable[[Progress], None]) -> None:
-        """Move what is chosen of a queue.
+        """Move the selected messages of a queue.
 
         Args:
             queue: The queue.
-            pace: How fast.
+            pace: Limits the rate.
             report: Called after each step.
         """
         progress = Progress()
@@ -135,9 +137,9 @@ class Redrive:
                 going: dict[str, list[Message]] = {}
                 kept |= {it.id: it for it in messages}
                 for message in messages:
-                    verdict = self.verdict(queue, message)
-                    if verdict.target:
-                        going.setdefault(verdict.target, []).append(message)
+                    decision = self.decision(queue, message)
+                    if decision.target:
+                        going.setdefault(decision.target, []).append(message)
                 for target, moving in going.items():
                     for batch in batches(moving, _most_bytes(target)):
                         pace.wait(len(batch))
@@ -154,7 +156,7 @@ class Redrive:
             give_back(self._sqs, queue.url, list(kept.values()))
 
     def _copy(self, target: str, batch: Sequence[Message]) -> tuple[list[Message], str]:
-        """Send messages; return those that were taken, and why the others were not."""
+        """Send messages. Return those that were accepted, and why the others were refused."""
         if target.startswith("arn:"):
             entries = [{"Id": str(at), "Message": it.body} for at, it in enumerate(batch)]
             answer = self._sns.publish_batch(TopicArn=target, PublishBatchRequestEntries=entries)
@@ -171,9 +173,9 @@ class Progress:
     """The progress of a redrive of one queue.
 
     Attributes:
-        moved: Messages that are where they came from.
-        kept: Messages that were looked at and stay.
-        refused: Messages that SQS or SNS did not take, by its words. They stay.
+        moved: Number of messages that are back in their queues.
+        kept: Number of messages that were read and stay.
+        refused: Numbers of messages that SQS or SNS refused, by its error. They stay.
     """
 
     moved: int = 0
@@ -182,7 +184,7 @@ class Progress:
 
 
 class Pace:
-    """Keeps a rate.
+    """Limits the rate of messages.
 
     Args:
         rate: Messages per second; 0 for no limit.
@@ -203,7 +205,7 @@ class Pace:
         self._next = clock()
 
     def wait(self, number: int) -> None:
-        """Wait until some more messages may go."""
+        """Wait until that number of messages may be sent."""
         if self._rate <= 0:
             return
         now = self._clock()

@@ -1,4 +1,4 @@
-"""Sends an event to the endpoint, and says how a tag would report the answer."""
+"""Sends an event to the endpoint, and tells how a tag would interpret the answer."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ WHY: Final[Mapping[int, tuple[str, str]]] = {
     ),
     504: ("the queue or the topic did not answer in time", "try again; run gtm-connector doctor"),
 }
-"""Why an answer has a status, and what to do about it."""
+"""Cause and remedy of each status."""
 
 
 class _NoRedirects(HTTPRedirectHandler):
@@ -70,9 +70,9 @@ class Sent:
 
     Attributes:
         status: HTTP status.
-        headers: Of the answer, with names in lower case.
-        body: Of the answer.
-        by_get: Whether it was sent as an image tag sends.
+        headers: Headers of the answer, with names in lower case.
+        body: Body of the answer.
+        by_get: Whether the request was a GET, as an image tag sends it.
     """
 
     status: int
@@ -82,17 +82,17 @@ class Sent:
 
     @property
     def request_id(self) -> str:
-        """API Gateway's id of the request, which the browser sees; empty if it names none."""
+        """The request's id from API Gateway, as a browser shows it; empty if there is none."""
         return self.headers.get(REQUEST_ID_HEADER, "")
 
     @property
     def event_id(self) -> str:
-        """Id of the event, the same at every destination; empty if it is not known."""
+        """Id of the event, which is the same at every destination; empty if unknown."""
         return event_id_of(self.request_id)
 
     @property
     def is_green(self) -> bool:
-        """Whether a tag would succeed: an image tag looks at the body alone, not at the status."""
+        """Whether a tag would succeed. For an image tag, only the image counts, not the status."""
         if not self.by_get:
             return self.status == _NO_CONTENT
         is_image = self.headers.get("content-type", "").startswith("image/")
@@ -106,7 +106,7 @@ class Sent:
 
     @property
     def why(self) -> tuple[str, str]:
-        """Why the answer is what it is, and what to do; in the endpoint's words if it has any."""
+        """The answer's cause, with the endpoint's own message, and the remedy."""
         if self.is_accepted:
             return "the event is in the queue", ""
         if self.is_green:
@@ -139,9 +139,9 @@ def send(
 
     Args:
         url: The endpoint.
-        parameters: The event's, by the names that they have in a URL.
+        parameters: The event's parameters, with their names in a URL.
         method: One of :data:`METHODS`.
-        token: Signed token; in the query, as a tag sends it.
+        token: Signed token, which is sent in the query; empty for none.
         origin: Value of the header ``Origin``; empty for none.
 
     Raises:
@@ -163,7 +163,7 @@ def send(
 
 
 def request(wanted: Request, *, by_get: bool) -> Sent:
-    """Send a request and return its answer, whatever its status is.
+    """Send a request, and return the answer with any status.
 
     Raises:
         CommandError: There is no answer.
@@ -173,7 +173,7 @@ def request(wanted: Request, *, by_get: bool) -> Sent:
         raise CommandError(
             f"{wanted.full_url!r} is not the URL of an endpoint", "begin with https://"
         )
-    # A proxy for the world outside does not know this machine.
+    # A proxy for the internet cannot reach this machine.
     proxies = ProxyHandler({}) if parts.hostname in _LOOPBACK else ProxyHandler()
     opener = build_opener(_NoRedirects, proxies)
     try:

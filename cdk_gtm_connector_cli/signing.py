@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.context import Context
 
 
-_A_DAY: Final = 86_400  # what the authorizer's function allows if it is not told otherwise
+_A_DAY: Final = 86_400  # the authorizer's default
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,10 +23,10 @@ class Authorizer:
 
     Attributes:
         secret_arn: The secret that signs its tokens.
-        audience: What a token's ``aud`` must hold; ``None`` for anything.
+        audience: Required ``aud`` of a token; ``None`` if any is accepted.
         function_name: The function that verifies tokens.
-        max_lifetime: How far ahead a token's ``exp`` may be.
-        log_group: The function's log.
+        max_lifetime: Maximum time until a token's ``exp``.
+        log_group: The function's log group.
     """
 
     secret_arn: str
@@ -63,10 +63,10 @@ def mint(
     endpoint_id: str | None = None,
     expires_in: timedelta = timedelta(minutes=5),
 ) -> str:
-    """Return a token that the stack's authorizer takes.
+    """Return a token that the stack's authorizer accepts.
 
     Raises:
-        CommandError: The stack has no such authorizer, or would not take such a token.
+        CommandError: The stack has no such authorizer, or it would refuse the token.
     """
     authorizer = find_authorizer(context)
     if authorizer is None:

@@ -32,12 +32,12 @@ class Resource:
     """A resource of a stack.
 
     Attributes:
-        type: CloudFormation's, such as ``AWS::SQS::Queue``.
+        type: CloudFormation type, such as ``AWS::SQS::Queue``.
         physical_id: Name, URL or ARN, as ``Ref`` returns it.
         logical_id: Its id in the template.
-        key: Path of its construct within the stack, in one word, without ``Resource`` at the end:
-            ``GtmCollectionApi``.
-        stack: The stack that has it, which may be a nested one.
+        key: Path of its construct within the stack, without slashes and a final ``Resource``, such
+            as ``GtmCollectionApi``.
+        stack: Name or ARN of its stack, which may be nested.
     """
 
     type: str
@@ -80,12 +80,12 @@ class DeliveryResources:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """A connector's resources, by the end of their keys.
+class ConnectorResources:
+    """A connector's resources.
 
     Attributes:
-        key: Common beginning of the resources' keys: the path of the connector's construct in one
-            word.
+        key: Path of the connector's construct, without slashes. All keys of its resources begin
+            with it.
         resources: The resources, by the rest of their keys.
     """
 
@@ -98,7 +98,7 @@ class Place:
         return found if found is not None and found.type == resource_type else None
 
     def kinds(self) -> Sequence[str]:
-        """Return the kinds of its deliveries, the first destination's (empty) first."""
+        """Return the kinds of its deliveries, beginning with the first destination's, ``""``."""
         return sorted(
             key.removesuffix(_FUNCTION)
             for key, resource in self.resources.items()
@@ -126,12 +126,12 @@ def read_resources(cloudformation: Any, stack: str) -> list[Resource]:
 
 
 def _paths(cloudformation: Any, stack: str) -> dict[str, str]:
-    """Return the key of each resource whose construct's path is in the template."""
+    """Return the keys of the resources whose template metadata has a construct path."""
     body = cloudformation.get_template(StackName=stack, TemplateStage="Original")["TemplateBody"]
     if isinstance(body, str):
         try:
             body = json.loads(body)
-        except ValueError:  # YAML, so no template of the CDK's
+        except ValueError:  # YAML, which the CDK does not deploy
             return {}
     paths: dict[str, str] = {}
     for logical_id, resource in body.get("Resources", {}).items():
@@ -142,14 +142,14 @@ def _paths(cloudformation: Any, stack: str) -> dict[str, str]:
 
 
 def key_of(path: str) -> str:
-    """Return a construct's path in one word, as a logical id has it before its hash."""
+    """Return a construct's path as in a logical id, without slashes and the hash."""
     parts = [part for part in path.split("/") if part != "Default"]
     if parts and parts[-1] == "Resource":
         parts.pop()
     return re.sub("[^A-Za-z0-9]", "", "".join(parts))
 
 
-def places(resources: Iterable[Resource]) -> Iterator[Place]:
+def connectors(resources: Iterable[Resource]) -> Iterator[ConnectorResources]:
     """Yield the connectors among a stack's resources."""
     known = list(resources)
     beginnings = sorted(
@@ -163,7 +163,7 @@ def places(resources: Iterable[Resource]) -> Iterator[Place]:
         longer = tuple(
             other for at, other in beginnings if at == stack and other != key and _in(other, key)
         )
-        yield Place(
+        yield ConnectorResources(
             key,
             {
                 each.key.removeprefix(key): each

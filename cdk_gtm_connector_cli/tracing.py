@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from cdk_gtm_connector_cli.asking import ask
+from cdk_gtm_connector_cli.destination_search import search
 from cdk_gtm_connector_cli.messages import content_of, is_meant
 from cdk_gtm_connector_cli.queues import counted, looked_at, rejection_queues
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from cdk_gtm_connector_cli.asking import Sought
     from cdk_gtm_connector_cli.context import Context
+    from cdk_gtm_connector_cli.destination_search import EventQuery
     from cdk_gtm_connector_cli.messages import Content, Message
     from cdk_gtm_connector_cli.queues import RejectionQueue
     from cdk_gtm_connector_cli.stack import DeliveryResources
@@ -41,7 +41,7 @@ class Rejection:
 
 
 @dataclass(frozen=True, slots=True)
-class Fate:
+class EventStatus:
     """The status of an event at one destination.
 
     Attributes:
@@ -57,12 +57,12 @@ class Fate:
 
 
 def rejections(context: Context, event_ids: Sequence[str], most: int) -> Iterator[Rejection]:
-    """Yield the rejected messages that have an event.
+    """Yield the rejected messages that contain an event.
 
     Args:
-        context: Where to look.
-        event_ids: The event's id, or those that it may have.
-        most: How many messages of each queue to read.
+        context: The connector.
+        event_ids: The event's possible ids.
+        most: Maximum number of messages to read from each queue.
     """
     sqs = context.client("sqs")
     for queue in rejection_queues(context.connector):
@@ -74,16 +74,16 @@ def rejections(context: Context, event_ids: Sequence[str], most: int) -> Iterato
                 yield Rejection(queue, message, content)
 
 
-def fate(
-    context: Context, delivery: DeliveryResources, sought: Sought, rejected: Iterable[Rejection]
-) -> Fate:
+def status_of(
+    context: Context, delivery: DeliveryResources, event: EventQuery, rejected: Iterable[Rejection]
+) -> EventStatus:
     """Return the status of an event at a destination.
 
     Args:
-        context: Where it was sent.
-        delivery: What delivers to the destination.
-        sought: The event.
-        rejected: Messages that have it: see :func:`rejections`.
+        context: The connector.
+        delivery: The destination's resources.
+        event: The event.
+        rejected: Rejected messages that contain it; see :func:`rejections`.
     """
     name = delivery.destination
     for it in rejected:
@@ -92,17 +92,17 @@ def fate(
             it.queue.delivery is None and refused_by in ("", name)
         ):
             words = f"{it.message.reason}, in {it.queue.name}: {it.message.detail}".rstrip(": ")
-            return Fate(name, REJECTED, words)
+            return EventStatus(name, REJECTED, words)
     waiting, in_flight, delayed = counted(context.client("sqs"), delivery.queue_url)
-    answer = ask(context, delivery, sought)
-    if answer.has:
-        return Fate(name, DELIVERED, answer.words)
+    result = search(context, delivery, event)
+    if result.found:
+        return EventStatus(name, DELIVERED, result.words)
     if waiting + in_flight + delayed:
         words = f"it may be one of {waiting:,} messages that wait and {in_flight:,} in flight"
-        return Fate(name, WAITING, f"{words}; {answer.words}")
-    if answer.has is None:
+        return EventStatus(name, WAITING, f"{words}; {result.words}")
+    if result.found is None:
         words = (
             "nothing waits, and it was not rejected; this command cannot check whether it arrived"
         )
-        return Fate(name, GONE, f"{words}: {answer.words}")
-    return Fate(name, MISSING, f"nothing waits, it was not rejected, and {answer.words}")
+        return EventStatus(name, GONE, f"{words}: {result.words}")
+    return EventStatus(name, MISSING, f"nothing waits, it was not rejected, and {result.words}")

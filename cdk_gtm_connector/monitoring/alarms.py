@@ -256,7 +256,7 @@ def alarms_of_delivery(delivery: WatchedDelivery, props: Monitoring, stack: str)
     )
 
 
-def alarms_of_door(
+def alarms_of_endpoint(
     connector: GtmConnector, props: Monitoring, stack: str, namespace: str, web_acl: str | None
 ) -> Iterator[Alarm]:
     """Yield the alarms for the endpoint, which all destinations share.

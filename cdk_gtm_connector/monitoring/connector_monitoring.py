@@ -16,7 +16,7 @@ from cdk_gtm_connector.keys import SENDING, let_service_in
 from cdk_gtm_connector.monitoring import metrics
 from cdk_gtm_connector.monitoring.alarms import (
     alarms_of_delivery,
-    alarms_of_door,
+    alarms_of_endpoint,
     uses_authorizer,
 )
 from cdk_gtm_connector.monitoring.dashboard import dashboard_body
@@ -65,7 +65,7 @@ class ConnectorMonitoring(Construct):
             metrics.add_authorizer_filter(self, connector.collection.access_log, namespace)
         self._alarms += [
             alarm.add(self, props.runbook_url)
-            for alarm in alarms_of_door(connector, props, stack, namespace, web_acl)
+            for alarm in alarms_of_endpoint(connector, props, stack, namespace, web_acl)
         ]
         for topic in (self._topic, props.alarm_topic):
             if topic is not None:

@@ -48,7 +48,7 @@ def dashboard_body(
         [_text(f"# {name}\nWhat each alarm means and what to do: [operations]({runbook_url})")],
         [_alarms(alarms)],
         [_text("## Door")],
-        *_in_threes(_door(connector, namespace, web_acl)),
+        *_in_threes(_endpoint(connector, namespace, web_acl)),
     ]
     for delivery in deliveries:
         rows += [[_text(f"## {delivery.name}")], *_delivery(delivery)]
@@ -60,7 +60,7 @@ def dashboard_body(
     return {"widgets": _placed(rows)}
 
 
-def _door(connector: GtmConnector, namespace: str, web_acl: str | None) -> list[Widget]:
+def _endpoint(connector: GtmConnector, namespace: str, web_acl: str | None) -> list[Widget]:
     api = connector.api
     widgets = [
         _graph(

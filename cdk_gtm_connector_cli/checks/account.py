@@ -1,4 +1,4 @@
-"""Checks of queues, alarms, and of quotas against what was used."""
+"""Checks of queues, alarms, and the use of quotas."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.queues import RejectionQueue
     from cdk_gtm_connector_cli.stack import DeliveryResources
 
-_NEAR: Final = 0.7  # of a quota: time to ask for more, which takes AWS days
+_NEAR: Final = 0.7  # share of a quota at which to request more, which can take AWS days
 _OLD: Final = 0.5  # of the retention
 _DAY: Final = timedelta(days=1)
 _QUARTER: Final = timedelta(minutes=15)
@@ -31,13 +31,13 @@ def queues(context: Context) -> Iterator[Finding]:
     """The queues: how old the oldest message is, and what was rejected."""
     for delivery in context.connector.deliveries:
         what = f"queue of {delivery.destination}"
-        yield from _there(_waiting(context, delivery, what), what, delivery.queue_url)
+        yield from _of_queue(_waiting(context, delivery, what), what, delivery.queue_url)
     for queue in rejection_queues(context.connector):
-        yield from _there(_rejected(context, queue), queue.name, queue.url)
+        yield from _of_queue(_rejected(context, queue), queue.name, queue.url)
 
 
-def _there(found: Iterator[Finding], what: str, url: str) -> Iterator[Finding]:
-    """Yield what is found of a queue; if it is gone, that, and the others are looked at too."""
+def _of_queue(found: Iterator[Finding], what: str, url: str) -> Iterator[Finding]:
+    """Yield a queue's findings. If the queue does not exist, yield that as a finding."""
     try:
         yield from found
     except ClientError as error:
@@ -122,7 +122,7 @@ def alarms(context: Context) -> Iterator[Finding]:
 
 
 def quotas(context: Context) -> Iterator[Finding]:
-    """Quotas, against what was used in the last day."""
+    """Quotas, and their use in the last day."""
     account = context.client("apigateway").get_account()
     rate = account.get("throttleSettings", {}).get("rateLimit")
     name = context.client("apigateway").get_rest_api(restApiId=context.connector.api_id)["name"]
@@ -162,7 +162,7 @@ def _highest(  # noqa: PLR0917 - as CloudWatch is asked
     back: timedelta,
     statistic: str = "Maximum",
 ) -> float | None:
-    """Return the highest value of a metric's minutes; ``None`` if there is none."""
+    """Return a metric's highest value in a minute; ``None`` if there is no data."""
     now = datetime.now(UTC)
     answer = context.client("cloudwatch").get_metric_statistics(
         Namespace=namespace,

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.stack import DeliveryResources
 
 _HOUR_MS: Final = 3_600_000
-_LONGEST: Final = 300  # of what a failure is quoted
+_LONGEST: Final = 300  # characters of a quoted failure
 _RESPONSE_ERROR: Final = "FunctionError"
 _MISSING: Final = ("ResourceNotFoundException", "NotFoundException", "ResourceNotFound")
 
 
 def functions(context: Context) -> Iterator[Finding]:
-    """The functions are there, and read their queues."""
+    """The functions exist, and read their queues."""
     client = context.client("lambda")
     for delivery in context.connector.deliveries:
         what = f"function of {delivery.destination}"
@@ -64,7 +64,7 @@ def starts(context: Context) -> Iterator[Finding]:
 
 
 def _started(client: Any, delivery: DeliveryResources, what: str) -> Finding:
-    """Run the function on no messages: it reads its settings, and delivers nothing."""
+    """Invoke the function with an empty batch, so that it only reads its settings."""
     answer = client.invoke(
         FunctionName=delivery.function_name, Payload=json.dumps({"Records": []}).encode()
     )
@@ -115,7 +115,7 @@ def destinations(context: Context) -> Iterator[Finding]:
                 what, UNKNOWN, words, "gtm-connector send shows whether it accepts events"
             )
             continue
-        # One that cannot be asked must not keep the others from being asked.
+        # A check that fails must not stop the others.
         for check in (
             partial(_region, need=need, what=what),
             partial(_exists, need=need, what=what),
@@ -159,7 +159,7 @@ def _partition(region: str) -> str:
 def _simulated(
     context: Context, *, delivery: DeliveryResources, need: Need, what: str
 ) -> Iterator[Finding]:
-    """Simulate the policies of the function's role; a resource's own policy is not in it."""
+    """Simulate the policies of the function's role, without resource policies."""
     known = context.client("lambda").get_function_configuration(FunctionName=delivery.function_name)
     entries = [
         {"ContextKeyName": key, "ContextKeyType": "string", "ContextKeyValues": [value]}

@@ -166,7 +166,7 @@ def _not_active(status: str, good: Sequence[str]) -> str:
 
 
 def _arn(context: Context, service: str, path: str, region: str = "") -> str:
-    # The API, the queues and all else are in the stack's account: its own ARN says which.
+    # The stack's ARN contains the account and the partition.
     partition, _, own_region, account = str(context.description["StackId"]).split(":")[1:5]
     return f"arn:{partition}:{service}:{region or own_region}:{account}:{path}"
 

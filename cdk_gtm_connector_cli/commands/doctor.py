@@ -10,9 +10,9 @@ import click
 from rich.text import Text
 
 from cdk_gtm_connector_cli import checks
-from cdk_gtm_connector_cli.asking import Sought
-from cdk_gtm_connector_cli.checks import Finding, account, delivery, door, findings, way_in
+from cdk_gtm_connector_cli.checks import Finding, account, delivery, endpoint, findings, ingestion
 from cdk_gtm_connector_cli.commands.send import follow
+from cdk_gtm_connector_cli.destination_search import EventQuery
 from cdk_gtm_connector_cli.durations import duration
 from cdk_gtm_connector_cli.errors import Status
 from cdk_gtm_connector_cli.options import connector_options
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector_cli.context import Context
 
-CHECKS: Final = (*door.CHECKS, *way_in.CHECKS, *delivery.CHECKS, *account.CHECKS)
+CHECKS: Final = (*endpoint.CHECKS, *ingestion.CHECKS, *delivery.CHECKS, *account.CHECKS)
 _SERVER_ERROR: Final = 500
 _STYLES: Final = {
     checks.GOOD: GOOD,
@@ -96,7 +96,7 @@ def _probe(context: Context, *, wait: int) -> Iterator[Finding]:
         words = "the answer names no id, so the event cannot be followed"
         yield Finding(what, checks.UNKNOWN, words, "check for a CDN that removes x-amz-apigw-id")
         return
-    for it in follow(context, Sought([sent.event_id], since, "gtm-connector-test"), wait):
+    for it in follow(context, EventQuery([sent.event_id], since, "gtm-connector-test"), wait):
         verdict = {DELIVERED: checks.GOOD, GONE: checks.DOUBTFUL}.get(it.state, checks.BAD)
         to_do = "" if verdict == checks.GOOD else f"gtm-connector where {sent.event_id}"
         yield Finding(what, verdict, f"{it.destination}: {it.state}: {it.words}", to_do)

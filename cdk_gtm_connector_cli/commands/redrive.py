@@ -16,7 +16,7 @@ from cdk_gtm_connector_cli.messages import RETRIED
 from cdk_gtm_connector_cli.options import connector_options
 from cdk_gtm_connector_cli.output import BAD, DOUBTFUL, GOOD
 from cdk_gtm_connector_cli.queues import counted, looked_at, rejection_queues
-from cdk_gtm_connector_cli.redriving import HIDDEN_SECONDS, Choice, Pace, Redrive
+from cdk_gtm_connector_cli.redriving import HIDDEN_SECONDS, Pace, Redrive, Selection
 from cdk_gtm_connector_cli.redriving import Progress as Moved
 from gtm_events.outcome import Reason
 
@@ -92,13 +92,13 @@ def command(
     and it can be run again; what is copied twice has the same event ids.
     """
     now = int(time.time() * 1000)
-    choice = Choice(
+    selection = Selection(
         reasons=reasons,
         destinations=destinations,
         sent_after=0 if newer_than is None else now - newer_than * 1000,
         sent_before=now - (older_than or 0) * 1000,
     )
-    redrive = Redrive(context, choice)
+    redrive = Redrive(context, selection)
     queues = rejection_queues(context.connector, destinations)
     output = context.output
     plan, going = _plan(context, redrive, queues, most)
@@ -147,9 +147,9 @@ def _plan(
         if len(messages) >= most:
             output.note(f"the dry run read {most:,} of about {there:,} {queue.name}", DOUBTFUL)
         for message in messages:
-            verdict = redrive.verdict(queue, message)
-            counts[queue.name, message.reason, verdict.words] += 1
-            going += bool(verdict.target)
+            decision = redrive.decision(queue, message)
+            counts[queue.name, message.reason, decision.words] += 1
+            going += bool(decision.target)
     rows = [(*key, number) for key, number in counts.most_common()]
     output.table(
         ("queue", "reason", "what becomes of it", "messages"),

@@ -7,14 +7,21 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cdk_gtm_connector_cli.asking import Sought
+from cdk_gtm_connector_cli.destination_search import EventQuery
 from cdk_gtm_connector_cli.durations import duration
 from cdk_gtm_connector_cli.errors import CommandError, Status
 from cdk_gtm_connector_cli.options import connector_options
 from cdk_gtm_connector_cli.output import BAD, DOUBTFUL, GOOD
 from cdk_gtm_connector_cli.sending import METHODS, send
 from cdk_gtm_connector_cli.signing import mint
-from cdk_gtm_connector_cli.tracing import DELIVERED, GONE, REJECTED, Fate, fate, rejections
+from cdk_gtm_connector_cli.tracing import (
+    DELIVERED,
+    GONE,
+    REJECTED,
+    EventStatus,
+    rejections,
+    status_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +30,7 @@ if TYPE_CHECKING:
 
 _MOST_REJECTED: Final = 500
 _STEP_SECONDS: Final = 1.0
-_LOOK_EVERY: Final = 5  # steps: looking into a queue hides its messages for a moment
+_LOOK_EVERY: Final = 5  # steps, because reading a queue hides its messages for a moment
 STYLES: Final = {DELIVERED: GOOD, REJECTED: BAD, GONE: DOUBTFUL}
 
 
@@ -141,9 +148,9 @@ def command(
     }
     status = Status.FINE if sent.is_accepted else Status.NOT_FINE
     if sent.is_accepted and sent.event_id and not no_follow:
-        # A form's or JSON's event is one request's as well: of a list there is none here.
-        sought = Sought([sent.event_id], since, endpoint_id)
-        fates = follow(context, sought, wait)
+        # One event in a request has the request's id. This command sends no lists.
+        query = EventQuery([sent.event_id], since, endpoint_id)
+        fates = follow(context, query, wait)
         for it in fates:
             output.line(f"{it.destination}: {it.state}: {it.words}", STYLES.get(it.state, BAD))
         document["fates"] = [
@@ -155,25 +162,27 @@ def command(
     return status
 
 
-def follow(context: Context, sought: Sought, seconds: float) -> list[Fate]:
-    """Return what has become of an event, once that is settled or time is up.
+def follow(context: Context, event: EventQuery, seconds: float) -> list[EventStatus]:
+    """Return the final status of an event at each destination, or the latest when time is up.
 
     Args:
-        context: Where it was sent.
-        sought: The event.
-        seconds: For how long to look.
+        context: The connector.
+        event: The event.
+        seconds: Maximum time to search.
     """
     deadline = time.monotonic() + seconds
-    settled: dict[str, Fate] = {}
+    settled: dict[str, EventStatus] = {}
     step = 0
     while True:
         last = time.monotonic() >= deadline
         look = last or step % _LOOK_EVERY == _LOOK_EVERY - 1
-        rejected = list(rejections(context, sought.event_ids, _MOST_REJECTED)) if look else []
+        rejected = list(rejections(context, event.event_ids, _MOST_REJECTED)) if look else []
         fates = []
         for delivery in context.connector.deliveries:
-            found = settled.get(delivery.destination) or fate(context, delivery, sought, rejected)
-            # That it is in no queue says something only if the queues were looked into.
+            found = settled.get(delivery.destination) or status_of(
+                context, delivery, event, rejected
+            )
+            # "Left the queue" is final only if the queues of rejected messages were read too.
             if found.state in (DELIVERED, REJECTED) or (found.state == GONE and look):
                 settled[delivery.destination] = found
             fates.append(found)

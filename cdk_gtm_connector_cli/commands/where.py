@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from cdk_gtm_connector_cli.asking import Sought
 from cdk_gtm_connector_cli.commands.send import STYLES
+from cdk_gtm_connector_cli.destination_search import EventQuery
 from cdk_gtm_connector_cli.durations import duration
 from cdk_gtm_connector_cli.errors import Status
 from cdk_gtm_connector_cli.logs import Line, lines
 from cdk_gtm_connector_cli.messages import event_id_of, moment, request_ids_of
 from cdk_gtm_connector_cli.options import connector_options
 from cdk_gtm_connector_cli.output import BAD
-from cdk_gtm_connector_cli.tracing import DELIVERED, GONE, Rejection, fate, rejections
+from cdk_gtm_connector_cli.tracing import DELIVERED, GONE, Rejection, rejections, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,18 +81,18 @@ def command(context: Context, *, event_id: str, since: int, endpoint_id: str, mo
     else:
         known = endpoint_id or next((it.content.endpoint_id for it in rejected), "")
         ids = list(dict.fromkeys([wanted, *(i for it in rejected for i in it.content.event_ids)]))
-        sought = Sought(ids, came or start, known)
-        fates = [fate(context, each, sought, rejected) for each in context.connector.deliveries]
-        for delivery, it in zip(context.connector.deliveries, fates, strict=True):
+        event = EventQuery(ids, came or start, known)
+        found = [status_of(context, each, event, rejected) for each in context.connector.deliveries]
+        for delivery, it in zip(context.connector.deliveries, found, strict=True):
             output.line(f"{it.destination}: {it.state}: {it.words}", STYLES.get(it.state, BAD))
             if came:
                 document["batches"][delivery.destination] = _show_batches(context, delivery, came)
         document["fates"] = [
-            {"destination": it.destination, "state": it.state, "words": it.words} for it in fates
+            {"destination": it.destination, "state": it.state, "words": it.words} for it in found
         ]
-        # In no queue says nothing of an event that nobody has seen come.
+        # An event that may never have arrived is also in no queue.
         fine = {DELIVERED, GONE} if came else {DELIVERED}
-        if all(it.state in fine for it in fates):
+        if all(it.state in fine for it in found):
             status = Status.FINE
     output.result(document)
     return status
@@ -109,14 +109,14 @@ def _in_access_log(context: Context, event_id: str, start: int) -> list[Line]:
 
 
 def _came(access: Sequence[Line], rejected: Sequence[Rejection]) -> int:
-    """Return when the event came, in epoch milliseconds; 0 if that is not known."""
+    """Return when the event arrived, in epoch milliseconds; 0 if unknown."""
     times = [_number(line, "requestTimeEpoch", line.time) for line in access]
     times += [it.content.time or it.message.sent for it in rejected]
     return min(times, default=0)
 
 
 def _number(line: Line, name: str, otherwise: int) -> int:
-    """Return a number of the access log, which has a dash for what API Gateway does not know."""
+    """Return a number of the access log. API Gateway writes a dash for an unknown value."""
     text = str(line.fields.get(name, ""))
     return int(text) if text.isascii() and text.isdigit() else otherwise
 
@@ -132,7 +132,7 @@ def _show_access(context: Context, line: Line) -> None:
 
 
 def _show_batches(context: Context, delivery: DeliveryResources, came: int) -> list[dict[str, Any]]:
-    """Show what the function did after the event came; return its lines."""
+    """Show the function's batches after the event's arrival, and return their lines."""
     found = lines(context.client("logs"), delivery.log_group, came, came + _LOG_MS)
     batches = [line for line in found if line.is_batch]
     for line in batches[:_MOST_LINES]:

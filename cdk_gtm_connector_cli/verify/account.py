@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 from botocore.exceptions import ClientError
 
 from cdk_gtm_connector_cli.verify.deployment import STAGE, Deployment
-from cdk_gtm_connector_cli.verify.door import query
+from cdk_gtm_connector_cli.verify.endpoint import query
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -70,12 +70,12 @@ def batches(
             yield document
 
 
-def _judge_access_log(asked: Asked) -> Finding:
-    if not asked.deployment.access_log:
+def _judge_access_log(evidence: Evidence) -> Conclusion:
+    if not evidence.deployment.access_log:
         raise CannotAskError("the stack has no access log")
     wanted = {
         each.answer.headers["x-amz-apigw-id"]
-        for each in asked.everything
+        for each in evidence.everything
         if each.answer.accepted and "x-amz-apigw-id" in each.answer.headers
     }
     if not wanted:
@@ -83,8 +83,8 @@ def _judge_access_log(asked: Asked) -> Finding:
     missing, read = sorted(wanted), 0
     for again in range(_LOOKS):
         if again:  # a log lags by some seconds
-            time.sleep(asked.deployment.pause)
-        lines = log_lines(asked.deployment, asked.deployment.access_log, asked.began, "")
+            time.sleep(evidence.deployment.pause)
+        lines = log_lines(evidence.deployment, evidence.deployment.access_log, evidence.began, "")
         text, read = "\n".join(lines), len(lines)
         missing = sorted(each for each in wanted if each not in text)
         if not missing:
@@ -99,27 +99,27 @@ def _judge_access_log(asked: Asked) -> Finding:
     )
 
 
-def _judge_personal_data(asked: Asked) -> Finding:
-    deployment = asked.deployment
+def _judge_personal_data(evidence: Evidence) -> Conclusion:
+    deployment = evidence.deployment
     groups = {each.log_group for each in deployment.deliveries} | {deployment.access_log}
     groups.add(f"API-Gateway-Execution-Logs_{deployment.api_id}/{STAGE}")
     wrong, read = [], 0
     for group in sorted(filter(None, groups)):
         try:
-            lines = log_lines(deployment, group, asked.began, "")
+            lines = log_lines(deployment, group, evidence.began, "")
         except CannotAskError:
             continue
         read += len(lines)
-        if any(f"gtmverify{asked.run}" in line for line in lines):
+        if any(f"gtmverify{evidence.run}" in line for line in lines):
             wrong.append(f"{group} contains a parameter's value")
     if not read:
         raise CannotAskError("the logs have no line since the run began")
     return all_hold(wrong, f"{read} lines of {len(groups)} logs hold no parameter's value")
 
 
-def _judge_visibility(asked: Asked) -> Finding:
+def _judge_visibility(evidence: Evidence) -> Conclusion:
     wrong = []
-    deployment = asked.deployment
+    deployment = evidence.deployment
     for each in deployment.deliveries:
         attributes = deployment.client("sqs").get_queue_attributes(
             QueueUrl=each.queue_url, AttributeNames=["VisibilityTimeout"]
@@ -142,13 +142,13 @@ def _judge_visibility(asked: Asked) -> Finding:
     return all_hold(wrong, f"{len(deployment.deliveries)} queues")
 
 
-def _judge_batches(asked: Asked) -> Finding:
-    deployment = asked.deployment
-    if len(asked.everything) < _MANY_MESSAGES * 5:
+def _judge_batches(evidence: Evidence) -> Conclusion:
+    deployment = evidence.deployment
+    if len(evidence.everything) < _MANY_MESSAGES * 5:
         raise CannotAskError("too few requests were sent at once: ask all questions")
     largest = {}
     for each in deployment.deliveries:
-        sizes = [it["received"] for it in batches(deployment, each, asked.began)]
+        sizes = [it["received"] for it in batches(deployment, each, evidence.began)]
         if not sizes:
             raise CannotAskError(f"{each.log_group} has no batch since the run began")
         largest[each.destination] = max(sizes)
@@ -160,29 +160,29 @@ def _judge_batches(asked: Asked) -> Finding:
     return all_hold(wrong, ", ".join(f"{name}: {size} at once" for name, size in largest.items()))
 
 
-def _judge_sdk(asked: Asked) -> Finding:
-    name = asked.deployment.outputs.get(SDK_OUTPUT)
+def _judge_sdk(evidence: Evidence) -> Conclusion:
+    name = evidence.deployment.outputs.get(SDK_OUTPUT)
     if not name:
         raise CannotAskError("only the stacks of make verify-all have a function that checks it")
-    answer = asked.deployment.client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    answer = evidence.deployment.client("lambda").invoke(FunctionName=name, Payload=b"{}")
     found = json.loads(answer["Payload"].read())
     wrong = [f"the runtime has no {each}" for each in found.get("missing", ["answer"])]
     versions = ", ".join(f"{key} {found[key]}" for key in ("python", "botocore") if key in found)
     return all_hold(wrong, versions)
 
 
-def _judge_topic(asked: Asked) -> Finding:
-    if asked.deployment.topic_arn is None:
+def _judge_topic(evidence: Evidence) -> Conclusion:
+    if evidence.deployment.topic_arn is None:
         raise CannotAskError("the connector has one destination, so it has no topic")
-    sns = asked.deployment.client("sns")
-    attributes = sns.get_topic_attributes(TopicArn=asked.deployment.topic_arn)["Attributes"]
+    sns = evidence.deployment.client("sns")
+    attributes = sns.get_topic_attributes(TopicArn=evidence.deployment.topic_arn)["Attributes"]
     size = attributes.get("MaximumMessageSize")
     wrong = [] if size == str(_TOPIC_BYTES) else [f"MaximumMessageSize is {size}"]
     return all_hold(wrong, f"{_TOPIC_BYTES:,} bytes")
 
 
-def _judge_leftovers(asked: Asked) -> Finding:
-    deployment = asked.deployment
+def _judge_leftovers(evidence: Evidence) -> Conclusion:
+    deployment = evidence.deployment
     known = {each.physical_id for each in deployment.resources}
     names = known | {each.rpartition("/")[2] for each in known}
     found = []
@@ -209,15 +209,15 @@ def _ordinary(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_firewall(asked: Asked) -> Finding:
-    if not asked.deployment.resources_of("AWS::WAFv2::WebACL"):
+def _judge_firewall(evidence: Evidence) -> Conclusion:
+    if not evidence.deployment.resources_of("AWS::WAFv2::WebACL"):
         raise CannotAskError("the connector has no firewall: set firewall_rate_limit")
     wrong = [
         f"{each.probe.about}: answered {each.answer.status}"
-        for each in asked.observed
+        for each in evidence.observed
         if not each.answer.accepted
     ]
-    return all_hold(wrong, f"{len(asked.observed)} ordinary requests passed")
+    return all_hold(wrong, f"{len(evidence.observed)} ordinary requests passed")
 
 
 QUESTIONS: Final = (
@@ -226,7 +226,7 @@ QUESTIONS: Final = (
         assumed="The access log contains every accepted request.",
         how="A search of the log for the request ids of the run's answers.",
         breaks="gtm-connector where finds nothing, and nobody can tell which answer a request got.",
-        mends="Run gtm-connector doctor, which names a missing role.",
+        remedy="Run gtm-connector doctor, which names a missing role.",
         sources=(Source("issue 13", "every id accounted for"),),
         judge=_judge_access_log,
     ),
@@ -236,7 +236,7 @@ QUESTIONS: Final = (
         how="A search for the run's mark in the access log, the execution log and the functions' "
         "logs.",
         breaks="Visitors' data is kept where nobody expects it, for as long as the logs are.",
-        mends="Turn off the stage's execution log (data tracing). Otherwise open an issue.",
+        remedy="Turn off the stage's execution log (data tracing). Otherwise open an issue.",
         sources=(Source("issue 13", "personal data in logs"),),
         judge=_judge_personal_data,
     ),
@@ -246,7 +246,7 @@ QUESTIONS: Final = (
         "the batching window.",
         how="The present attributes of each queue, function and event source.",
         breaks="A message is delivered a second time while its first delivery still runs.",
-        mends="Deploy with timeout= and max_batching_window= instead of changing them by hand.",
+        remedy="Deploy with timeout= and max_batching_window= instead of changing them by hand.",
         sources=(Source("issue 13", "window against visibility"),),
         judge=_judge_visibility,
     ),
@@ -256,7 +256,7 @@ QUESTIONS: Final = (
         how="The largest batch in each function's log since the run began.",
         breaks="The function sends a request for every few events, which costs more and is "
         "throttled earlier.",
-        mends="Raise max_batching_window.",
+        remedy="Raise max_batching_window.",
         sources=(Source("docs/capacity.md", "How the event source gathers large batches"),),
         judge=_judge_batches,
     ),
@@ -265,7 +265,7 @@ QUESTIONS: Final = (
         assumed="Lambda's runtime includes the SDK modules that the function imports.",
         how="A function of make verify-all, which imports them and returns their versions.",
         breaks="The function does not start.",
-        mends="Package botocore with the function in lambda_asset.py; open an issue.",
+        remedy="Package botocore with the function in lambda_asset.py; open an issue.",
         sources=(
             Source("docs/decisions/0015-connections.md", "the SDK does not document"),
             Source("issue 13", "the runtime's SDK"),
@@ -277,7 +277,7 @@ QUESTIONS: Final = (
         assumed="SNS supports MaximumMessageSize in the stack's partition.",
         how="The topic's attributes.",
         breaks="Bodies of more than 256 KiB get 502.",
-        mends="Lower MAX_BODY_CHARACTERS in endpoint.py for this partition; open an issue.",
+        remedy="Lower MAX_BODY_CHARACTERS in endpoint.py for this partition; open an issue.",
         sources=(
             Source(
                 "docs/decisions/0008-fan-out.md",
@@ -292,7 +292,7 @@ QUESTIONS: Final = (
         how="A search for log groups and queues that have the stack's prefix but are not in the "
         "stack.",
         breaks="They cost money, hold undelivered events, and may make the next deployment fail.",
-        mends="Redrive their messages, then delete them.",
+        remedy="Redrive their messages, then delete them.",
         sources=(Source("issue 13", "rollback leftovers"),),
         judge=_judge_leftovers,
     ),
@@ -301,7 +301,7 @@ QUESTIONS: Final = (
         assumed="The firewall's rules let ordinary requests pass.",
         how="Requests with page URLs, long queries, searches and large cookies.",
         breaks="Visitors' events are refused with 403.",
-        mends="Add the rule to _COUNTED_RULES in firewall.py. The log of firewall_log_retention= "
+        remedy="Add the rule to _COUNTED_RULES in firewall.py. The log of firewall_log_retention= "
         "names it.",
         sources=(Source("cdk_gtm_connector/firewall.py", "that ordinary hits break"),),
         probes=_ordinary,

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from cdk_gtm_connector_cli.verify.bodies import FORM, malformed, posted
-from cdk_gtm_connector_cli.verify.door import OURS, query, statuses
+from cdk_gtm_connector_cli.verify.endpoint import OURS, query, statuses
 from cdk_gtm_connector_cli.verify.probe import Probe
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -38,9 +38,9 @@ def _empty_answers(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_empty(asked: Asked) -> Finding:
+def _judge_empty(evidence: Evidence) -> Conclusion:
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         if each.answer.status != each.probe.data:
             wrong.append(f"{each.probe.about}: answered {each.answer.status}")
         elif each.answer.body or each.answer.headers.get("content-length", "0") != "0":
@@ -63,16 +63,16 @@ def _errors(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_errors(asked: Asked) -> Finding:
+def _judge_errors(evidence: Evidence) -> Conclusion:
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         if each.answer.status != each.probe.data:
             wrong.append(
                 f"{each.probe.about}: answered {each.answer.status}, not {each.probe.data}"
             )
         elif "access-control-allow-origin" not in each.answer.headers:
             wrong.append(f"{each.probe.about}: no script may read the answer")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 def _order(deployment: Deployment) -> list[Probe]:
@@ -101,15 +101,15 @@ def _echo(deployment: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_echo(asked: Asked) -> Finding:
-    if not asked.observed:
+def _judge_echo(evidence: Evidence) -> Conclusion:
+    if not evidence.observed:
         raise CannotAskError("every site may read answers, because allowed_origins is not set")
     wrong = [
         f"{each.probe.about}: the header allows {got!r}"
-        for each in asked.observed
+        for each in evidence.observed
         if (got := each.answer.headers.get("access-control-allow-origin")) != each.probe.data
     ]
-    return all_hold(wrong, f"{len(asked.observed)} sites")
+    return all_hold(wrong, f"{len(evidence.observed)} sites")
 
 
 def _words(deployment: Deployment) -> list[Probe]:
@@ -130,16 +130,16 @@ def _words(deployment: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_words(asked: Asked, *, topic: bool) -> Finding:
-    if topic != bool(asked.deployment.topic_arn):
+def _judge_words(evidence: Evidence, *, topic: bool) -> Conclusion:
+    if topic != bool(evidence.deployment.topic_arn):
         raise CannotAskError(f"the connector has {'no' if topic else 'a'} topic before its queues")
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         if each.answer.status != 400:  # noqa: PLR2004 - HTTP's
             wrong.append(f"{each.probe.about}: answered {each.answer.status}, not 400")
         elif "endpoint_id" not in each.answer.body or each.probe.data not in each.answer.body:
             wrong.append(f"{each.probe.about}: the text is {each.answer.body[:80]!r}")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 QUESTIONS: Final = (
@@ -148,7 +148,7 @@ QUESTIONS: Final = (
         assumed="An answer with status 204 has no body, to a POST and to a preflight.",
         how="A POST and a preflight.",
         breaks="Some clients wait for a body, or report an error.",
-        mends="Answer 200 with a text in event_methods.py; open an issue.",
+        remedy="Answer 200 with a text in event_methods.py; open an issue.",
         sources=(
             Source(
                 "local/emulator/patches/integrations.py", "body is empty, as it is with status 204."
@@ -163,7 +163,7 @@ QUESTIONS: Final = (
         assumed="Every error has the documented status, and scripts may read the answer.",
         how="Requests with a missing parameter, and with another path, method and media type.",
         breaks="Scripts see a network error instead of the status in docs/troubleshooting.md.",
-        mends="Change the gateway responses in cdk_gtm_connector/cors.py; open an issue.",
+        remedy="Change the gateway responses in cdk_gtm_connector/cors.py; open an issue.",
         sources=(Source("issue 9", "media types with a charset"),),
         probes=_errors,
         judge=_judge_errors,
@@ -173,7 +173,7 @@ QUESTIONS: Final = (
         assumed="API Gateway checks the token first, then the parameters, then the media type.",
         how="Requests with two mistakes.",
         breaks="Only which of the two errors a tag sees.",
-        mends="Correct the local endpoint and docs/troubleshooting.md.",
+        remedy="Correct the local endpoint and docs/troubleshooting.md.",
         sources=(Source("issue 13", "order of checks"),),
         probes=_order,
         judge=statuses,
@@ -184,7 +184,7 @@ QUESTIONS: Final = (
         "headers with $input.params().header.",
         how="A request from each site of allowed_origins. The answer must name the site.",
         breaks="Scripts of the site cannot read the answers. Nothing else changes.",
-        mends="Allow one site or all sites, which makes the header constant; open an issue.",
+        remedy="Allow one site or all sites, which makes the header constant; open an issue.",
         sources=(
             Source("docs/decisions/0006-access.md", "that `$input.params().header` is filled"),
         ),
@@ -197,10 +197,10 @@ QUESTIONS: Final = (
         "the response template gets this message as JSON.",
         how="Requests with each word of unset_values as the endpoint id, and with white space.",
         breaks="Such tags fail with 502, or with a text that does not name the word.",
-        mends="Correct the words that mapping.send_message() looks for: decision 0012.",
+        remedy="Correct the words that mapping.send_message() looks for: decision 0012.",
         sources=(Source("issue 3", "the words of SQS's refusals behind 413"),),
         probes=_words,
-        judge=lambda asked: _judge_words(asked, topic=False),
+        judge=lambda evidence: _judge_words(evidence, topic=False),
     ),
     Question(
         id="sns-refusal",
@@ -208,7 +208,7 @@ QUESTIONS: Final = (
         "its refusal as JSON.",
         how="The same requests as for SQS, to a connector with several destinations.",
         breaks="Such tags fail with 502, or with a text that does not name the word.",
-        mends="Correct the words that mapping.publish() looks for: decision 0012.",
+        remedy="Correct the words that mapping.publish() looks for: decision 0012.",
         sources=(
             Source(_0012, "whether SNS looks at the attribute first"),
             Source(
@@ -217,6 +217,6 @@ QUESTIONS: Final = (
             ),
         ),
         probes=_words,
-        judge=lambda asked: _judge_words(asked, topic=True),
+        judge=lambda evidence: _judge_words(evidence, topic=True),
     ),
 )

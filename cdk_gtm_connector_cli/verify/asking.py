@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector_cli.context import Context
     from cdk_gtm_connector_cli.output import Output
-    from cdk_gtm_connector_cli.verify.question import Finding, Question
+    from cdk_gtm_connector_cli.verify.question import Conclusion, Question
 
 _LATER: Final = 30  # seconds after a batching window by which its messages are rejected
 
@@ -98,7 +98,7 @@ def verify(context: Context, options: Options) -> Status:
     return Status.NOT_FINE if different else Status.FINE
 
 
-def report(output: Output, findings: dict[str, Finding]) -> None:
+def report(output: Output, findings: dict[str, Conclusion]) -> None:
     """Write a line for each question, and what to do if its assumption is wrong."""
     for question in QUESTIONS:
         finding = findings.get(question.id)
@@ -108,7 +108,7 @@ def report(output: Output, findings: dict[str, Finding]) -> None:
         if finding.verdict is Verdict.DIFFERENT:
             output.line(f"    assumed: {question.assumed}")
             output.line(f"    breaks: {question.breaks}")
-            output.line(f"    to do: {question.mends}")
+            output.line(f"    to do: {question.remedy}")
     counts = Counter(it.verdict for it in findings.values())
     output.line(", ".join(f"{counts[each]} {each}" for each in Verdict))
 

@@ -6,20 +6,20 @@ import json
 from typing import Final
 
 from cdk_gtm_connector_cli.verify.deployment import STAGE, Deployment
-from cdk_gtm_connector_cli.verify.door import OURS
+from cdk_gtm_connector_cli.verify.endpoint import OURS
 from cdk_gtm_connector_cli.verify.probe import Probe
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
 )
 
 
-def _judge_snapshot(asked: Asked) -> Finding:
-    gateway, api = asked.deployment.client("apigateway"), asked.deployment.api_id
+def _judge_snapshot(evidence: Evidence) -> Conclusion:
+    gateway, api = evidence.deployment.client("apigateway"), evidence.deployment.api_id
     authorizers = gateway.get_authorizers(restApiId=api)["items"]
     if not authorizers:
         raise CannotAskError("the API has no authorizer")
@@ -45,17 +45,17 @@ def _judge_snapshot(asked: Asked) -> Finding:
     return all_hold(wrong, f"{len(authorizers)} authorizers are the same in the stage")
 
 
-def _judge_claims(asked: Asked) -> Finding:
-    if not asked.deployment.authenticated_url or not asked.deployment.token:
+def _judge_claims(evidence: Evidence) -> Conclusion:
+    if not evidence.deployment.authenticated_url or not evidence.deployment.token:
         raise CannotAskError("needs --token, a visitor's token for /events/authenticated")
-    (each,) = asked.observed
-    if each.raw is None:
+    (each,) = evidence.observed
+    if each.message is None:
         raise CannotAskError(f"answered {each.answer.status}, and no message came: try a new token")
-    envelope = each.raw.envelope
+    envelope = each.message.envelope
     wrong = [
         f"the field {name} is empty" for name in ("subject", "endpoint") if not envelope.get(name)
     ]
-    if "token" in dict(each.raw.parameters):
+    if "token" in dict(each.message.parameters):
         wrong.append("the token is in the queue")
     return all_hold(wrong, "subject and endpoint are in the envelope")
 
@@ -74,8 +74,8 @@ def _with_token(deployment: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_clients(asked: Asked) -> Finding:
-    gateway, api = asked.deployment.client("apigateway"), asked.deployment.api_id
+def _judge_clients(evidence: Evidence) -> Conclusion:
+    gateway, api = evidence.deployment.client("apigateway"), evidence.deployment.api_id
     pools = {
         arn.rpartition("/")[2]
         for each in gateway.get_authorizers(restApiId=api)["items"]
@@ -83,7 +83,7 @@ def _judge_clients(asked: Asked) -> Finding:
     }
     if not pools:
         raise CannotAskError("the connector's authorizer uses no Cognito user pool")
-    cognito = asked.deployment.client("cognito-idp")
+    cognito = evidence.deployment.client("cognito-idp")
     wrong, seen = [], 0
     for pool in sorted(pools):
         listed = cognito.list_user_pool_clients(UserPoolId=pool, MaxResults=60)["UserPoolClients"]
@@ -103,7 +103,7 @@ QUESTIONS: Final = (
         assumed="The stage uses the authorizers as the API has them.",
         how="A comparison of the API's authorizers with an export of the stage.",
         breaks="A change to an authorizer has no effect, or takes effect too early.",
-        mends="Run aws apigateway create-deployment; open an issue about redeployment.py.",
+        remedy="Run aws apigateway create-deployment; open an issue about redeployment.py.",
         sources=(
             Source("cdk_gtm_connector/redeployment.py", "API Gateway's stage serves a snapshot"),
             Source("issue 13", "authorizer changes"),
@@ -115,7 +115,7 @@ QUESTIONS: Final = (
         assumed="$context.authorizer holds a verified visitor's claims, custom claims included.",
         how="A request with the token from --token.",
         breaks="Every authenticated event is rejected.",
-        mends="Set another endpoint_claim, or use a Lambda authorizer.",
+        remedy="Set another endpoint_claim, or use a Lambda authorizer.",
         sources=(Source("issue 3", "`$context.authorizer.claims.get('custom:…')`"),),
         probes=_with_token,
         judge=_judge_claims,
@@ -126,7 +126,7 @@ QUESTIONS: Final = (
         how="WriteAttributes of each of the pool's clients. Cognito returns none for a client "
         "without write_attributes.",
         breaks="A visitor can claim another visitor's endpoint.",
-        mends="Set the client's write_attributes, without the endpoint claim.",
+        remedy="Set the client's write_attributes, without the endpoint claim.",
         sources=(
             Source(
                 "docs/decisions/0022-what-a-stranger-can-do.md",

@@ -6,12 +6,12 @@ import json
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from cdk_gtm_connector_cli.verify.door import OURS, arrived, query, statuses
+from cdk_gtm_connector_cli.verify.endpoint import OURS, arrived, query, statuses
 from cdk_gtm_connector_cli.verify.probe import Observed, Probe
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -86,15 +86,15 @@ def _empty_posts(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_empty_posts(asked: Asked) -> Finding:
-    arrived(asked.observed)
+def _judge_empty_posts(evidence: Evidence) -> Conclusion:
+    arrived(evidence.observed)
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         if not each.answer.accepted:
             wrong.append(f"{each.probe.about}: answered {each.answer.status}")
-        elif each.raw and each.raw.values("evat_v") != each.probe.data:
+        elif each.message and each.message.values("evat_v") != each.probe.data:
             wrong.append(f"{each.probe.about}: its query did not arrive")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 def _models(_: Deployment) -> list[Probe]:
@@ -138,16 +138,16 @@ def _counts(deployment: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_counts(asked: Asked) -> Finding:
+def _judge_counts(evidence: Evidence) -> Conclusion:
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         answer = each.answer
         if each.probe.data:
             if not answer.accepted:
                 wrong.append(f"{each.probe.about}: answered {answer.status}")
         elif answer.status != 400 or "at most" not in answer.body:  # noqa: PLR2004 - HTTP's
             wrong.append(f"{each.probe.about}: answered {answer.status} {answer.body[:60]!r}")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 def _sizes(_: Deployment) -> list[Probe]:
@@ -178,16 +178,16 @@ def _texts(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_texts(asked: Asked) -> Finding:
+def _judge_texts(evidence: Evidence) -> Conclusion:
     wrong = []
-    for each in asked.observed:
-        if each.raw is None:
+    for each in evidence.observed:
+        if each.message is None:
             wrong.append(f"{each.probe.about}: {_missing_message(each)}")
-        elif each.probe.data not in (body := "".join(each.raw.values("body"))):
+        elif each.probe.data not in (body := "".join(each.message.values("body"))):
             wrong.append(f"{each.probe.about}: arrived as {body[-40:]!r}")
-    if all(each.raw is None for each in asked.observed):
+    if all(each.message is None for each in evidence.observed):
         raise CannotAskError("none of these requests reached the invalid-message queue")
-    return all_hold(wrong, f"{len(asked.observed)} bodies")
+    return all_hold(wrong, f"{len(evidence.observed)} bodies")
 
 
 def _missing_message(observed: Observed) -> str:
@@ -202,7 +202,7 @@ QUESTIONS: Final = (
         assumed="API Gateway ignores parameters of a media type, such as charset.",
         how="POST requests in each media type, with four kinds of parameters.",
         breaks="Beacons and libraries that send a charset get 415.",
-        mends="List these media types with their parameters in event_methods.py, as "
+        remedy="List these media types with their parameters in event_methods.py, as "
         "`;charset=UTF-8` is.",
         sources=(
             Source(_0012, "whether a media type's parameters are ignored"),
@@ -220,7 +220,7 @@ QUESTIONS: Final = (
         assumed="A GET is accepted with each of eight common values of Content-Type.",
         how="A GET with each of them.",
         breaks="Tags of clients that send the header with every request get 415.",
-        mends="Add the media type in event_methods.py; open an issue.",
+        remedy="Add the media type in event_methods.py; open an issue.",
         sources=(Source(_0012, "API Gateway knows no wildcard"),),
         probes=_get_types,
         judge=statuses,
@@ -230,7 +230,8 @@ QUESTIONS: Final = (
         assumed="A POST with an empty body is valid, and its query is read.",
         how="POST requests with an empty body, in each media type and without one.",
         breaks="sendBeacon(url) without data gets 400.",
-        mends="Say in README that a beacon needs a body, or change max_properties in json_body.py.",
+        remedy="Say in README that a beacon needs a body, or change max_properties in "
+        "json_body.py.",
         sources=(
             Source(_0012, "whether the validator takes an empty body"),
             Source(
@@ -246,7 +247,7 @@ QUESTIONS: Final = (
         assumed="JSON without a required member is refused, as text/plain too.",
         how="Five such bodies, as application/json and as text/plain.",
         breaks="Such tags report success, and their events end as invalid messages.",
-        mends="Check in events.vtl that the members are there; open an issue.",
+        remedy="Check in events.vtl that the members are there; open an issue.",
         sources=(Source(_0012, "holds `text/plain` to its model"),),
         probes=_models,
         judge=statuses,
@@ -256,7 +257,7 @@ QUESTIONS: Final = (
         assumed="A body that is not JSON is refused, whatever $input.path returns for it.",
         how="Four such bodies, as application/json and as text/plain.",
         breaks="Such tags report success, and their events end as invalid messages.",
-        mends="Check $input.body in body.vtl; open an issue.",
+        remedy="Check $input.body in body.vtl; open an issue.",
         sources=(Source(_0012, "what `$input.path` makes of a body that is no JSON"),),
         probes=_no_json,
         judge=statuses,
@@ -266,7 +267,7 @@ QUESTIONS: Final = (
         assumed="API Gateway does not validate a form against the model for JSON.",
         how="A form without an event: the function rejects it, not the endpoint.",
         breaks="Every form is refused with 400.",
-        mends="Give forms a model of their own in event_methods.py.",
+        remedy="Give forms a model of their own in event_methods.py.",
         sources=(Source("issue 3", "that a form POST is not validated against the JSON model"),),
         probes=_unvalidated,
         judge=statuses,
@@ -277,7 +278,7 @@ QUESTIONS: Final = (
         "tests do.",
         how="Lists of one event, of as many as are allowed, and of one more, in two media types.",
         breaks="Every JSON body is refused, or no limit applies.",
-        mends="Leave the limit to the function (max_events_per_request=100), not to events.vtl; "
+        remedy="Leave the limit to the function (max_events_per_request=100), not to events.vtl; "
         "open an issue.",
         sources=(
             Source(
@@ -294,7 +295,7 @@ QUESTIONS: Final = (
         "one gets 413.",
         how="Forms of 60,000, 270,000, 299,000 and 310,000 characters.",
         breaks="Large bodies get 502, which makes the client send them again.",
-        mends="Change MAX_BODY_CHARACTERS in endpoint.py, or the words that mapping.py looks for.",
+        remedy="Change MAX_BODY_CHARACTERS in endpoint.py, or the words that mapping.py looks for.",
         sources=(
             Source(
                 "docs/decisions/0008-fan-out.md",
@@ -310,7 +311,7 @@ QUESTIONS: Final = (
         assumed="Bodies are read as UTF-8. A byte that is not UTF-8 becomes U+FFFD.",
         how="UTF-8 in JSON and in a form, and a Latin-1 byte in a form.",
         breaks="Posted values outside ASCII arrive as other characters.",
-        mends="Set binaryMediaTypes, and decode the body in a template; open an issue.",
+        remedy="Set binaryMediaTypes, and decode the body in a template; open an issue.",
         sources=(Source("issue 9", "U+FFFD"),),
         probes=_texts,
         judge=_judge_texts,

@@ -11,7 +11,7 @@ from cdk_gtm_connector_cli.verify import (
     bodies,
     changing,
     destinations,
-    door,
+    endpoint,
     envelope,
     profiles,
 )
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["BY_HAND", "QUESTIONS", "document"]
 
 QUESTIONS: Final = (
-    *door.QUESTIONS,
+    *endpoint.QUESTIONS,
     *answers.QUESTIONS,
     *bodies.QUESTIONS,
     *authorizers.QUESTIONS,
@@ -61,7 +61,7 @@ def _section(question: Question) -> str:
         "",
         f"- **Asked by**: {question.how}",
         f"- **If different, this breaks**: {question.breaks}",
-        f"- **To do then**: {question.mends}",
+        f"- **To do then**: {question.remedy}",
         f"- **Called open in**: {_sources(question)}",
     ]
     if question.permission:

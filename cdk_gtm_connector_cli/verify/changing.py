@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from cdk_gtm_connector_cli.verify import own_messages
 from cdk_gtm_connector_cli.verify.deployment import STAGE
-from cdk_gtm_connector_cli.verify.door import query
+from cdk_gtm_connector_cli.verify.endpoint import query
 from cdk_gtm_connector_cli.verify.probe import Answer, Sender, mark
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -33,13 +33,13 @@ _BEFORE, _AFTER = 20, 80
 class _Traffic:
     """Requests in sequence while the stage changes."""
 
-    asked: Asked
+    evidence: Evidence
     answers: list[tuple[int, Answer | None]] = field(default_factory=list)
     before: threading.Event = field(default_factory=threading.Event)
     changed: threading.Event = field(default_factory=threading.Event)
 
     def send(self) -> None:
-        sender = Sender(self.asked.deployment.endpoint_url)
+        sender = Sender(self.evidence.deployment.endpoint_url)
         after = 0
         number = _FIRST_NUMBER
         try:
@@ -47,7 +47,7 @@ class _Traffic:
                 after += self.changed.is_set()
                 probe = query(f"request {number}", "evat_v=1")
                 try:
-                    answer = sender.send(probe, mark(self.asked.run, number))
+                    answer = sender.send(probe, mark(self.evidence.run, number))
                 except OSError:
                     answer = None
                 self.answers.append((number, answer))
@@ -59,14 +59,14 @@ class _Traffic:
             sender.close()
 
 
-def _judge_stage(asked: Asked) -> Finding:
-    deployment = asked.deployment
+def _judge_stage(evidence: Evidence) -> Conclusion:
+    deployment = evidence.deployment
     queue = deployment.invalid_message_queue_url
     # Only their blank endpoint id makes the function reject these requests.
-    why = asked.unsafe.get("site") or asked.unsafe.get("query")
+    why = evidence.unsafe.get("site") or evidence.unsafe.get("query")
     if queue is None or why:
         raise CannotAskError(why or "the stack has no invalid-message queue")
-    traffic = _Traffic(asked)
+    traffic = _Traffic(evidence)
     thread = threading.Thread(target=traffic.send)
     thread.start()
     traffic.before.wait()
@@ -74,7 +74,7 @@ def _judge_stage(asked: Asked) -> Finding:
         deployment.client("apigateway").create_deployment(
             restApiId=deployment.api_id,
             stageName=STAGE,
-            description=f"gtm-connector verify {asked.run}",
+            description=f"gtm-connector verify {evidence.run}",
         )
     finally:
         traffic.changed.set()
@@ -82,7 +82,7 @@ def _judge_stage(asked: Asked) -> Finding:
     accepted = {number for number, answer in traffic.answers if answer and answer.accepted}
     others = [answer.status if answer else "none" for _, answer in traffic.answers
               if not (answer and answer.accepted)]  # fmt: skip
-    found = _collected(asked, queue, accepted)
+    found = _collected(evidence, queue, accepted)
     wrong = []
     if lost := sorted(accepted - found):
         wrong.append(f"{len(lost)} of {len(accepted)} accepted requests have no message")
@@ -95,13 +95,13 @@ def _statuses(answers: Sequence[object]) -> str:
     return ", ".join(f"{answers.count(it)} × {it}" for it in sorted(set(answers), key=str))
 
 
-def _collected(asked: Asked, queue: str, wanted: set[int]) -> set[int]:
+def _collected(evidence: Evidence, queue: str, wanted: set[int]) -> set[int]:
     found: set[int] = set()
-    sqs = asked.deployment.client("sqs")
+    sqs = evidence.deployment.client("sqs")
     for again in range(_LOOKS):
         if again:
-            time.sleep(asked.deployment.pause)
-        own_messages.take(sqs, queue, asked.run, lambda number, _: found.add(number))
+            time.sleep(evidence.deployment.pause)
+        own_messages.take(sqs, queue, evidence.run, lambda number, _: found.add(number))
         if wanted <= found:
             break
     return found
@@ -115,7 +115,7 @@ QUESTIONS: Final = (
         how="A new deployment of the unchanged API, with requests before, during and after it. "
         "Each accepted request must have a message.",
         breaks="Tags fail during an update, or events are lost.",
-        mends="Update when there is little traffic, or use a canary of the stage; open an issue.",
+        remedy="Update when there is little traffic, or use a canary of the stage; open an issue.",
         sources=(Source("issue 13", "stage changes under traffic (every id accounted for)"),),
         judge=_judge_stage,
         writes="makes a new deployment of the API, which includes manual changes that were "

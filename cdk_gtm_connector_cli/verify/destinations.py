@@ -8,9 +8,9 @@ from botocore.exceptions import ClientError
 
 from cdk_gtm_connector_cli.verify.account import batches
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     differs,
@@ -20,10 +20,10 @@ from cdk_gtm_connector_cli.verify.question import (
 _DAY_MS: Final = 86_400_000
 
 
-def judge_let_in(asked: Asked, destination: str) -> Finding:
+def judge_let_in(evidence: Evidence, destination: str) -> Conclusion:
     """Judge by the function's log of the last day. This sends nothing."""
-    delivery = asked.deployment.delivery(destination)
-    lines = list(batches(asked.deployment, delivery, asked.began - _DAY_MS))
+    delivery = evidence.deployment.delivery(destination)
+    lines = list(batches(evidence.deployment, delivery, evidence.began - _DAY_MS))
     denied = [
         problem
         for line in lines
@@ -41,10 +41,10 @@ def judge_let_in(asked: Asked, destination: str) -> Finding:
     return held(f"{delivered:,} events were delivered in the last day, and none was denied")
 
 
-def _judge_pinpoint(asked: Asked) -> Finding:
-    delivery = asked.deployment.delivery("pinpoint")
+def _judge_pinpoint(evidence: Evidence) -> Conclusion:
+    delivery = evidence.deployment.delivery("pinpoint")
     application = delivery.environment["PINPOINT_APPLICATION_ID"]
-    pinpoint = asked.deployment.client("pinpoint")
+    pinpoint = evidence.deployment.client("pinpoint")
     try:
         pinpoint.put_events(ApplicationId=application, EventsRequest={"BatchItem": {}})
     except ClientError as error:
@@ -67,7 +67,7 @@ QUESTIONS: Final = (
         assumed="Amazon Pinpoint still answers PutEvents.",
         how="A PutEvents request without events, with your credentials.",
         breaks="No event is delivered to Pinpoint.",
-        mends="Move to another destination: docs/migrating-from-pinpoint.md.",
+        remedy="Move to another destination: docs/migrating-from-pinpoint.md.",
         sources=(
             Source(_MIGRATING, _UNCHECKED),
             Source("docs/capacity.md", "Whether Pinpoint still answers `PutEvents`"),
@@ -80,8 +80,8 @@ QUESTIONS: Final = (
         "type.",
         how="The function's log of the last day.",
         breaks="No event is delivered to EventBridge.",
-        mends="Keep only the condition events:source in eventbridge.py; open an issue.",
+        remedy="Keep only the condition events:source in eventbridge.py; open an issue.",
         sources=(Source("issue 13", "EventBridge's condition"),),
-        judge=lambda asked: judge_let_in(asked, "eventbridge"),
+        judge=lambda evidence: judge_let_in(evidence, "eventbridge"),
     ),
 )

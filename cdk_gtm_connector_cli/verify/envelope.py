@@ -7,11 +7,11 @@ import binascii
 import time
 from typing import TYPE_CHECKING, Final
 
-from cdk_gtm_connector_cli.verify.door import arrived, query
+from cdk_gtm_connector_cli.verify.endpoint import arrived, query
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -38,14 +38,14 @@ def _headers(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_headers(asked: Asked) -> Finding:
+def _judge_headers(evidence: Evidence) -> Conclusion:
     wrong = []
-    for each in arrived(asked.observed):
+    for each in arrived(evidence.observed):
         name, value = each.probe.data
-        got = each.raw.envelope.get(name) if each.raw else None
+        got = each.message.envelope.get(name) if each.message else None
         if got != value:
             wrong.append(f"{each.probe.about}: arrived as {got!r}")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 _CHOSEN: Final = "Y2hvc2VuYnl0aGU="
@@ -58,17 +58,19 @@ def _client_ids(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_client_ids(asked: Asked) -> Finding:
+def _judge_client_ids(evidence: Evidence) -> Conclusion:
     wrong = [
         f"{each.probe.about} chose the id"
-        for each in arrived(asked.observed)
-        if each.raw and _CHOSEN in each.raw.envelope.get("id", "")
+        for each in arrived(evidence.observed)
+        if each.message and _CHOSEN in each.message.envelope.get("id", "")
     ]
     return all_hold(wrong, "no client chose an id")
 
 
-def _judge_padding(asked: Asked) -> Finding:
-    ids = [each.raw.envelope.get("id", "") for each in arrived(asked.everything) if each.raw]
+def _judge_padding(evidence: Evidence) -> Conclusion:
+    ids = [
+        each.message.envelope.get("id", "") for each in arrived(evidence.everything) if each.message
+    ]
     if not ids:
         raise CannotAskError("no message came to the invalid-message queue")
     wrong = [f"{got!r}" for got in ids if not _is_padded(got)]
@@ -84,21 +86,25 @@ def _is_padded(text: str) -> bool:
         return False
 
 
-def _judge_id_header(asked: Asked) -> Finding:
+def _judge_id_header(evidence: Evidence) -> Conclusion:
     wrong = []
-    seen = arrived(asked.everything)
+    seen = arrived(evidence.everything)
     for each in seen:
         header = each.answer.headers.get("x-amz-apigw-id")
-        if each.raw and header != each.raw.envelope.get("id"):
-            wrong.append(f"the header {header!r} for the id {each.raw.envelope.get('id')!r}")
+        if each.message and header != each.message.envelope.get("id"):
+            wrong.append(f"the header {header!r} for the id {each.message.envelope.get('id')!r}")
     if not seen:
         raise CannotAskError("no message came to the invalid-message queue")
     return all_hold(wrong, f"{len(seen)} answers")
 
 
-def _judge_time(asked: Asked) -> Finding:
+def _judge_time(evidence: Evidence) -> Conclusion:
     now = time.time() * 1000
-    times = [each.raw.envelope.get("time", "") for each in arrived(asked.everything) if each.raw]
+    times = [
+        each.message.envelope.get("time", "")
+        for each in arrived(evidence.everything)
+        if each.message
+    ]
     if not times:
         raise CannotAskError("no message came to the invalid-message queue")
     wrong = [it for it in times if not (it.isdecimal() and abs(int(it) - now) < _DAY_MS)]
@@ -118,7 +124,7 @@ QUESTIONS: Final = (
         "unchanged.",
         how="Requests with Origin, ORIGIN, referer and Referer, with an escape in the value.",
         breaks="allowed_origins rejects the wrong events, or accepts them.",
-        mends="Compare names in lower case in message.vtl; open an issue.",
+        remedy="Compare names in lower case in message.vtl; open an issue.",
         sources=(Source("local/emulator/__init__.py", "Header names arrive in lower case"),),
         probes=_headers,
         judge=_judge_headers,
@@ -128,7 +134,7 @@ QUESTIONS: Final = (
         assumed="No header lets a client choose the extended request id.",
         how="Requests with an id in each of four headers.",
         breaks="A client can give two events the same id, so that one is taken for a duplicate.",
-        mends="Use $context.requestId and the message's id: decision 0009.",
+        remedy="Use $context.requestId and the message's id: decision 0009.",
         sources=(
             Source("docs/message.md", "`$context.extendedRequestId`, which a client cannot choose"),
         ),
@@ -140,7 +146,7 @@ QUESTIONS: Final = (
         assumed="Every extended request id ends with base64 padding and is unique.",
         how="The ids of all the run's messages, among them 20 plain requests.",
         breaks="Event ids are made from SQS's message ids, which differ between destinations.",
-        mends="Relax the check in gtm_events/message.py: decision 0009.",
+        remedy="Relax the check in gtm_events/message.py: decision 0009.",
         sources=(
             Source(
                 "docs/decisions/0009-event-ids.md",
@@ -155,7 +161,7 @@ QUESTIONS: Final = (
         assumed="The answer's header x-amz-apigw-id is the id in the message.",
         how="All answers and messages of the run.",
         breaks="gtm-connector where cannot find an event by the id that the browser shows.",
-        mends="Search the access log by time and request id.",
+        remedy="Search the access log by time and request id.",
         sources=(Source("issue 13", "The id that the browser sees (`x-amz-apigw-id`)"),),
         judge=_judge_id_header,
     ),
@@ -164,7 +170,7 @@ QUESTIONS: Final = (
         assumed="$context.requestTimeEpoch is in epoch milliseconds.",
         how="The times of all the run's messages.",
         breaks="Events have wrong times.",
-        mends="Convert the time in the template; open an issue.",
+        remedy="Convert the time in the template; open an issue.",
         sources=(Source("docs/message.md", "`$context.requestTimeEpoch`, epoch milliseconds"),),
         judge=_judge_time,
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cdk_gtm_connector_cli.errors import CommandError
 from cdk_gtm_connector_cli.verify.probe import Answer
-from cdk_gtm_connector_cli.verify.question import Finding, Verdict
+from cdk_gtm_connector_cli.verify.question import Conclusion, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -39,7 +39,7 @@ class Journal:
     numbers: dict[tuple[str, str], int] = field(default_factory=dict)
     quiet: set[int] = field(default_factory=set)
     messages: dict[int, list[str]] = field(default_factory=lambda: defaultdict(list))
-    findings: dict[str, Finding] = field(default_factory=dict)
+    findings: dict[str, Conclusion] = field(default_factory=dict)
 
     def read(self, lines: Iterable[str]) -> None:
         """Read the lines of a stopped run. An incomplete last line is ignored.
@@ -74,7 +74,7 @@ class Journal:
             case {"message": text, "number": number}:
                 self.messages[number].append(text)
             case {"question": question, "verdict": verdict, "detail": detail}:
-                self.findings[question] = Finding(Verdict(verdict), detail)
+                self.findings[question] = Conclusion(Verdict(verdict), detail)
             case _:
                 return
 

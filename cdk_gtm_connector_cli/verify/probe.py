@@ -97,7 +97,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Raw:
+class WrittenMessage:
     """A message as the endpoint wrote it.
 
     Attributes:
@@ -141,9 +141,9 @@ class Observed:
     messages: Sequence[str] = ()
 
     @property
-    def raw(self) -> Raw | None:
+    def message(self) -> WrittenMessage | None:
         """The message, if one came."""
-        return Raw.of(self.messages[0]) if self.messages else None
+        return WrittenMessage.of(self.messages[0]) if self.messages else None
 
 
 class _AnyPath:

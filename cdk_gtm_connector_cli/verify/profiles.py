@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from cdk_gtm_connector_cli.verify.destinations import judge_let_in
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -44,9 +44,9 @@ _MAY_WRITE: Final = "--may-write-profiles"
 _WRITES: Final = "writes a test profile to the domain and deletes it"
 
 
-def _judge_rate(asked: Asked) -> Finding:
-    asked.deployment.delivery("customer-profiles")
-    quotas = asked.deployment.client("service-quotas")
+def _judge_rate(evidence: Evidence) -> Conclusion:
+    evidence.deployment.delivery("customer-profiles")
+    quotas = evidence.deployment.client("service-quotas")
     pages = quotas.get_paginator("list_service_quotas").paginate(ServiceCode="profile")
     for page in pages:
         for quota in page["Quotas"]:
@@ -139,19 +139,19 @@ class _Visitor:
 
 
 @contextmanager
-def _visitor(asked: Asked, name: str) -> Iterator[_Visitor]:
+def _visitor(evidence: Evidence, name: str) -> Iterator[_Visitor]:
     """Yield a test visitor, and delete its profiles afterward."""
-    environment = asked.deployment.delivery("customer-profiles").environment
+    environment = evidence.deployment.delivery("customer-profiles").environment
     visitor_type = environment.get("CUSTOMER_PROFILES_VISITOR_OBJECT_TYPE_NAME")
     if not visitor_type:
         raise CannotAskError("the connector has a single object type, so it has no visitor objects")
     visitor = _Visitor(
-        asked.deployment.client("customer-profiles"),
+        evidence.deployment.client("customer-profiles"),
         environment["CUSTOMER_PROFILES_DOMAIN_NAME"],
         environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"],
         visitor_type,
-        f"gtmverify{asked.run}{name}",
-        asked.deployment.pause,
+        f"gtmverify{evidence.run}{name}",
+        evidence.deployment.pause,
     )
     try:
         yield visitor
@@ -160,8 +160,8 @@ def _visitor(asked: Asked, name: str) -> Iterator[_Visitor]:
             visitor.client.delete_profile(DomainName=visitor.domain, ProfileId=profile["ProfileId"])
 
 
-def _judge_keeps(asked: Asked) -> Finding:
-    with _visitor(asked, "keeps") as visitor:
+def _judge_keeps(evidence: Evidence) -> Conclusion:
+    with _visitor(evidence, "keeps") as visitor:
         source, target = visitor.attribute()
         visitor.put_visitor(**{source: "verify"})
         if visitor.look(lambda: _value(visitor, target)) is None:
@@ -179,8 +179,8 @@ def _value(visitor: _Visitor, target: str) -> str | None:
     return None
 
 
-def _judge_order(asked: Asked) -> Finding:
-    with _visitor(asked, "order") as visitor:
+def _judge_order(evidence: Evidence) -> Conclusion:
+    with _visitor(evidence, "order") as visitor:
         source, target = visitor.attribute()
         visitor.put_visitor(**{source: "first"})
         if visitor.look(lambda: _value(visitor, target)) is None:
@@ -191,8 +191,8 @@ def _judge_order(asked: Asked) -> Finding:
         return differs(f"{target} is still {_value(visitor, target)!r}")
 
 
-def _judge_single(asked: Asked) -> Finding:
-    with _visitor(asked, "single") as visitor:
+def _judge_single(evidence: Evidence) -> Conclusion:
+    with _visitor(evidence, "single") as visitor:
         source, _ = visitor.attribute()
         visitor.put_event(1)
         visitor.put_visitor(**{source: "verify"})
@@ -206,8 +206,8 @@ def _judge_single(asked: Asked) -> Finding:
         return held("three objects made one profile")
 
 
-def _judge_calculated(asked: Asked) -> Finding:
-    with _visitor(asked, "calculated") as visitor:
+def _judge_calculated(evidence: Evidence) -> Conclusion:
+    with _visitor(evidence, "calculated") as visitor:
         names = [
             it["CalculatedAttributeName"]
             for it in visitor.client.list_calculated_attribute_definitions(
@@ -237,11 +237,11 @@ def _judge_calculated(asked: Asked) -> Finding:
         return held(found) if found else differs(f"none of {', '.join(names)} got a value")
 
 
-def _judge_triggers(asked: Asked) -> Finding:
-    environment = asked.deployment.delivery("customer-profiles").environment
-    client = asked.deployment.client("customer-profiles")
+def _judge_triggers(evidence: Evidence) -> Conclusion:
+    environment = evidence.deployment.delivery("customer-profiles").environment
+    client = evidence.deployment.client("customer-profiles")
     domain = environment["CUSTOMER_PROFILES_DOMAIN_NAME"]
-    triggers = asked.deployment.resources_of("AWS::CustomerProfiles::EventTrigger")
+    triggers = evidence.deployment.resources_of("AWS::CustomerProfiles::EventTrigger")
     if not triggers:
         raise CannotAskError("the stack has no event trigger: customer_profiles_trigger_event=")
     wrong = []
@@ -259,13 +259,13 @@ def _judge_triggers(asked: Asked) -> Finding:
     )
 
 
-def _judge_key(asked: Asked) -> Finding:
-    environment = asked.deployment.delivery("customer-profiles").environment
-    client = asked.deployment.client("customer-profiles")
+def _judge_key(evidence: Evidence) -> Conclusion:
+    environment = evidence.deployment.delivery("customer-profiles").environment
+    client = evidence.deployment.client("customer-profiles")
     domain = client.get_domain(DomainName=environment["CUSTOMER_PROFILES_DOMAIN_NAME"])
     if not domain.get("DefaultEncryptionKey"):
         raise CannotAskError("the domain does not have its own key")
-    return judge_let_in(asked, "customer-profiles")
+    return judge_let_in(evidence, "customer-profiles")
 
 
 _0025: Final = "docs/decisions/0025-event-and-visitor-objects.md"
@@ -277,16 +277,16 @@ QUESTIONS: Final = (
         assumed="The permission profile:BatchPutProfileObject lets the function put objects.",
         how="The function's log of the last day.",
         breaks="No event is delivered to Customer Profiles.",
-        mends="Also allow profile:PutProfileObject in object_types.grant_put(); open an issue.",
+        remedy="Also allow profile:PutProfileObject in object_types.grant_put(); open an issue.",
         sources=(Source("issue 4", "IAM of `BatchPutProfileObject`"),),
-        judge=lambda asked: judge_let_in(asked, "customer-profiles"),
+        judge=lambda evidence: judge_let_in(evidence, "customer-profiles"),
     ),
     Question(
         id="profiles-rate",
         assumed="Customer Profiles accepts 100 BatchPutProfileObject requests per second.",
         how="The quota in Service Quotas.",
         breaks="The function is throttled, and events wait longer.",
-        mends="Set customer_profiles_requests_per_second= to the quota.",
+        remedy="Set customer_profiles_requests_per_second= to the quota.",
         sources=(
             Source("docs/capacity.md", "the rate of `BatchPutProfileObject`"),
             Source(_MIGRATING, "Customer Profiles' rates and prices"),
@@ -298,7 +298,7 @@ QUESTIONS: Final = (
         assumed="A profile keeps an attribute that a newer object with the same key does not have.",
         how="Two visitor objects of a test visitor.",
         breaks="A profile loses attributes with every event that sets others.",
-        mends="Send every user attribute with every event: decision 0025; open an issue.",
+        remedy="Send every user attribute with every event: decision 0025; open an issue.",
         sources=(
             Source(_0025, "an account must show it"),
             Source(_MIGRATING, "whether a profile keeps an attribute that a newer object"),
@@ -312,7 +312,7 @@ QUESTIONS: Final = (
         assumed="Of two visitor objects, the one that was put last counts.",
         how="Two visitor objects of a test visitor.",
         breaks="A profile keeps an older value of a user attribute.",
-        mends="Compare timestamps before putting an object: decision 0025; open an issue.",
+        remedy="Compare timestamps before putting an object: decision 0025; open an issue.",
         sources=(Source(_0025, "Customer Profiles is not known to compare it"),),
         judge=_judge_order,
         writes=_WRITES,
@@ -323,7 +323,7 @@ QUESTIONS: Final = (
         assumed="Event objects and a visitor object that arrive together make one profile.",
         how="Three objects of a test visitor.",
         breaks="A customer has several profiles, each with a part of the history.",
-        mends="Set customer_profiles_single_object_type=true, or turn on identity resolution; "
+        remedy="Set customer_profiles_single_object_type=true, or turn on identity resolution; "
         "open an issue.",
         sources=(Source(_0025, "makes one profile is for an account to show"),),
         judge=_judge_single,
@@ -335,7 +335,7 @@ QUESTIONS: Final = (
         assumed="A calculated attribute counts event objects.",
         how="Two event objects of a test visitor.",
         breaks="Segments and triggers that use counts never match.",
-        mends="Correct docs/customer-profiles.md; open an issue.",
+        remedy="Correct docs/customer-profiles.md; open an issue.",
         sources=(Source("issue 13", "triggers and calculated attributes"),),
         judge=_judge_calculated,
         writes=_WRITES,
@@ -346,7 +346,7 @@ QUESTIONS: Final = (
         assumed="A trigger requires all of its dimensions to match, and is about event objects.",
         how="The stack's triggers as Customer Profiles returns them.",
         breaks="A campaign starts for a stranger's events, or never.",
-        mends="Change event_trigger.py: decision 0023; open an issue.",
+        remedy="Change event_trigger.py: decision 0023; open an issue.",
         sources=(
             Source(
                 "docs/decisions/0023-access-in-records.md",
@@ -360,7 +360,7 @@ QUESTIONS: Final = (
         assumed="Requests from Customer Profiles to KMS carry aws:SourceArn.",
         how="The function's log of the last day, if the domain has its own key.",
         breaks="A domain with its own key refuses objects.",
-        mends="Remove the condition from the key's policy in keys.py; open an issue.",
+        remedy="Remove the condition from the key's policy in keys.py; open an issue.",
         sources=(Source("issue 4", "whether Customer Profiles' KMS calls carry `aws:SourceArn`"),),
         judge=_judge_key,
     ),

@@ -22,7 +22,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Conclusion:
     """The answer to a question.
 
     Attributes:
@@ -38,17 +38,17 @@ class CannotAskError(Exception):
     """A question cannot be asked of this connector. The message gives the reason."""
 
 
-def held(detail: str) -> Finding:
+def held(detail: str) -> Conclusion:
     """Return a finding that the assumption holds."""
-    return Finding(Verdict.AS_ASSUMED, detail)
+    return Conclusion(Verdict.AS_ASSUMED, detail)
 
 
-def differs(detail: str) -> Finding:
+def differs(detail: str) -> Conclusion:
     """Return a finding that the assumption is wrong."""
-    return Finding(Verdict.DIFFERENT, detail)
+    return Conclusion(Verdict.DIFFERENT, detail)
 
 
-def all_hold(wrong: Sequence[str], detail: str) -> Finding:
+def all_hold(wrong: Sequence[str], detail: str) -> Conclusion:
     """Return a finding that the assumption holds if nothing is ``wrong``, or else is wrong."""
     if wrong:
         rest = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""  # noqa: PLR2004 - a line
@@ -70,7 +70,7 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Evidence:
     """The evidence by which a question is judged.
 
     Attributes:
@@ -118,9 +118,9 @@ class Question:
     assumed: str
     how: str
     breaks: str
-    mends: str
+    remedy: str
     sources: tuple[Source, ...]
-    judge: Callable[[Asked], Finding]
+    judge: Callable[[Evidence], Conclusion]
     probes: Callable[[Deployment], Sequence[Probe]] = field(default=_no_probes)
     writes: str = NOTHING
     permission: str = NOTHING

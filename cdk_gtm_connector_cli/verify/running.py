@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from cdk_gtm_connector_cli.errors import CommandError
 from cdk_gtm_connector_cli.verify import own_messages
 from cdk_gtm_connector_cli.verify.bodies import posted, rejected_json
-from cdk_gtm_connector_cli.verify.door import query
+from cdk_gtm_connector_cli.verify.endpoint import query
 from cdk_gtm_connector_cli.verify.probe import (
     BLANK_TEXT,
     FOREIGN_ORIGIN,
@@ -23,7 +23,7 @@ from cdk_gtm_connector_cli.verify.probe import (
     Sender,
     mark,
 )
-from cdk_gtm_connector_cli.verify.question import Asked, CannotAskError, Finding, Verdict
+from cdk_gtm_connector_cli.verify.question import CannotAskError, Conclusion, Evidence, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -64,10 +64,10 @@ class Run:
 
     def plan(self) -> list[str]:
         """Return sentences that describe what the run will do."""
-        asked = [it for it in self._open() if it.permission in ("", *self.permissions)]
-        number = sum(len(question.probes(self.deployment)) for question in asked)
+        questions = [it for it in self._open() if it.permission in ("", *self.permissions)]
+        number = sum(len(question.probes(self.deployment)) for question in questions)
         lines = [
-            f"{len(asked)} questions to the connector of {self.deployment.stack}.",
+            f"{len(questions)} questions to the connector of {self.deployment.stack}.",
             f"It sends about {number} marked requests to {self.deployment.endpoint_url}.",
             "The function rejects each of them, so none reaches "
             + (
@@ -82,11 +82,11 @@ class Run:
             lines.append(
                 "allowed_origins is not set, so only its blank endpoint id gets a request rejected."
             )
-        lines += [f"{each.id}: it {each.writes}." for each in asked if each.writes]
+        lines += [f"{each.id}: it {each.writes}." for each in questions if each.writes]
         lines.append("Metrics count the requests, and an alarm on invalid messages may go off.")
         return lines
 
-    def ask(self) -> dict[str, Finding]:
+    def ask(self) -> dict[str, Conclusion]:
         """Send the requests, collect their messages, and judge.
 
         Returns the findings by question. A resumed run repeats no question that has an answer.
@@ -247,23 +247,23 @@ class Run:
         found = (self._observe(question.id, probe) for probe in self._probes(question))
         return [each for each in found if each is not None]
 
-    def _judge(self, question: Question, everything: Sequence[Observed]) -> Finding:
+    def _judge(self, question: Question, everything: Sequence[Observed]) -> Conclusion:
         if question.permission and question.permission not in self.permissions:
-            return Finding(
+            return Conclusion(
                 Verdict.NOT_ASKED, f"it {question.writes}; {question.permission} permits it"
             )
         wanted = question.probes(self.deployment)
         kept_back = [kind_of(each) for each in wanted if kind_of(each) in self._unsafe]
         if kept_back:
-            return Finding(Verdict.NOT_ASKED, self._unsafe[kept_back[0]])
+            return Conclusion(Verdict.NOT_ASKED, self._unsafe[kept_back[0]])
         observed = self._observed(question)
         if len(observed) != len(wanted):
-            return Finding(
+            return Conclusion(
                 Verdict.NOT_ASKED,
                 f"{len(wanted) - len(observed)} of {len(wanted)} requests got no answer: resume "
                 "the run",
             )
-        asked = Asked(
+        evidence = Evidence(
             deployment=self.deployment,
             run=self.journal.run,
             began=self.journal.began,
@@ -272,11 +272,11 @@ class Run:
             unsafe=self._unsafe,
         )
         try:
-            return question.judge(asked)
+            return question.judge(evidence)
         except CannotAskError as why:
-            return Finding(Verdict.NOT_ASKED, str(why))
+            return Conclusion(Verdict.NOT_ASKED, str(why))
         except (BotoCoreError, ClientError) as error:
-            return Finding(Verdict.NOT_ASKED, str(error))
+            return Conclusion(Verdict.NOT_ASKED, str(error))
 
 
 KINDS: Final = ("query", "site", "form", "json")

@@ -11,7 +11,7 @@ from cdk_gtm_connector_cli.context import Context
 from cdk_gtm_connector_cli.errors import CommandError
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.queues import rejection_queues
-from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive, Verdict
+from cdk_gtm_connector_cli.redriving import Decision, Pace, Redrive, Selection
 from local.console.app import MoveResult
 
 if TYPE_CHECKING:
@@ -74,19 +74,19 @@ class _One(Redrive):
     """
 
     def __init__(self, context: Context, body: str) -> None:
-        super().__init__(context, Choice(), hidden_seconds=_HIDDEN_SECONDS)
+        super().__init__(context, Selection(), hidden_seconds=_HIDDEN_SECONDS)
         self._context = context
         self._body = body
         self.result = MoveResult(moved=False, words="The message is no longer in the queue.")
 
-    def verdict(self, queue: RejectionQueue, message: Message) -> Verdict:
+    def decision(self, queue: RejectionQueue, message: Message) -> Decision:
         if message.body != self._body:
-            return Verdict("", "stays: another message")
-        chosen = Redrive(self._context, Choice(reasons=(message.reason,)))
-        verdict = chosen.verdict(queue, message)
-        words = f"{verdict.words[:1].upper()}{verdict.words[1:]}."
-        self.result = MoveResult(moved=bool(verdict.target), words=words)
-        return verdict
+            return Decision("", "stays: another message")
+        chosen = Redrive(self._context, Selection(reasons=(message.reason,)))
+        decision = chosen.decision(queue, message)
+        words = f"{decision.words[:1].upper()}{decision.words[1:]}."
+        self.result = MoveResult(moved=bool(decision.target), words=words)
+        return decision
 
 
 _HIDDEN_SECONDS = 20

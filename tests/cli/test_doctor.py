@@ -21,7 +21,7 @@ from cdk_gtm_connector_cli.checks import (
     UNKNOWN,
     account,
     delivery,
-    door,
+    endpoint,
     findings,
 )
 from cdk_gtm_connector_cli.context import Context
@@ -145,7 +145,7 @@ def test_a_question_that_cannot_be_asked_is_said() -> None:
     context._clients["apigateway", None] = client
     with Stubber(client) as stubber:
         stubber.add_client_error("get_account", "AccessDeniedException", "no")
-        (finding,) = findings(door.log_role, context)
+        (finding,) = findings(endpoint.log_role, context)
     assert finding.what == "The account's role with which API Gateway writes logs"
     assert finding.verdict == UNKNOWN
     assert "allow these credentials to call GetAccount" in finding.to_do
@@ -180,8 +180,8 @@ def test_a_region_without_a_log_role() -> None:
     stubs = Stubs(context)
     stubs.add("apigateway", "get_account", {})
     stubs.add("apigateway", "get_account", {"cloudwatchRoleArn": "arn:aws:iam::1:role/x"})
-    assert [it.verdict for it in door.log_role(context)] == [BAD]
-    assert [it.verdict for it in door.log_role(context)] == [GOOD]
+    assert [it.verdict for it in endpoint.log_role(context)] == [BAD]
+    assert [it.verdict for it in endpoint.log_role(context)] == [GOOD]
 
 
 def test_alarms_in_state_say_what_their_description_says() -> None:
@@ -270,7 +270,7 @@ def test_a_domain_without_a_record_and_with_a_certificate_that_is_not_issued() -
     }
     stubs.add("apigateway", "get_domain_name", known)
     stubs.add("acm", "describe_certificate", {"Certificate": {"Status": "PENDING_VALIDATION"}})
-    found_here = list(door.domain(context))
+    found_here = list(endpoint.domain(context))
     assert {it.verdict for it in found_here} == {BAD}
     words = ["PENDING", "no DNS record", "PENDING_VALIDATION", "not served over TLS"]
     assert len(found_here) == len(words)
@@ -293,7 +293,7 @@ def test_a_certificate_is_read_as_it_is_served(
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
-        left, expires = door._served_until("localhost", port)
+        left, expires = endpoint._served_until("localhost", port)
         thread.join()
     assert left == 0  # it is good for a day
     assert expires > datetime.now(UTC)

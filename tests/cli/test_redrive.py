@@ -15,7 +15,7 @@ from cdk_gtm_connector_cli.context import Context
 from cdk_gtm_connector_cli.local_run import LocalRun
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.queues import rejection_queues
-from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive
+from cdk_gtm_connector_cli.redriving import Pace, Redrive, Selection
 from local.messages import event_id_of
 from local.pipeline.synthesis import ROOT
 from local.stand_in.values import Behavior
@@ -136,7 +136,7 @@ def test_what_is_refused_once_more_does_not_go_round(pipeline: Pipeline, command
     assert ran.document["moved"] == len(ids)
     wait_until("all rejected again", lambda: in_queue(pipeline, "DeadLetterQueueName") == ids)
     context = Context(Output(as_json=True), local=LocalRun.find())
-    began = Choice(reasons=["refused"], sent_before=1)
+    began = Selection(reasons=["refused"], sent_before=1)
     queue = rejection_queues(context.connector, ["kinesis"])[0]
     steps: list[int] = []
     Redrive(context, began).run(queue, Pace(0), lambda step: steps.append(step.moved))
@@ -224,7 +224,7 @@ def test_it_goes_on_where_it_was_interrupted(pipeline: Pipeline, *, after: bool)
         for service in ("sqs", "sns"):
             context.client(service).meta.events.register(stop.event, stop)
         # What was received and not seen comes back after a second, not after two minutes.
-        redrive = Redrive(context, Choice(), hidden_seconds=1)
+        redrive = Redrive(context, Selection(), hidden_seconds=1)
         try:
             redrive.run(step.queue(context), Pace(0), lambda _: None)
         except KeyboardInterrupt:
@@ -238,7 +238,7 @@ def test_it_goes_on_where_it_was_interrupted(pipeline: Pipeline, *, after: bool)
     wait_until("all after each step", lambda: _are_somewhere(pipeline, steps))
 
     context = Context(Output(as_json=True), local=LocalRun.find())
-    again = Redrive(context, Choice(), hidden_seconds=1)
+    again = Redrive(context, Selection(), hidden_seconds=1)
 
     def is_emptied(step: _Step) -> bool:
         if pipeline.peek_at(step.url):
@@ -259,7 +259,7 @@ from cdk_gtm_connector_cli.context import Context
 from cdk_gtm_connector_cli.local_run import LocalRun
 from cdk_gtm_connector_cli.output import Output
 from cdk_gtm_connector_cli.queues import rejection_queues
-from cdk_gtm_connector_cli.redriving import Choice, Pace, Redrive
+from cdk_gtm_connector_cli.redriving import Selection, Pace, Redrive
 
 
 def redrive(number, url):
@@ -274,7 +274,7 @@ def redrive(number, url):
     context = Context(Output(), local=LocalRun.find())
     context.client("sqs").meta.events.register(sys.argv[1], kill)
     queue = rejection_queues(context.connector, ["kinesis"])[0]
-    Redrive(context, Choice()).run(replace(queue, url=url), Pace(0), lambda _: None)
+    Redrive(context, Selection()).run(replace(queue, url=url), Pace(0), lambda _: None)
 
 
 for number, url in enumerate(sys.argv[2:], 1):

@@ -18,8 +18,8 @@ from cdk_gtm_connector_cli.stack import (
     QUEUE,
     REST_API,
     Resource,
+    connectors,
     key_of,
-    places,
     read_resources,
 )
 
@@ -84,20 +84,20 @@ def test_it_is_found_by_its_logical_ids(stubbed: Stubber) -> None:
     for name in ("logical_ids.json", "logical_ids_of_fan_out.json"):
         types |= json.loads(INFRASTRUCTURE.joinpath(name).read_text("utf-8"))
     add_stack(stubbed, "Shop", types)
-    (place,) = places(read_resources(stubbed.client, "Shop"))
-    assert place.key == "Connector"
-    assert place.kinds() == ["", "CustomerProfiles", "EventBridge", "Firehose", "Kinesis"]
-    for kind in place.kinds():
+    (connector,) = connectors(read_resources(stubbed.client, "Shop"))
+    assert connector.key == "Connector"
+    assert connector.kinds() == ["", "CustomerProfiles", "EventBridge", "Firehose", "Kinesis"]
+    for kind in connector.kinds():
         for key, resource_type in (
             ("Queue", QUEUE),
             ("DeadLetterQueue", QUEUE),
             ("DeliveryFunction", FUNCTION),
             ("DeliveryLog", "AWS::Logs::LogGroup"),
         ):
-            assert place.find(f"{kind}{key}", resource_type), f"{kind}{key}"
-    assert place.find("InvalidMessageQueue", QUEUE)
-    assert place.find("Topic", "AWS::SNS::Topic")
-    assert place.find("Queue", FUNCTION) is None
+            assert connector.find(f"{kind}{key}", resource_type), f"{kind}{key}"
+    assert connector.find("InvalidMessageQueue", QUEUE)
+    assert connector.find("Topic", "AWS::SNS::Topic")
+    assert connector.find("Queue", FUNCTION) is None
 
 
 def test_the_constructs_path_counts_more_than_the_logical_id(stubbed: Stubber) -> None:
@@ -117,11 +117,11 @@ def test_the_constructs_path_counts_more_than_the_logical_id(stubbed: Stubber) -
             "Mine": "Shop/EventQueue/Delivery/Function/Resource",
         },
     )
-    (place,) = places(read_resources(stubbed.client, "Shop"))
-    queue = place.find("Queue", QUEUE)
+    (connector,) = connectors(read_resources(stubbed.client, "Shop"))
+    queue = connector.find("Queue", QUEUE)
     assert queue is not None
     assert queue.physical_id == "physical-EventQueueBBBBBBBB"
-    assert place.kinds() == [""]
+    assert connector.kinds() == [""]
 
 
 def test_it_is_found_in_a_nested_stack(stubbed: Stubber) -> None:
@@ -137,8 +137,8 @@ def test_it_is_found_in_a_nested_stack(stubbed: Stubber) -> None:
         {"StackName": "Shop"},
     )
     add_stack(stubbed, f"physical-{nested}", {"GtmCollectionApiAAAAAAAA": REST_API})
-    (place,) = places(read_resources(stubbed.client, "Shop"))
-    assert place.key == "Gtm"
+    (connector,) = connectors(read_resources(stubbed.client, "Shop"))
+    assert connector.key == "Gtm"
 
 
 def resources_of(*keys: str) -> list[Resource]:
@@ -155,7 +155,7 @@ def resources_of(*keys: str) -> list[Resource]:
 
 
 def test_two_connectors_of_a_stack_are_told_apart() -> None:
-    first, second = places(resources_of("Shop", "ShopTwo"))
+    first, second = connectors(resources_of("Shop", "ShopTwo"))
     assert (first.key, second.key) == ("Shop", "ShopTwo")
     assert first.kinds() == second.kinds() == [""]
     assert len(first.resources) == len(second.resources) == 3

@@ -148,7 +148,7 @@ class TestQueueing:
 
 
 class TestValidation:
-    """A hit that lacks what an event needs is refused at the door."""
+    """A hit that lacks what an event needs is refused by the endpoint."""
 
     def test_both_parameters_are_required(self, get: Resource) -> None:
         assert get.properties["RequestParameters"] == {

@@ -22,7 +22,7 @@ from tests.pipelines import running
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from cdk_gtm_connector_cli.verify.question import Finding
+    from cdk_gtm_connector_cli.verify.question import Conclusion
     from local.pipeline.stack import Pipeline
 
 SITES = "https://shop.example,https://www.shop.example"
@@ -84,7 +84,7 @@ def ask(
     ids: Sequence[str] = (),
     write: Callable[[Mapping[str, Any]], None] = lambda _: None,
     patience: float = 30,
-) -> Mapping[str, Finding]:
+) -> Mapping[str, Conclusion]:
     """Ask questions, and return the findings. Default: all questions."""
     questions = [each for each in QUESTIONS if not ids or each.id in ids]
     run = Run(

@@ -11,9 +11,9 @@ import pytest
 
 from cdk_gtm_connector_cli.verify.account import SDK_OUTPUT
 from cdk_gtm_connector_cli.verify.catalog import QUESTIONS
-from cdk_gtm_connector_cli.verify.door import query
+from cdk_gtm_connector_cli.verify.endpoint import query
 from cdk_gtm_connector_cli.verify.probe import Answer, Observed
-from cdk_gtm_connector_cli.verify.question import Asked, CannotAskError, Finding, Verdict
+from cdk_gtm_connector_cli.verify.question import CannotAskError, Conclusion, Evidence, Verdict
 from tests.verify.account import PROFILES, Domain, Refused, deployment
 
 if TYPE_CHECKING:
@@ -189,19 +189,19 @@ CASES: dict[str, tuple[Deployment, Deployment]] = {
 }
 
 
-def judged(question: str, where: Deployment) -> Finding:
+def judged(question: str, where: Deployment) -> Conclusion:
     everything = [
         Observed(query(name, "evat_v=1"), name, Answer(200, {"x-amz-apigw-id": name}, ""))
         for name in IDS
     ]
-    asked = Asked(
+    evidence = Evidence(
         deployment=where,
         run=RUN,
         began=int(time.time() * 1000),
         observed=[],
         everything=everything,
     )
-    return BY_ID[question].judge(asked)
+    return BY_ID[question].judge(evidence)
 
 
 @pytest.mark.parametrize("question", CASES)

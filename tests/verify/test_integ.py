@@ -116,8 +116,8 @@ def test_they_are_removed_whatever_happens(
     calls = (tmp_path / "calls").read_text(encoding="utf-8").splitlines()
     assert "destroy --force" in calls[-1]
     assert calls[-1].endswith(" ".join(stacks.NAMES))
-    asked = [it.split()[0] for it in calls if "--may-redeploy" in it]
-    assert asked == ([] if "'deploy'" in cdk_does else list(stacks.NAMES))
+    evidence = [it.split()[0] for it in calls if "--may-redeploy" in it]
+    assert evidence == ([] if "'deploy'" in cdk_does else list(stacks.NAMES))
 
 
 def test_nothing_is_deployed_unless_somebody_agrees(

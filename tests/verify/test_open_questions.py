@@ -115,7 +115,7 @@ def test_ids_are_unique_and_speakable() -> None:
 def test_each_question_is_declared_in_full() -> None:
     for each in QUESTIONS:
         assert each.sources, each.id
-        for text in (each.assumed, each.how, each.breaks, each.mends):
+        for text in (each.assumed, each.how, each.breaks, each.remedy):
             assert text.endswith("."), (each.id, text)
         assert bool(each.writes) == bool(each.permission), each.id
 

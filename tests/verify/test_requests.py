@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import pytest
 
 from cdk_gtm_connector_cli.verify.envelope import _CHOSEN
-from cdk_gtm_connector_cli.verify.question import Finding, Verdict
+from cdk_gtm_connector_cli.verify.question import Conclusion, Verdict
 from tests.verify.conftest import ask
 from tests.verify.tampering import Request, Response, Tamper, answering, in_target, proxied
 
@@ -103,7 +103,7 @@ OF_A_TOPIC = {"sns-refusal"}
 OF_A_QUEUE = sorted(({*TAMPERS, *BY_OTHERS}) - OF_A_TOPIC)
 
 
-def _tampered(deployment: Deployment, ids: list[str]) -> Mapping[str, Finding]:
+def _tampered(deployment: Deployment, ids: list[str]) -> Mapping[str, Conclusion]:
     with proxied(deployment) as (proxy, behind):
 
         def write(line: Mapping[str, Any]) -> None:
@@ -115,18 +115,18 @@ def _tampered(deployment: Deployment, ids: list[str]) -> Mapping[str, Finding]:
 
 
 @pytest.fixture(scope="module")
-def different(with_queue: tuple[Pipeline, Deployment]) -> Mapping[str, Finding]:
+def different(with_queue: tuple[Pipeline, Deployment]) -> Mapping[str, Conclusion]:
     return _tampered(with_queue[1], OF_A_QUEUE)
 
 
 @pytest.fixture(scope="module")
-def as_it_is(with_queue: tuple[Pipeline, Deployment]) -> Mapping[str, Finding]:
+def as_it_is(with_queue: tuple[Pipeline, Deployment]) -> Mapping[str, Conclusion]:
     return ask(with_queue[1], OF_A_QUEUE)
 
 
 @pytest.mark.parametrize("question", OF_A_QUEUE)
 def test_another_api_gateway_is_said_to_be_different(
-    different: Mapping[str, Finding], question: str
+    different: Mapping[str, Conclusion], question: str
 ) -> None:
     assert different[question].verdict is Verdict.DIFFERENT, different[question].detail
     assert different[question].detail
@@ -134,7 +134,7 @@ def test_another_api_gateway_is_said_to_be_different(
 
 @pytest.mark.parametrize("question", OF_A_QUEUE)
 def test_this_machines_endpoint_is_as_assumed(
-    as_it_is: Mapping[str, Finding], question: str
+    as_it_is: Mapping[str, Conclusion], question: str
 ) -> None:
     assert as_it_is[question].verdict is Verdict.AS_ASSUMED, as_it_is[question].detail
 

@@ -25,7 +25,7 @@ _GZIP: Final = b"\x1f\x8b"
 
 
 @dataclass(frozen=True, slots=True)
-class Sought:
+class EventQuery:
     """An event to look for.
 
     Attributes:
@@ -40,42 +40,42 @@ class Sought:
 
 
 @dataclass(frozen=True, slots=True)
-class DestinationAnswer:
+class SearchResult:
     """The result of searching a destination for an event.
 
     Attributes:
-        has: Whether the destination has the event; ``None`` if it cannot be queried.
+        found: Whether the destination has the event; ``None`` if it cannot be queried.
         words: The place where the event is, or the reason why the destination cannot be queried.
     """
 
-    has: bool | None
+    found: bool | None
     words: str
 
 
-def ask(context: Context, delivery: DeliveryResources, sought: Sought) -> DestinationAnswer:
+def search(context: Context, delivery: DeliveryResources, event: EventQuery) -> SearchResult:
     """Search a destination for an event."""
     if context.local is not None and delivery.destination not in _IN_THE_EMULATOR:
-        return DestinationAnswer(has=None, words="a stand-in has it; see the console of make run")
-    asker = _ASKERS.get(delivery.destination)
-    if asker is None:
-        words = _NOT_ASKED.get(delivery.destination, "a custom destination cannot be searched")
-        return DestinationAnswer(has=None, words=words)
+        return SearchResult(found=None, words="a stand-in has it; see the console of make run")
+    search_kind = _SEARCHES.get(delivery.destination)
+    if search_kind is None:
+        words = _NOT_SEARCHABLE.get(delivery.destination, "a custom destination cannot be searched")
+        return SearchResult(found=None, words=words)
     try:
-        return asker(context, delivery.environment, sought)
+        return search_kind(context, delivery.environment, event)
     except (BotoCoreError, ClientError, KeyError, ValueError) as error:
-        return DestinationAnswer(has=None, words=f"the search failed: {error}")
+        return SearchResult(found=None, words=f"the search failed: {error}")
 
 
-def _ask_kinesis(
-    context: Context, environment: Mapping[str, str], sought: Sought
-) -> DestinationAnswer:
+def _search_kinesis(
+    context: Context, environment: Mapping[str, str], event: EventQuery
+) -> SearchResult:
     arn = environment["KINESIS_STREAM_ARN"]
     kinesis = context.client("kinesis", arn.split(":")[3])
     shards = [
         shard
         for page in kinesis.get_paginator("list_shards").paginate(StreamARN=arn)
         for shard in page["Shards"]
-        if _may_hold(shard, sought.endpoint_id)
+        if _may_hold(shard, event.endpoint_id)
     ]
     read_whole = True
     for shard in shards:
@@ -83,24 +83,24 @@ def _ask_kinesis(
             StreamARN=arn,
             ShardId=shard["ShardId"],
             ShardIteratorType="AT_TIMESTAMP",
-            Timestamp=datetime.fromtimestamp((sought.since - _EARLIER_MS) / 1000, UTC),
+            Timestamp=datetime.fromtimestamp((event.since - _EARLIER_MS) / 1000, UTC),
         )["ShardIterator"]
         for _ in range(_MOST_PAGES):
             answer = kinesis.get_records(ShardIterator=iterator)
             for record in answer["Records"]:
-                if _is_in(record["Data"], sought.event_ids):
+                if _is_in(record["Data"], event.event_ids):
                     place = f"{shard['ShardId']}, sequence number {record['SequenceNumber']}"
-                    return DestinationAnswer(has=True, words=f"found in the stream: {place}")
+                    return SearchResult(found=True, words=f"found in the stream: {place}")
             iterator = answer.get("NextShardIterator")
             if not iterator or not answer.get("MillisBehindLatest"):
                 break
         else:
             read_whole = False
     if not read_whole:
-        return DestinationAnswer(
-            has=None, words=f"not found in the first {_MOST_PAGES} pages of the shard's records"
+        return SearchResult(
+            found=None, words=f"not found in the first {_MOST_PAGES} pages of the shard's records"
         )
-    return DestinationAnswer(has=False, words="not found in the stream")
+    return SearchResult(found=False, words="not found in the stream")
 
 
 def _may_hold(shard: Mapping[str, Any], endpoint_id: str) -> bool:
@@ -113,28 +113,28 @@ def _may_hold(shard: Mapping[str, Any], endpoint_id: str) -> bool:
     return int(hashes["StartingHashKey"]) <= number <= int(hashes["EndingHashKey"])
 
 
-def _ask_firehose(
-    context: Context, environment: Mapping[str, str], sought: Sought
-) -> DestinationAnswer:
+def _search_firehose(
+    context: Context, environment: Mapping[str, str], event: EventQuery
+) -> SearchResult:
     name = environment["FIREHOSE_DELIVERY_STREAM_NAME"]
     description = context.client("firehose").describe_delivery_stream(DeliveryStreamName=name)
     (destination,) = description["DeliveryStreamDescription"]["Destinations"][:1]
     s3 = destination.get("ExtendedS3DestinationDescription")
     if s3 is None:
-        return DestinationAnswer(
-            has=None, words="only a delivery stream with S3 as its destination can be searched"
+        return SearchResult(
+            found=None, words="only a delivery stream with S3 as its destination can be searched"
         )
     bucket = s3["BucketARN"].rpartition(":")[2]
     seconds = s3.get("BufferingHints", {}).get("IntervalInSeconds", 300)
     client = context.client("s3")
-    for key in _keys(client, bucket, s3.get("Prefix") or "", sought.since):
+    for key in _keys(client, bucket, s3.get("Prefix") or "", event.since):
         body = client.get_object(Bucket=bucket, Key=key)["Body"].read()
         if body.startswith(_GZIP):
             body = gzip.decompress(body)
-        if any(_is_in(line, sought.event_ids) for line in body.split(b"\n")):
-            return DestinationAnswer(has=True, words=f"found in s3://{bucket}/{key}")
+        if any(_is_in(line, event.event_ids) for line in body.split(b"\n")):
+            return SearchResult(found=True, words=f"found in s3://{bucket}/{key}")
     words = f"the bucket {bucket} has no such event; Firehose writes every {seconds} seconds"
-    return DestinationAnswer(has=False, words=words)
+    return SearchResult(found=False, words=words)
 
 
 def _keys(s3: Any, bucket: str, prefix: str, since: int) -> Iterator[str]:
@@ -156,20 +156,20 @@ def _keys(s3: Any, bucket: str, prefix: str, since: int) -> Iterator[str]:
                 yield found["Key"]
 
 
-def _ask_profiles(
-    context: Context, environment: Mapping[str, str], sought: Sought
-) -> DestinationAnswer:
+def _search_profiles(
+    context: Context, environment: Mapping[str, str], event: EventQuery
+) -> SearchResult:
     domain = environment["CUSTOMER_PROFILES_DOMAIN_NAME"]
     object_type = environment["CUSTOMER_PROFILES_OBJECT_TYPE_NAME"]
-    if not sought.endpoint_id:
-        return DestinationAnswer(
-            has=None, words="the search needs the endpoint id, which is not known"
+    if not event.endpoint_id:
+        return SearchResult(
+            found=None, words="the search needs the endpoint id, which is not known"
         )
     client = context.client(
         "customer-profiles", environment.get("CUSTOMER_PROFILES_REGION") or None
     )
     profiles = client.search_profiles(
-        DomainName=domain, KeyName="GtmEndpointId", Values=[sought.endpoint_id]
+        DomainName=domain, KeyName="GtmEndpointId", Values=[event.endpoint_id]
     )["Items"]
     for profile in profiles:
         request = {
@@ -181,14 +181,14 @@ def _ask_profiles(
         token: str | None = None
         while True:
             page = client.list_profile_objects(**request, **({"NextToken": token} if token else {}))
-            if any(_is_in(it["Object"].encode(), sought.event_ids) for it in page["Items"]):
+            if any(_is_in(it["Object"].encode(), event.event_ids) for it in page["Items"]):
                 words = f"the profile {profile['ProfileId']} has the object in {domain}"
-                return DestinationAnswer(has=True, words=words)
+                return SearchResult(found=True, words=words)
             token = page.get("NextToken")
             if not token:
                 break
     words = f"no profile of the endpoint has it in {domain}; Customer Profiles needs a moment"
-    return DestinationAnswer(has=False, words=words)
+    return SearchResult(found=False, words=words)
 
 
 def _is_in(data: bytes, event_ids: Sequence[str]) -> bool:
@@ -202,13 +202,13 @@ def _is_in(data: bytes, event_ids: Sequence[str]) -> bool:
     return isinstance(document, dict) and document.get("event_id") in event_ids
 
 
-_ASKERS: Final[dict[str, Callable[[Context, Mapping[str, str], Sought], DestinationAnswer]]] = {
-    "kinesis": _ask_kinesis,
-    "firehose": _ask_firehose,
-    "customer-profiles": _ask_profiles,
+_SEARCHES: Final[dict[str, Callable[[Context, Mapping[str, str], EventQuery], SearchResult]]] = {
+    "kinesis": _search_kinesis,
+    "firehose": _search_firehose,
+    "customer-profiles": _search_profiles,
 }
 _IN_THE_EMULATOR: Final = ("kinesis", "firehose", "eventbridge")
-_NOT_ASKED: Final = {
+_NOT_SEARCHABLE: Final = {
     "eventbridge": "EventBridge keeps no events to search: look at a rule's target",
     "pinpoint": "Pinpoint does not show individual events",
 }

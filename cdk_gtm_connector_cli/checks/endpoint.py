@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _ANY_SITE: Final = "https://www.example.com"
 _FOREIGN: Final = "https://not-listed.invalid"
 _MOST_ORIGINS: Final = 20
-_DAYS_LEFT: Final = 21  # ACM renews 60 days before the end: something keeps it from that
+_DAYS_LEFT: Final = 21  # ACM renews 60 days before the end, so something prevents it
 _SECONDS: Final = 10.0
 _ALLOWED: Final = "access-control-allow-origin"
 
@@ -59,7 +59,7 @@ def endpoint(context: Context) -> Iterator[Finding]:
 
 
 def cors(context: Context) -> Iterator[Finding]:
-    """CORS: scripts of each site that is listed may read the answers."""
+    """CORS: scripts of each listed site may read the answers."""
     listed = json.loads(context.connector.deliveries[0].environment.get("ALLOWED_ORIGINS", '"*"'))
     url = context.connector.endpoint_url
     origins = [_ANY_SITE] if listed == "*" else [it.replace("*", "www") for it in listed]
@@ -157,10 +157,10 @@ def _certificate(context: Context, name: str, arn: str | None) -> Iterator[Findi
 
 
 def _served_until(name: str, port: int = 443) -> tuple[int, datetime]:
-    """Return for how many days a served certificate is good, and until when.
+    """Return the days until a served certificate expires, and the date.
 
     Raises:
-        OSError: Nothing answers there over TLS, or with a certificate for another name.
+        OSError: No server answers over TLS with a certificate for the name.
     """
     context = ssl.create_default_context()
     with (

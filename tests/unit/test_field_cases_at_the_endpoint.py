@@ -111,12 +111,12 @@ class EmulatedApi:
 def test_api_gateways_answer_and_message(
     case: FieldCase, template: Template, engine: Render
 ) -> None:
-    door = EmulatedApi(template, case.method, engine)
-    status, headers = door.answer(case)
+    api = EmulatedApi(template, case.method, engine)
+    status, headers = api.answer(case)
 
     assert status in case.statuses
-    assert len(door.queued) == (status < 400)
-    for message in door.queued:
+    assert len(api.queued) == (status < 400)
+    for message in api.queued:
         envelope, line_2 = (
             dict(parse_qsl(line, keep_blank_values=True, strict_parsing=True))
             for line in message.split("\n")

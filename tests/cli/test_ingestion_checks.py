@@ -16,7 +16,7 @@ from cdk_gtm_connector_cli.checks import (
     account,
     delivery,
     findings,
-    way_in,
+    ingestion,
 )
 from cdk_gtm_connector_cli.context import Context
 from cdk_gtm_connector_cli.local_run import LocalRun
@@ -38,7 +38,7 @@ def looked(check: Callable[[Context], Iterator[Finding]]) -> list[Finding]:
 
 
 @pytest.mark.usefixtures("pipeline")
-@pytest.mark.parametrize("check", way_in.CHECKS)
+@pytest.mark.parametrize("check", ingestion.CHECKS)
 def test_nothing_is_found_where_nothing_is_wrong(
     check: Callable[[Context], Iterator[Finding]],
 ) -> None:
@@ -50,7 +50,7 @@ def test_a_secret_that_is_marked_for_deletion(pipeline: Pipeline) -> None:
     arn = pipeline.outputs["TokenSecretArn"]
     secrets.delete_secret(SecretId=arn)
     try:
-        found, *_ = looked(way_in.authorizer)
+        found, *_ = looked(ingestion.authorizer)
     finally:
         secrets.restore_secret(SecretId=arn)
     assert found.verdict == BAD
@@ -65,7 +65,7 @@ def test_a_queue_that_the_topic_leaves_out(pipeline: Pipeline) -> None:
     known = sns.get_subscription_attributes(SubscriptionArn=first["SubscriptionArn"])["Attributes"]
     sns.unsubscribe(SubscriptionArn=first["SubscriptionArn"])
     try:
-        (found,) = looked(way_in.topic)
+        (found,) = looked(ingestion.topic)
     finally:
         sns.subscribe(
             TopicArn=arn,
@@ -84,7 +84,7 @@ def test_a_topic_that_is_gone() -> None:
     context = context_with([*resources_of("Gtm"), topic])
     stubs = Stubs(context)
     stubs.add_error("sns", "get_topic_attributes", "NotFound")
-    (found,) = findings(way_in.topic, context)
+    (found,) = findings(ingestion.topic, context)
     assert (found.verdict, found.what) == (BAD, "topic")
     assert f"{arn} does not exist: every request gets 502" in found.words
 
@@ -108,7 +108,7 @@ def test_a_role_of_the_api_that_may_not_send() -> None:
             "EvalDecision": decision,
         }
         stubs.add("iam", "simulate_principal_policy", {"EvaluationResults": [result]})
-        assert [it.verdict for it in findings(way_in.sender, context)] == [verdict]
+        assert [it.verdict for it in findings(ingestion.sender, context)] == [verdict]
 
 
 @pytest.mark.parametrize(("minutes", "verdict"), [(1, BAD), (30, DOUBTFUL)])
@@ -129,7 +129,7 @@ def test_answers_of_5xx_are_counted_by_their_cause(
     fields = {"status": "502", "errorResponseType": error, "integrationStatus": integration}
     event = {"eventId": "1", "timestamp": at, "message": json.dumps(fields)}
     Stubs(context).add("logs", "filter_log_events", {"events": [event, event]})
-    (found,) = findings(way_in.answers, context)
+    (found,) = findings(ingestion.answers, context)
     assert found.verdict == verdict
     assert found.words.startswith("2 requests of the last hour got 502")
     assert f"the last at {Line('', at, '', {}).when()}" in found.words

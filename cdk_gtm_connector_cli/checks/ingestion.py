@@ -1,4 +1,4 @@
-"""Checks of a request's way into the queue: the API's role, topic, authorizer, and 5xx answers."""
+"""Checks of ingestion: the API's role, the topic, the authorizer, and 5xx answers."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.logs import Line
 
 _HOUR_MS: Final = 3_600_000
-_RECENT_MS: Final = 15 * 60_000  # what is older may be mended
+_RECENT_MS: Final = 15 * 60_000  # the cause of an older failure may be fixed by now
 _MOST_LINES: Final = 10_000
 _SERVER_ERROR: Final = '{ $.status = "5*" }'
 _MISSING: Final = ("NotFound", "NotFoundException", "ResourceNotFoundException")
-_UNCHECKED: Final = "no token can be checked"  # of the authorizer's function
+_UNCHECKED: Final = "no token can be checked"  # message in the authorizer's log
 _RESTORE: Final = (
     "restore it: aws secretsmanager restore-secret --secret-id {arn}; the servers that sign tokens "
     "keep their copy"
@@ -32,7 +32,7 @@ _RESTORE: Final = (
 
 
 def topic(context: Context) -> Iterator[Finding]:
-    """The topic before several destinations, and its subscriptions."""
+    """The topic that feeds several destinations, and its subscriptions."""
     arn = context.connector.topic_arn
     if arn is None:
         return
@@ -81,9 +81,9 @@ def sender(context: Context) -> Iterator[Finding]:
         arn = str(answer["Attributes"]["QueueArn"])
     else:
         name, action = "CollectionPublishRole", "sns:Publish"
-    found = connector.place.find(name, "AWS::IAM::Role")
+    found = connector.resources.find(name, "AWS::IAM::Role")
     if found is None:
-        return  # a role of somebody's own
+        return  # the owner's own role
     iam = context.client("iam")
     role = iam.get_role(RoleName=found.physical_id)["Role"]["Arn"]
     if denied(iam, role, action, [arn]):
@@ -168,7 +168,7 @@ def answers(context: Context) -> Iterator[Finding]:
 
 
 def _verdict(last: int) -> str:
-    """Return how bad a failure is whose last time, in epoch milliseconds, is known."""
+    """Return the verdict on a failure, by its last time in epoch milliseconds."""
     return BAD if last > time.time() * 1000 - _RECENT_MS else DOUBTFUL
 
 

@@ -13,8 +13,8 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from cdk_gtm_connector_cli.asking import Sought, ask
 from cdk_gtm_connector_cli.checks.needs import needs_of
+from cdk_gtm_connector_cli.destination_search import EventQuery, search
 from cdk_gtm_connector_cli.stack import DeliveryResources
 from tests.cli.test_stack import ARN, context_with
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.context import Context
 
 NOW = int(datetime.now(UTC).timestamp() * 1000)
-SOUGHT = Sought(["JKJaXmPLvHcESHA"], NOW, "me")
+EVENT = EventQuery(["JKJaXmPLvHcESHA"], NOW, "me")
 RECORD = {"event_id": "JKJaXmPLvHcESHA", "endpoint_id": "me"}
 OTHER = {"event_id": "another", "endpoint_id": "JKJaXmPLvHcESHA"}
 STREAM = "arn:aws:kinesis:eu-west-1:123456789012:stream/events"
@@ -72,7 +72,7 @@ def test_customer_profiles_is_asked_for_the_endpoints_objects() -> None:
             more = {"NextToken": f"{number + 1}"} if number + 1 < len(pages) else {}
             begun = {"NextToken": f"{number}"} if number else {}
             profiles.add_response("list_profile_objects", page | more, asked | begun)
-        assert ask(context, delivery_to(PROFILES), SOUGHT).has is has
+        assert search(context, delivery_to(PROFILES), EVENT).found is has
         profiles.assert_no_pending_responses()
 
 
@@ -90,8 +90,8 @@ def test_firehoses_bucket_is_read_compressed_or_not() -> None:
         s3.add_response("list_objects_v2", {"Contents": contents})
         content = StreamingBody(io.BytesIO(body), len(body))
         s3.add_response("get_object", {"Body": content}, {"Bucket": "lake", "Key": "new"})
-        answer = ask(context, delivery_to(FIREHOSE), SOUGHT)
-        assert answer.has is has, answer
+        answer = search(context, delivery_to(FIREHOSE), EVENT)
+        assert answer.found is has, answer
         s3.assert_no_pending_responses()
 
 
@@ -119,16 +119,16 @@ def described(stream_type: str, status: str = "ACTIVE") -> dict[str, Any]:
 
 @pytest.mark.parametrize("destination", ["eventbridge", "pinpoint", "shop_webhook:create"])
 def test_some_destinations_cannot_be_asked_and_say_so(destination: str) -> None:
-    answer = ask(context_with([]), delivery_to({"DESTINATION": destination}), SOUGHT)
-    assert answer.has is None
+    answer = search(context_with([]), delivery_to({"DESTINATION": destination}), EVENT)
+    assert answer.found is None
     assert answer.words
 
 
 def test_a_refused_question_is_no_answer() -> None:
     context = context_with([])
     stub(context, "firehose").add_client_error("describe_delivery_stream", "AccessDenied", "no")
-    answer = ask(context, delivery_to(FIREHOSE), SOUGHT)
-    assert answer.has is None
+    answer = search(context, delivery_to(FIREHOSE), EVENT)
+    assert answer.found is None
     assert "the search failed" in answer.words
 
 

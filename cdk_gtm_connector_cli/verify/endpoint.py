@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 
 from cdk_gtm_connector_cli.verify.probe import Observed, Probe, fill, mark
 from cdk_gtm_connector_cli.verify.question import (
-    Asked,
     CannotAskError,
-    Finding,
+    Conclusion,
+    Evidence,
     Question,
     Source,
     all_hold,
@@ -40,22 +40,22 @@ def arrived(observed: Sequence[Observed]) -> list[Observed]:
     Raises:
         CannotAskError: Requests were accepted, but none has a message.
     """
-    found = [each for each in observed if each.raw is not None]
+    found = [each for each in observed if each.message is not None]
     if not found and any(each.answer.accepted for each in observed):
         raise CannotAskError("none of these requests reached the invalid-message queue")
     return found
 
 
-def values_arrive(asked: Asked, name: str = "evat_v") -> Finding:
+def values_arrive(evidence: Evidence, name: str = "evat_v") -> Conclusion:
     """Judge whether each probe's values arrived as its ``data`` lists them."""
-    arrived(asked.observed)
+    arrived(evidence.observed)
     wrong = []
-    for each in asked.observed:
-        if each.raw is None:
+    for each in evidence.observed:
+        if each.message is None:
             wrong.append(f"{each.probe.about}: {_lost(each)}")
-        elif (got := each.raw.values(name)) != each.probe.data:
+        elif (got := each.message.values(name)) != each.probe.data:
             wrong.append(f"{each.probe.about}: arrived as {json.dumps(got)}")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 def _lost(observed: Observed) -> str:
@@ -64,16 +64,16 @@ def _lost(observed: Observed) -> str:
     return f"answered {observed.answer.status}"
 
 
-def statuses(asked: Asked, *, words: str = "") -> Finding:
+def statuses(evidence: Evidence, *, words: str = "") -> Conclusion:
     """Judge whether each probe got the status in its ``data``."""
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         status, answer = each.probe.data, each.answer
         if answer.status != status:
             wrong.append(f"{each.probe.about}: answered {answer.status}, not {status}")
         elif words and words not in answer.body:
             wrong.append(f"{each.probe.about}: the answer does not say {words!r}")
-    return all_hold(wrong, f"{len(asked.observed)} requests")
+    return all_hold(wrong, f"{len(evidence.observed)} requests")
 
 
 def _decoding(_: Deployment) -> list[Probe]:
@@ -120,14 +120,18 @@ def _long_urls(deployment: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_long_urls(asked: Asked) -> Finding:
+def _judge_long_urls(evidence: Evidence) -> Conclusion:
     wrong = []
-    for each in asked.observed:
+    for each in evidence.observed:
         if each.answer.accepted != each.probe.data:
             wrong.append(f"{each.probe.about}: answered {each.answer.status}")
-        elif each.probe.data and each.raw and len(each.raw.values("evat_v")[0]) < _URL_TAKEN // 2:
+        elif (
+            each.probe.data
+            and each.message
+            and len(each.message.values("evat_v")[0]) < _URL_TAKEN // 2
+        ):
             wrong.append(f"{each.probe.about}: the value arrived cut off")
-    refused = next(each.answer.status for each in asked.observed if not each.probe.data)
+    refused = next(each.answer.status for each in evidence.observed if not each.probe.data)
     return all_hold(wrong, f"a longer URL gets {refused}")
 
 
@@ -135,13 +139,13 @@ def _many(_: Deployment) -> list[Probe]:
     return [query("1,100 parameters", "&".join(f"p{number}=" for number in range(1_100)))]
 
 
-def _judge_many(asked: Asked) -> Finding:
-    (each,) = asked.observed
+def _judge_many(evidence: Evidence) -> Conclusion:
+    (each,) = evidence.observed
     wrong = []
-    if each.raw is None:
+    if each.message is None:
         wrong.append(_lost(each))
-    elif len(each.raw.parameters) != 1_000:  # noqa: PLR2004 - the quota
-        wrong.append(f"{len(each.raw.parameters):,} of 1,103 parameters arrived")
+    elif len(each.message.parameters) != 1_000:  # noqa: PLR2004 - the quota
+        wrong.append(f"{len(each.message.parameters):,} of 1,103 parameters arrived")
     return all_hold(wrong, "1,000 of 1,103 parameters arrived")
 
 
@@ -157,8 +161,8 @@ def _blank(_: Deployment) -> list[Probe]:
     ]
 
 
-def _judge_blank(asked: Asked) -> Finding:
-    return statuses(asked, words="Missing required request parameters")
+def _judge_blank(evidence: Evidence) -> Conclusion:
+    return statuses(evidence, words="Missing required request parameters")
 
 
 QUESTIONS: Final = (
@@ -168,7 +172,7 @@ QUESTIONS: Final = (
         how="Requests with each printable ASCII character and some others, percent-encoded. Each "
         "message must hold the original value.",
         breaks="Values arrive with escapes in them, or a % in a value changes it.",
-        mends="Change what query.vtl decodes before it calls $util.urlEncode; open an issue.",
+        remedy="Change what query.vtl decodes before it calls $util.urlEncode; open an issue.",
         sources=(
             Source("local/emulator/__init__.py", "Malformed percent-escapes (``%zz``) and escapes"),
             Source("issue 13", "decoding of values"),
@@ -181,7 +185,7 @@ QUESTIONS: Final = (
         assumed="Characters that RFC 3986 allows in a query arrive unchanged.",
         how="Requests with each of these characters, unencoded, in a value.",
         breaks="Values that contain page URLs are cut off or changed.",
-        mends="Encode the variable in Google Tag Manager, and say so in README.",
+        remedy="Encode the variable in Google Tag Manager, and say so in README.",
         sources=(Source("issue 13", "decoding of values"),),
         probes=lambda _: _literal("!$'()*,-./:?@_~"),
         judge=values_arrive,
@@ -192,7 +196,7 @@ QUESTIONS: Final = (
         "in a query, arrive unchanged.",
         how="Requests with [ ] { } ^ ` and \\, unencoded, in a value.",
         breaks="A tag with such a value fails, or the value is lost.",
-        mends="Encode the variable in Google Tag Manager, with encodeURIComponent.",
+        remedy="Encode the variable in Google Tag Manager, with encodeURIComponent.",
         sources=(Source("issue 13", "decoding of values"),),
         probes=lambda _: _literal("[]{}^`\\"),
         judge=values_arrive,
@@ -202,7 +206,7 @@ QUESTIONS: Final = (
         assumed="If a parameter is repeated, its last value counts.",
         how="Requests that repeat a parameter two and three times.",
         breaks="An event has one of the other values.",
-        mends="Read multiValueQueryString in query.vtl; open an issue.",
+        remedy="Read multiValueQueryString in query.vtl; open an issue.",
         sources=(
             Source("local/emulator/targets.py", "the last of several values counts"),
             Source("issue 13", "repeated parameters"),
@@ -216,7 +220,7 @@ QUESTIONS: Final = (
         how="A request with evat_v=a;evat_w=b.",
         breaks="Nothing. The semicolon is then part of the value, and README's warning is "
         "needless.",
-        mends="Remove the warning from README, and split_query from local/.",
+        remedy="Remove the warning from README, and split_query from local/.",
         sources=(
             Source("local/emulator/targets.py", "A query string is split at ``;`` and at ``&``"),
         ),
@@ -229,7 +233,7 @@ QUESTIONS: Final = (
         how="A request with evat_v=a|b.",
         breaks="Nothing if the request is accepted. If another status refuses it, the tag fails "
         "as before.",
-        mends="Change refuse() in local/ and the documentation.",
+        remedy="Change refuse() in local/ and the documentation.",
         sources=(Source("local/emulator/targets.py", "The statuses 414 and 400 are a guess"),),
         probes=lambda _: [query("a pipe", "evat_v=a|b", 400)],
         judge=statuses,
@@ -240,7 +244,7 @@ QUESTIONS: Final = (
         "accepted.",
         how="Requests with %ff, %e4bc and a%c3(.",
         breaks="Events from pages in another encoding fail, or arrive with other characters.",
-        mends="Describe it in README. The endpoint has no code that could change it.",
+        remedy="Describe it in README. The endpoint has no code that could change it.",
         sources=(
             Source("local/emulator/__init__.py", "escapes that are not UTF-8 are not refused"),
         ),
@@ -252,7 +256,7 @@ QUESTIONS: Final = (
         assumed="A % that does not begin an escape arrives unchanged.",
         how="Requests with %zz, 100%, %4 and 50%25%.",
         breaks="A tag with such a value fails, or the value is lost.",
-        mends="Describe it in docs/gtm.md. A Custom Image tag encodes values itself.",
+        remedy="Describe it in docs/gtm.md. A Custom Image tag encodes values itself.",
         sources=(Source("local/emulator/__init__.py", "Malformed percent-escapes (``%zz``)"),),
         probes=lambda _: [
             query("%zz", "evat_v=%zz", ["%zz"]),
@@ -267,7 +271,7 @@ QUESTIONS: Final = (
         assumed="A URL may have 10,240 characters. A longer one is refused.",
         how="A URL of 10,000 characters and one of 10,400.",
         breaks="Tags with long values fail at a shorter length, or values are cut off.",
-        mends="Correct the limit in docs/events.md and docs/destinations.md. POST accepts more.",
+        remedy="Correct the limit in docs/events.md and docs/destinations.md. POST accepts more.",
         sources=(
             Source("local/emulator/targets.py", "The statuses 414 and 400 are a guess"),
             Source("issue 13", "long URLs"),
@@ -282,7 +286,7 @@ QUESTIONS: Final = (
         how="A URL of 1,103 parameters that begins with the required ones.",
         breaks="Another number of parameters arrives, or the required ones are missing and the "
         "tag fails.",
-        mends="Correct docs/events.md. If parameters change their order, refuse such URLs.",
+        remedy="Correct docs/events.md. If parameters change their order, refuse such URLs.",
         sources=(Source("issue 3", "Only the first 1,000 parameters of a URL reach the queue"),),
         probes=_many,
         judge=_judge_many,
@@ -293,7 +297,7 @@ QUESTIONS: Final = (
         how="Requests without event, with event=, with event and no =, and with endpoint_id=.",
         breaks="Tags without these values report success, and their events end as invalid "
         "messages.",
-        mends="Nothing if the status is 400: then check.vtl refused it, in other words. Otherwise "
+        remedy="Nothing if the status is 400: then check.vtl refused it, in other words. Otherwise "
         "open an issue.",
         sources=(
             Source(
