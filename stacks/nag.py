@@ -85,7 +85,7 @@ def acknowledge_key(secret: IConstruct) -> None:
     _acknowledge(
         secret,
         "SMG4",
-        "Whoever signs with the key has to take up a new one, so its owner rotates it.",
+        "A new key must also reach the servers that sign tokens, so the owner rotates it.",
     )
 
 

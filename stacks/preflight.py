@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         account = _account(session, region)
     except (BotoCoreError, ClientError) as error:
         # Permission to deploy does not imply permission to read the account's settings.
-        print(f"Could not look whether API Gateway may write logs: {error}", file=sys.stderr)  # noqa: T201
+        print(f"Cannot check whether API Gateway may write logs: {error}", file=sys.stderr)  # noqa: T201
         return 0
     if account.get("cloudwatchRoleArn"):
         return 0

@@ -109,7 +109,7 @@ def _read(node: Node, setting: Setting) -> tuple[str, Any]:
         if None not in (value, old):
             raise SettingError(
                 setting.old_name,
-                f"must not be given with {name}, its name of today",
+                f"must not be given with {name}, its current name",
                 repr(old),
                 remedy=name,
                 value=setting.example,

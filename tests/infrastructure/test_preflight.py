@@ -134,7 +134,7 @@ def test_whoever_may_not_look_may_deploy(
     with api_gateway(403, denied) as (url, _):
         monkeypatch.setenv("AWS_ENDPOINT_URL_API_GATEWAY", url)
         assert preflight.main([]) == 0
-    assert "Could not look whether API Gateway may write logs" in capsys.readouterr().err
+    assert "Cannot check whether API Gateway may write logs" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("project")
@@ -145,7 +145,7 @@ def test_whoever_has_no_credentials_hears_of_it_from_the_cdk(
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
     assert preflight.main([]) == 0
     assert preflight.main(["--profile", "nobody"]) == 0
-    assert capsys.readouterr().err.count("Could not look") == 2
+    assert capsys.readouterr().err.count("Cannot check") == 2
 
 
 def test_make_deploy_looks_first() -> None:
