@@ -80,7 +80,7 @@ def putevents(*, latency_ms: float = 0, requests_per_second: float = 0) -> Itera
     options += ["--duration", str(_SERVER_SECONDS)]
     if requests_per_second:
         options += ["--burst", str(int(requests_per_second))]
-    with _server("local.destinations.pinpoint.server", *options) as server:
+    with _server("local.destinations.pinpoint", *options) as server:
         yield server
 
 

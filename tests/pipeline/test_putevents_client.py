@@ -167,7 +167,7 @@ def test_answers_do_not_wait_for_delayed_acknowledgements(
 def test_it_runs_alone_and_ends_by_itself() -> None:
     arguments = ["--rate", "0.001", "--burst", "1", "--latency-ms", "1"]
     with subprocess.Popen(  # noqa: S603 - our own program
-        [sys.executable, "-m", "local.destinations.pinpoint.server", *arguments],
+        [sys.executable, "-m", "local.destinations.pinpoint", *arguments],
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
@@ -195,7 +195,7 @@ def test_it_runs_alone_and_ends_by_itself() -> None:
 
 def test_it_ends_when_its_time_is_over() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "local.destinations.pinpoint.server", "--duration", "0.1"],
+        [sys.executable, "-m", "local.destinations.pinpoint", "--duration", "0.1"],
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,
@@ -206,7 +206,7 @@ def test_it_ends_when_its_time_is_over() -> None:
 
 def test_an_impossible_option_is_one_sentence() -> None:
     ended = subprocess.run(
-        [sys.executable, "-m", "local.destinations.pinpoint.server", "--fail-share", "2"],
+        [sys.executable, "-m", "local.destinations.pinpoint", "--fail-share", "2"],
         capture_output=True,
         text=True,
         timeout=HANG_SECONDS,
