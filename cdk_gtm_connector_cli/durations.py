@@ -1,4 +1,4 @@
-"""Lengths of time as people type them: ``90s``, ``30m``, ``6h``, ``14d``."""
+"""Durations on the command line: ``90s``, ``30m``, ``6h``, ``14d``."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _DURATION: Final = re.compile("([0-9]{1,9})([smhd])")
 
 
 def duration(text: str | int) -> int:
-    """Return the seconds of a length of time; a type of click's options.
+    """Return a duration's seconds; a type for click's options.
 
     Raises:
         click.BadParameter: It is none.

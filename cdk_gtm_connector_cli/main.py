@@ -43,7 +43,7 @@ def cli() -> None:
 
 
 def add_command(command: click.Command) -> None:
-    """Make a command one of ``gtm-connector``'s.
+    """Add a command to ``gtm-connector``.
 
     Args:
         command: Its function gets a :class:`~cdk_gtm_connector_cli.context.Context` if it is
@@ -90,7 +90,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
 
 
 def _of_aws(error: BotoCoreError | ClientError) -> tuple[str, str]:
-    """Return what AWS or its SDK says in words, and what to do about it."""
+    """Return the problem and the remedy of an error of AWS or its SDK."""
     remedy = "see docs/troubleshooting.md, or run gtm-connector doctor"
     match error:
         case NoCredentialsError():

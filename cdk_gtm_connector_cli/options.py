@@ -1,4 +1,4 @@
-"""The options that every command has, which say what it works on."""
+"""Options of every command: the stack, the connector, the Region, the profile, a local run."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STACK_HELP: Final = (
 def connector_options(
     function: Callable[..., Any] | None = None, *, argument: bool = False
 ) -> Callable[..., Any]:
-    """Give a command the options that say which connector it works on.
+    """Add to a command the options that select a connector.
 
     The command's function gets a :class:`Context` as its first argument in place of them.
 

@@ -27,7 +27,7 @@ DIM: Final = "dim"
 
 
 def safe(text: object) -> str:
-    r"""Return a text without control characters: ``\x1b`` instead of what a terminal obeys."""
+    r"""Return a text with its control characters escaped (``\x1b``), so that no terminal acts."""
     return _CONTROL.sub(lambda it: it[0].encode("unicode_escape").decode(), str(text))
 
 

@@ -19,7 +19,7 @@ _END: Final = "<!-- end -->\n"
 
 
 def reference() -> str:
-    """Return what ``docs/cli.md`` says of the commands."""
+    """Return the section of ``docs/cli.md`` about the commands."""
     common = _common_names()
     parts = ["\n## Options of every command\n", _table(_common_options())]
     for name in sorted(cli.commands):
@@ -81,7 +81,7 @@ def _default(option: click.Option) -> str:
 
 
 def _text(text: str) -> str:
-    """Return help as Markdown: what it quotes is code."""
+    """Return a help text as Markdown, with its quotations as code."""
     paragraphs = inspect.cleandoc(text).split("\n\n")
     return (
         re.sub('"([^" ]+)"', r"`\1`", "\n\n".join(" ".join(it.split()) for it in paragraphs)) + "\n"

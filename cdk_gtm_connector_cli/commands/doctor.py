@@ -1,4 +1,4 @@
-"""``gtm-connector doctor``: looks for what is wrong with a deployment."""
+"""``gtm-connector doctor``: looks for problems of a deployment."""
 
 from __future__ import annotations
 

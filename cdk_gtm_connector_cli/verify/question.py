@@ -1,4 +1,4 @@
-"""Questions to a deployed connector, and their findings."""
+"""Questions to a deployed connector, and their conclusions."""
 
 from __future__ import annotations
 
@@ -39,17 +39,17 @@ class CannotAskError(Exception):
 
 
 def held(detail: str) -> Conclusion:
-    """Return a finding that the assumption holds."""
+    """Return the conclusion that the assumption holds."""
     return Conclusion(Verdict.AS_ASSUMED, detail)
 
 
 def differs(detail: str) -> Conclusion:
-    """Return a finding that the assumption is wrong."""
+    """Return the conclusion that the assumption is wrong."""
     return Conclusion(Verdict.DIFFERENT, detail)
 
 
 def all_hold(wrong: Sequence[str], detail: str) -> Conclusion:
-    """Return a finding that the assumption holds if nothing is ``wrong``, or else is wrong."""
+    """Return the conclusion that the assumption holds if nothing is ``wrong``, or else is wrong."""
     if wrong:
         rest = f" (and {len(wrong) - 3} more)" if len(wrong) > 3 else ""  # noqa: PLR2004 - a line
         return differs("; ".join(wrong[:3]) + rest)
@@ -108,7 +108,7 @@ class Question:
         breaks: The consequence if the assumption is wrong.
         mends: The remedy in that case.
         sources: The places that state the assumption.
-        judge: Returns the finding.
+        judge: Returns the conclusion.
         probes: Returns the requests to send to the endpoint.
         writes: Changes that the question makes besides marked messages; empty for none.
         permission: Option that permits the question; empty if none is needed.

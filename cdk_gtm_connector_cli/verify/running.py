@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.verify.journal import Journal
     from cdk_gtm_connector_cli.verify.question import Question
 
-_PILOT: Final = "pilot"
+_TEST: Final = "pilot"  # in the journals of stopped runs
 _ID_CHARACTERS: Final = string.ascii_lowercase + string.digits
 
 
@@ -102,7 +102,7 @@ class Run:
             )
         sender = Sender(self.deployment.endpoint_url)
         try:
-            self._send_pilots(sender)
+            self._send_test_requests(sender)
             questions = self._open()
             for question in questions:
                 self._send(question.id, self._probes(question), sender)
@@ -132,7 +132,7 @@ class Run:
 
     # Requests -------------------------------------------------------------------------------------
 
-    def _send_pilots(self, sender: Sender) -> None:
+    def _send_test_requests(self, sender: Sender) -> None:
         """Send one request of each kind, to be sure that the function rejects that kind."""
         queue = self.deployment.invalid_message_queue_url
         if queue is None:
@@ -147,17 +147,17 @@ class Run:
             self._unsafe = dict.fromkeys(KINDS, str(why))
             return
         allowed = [it for it in self.deployment.origins or () if "*" not in it]
-        pilots = {
-            "query": query("pilot of queries", "evat_v=1"),
-            "site": query("pilot of a site", "evat_v=1", Origin=(allowed or [FOREIGN_ORIGIN])[0]),
-            "form": posted("pilot of forms", "application/x-www-form-urlencoded", _FORM_PILOT),
-            "json": posted("pilot of JSON", "application/json", rejected_json()),
+        requests = {
+            "query": query("test of queries", "evat_v=1"),
+            "site": query("test of a site", "evat_v=1", Origin=(allowed or [FOREIGN_ORIGIN])[0]),
+            "form": posted("test of forms", "application/x-www-form-urlencoded", _TEST_FORM),
+            "json": posted("test of JSON", "application/json", rejected_json()),
         }
         self.progress("sending one test request of each kind")
-        self._send(_PILOT, pilots.values(), sender)
+        self._send(_TEST, requests.values(), sender)
         self._collect(self.patience)
-        for kind, probe in pilots.items():
-            seen = self._observe(_PILOT, probe)
+        for kind, probe in requests.items():
+            seen = self._observe(_TEST, probe)
             if seen is None or not seen.messages:
                 status = seen.answer.status if seen else "nothing"
                 self._unsafe[kind] = (
@@ -282,7 +282,7 @@ class Run:
 KINDS: Final = ("query", "site", "form", "json")
 """Kinds of probes. Only its blank endpoint id gets a probe of the kind ``site`` rejected."""
 
-_FORM_PILOT: Final = "event=verify&endpoint_id={blank}&gtmcb={mark}"
+_TEST_FORM: Final = "event=verify&endpoint_id={blank}&gtmcb={mark}"
 
 
 def kind_of(probe: Probe) -> str:
