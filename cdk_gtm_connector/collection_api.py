@@ -27,7 +27,7 @@ from cdk_gtm_connector.endpoint import (
 from cdk_gtm_connector.errors import PropError
 from cdk_gtm_connector.event_methods import EventMethods
 from cdk_gtm_connector.json_body import json_body_schema
-from cdk_gtm_connector.keys import check_key, let_logs_in
+from cdk_gtm_connector.keys import allow_logs, check_key
 from cdk_gtm_connector.max_events import checked_max_events
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.receiver import QueueReceiver, TopicReceiver
@@ -160,7 +160,7 @@ class CollectionApi(Construct):
             encryption_key=encryption_key,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        let_logs_in(self, encryption_key)
+        allow_logs(self, encryption_key)
         self._api = apigateway.RestApi(
             self,
             "Api",

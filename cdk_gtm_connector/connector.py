@@ -15,7 +15,7 @@ from cdk_gtm_connector.checks import (
     check_require_origin,
 )
 from cdk_gtm_connector.collection_api import CollectionApi
-from cdk_gtm_connector.connector_checks import check_front, check_visitors
+from cdk_gtm_connector.connector_checks import check_firewall_and_domain, check_visitors
 from cdk_gtm_connector.connector_parts import ConnectorParts
 from cdk_gtm_connector.connector_warnings import add_warnings
 from cdk_gtm_connector.cors import Cors
@@ -237,7 +237,9 @@ class GtmConnector(ConnectorParts):
         checked_max_events(max_events_per_request, authenticated_max_events_per_request)
         check_authenticated_max_events(authenticated_max_events_per_request, authorizer)
         check_boolean("accept_client_timestamp", accept_client_timestamp)
-        check_front(firewall, domain, disable_execute_api_endpoint=disable_execute_api_endpoint)
+        check_firewall_and_domain(
+            firewall, domain, disable_execute_api_endpoint=disable_execute_api_endpoint
+        )
         check_monitoring(monitoring)
         # Unlike in DeliveryOptions, None is not allowed here.
         check_delivery(

@@ -47,7 +47,9 @@ def check_visitors(
         )
 
 
-def check_front(firewall: object, domain: object, *, disable_execute_api_endpoint: bool) -> None:
+def check_firewall_and_domain(
+    firewall: object, domain: object, *, disable_execute_api_endpoint: bool
+) -> None:
     """Refuse a ``firewall`` or ``domain`` of another type, and an endpoint that nothing can reach.
 
     Their classes are not imported here, so an app that has neither does not load their ``aws_cdk``

@@ -24,7 +24,7 @@ from cdk_gtm_connector.cors import Cors
 from cdk_gtm_connector.delivery_options import check_delivery
 from cdk_gtm_connector.destinations.base import Destination
 from cdk_gtm_connector.destinations.binding import bind, checked_module
-from cdk_gtm_connector.keys import check_key, let_logs_in, let_senders_in
+from cdk_gtm_connector.keys import allow_logs, allow_sender, check_key
 from cdk_gtm_connector.lambda_asset import function_code
 from cdk_gtm_connector.max_events import checked_max_events
 from cdk_gtm_connector.named_props import named_props
@@ -175,7 +175,7 @@ class EventDelivery(Construct):
             encryption_key=encryption_key,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        let_logs_in(self, encryption_key)
+        allow_logs(self, encryption_key)
         self._role = iam.Role(
             self,
             "Role",
@@ -230,7 +230,7 @@ class EventDelivery(Construct):
         for rejected in (dead_letter_queue, invalid_message_queue):
             if rejected is not None:
                 rejected.grant(self._function, "sqs:SendMessage")
-                let_senders_in(rejected.encryption_master_key, self._function)
+                allow_sender(rejected.encryption_master_key, self._function)
         bind(destination, module, self._function, environment)
         self._function.add_event_source(
             event_sources.SqsEventSource(

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_wafv2 as wafv2
 
-from cdk_gtm_connector.keys import let_logs_in
+from cdk_gtm_connector.keys import allow_logs
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import check_log_retention, check_number
 
@@ -116,7 +116,7 @@ class Firewall:
             scope, "WebAclAssociation", resource_arn=stage.stage_arn, web_acl_arn=web_acl.attr_arn
         )
         if self.log_retention is not None:
-            let_logs_in(scope, encryption_key)
+            allow_logs(scope, encryption_key)
             log = logs.LogGroup(
                 scope,
                 "WebAclLog",

@@ -43,13 +43,13 @@ def check_key(prop: str, key: object) -> None:
     )
 
 
-def let_senders_in(key: kms.IKey | None, sender: iam.IGrantable) -> None:
+def allow_sender(key: kms.IKey | None, sender: iam.IGrantable) -> None:
     """Allow ``sender`` to use the key of the queue or topic that it sends to."""
     if key is not None:
         key.grant(sender, *SENDING)
 
 
-def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
+def allow_logs(scope: IConstruct, key: kms.IKey | None) -> None:
     """Allow CloudWatch Logs to use ``key`` for all log groups in the stack's account and Region."""
     if key is None:
         return
@@ -62,7 +62,7 @@ def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
         resource_name="*",
         arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
     )
-    let_service_in(
+    allow_service(
         stack,
         key,
         service=f"logs.{stack.region}.{stack.url_suffix}",
@@ -73,7 +73,7 @@ def let_logs_in(scope: IConstruct, key: kms.IKey | None) -> None:
     )
 
 
-def let_sns_in(scope: IConstruct, key: kms.IKey | None) -> None:
+def allow_sns(scope: IConstruct, key: kms.IKey | None) -> None:
     """Allow topics in the stack's account and Region to send to queues that ``key`` encrypts."""
     if key is None:
         return
@@ -81,7 +81,7 @@ def let_sns_in(scope: IConstruct, key: kms.IKey | None) -> None:
     # The permission is for all topics: the topic is encrypted with the key, so the key's policy
     # cannot refer to it.
     topics = stack.format_arn(service="sns", resource="*")
-    let_service_in(
+    allow_service(
         stack,
         key,
         service="sns.amazonaws.com",
@@ -92,7 +92,7 @@ def let_sns_in(scope: IConstruct, key: kms.IKey | None) -> None:
     )
 
 
-def let_service_in(
+def allow_service(
     scope: IConstruct,
     key: kms.IKey,
     *,

@@ -10,7 +10,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from cdk_gtm_connector.delivery_options import MAX_SQS_RETENTION
-from cdk_gtm_connector.keys import let_sns_in
+from cdk_gtm_connector.keys import allow_sns
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,7 @@ class ConnectorQueues:
             for queue in self.pairs[0]:
                 queue.node.find_child("Policy").node.add_dependency(collection.api.deployment_stage)
             return
-        let_sns_in(self._connector, encryption_key)
+        allow_sns(self._connector, encryption_key)
         for queue, dead_letter_queue in self.pairs:
             # A message that is published before a queue is subscribed never reaches that queue.
             collection.deploy_after(_subscribe(self.topic, queue, dead_letter_queue))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from aws_cdk import aws_iam as iam
 
 from cdk_gtm_connector import mapping
-from cdk_gtm_connector.keys import let_senders_in
+from cdk_gtm_connector.keys import allow_sender
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -77,7 +77,7 @@ class QueueReceiver:
         """See :meth:`Receiver.grant`."""
         # grant_send_messages() would also allow reading the queue's attributes.
         self._queue.grant(role, "sqs:SendMessage")
-        let_senders_in(self._queue.encryption_master_key, role)
+        allow_sender(self._queue.encryption_master_key, role)
 
 
 class TopicReceiver:
@@ -102,4 +102,4 @@ class TopicReceiver:
             resource_arns=[self._topic.topic_arn],
             resource=self._topic,
         )
-        let_senders_in(self._topic.master_key, role)
+        allow_sender(self._topic.master_key, role)

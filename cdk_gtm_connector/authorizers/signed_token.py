@@ -18,7 +18,7 @@ from cdk_gtm_connector.authorizers.checks import (
     checked_results_cache_ttl,
 )
 from cdk_gtm_connector.endpoint import TOKEN_PARAMETER
-from cdk_gtm_connector.keys import check_key, let_logs_in
+from cdk_gtm_connector.keys import allow_logs, check_key
 from cdk_gtm_connector.lambda_asset import function_code
 from cdk_gtm_connector.named_props import named_props
 from cdk_gtm_connector.validation import (
@@ -124,7 +124,7 @@ class SignedTokenAuthorizer(Construct):
             encryption_key=encryption_key,
             removal_policy=cdk.RemovalPolicy.DESTROY,
         )
-        let_logs_in(self, encryption_key)
+        allow_logs(self, encryption_key)
         self._role = iam.Role(
             self,
             "Role",

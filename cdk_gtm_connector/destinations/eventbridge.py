@@ -106,9 +106,9 @@ class EventBridgeDestination(Destination):
             conditions=self._conditions,
         )
         if in_another_account(bus, function) and function.role is not None:
-            self._let_in(function, function.role)
+            self._allow_role(function, function.role)
 
-    def _let_in(self, function: lambda_.Function, role: iam.IRole) -> None:
+    def _allow_role(self, function: lambda_.Function, role: iam.IRole) -> None:
         """Allow a ``role`` in another account to put events, through the bus's policy."""
         bus = self._event_bus
         if isinstance(bus, events.EventBus):

@@ -12,7 +12,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from cdk_gtm_connector.firewall import web_acl_name
-from cdk_gtm_connector.keys import SENDING, let_service_in
+from cdk_gtm_connector.keys import SENDING, allow_service
 from cdk_gtm_connector.monitoring import metrics
 from cdk_gtm_connector.monitoring.alarms import (
     alarms_of_delivery,
@@ -127,7 +127,7 @@ def _add_topic(scope: Construct, email: str | None, key: kms.IKey | None) -> sns
         )
     )
     if key is not None:
-        let_service_in(
+        allow_service(
             scope,
             key,
             service=_CLOUDWATCH,

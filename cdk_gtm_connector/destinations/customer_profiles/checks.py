@@ -84,7 +84,7 @@ def check_events(
     behavior: ProfileBehavior,
     *,
     counted: bool,
-    made: bool,
+    created: bool,
 ) -> None:
     """Check the props of event objects.
 
@@ -93,7 +93,7 @@ def check_events(
         max_events: Maximum event objects per profile.
         behavior: Calculated attributes, segments and triggers.
         counted: Whether each event becomes an object of its own.
-        made: Whether this destination creates their type.
+        created: Whether this destination creates their type.
     """
     if expiration is not None:
         check_expiration("event_expiration", expiration)
@@ -103,7 +103,7 @@ def check_events(
         ("event_expiration", expiration),
         ("max_events_per_profile", max_events),
     ):
-        if value is not None and not made:
+        if value is not None and not created:
             raise PropError(
                 prop, "must not be given unless this makes event objects a type of their own", value
             )
@@ -116,7 +116,7 @@ def check_events(
             "give visitor_object_type_name, or leave out single_object_type",
         )
     kept = expiration or DEFAULT_EVENT_EXPIRATION
-    if made and not kept.is_unresolved():
+    if created and not kept.is_unresolved():
         for attribute in behavior.calculated_attributes:
             if isinstance(attribute.days, int) and attribute.days > kept.to_days():
                 raise PropError(

@@ -20,7 +20,7 @@ from cdk_gtm_connector.destinations.customer_profiles.checks import (
     refuse_without,
 )
 from cdk_gtm_connector.destinations.customer_profiles.domain import add_domain
-from cdk_gtm_connector.destinations.customer_profiles.made import Made
+from cdk_gtm_connector.destinations.customer_profiles.domain_resources import DomainResources
 from cdk_gtm_connector.destinations.customer_profiles.object_types import (
     add_event_object_type,
     add_single_object_type,
@@ -212,7 +212,7 @@ class CustomerProfilesDestination(Destination):
             max_events_per_profile,
             behavior,
             counted=visitors is not None,
-            made=create_object_type and not single_object_type,
+            created=create_object_type and not single_object_type,
         )
         self._domain_name = domain_name
         self._region = region
@@ -282,16 +282,16 @@ class CustomerProfilesDestination(Destination):
                 create_object_type=self._create_object_type,
                 **self._behavior.resources,
             )
-        made = Made.of(cdk.Stack.of(scope), self._domain_name)
+        created = DomainResources.of(cdk.Stack.of(scope), self._domain_name)
         if self._create_domain:
-            if made.domain is not None:
+            if created.domain is not None:
                 raise PropError(
                     "create_domain",
                     "must not be True for a {domain_name} that this stack makes already",
                     got=True,
                     others={"domain_name": self._domain_name},
                 )
-            made.domain = self._domain = add_domain(
+            created.domain = self._domain = add_domain(
                 scope,
                 self._domain_name,
                 default_expiration=self._default_expiration,
@@ -303,16 +303,16 @@ class CustomerProfilesDestination(Destination):
                 ("object_type_name", self._object_type_name),
                 ("visitor_object_type_name", self._visitor_object_type_name),
             ):
-                made.check_new(prop, name)
-            self._add_object_types(scope, made)
+                created.check_new(prop, name)
+            self._add_object_types(scope, created)
         elif self._visitor_object_type_name is None:
-            made.check_single(self._object_type_name)
+            created.check_single(self._object_type_name)
         names = (self._object_type_name, self._visitor_object_type_name)
-        types = tuple(made.object_types[name] for name in names if name in made.object_types)
-        self._needs = types or (() if made.domain is None else (made.domain,))
+        types = tuple(created.object_types[name] for name in names if name in created.object_types)
+        self._needs = types or (() if created.domain is None else (created.domain,))
         if self._is_elsewhere(cdk.Stack.of(scope)):
             return  # the function only fills the fields of attributes elsewhere
-        first = made.object_types.get(self._object_type_name, made.domain)
+        first = created.object_types.get(self._object_type_name, created.domain)
         self._behavior.add_to(scope, self._domain_name, self._object_type_name, first)
 
     def bind(self, function: lambda_.Function) -> None:
@@ -361,7 +361,7 @@ class CustomerProfilesDestination(Destination):
         """Return whether the domain may be in another Region than ``stack``."""
         return self._region is not None and self._region != stack.region
 
-    def _add_object_types(self, scope: Construct, made: Made) -> None:
+    def _add_object_types(self, scope: Construct, created: DomainResources) -> None:
         fields = self._behavior.fields
         if self._visitor_object_type_name is None:
             self._object_type = add_single_object_type(
@@ -386,8 +386,8 @@ class CustomerProfilesDestination(Destination):
                 self._visitor_object_type_name,
                 user_attributes=self._user_attributes,
             )
-            made.object_types[self._visitor_object_type_name] = self._visitor_object_type
-        made.object_types[self._object_type_name] = self._object_type
+            created.object_types[self._visitor_object_type_name] = self._visitor_object_type
+        created.object_types[self._object_type_name] = self._object_type
         for object_type in (self._object_type, self._visitor_object_type):
-            if object_type is not None and made.domain is not None:
-                object_type.node.add_dependency(made.domain)
+            if object_type is not None and created.domain is not None:
+                object_type.node.add_dependency(created.domain)

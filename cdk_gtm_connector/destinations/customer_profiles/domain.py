@@ -9,7 +9,7 @@ from aws_cdk import aws_customerprofiles as customer_profiles
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 
-from cdk_gtm_connector.keys import SENDING, let_service_in
+from cdk_gtm_connector.keys import SENDING, allow_service
 
 if TYPE_CHECKING:
     from aws_cdk import aws_kms as kms
@@ -56,7 +56,7 @@ def add_domain(
         "ArnLike": {"aws:SourceArn": [arn, f"{arn}/*"]},
     }
     if encryption_key is not None:
-        let_service_in(
+        allow_service(
             domain,
             encryption_key,
             actions=("kms:GenerateDataKey", "kms:CreateGrant", "kms:Decrypt"),
@@ -66,11 +66,11 @@ def add_domain(
             name="encryption_key",
         )
     if dead_letter_queue is not None:
-        _let_into_queue(domain, dead_letter_queue, on_behalf)
+        _allow_queue(domain, dead_letter_queue, on_behalf)
     return domain
 
 
-def _let_into_queue(
+def _allow_queue(
     domain: customer_profiles.CfnDomain,
     queue: sqs.IQueue,
     on_behalf: dict[str, dict[str, object]],
@@ -102,7 +102,7 @@ def _let_into_queue(
     if policy is not None:
         domain.node.add_dependency(policy)
     if queue.encryption_master_key is not None:
-        let_service_in(
+        allow_service(
             domain,
             queue.encryption_master_key,
             actions=SENDING,

@@ -166,19 +166,19 @@ def _dimension(
         return kind.DimensionProperty(
             calculated_attributes={name: kind.CalculatedAttributeDimensionProperty(**values)}
         )
-    made: Any
+    dimension: Any
     if owner == _CUSTOM:
-        made = {name: kind.AttributeDimensionProperty(**values)}
+        dimension = {name: kind.AttributeDimensionProperty(**values)}
     elif name:
-        made = kind.AddressDimensionProperty(
+        dimension = kind.AddressDimensionProperty(
             **{_snake_case(name): kind.ProfileDimensionProperty(**values)}
         )
     elif owner == "AdditionalInformation":
-        made = kind.ExtraLengthValueProfileDimensionProperty(**values)
+        dimension = kind.ExtraLengthValueProfileDimensionProperty(**values)
     else:
-        made = kind.ProfileDimensionProperty(**values)
+        dimension = kind.ProfileDimensionProperty(**values)
     return kind.DimensionProperty(
-        profile_attributes=kind.ProfileAttributesProperty(**{_snake_case(owner): made})
+        profile_attributes=kind.ProfileAttributesProperty(**{_snake_case(owner): dimension})
     )
 
 

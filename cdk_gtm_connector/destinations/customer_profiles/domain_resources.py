@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Made:
+class DomainResources:
     """A domain and object types that a stack creates, for any of its connectors.
 
     Their names are unique in the account. A second one of the same name would fail only at
@@ -31,16 +31,16 @@ class Made:
     object_types: dict[str, customer_profiles.CfnObjectType]
 
     @classmethod
-    def of(cls, stack: cdk.Stack, domain_name: str) -> Made:
+    def of(cls, stack: cdk.Stack, domain_name: str) -> DomainResources:
         """Return the resources that ``stack`` creates so far for the domain ``domain_name``."""
-        made = cls(domain_name, None, {})
+        found = cls(domain_name, None, {})
         for construct in stack.node.find_all():
             match construct:
                 case customer_profiles.CfnDomain() if construct.domain_name == domain_name:
-                    made.domain = construct
+                    found.domain = construct
                 case customer_profiles.CfnObjectType() if construct.domain_name == domain_name:
-                    made.object_types[construct.object_type_name] = construct
-        return made
+                    found.object_types[construct.object_type_name] = construct
+        return found
 
     def check_new(self, prop: str, name: str | None) -> None:
         """Refuse to create an object type that the stack already creates.
