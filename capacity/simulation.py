@@ -122,8 +122,8 @@ class Case:
 
 def cases() -> list[Case]:
     """Return the variations to compare."""
-    two = ConnectorSettings()
-    each = replace(two, batch_size=10, batching_window=0.0, events_per_request=1)
+    defaults = ConnectorSettings()
+    single = replace(defaults, batch_size=10, batching_window=0.0, events_per_request=1)
     return [
         Case("defaults: two functions, each set to the whole quota", DEFAULT, 1_600),
         Case("4 attempts a request instead of 20", Setup(max_attempts=4), 1_600),
@@ -136,7 +136,7 @@ def cases() -> list[Case]:
         ),
         Case(
             "the account's quota raised to 100 per second, and each set to that",
-            Setup(settings=replace(two, requests_per_second=100.0), quota=100.0),
+            Setup(settings=replace(defaults, requests_per_second=100.0), quota=100.0),
             3_000,
         ),
         Case("reading limited to 500 messages per second and batch", _reading(500), 800),
@@ -144,10 +144,14 @@ def cases() -> list[Case]:
         Case("to Kinesis, one shard", to_kinesis(1), 900),
         Case("to Kinesis, one shard", to_kinesis(1), 1_200),
         Case(
-            "one by one: batches of 10, no window, one event per request", Setup(settings=each), 10
+            "one by one: batches of 10, no window, one event per request",
+            Setup(settings=single),
+            10,
         ),
         Case(
-            "one by one: batches of 10, no window, one event per request", Setup(settings=each), 20
+            "one by one: batches of 10, no window, one event per request",
+            Setup(settings=single),
+            20,
         ),
     ]
 

@@ -52,9 +52,10 @@ if TYPE_CHECKING:
 class GtmConnector(ConnectorParts):
     """A tracking-image endpoint for Google Tag Manager, wired to a customer-engagement destination.
 
-    API Gateway puts every hit into a queue without code. A function reads the queue in batches and
-    sends the events to the destination. A message that can never be delivered goes to the
-    dead-letter queue with the reason.
+    API Gateway itself writes every hit into a queue: no function runs in between. Another function
+    reads the queue in batches and sends the events to the destination. A rejected message goes,
+    with the reason, to the dead-letter queue if the owner can fix the cause, and to the
+    invalid-message queue if the caller made a mistake.
 
     With several destinations, API Gateway publishes every hit once, to a topic. Each destination
     has its own queue, function and dead-letter queue, so when one destination is down, only its own
@@ -78,11 +79,11 @@ class GtmConnector(ConnectorParts):
         scope: Parent construct.
         construct_id: Id within ``scope``.
         destination: Where the events go. Give this or ``destinations``.
-        destinations: Where the events go; each event goes to all of them. 1 to 100 (SNS's limit for
-            a topic of large messages), each with its own ``construct_id``. A destination object
-            belongs to one connector. The props from ``batch_size`` to ``message_retention`` apply
-            to all of them, unless a destination has :class:`~cdk_gtm_connector.DeliveryOptions` of
-            its own.
+        destinations: Where the events go; each event goes to all of them. 1 to 100 (SNS's limit of
+            subscriptions for a topic with messages of 1 MiB), each with its own ``construct_id``. A
+            destination object belongs to one connector. The props from ``batch_size`` to
+            ``message_retention`` apply to all of them, unless a destination has its own
+            :class:`~cdk_gtm_connector.DeliveryOptions`.
         anonymous_user_attributes: Names of the user attributes (``usat_…``) that anybody may
             change, or ``"*"`` for all. Others are left out and counted; the event still goes
             through. The length of a name is limited by the strictest destination: 50 characters
@@ -98,7 +99,8 @@ class GtmConnector(ConnectorParts):
             answers: ``https://shop.example``, ``https://*.shop.example`` for its subdomains, or
             ``capacitor://localhost`` for an app with a scheme of its own. A request whose
             ``Origin`` or ``Referer`` names another site is answered, and its event rejected with
-            the reason ``origin``. Default: every site, without credentials.
+            the reason ``origin``. Default: every site; scripts then send no
+            cookies.
         require_origin: Whether the ``Origin`` header must name one of ``allowed_origins``, which
             must then be given. For traffic that comes from scripts only: **it switches image tags
             off**, because a browser sends no ``Origin`` with an image or with a ``no-cors`` GET. A
@@ -109,15 +111,15 @@ class GtmConnector(ConnectorParts):
         honor_privacy_signals: Whether to drop the event if the browser sends ``Sec-GPC: 1`` or
             ``DNT: 1``. Default: no.
         unset_values: Words that a tag writes for a variable without a value: up to 50, each of 1 to
-            100 characters, compared exactly. As the whole ``event`` or ``endpoint_id`` such a word
-            gets 400 (in a form, the event is rejected with the reason ``unset``). As the whole
-            value of another parameter it is ignored and counted. Default: JavaScript's
+            100 characters, compared exactly. If ``event`` or ``endpoint_id`` is such a word, the
+            request gets 400 (in a form, the event is rejected with the reason ``unset``). Another
+            parameter with such a value is ignored and counted. Default: JavaScript's
             ``undefined``, ``null``, ``NaN`` and ``[object Object]``; ``[]`` for none. White space
             alone is never an ``event`` or ``endpoint_id``.
         max_events_per_request: Maximum events in one request, 1 to 100. A JSON list is one request.
-            A longer list gets 400, and none of it is queued; 1 switches lists off. Request rate
-            limits times this are event rate limits. Default: 20 on ``/events``, 100 on
-            ``/events/authenticated``.
+            A longer list gets 400, and none of it is queued; 1 switches lists off. A limit of
+            requests per second allows up to this many times as many events. Default: 20 on
+            ``/events``, 100 on ``/events/authenticated``.
         authenticated_max_events_per_request: The same for ``/events/authenticated`` alone. Needs an
             ``authorizer``. Default: ``max_events_per_request`` if that is given, else 100.
         throttling_rate_limit: Maximum requests per second from all callers together; more get 429.
@@ -140,7 +142,7 @@ class GtmConnector(ConnectorParts):
             second.
         memory_size: Memory of the function in MB, 128 to 10,240 (Lambda's limits). Default: 256.
         timeout: Maximum duration of an invocation, 30 to 900 seconds, known at synthesis. A message
-            that is retried returns after 6 times this and ``max_batching_window``. Default: 60
+            that is retried returns after 6 times this, plus ``max_batching_window``. Default: 60
             seconds.
         max_receive_count: Delivery attempts before a message goes to the dead-letter queue, 1 to
             1,000 (SQS's limit). If a message would expire before its last attempt, synthesis gives
@@ -149,8 +151,8 @@ class GtmConnector(ConnectorParts):
         message_retention: How long a message waits for delivery, 1 minute to 13 days. SQS then
             deletes it without notice, so set an alarm on
             ``queue.metric_approximate_age_of_oldest_message()``. The limit is a day less than the
-            dead-letter queue's 14 days, which count from when a message was first sent. Default: 7
-            days, which leaves a week to notice, and a week in the dead-letter queue.
+            dead-letter queue's 14 days, which count from when a message that SQS moves was first
+            sent. Default: 7 days, so that such a message is a week in each queue at most.
         log_retention: How long the access log and the function's log are kept. Neither holds
             customer data. Default: 3 months.
         cloud_watch_role: Whether to create the account-wide role with which API Gateway writes
@@ -168,7 +170,8 @@ class GtmConnector(ConnectorParts):
         vpc_subnets: Subnets of ``vpc``. Default: its private ones.
         security_groups: The functions' security groups in ``vpc``. Default: a new one for each,
             which lets all traffic out.
-        monitoring: Adds metrics from the functions' logs, alarms, and a dashboard. Default: none.
+        monitoring: Adds alarms, a dashboard, and metrics taken from the functions' logs.
+            Default: none.
 
     Raises:
         PropError: A prop is misspelt, or has a value that cannot work; the message names it and the
@@ -274,8 +277,8 @@ class GtmConnector(ConnectorParts):
             each.claim(self)
             scope_of_its_own = Construct(self, each.construct_id)
             each.add_resources(scope_of_its_own)
-            # The first destination has the same construct ids as a single one, so it keeps that
-            # one's queue.
+            # The first of several destinations has the same construct ids as a single one, so
+            # adding a second destination keeps the existing queue.
             scopes.append(scope_of_its_own if number else self)
         self._queues = ConnectorQueues(self, scopes, options, encryption_key)
         self._collection = CollectionApi(
@@ -337,11 +340,11 @@ class GtmConnector(ConnectorParts):
             )
         ]
         for other in self._deliveries[1:]:
-            # Only the first function keeps messages that every function rejects, so it is updated
-            # first.
+            # Of messages that every function rejects, only the first function sends a copy to the
+            # invalid-message queue, so it is updated first.
             other.function.node.add_dependency(self.function)
-        # Until it is updated, the function sends the new destination's events to the old one, and a
-        # queue that no function reads only fills up.
+        # The endpoint switches last. Before that, a function that is not updated would send the new
+        # destination's events to the old one, and nothing would read a new queue.
         self._collection.deploy_after(*self._deliveries)
         add_warnings(
             self,

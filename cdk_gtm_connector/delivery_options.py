@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 MAX_SQS_RETENTION: Final = cdk.Duration.days(14)
-"""SQS's limit. The time counts from when a message was first sent, even in a dead-letter queue."""
+"""SQS's limit. If SQS moves a message, the time still counts from when it was first sent."""
 
 _NUMBERS: Final = {
     "batch_size": (1, 10_000, ""),
@@ -53,7 +53,7 @@ class DeliveryOptions:
         max_concurrency: Maximum invocations at once, 2 to 1,000. Default: the connector's.
         memory_size: Memory of the function in MB, 128 to 10,240. Default: the connector's.
         timeout: Maximum duration of an invocation, 30 to 900 seconds, known at synthesis. A message
-            that is retried returns after 6 times this and ``max_batching_window``. Default: the
+            that is retried returns after 6 times this, plus ``max_batching_window``. Default: the
             connector's.
         max_receive_count: Delivery attempts before a message goes to the dead-letter queue, 1 to
             1,000. Default: the connector's.

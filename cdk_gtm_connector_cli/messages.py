@@ -33,7 +33,8 @@ class Message:
         id: The id that SQS gave it.
         body: Its two lines.
         attributes: Its message attributes: ``Reason``, ``Detail`` and others.
-        sent: When it was first sent, in epoch milliseconds; 0 if unknown.
+        sent: SQS's ``SentTimestamp``, in epoch milliseconds; 0 if unknown. For a message with a
+            reason it is when the function rejected it.
         receipt: Its receipt handle, for deleting it or making it visible again.
     """
 

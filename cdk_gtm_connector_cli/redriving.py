@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from cdk_gtm_connector_cli.stack import DeliveryResources
 
 HIDDEN_SECONDS: Final = 120
-"""Visibility timeout of received messages. It is long enough to receive all other messages before
-those that stay are received again. After a redrive is killed, its messages are hidden that long."""
+"""Visibility timeout of received messages, usually long enough to receive all others before those
+that stay are received again. After a redrive is killed, its messages are hidden that long."""
 
 _MOST_SNS_BYTES: Final = 262_144  # SNS's PublishBatch; a larger message goes alone
 
@@ -36,10 +36,11 @@ class Selection:
     Attributes:
         reasons: Only messages with these reasons; empty for all that can be delivered now.
         destinations: Only messages for these destinations; empty for all.
-        sent_after: Only messages first sent after this time, in epoch milliseconds.
-        sent_before: Only messages first sent before this time, in epoch milliseconds. Default: the
-            beginning of the redrive. Otherwise a message that is rejected again meanwhile would be
-            moved again, without end.
+        sent_after: Only messages sent after this time, in epoch milliseconds; see
+            :attr:`.Message.sent`.
+        sent_before: Only messages sent before this time, in epoch milliseconds. Default: now.
+            Without this bound, a message that is rejected again during the redrive would be moved
+            again, without end.
     """
 
     reasons: Sequence[str] = ()
@@ -118,7 +119,7 @@ class Redrive:
         return Decision(to.queue_url, f"goes back to {to.destination}")
 
     def _named(self, message: Message) -> DeliveryResources | None:
-        """Return the delivery whose destination alone rejected an invalid message, if any."""
+        """Return the delivery of the only destination that rejected an invalid message, if any."""
         name = message.attributes.get("Destination", "").partition(":")[0]
         return next((it for it in self._connector.deliveries if it.destination == name), None)
 

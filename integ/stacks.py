@@ -39,7 +39,7 @@ def handler(event, context):
 
 
 @jsii.implements(cdk.IAspect)
-class _Nothing:
+class _DestroyAll:
     """An aspect that lets CloudFormation delete every resource of a stack."""
 
     def visit(self, node: IConstruct) -> None:
@@ -62,11 +62,11 @@ class QueueStack(cdk.Stack):
             authorizer=gtm.SignedTokenAuthorizer(self, "Token"),
             allowed_origins=["https://shop.example", "https://www.shop.example"],
         )
-        _outputs(self, connector)
+        _finish(self, connector)
         function = lambda_.Function(
             self,
             "Sdk",
-            runtime=lambda_.Runtime.PYTHON_3_13,
+            runtime=lambda_.Runtime.PYTHON_3_14,
             architecture=lambda_.Architecture.ARM_64,
             handler="index.handler",
             code=lambda_.Code.from_inline(_SDK_FUNCTION),
@@ -93,11 +93,11 @@ class TopicStack(cdk.Stack):
             "Connector",
             destinations=[gtm.KinesisDestination(stream), gtm.EventBridgeDestination(bus)],
         )
-        _outputs(self, connector)
+        _finish(self, connector)
 
 
 class ProfilesStack(cdk.Stack):
-    """A stack with Customer Profiles and its own domain."""
+    """A stack with Customer Profiles and a domain that it creates."""
 
     def __init__(self, scope: Construct) -> None:
         super().__init__(scope, NAMES[2])
@@ -115,13 +115,13 @@ class ProfilesStack(cdk.Stack):
             ),
         )
         cdk.Annotations.of(self).acknowledge_warning("cdk-gtm-connector:customerProfilesRegion")
-        _outputs(self, connector)
+        _finish(self, connector)
 
 
-def _outputs(stack: cdk.Stack, connector: gtm.GtmConnector) -> None:
+def _finish(stack: cdk.Stack, connector: gtm.GtmConnector) -> None:
     cdk.CfnOutput(stack, "EndpointUrl", value=connector.endpoint_url)
     # Nothing is kept, because these stacks hold no real events.
-    cdk.Aspects.of(stack).add(_Nothing())
+    cdk.Aspects.of(stack).add(_DestroyAll())
 
 
 def add_stacks(app: cdk.App) -> list[cdk.Stack]:

@@ -235,7 +235,7 @@ class AppSettings(SettingsBase):
     )
     timeout: cdk.Duration | None = setting(
         values.seconds,
-        "maximum seconds of a batch, 30–900; a retry comes after 6 times this and "
+        "maximum seconds of a batch, 30–900; a retry comes after 6 times this, plus "
         "`max_batching_window`",
         default_words="`60`",
         example="60",

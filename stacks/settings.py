@@ -102,7 +102,7 @@ def all_settings() -> Mapping[str, Setting]:
 
 
 def _read(node: Node, setting: Setting) -> tuple[str, Any]:
-    """Return the name under which a setting was given, and its value; ``None`` if it is not set."""
+    """Return the name under which a setting was given, and its value, ``None`` if it is not set."""
     name, value = setting.name, node.try_get_context(setting.name)
     if setting.old_name:
         old = node.try_get_context(setting.old_name)
@@ -135,7 +135,7 @@ def _check_destinations(given: Mapping[str, Any]) -> None:
         for name, kind in named.items():
             if kind != FIRST_DESTINATION:
                 raise SettingError("destination", f"must be {kind} with {name}", None, value=kind)
-        if not named:  # new users do not mean Pinpoint
+        if not named:  # a new installation, for which Pinpoint would be wrong
             raise SettingError("destination", one_of(), None, value=known["destination"].example)
     for kind in given.get("destination", (FIRST_DESTINATION,)):
         for name, each in destination_settings()[kind].definitions().items():

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from cdk_gtm_connector.delivery_options import DeliveryOptions
 
-# Firehose destinations that read a record as one document, by the L1's attribute.
+# Names of Firehose destinations that read a record as one document, by ``CfnDeliveryStream``'s
+# attribute.
 _RECORD_BY_RECORD: Final = {
     "amazonopensearchservice_destination_configuration": "OpenSearch",
     "amazon_open_search_serverless_destination_configuration": "OpenSearch Serverless",
@@ -34,9 +35,10 @@ _RECORD_BY_RECORD: Final = {
 class FirehoseDestination(Destination):
     """A Firehose delivery stream, for a record of every event in S3, Redshift or elsewhere.
 
-    OpenSearch, Splunk, an HTTP endpoint, Snowflake and Iceberg read a Firehose record as one
-    document, so ``events_per_record`` must be 1 for them. If the stack shows that the stream goes
-    to one of them, synthesis gives the warning ``cdk-gtm-connector:firehoseEventsPerRecord``.
+    OpenSearch, Elasticsearch, Splunk, an HTTP endpoint, Snowflake and Iceberg read a Firehose
+    record as one document, so set ``events_per_record=1`` for them. If the stack shows that
+    the stream goes to one of them, synthesis gives the warning
+    ``cdk-gtm-connector:firehoseEventsPerRecord``.
 
     Example:
         >>> FirehoseDestination(delivery_stream)  # S3, Redshift
@@ -48,9 +50,9 @@ class FirehoseDestination(Destination):
             key.
         events_per_record: Maximum events per Firehose record, 1 to 500 (dynamic partitioning reads
             at most that many lines of a record). Firehose bills records in steps of 5 KB, and a
-            request takes 500 records or 4 MB. With 1, events of 600 bytes cost eight times as much,
-            and 10,000 of them are 20 requests instead of 3. Default: 500, which makes no difference
-            in S3 and Redshift.
+            request takes 500 records or 4 MB after base64. With 1, events of 600 bytes cost eight
+            times as much, and 10,000 of them are 20 requests instead of 3. Default: 500; S3 and
+            Redshift receive the same lines as with 1.
         construct_id: See :class:`Destination`.
         delivery: See :class:`Destination`.
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gtm_events.outcome import Outcome
     from gtm_events.pacing import Pacer
 
-# A request body is up to twice its entries (JSON in JSON, base64), and the function has 256 MB.
+# A request body is up to twice its entries (JSON in JSON, base64), so these take up to 16 MB more.
 _MAX_BYTES_UNDER_WAY: Final = 8_000_000
 
 
@@ -32,10 +32,10 @@ class Sender(Generic[E]):
     Attributes:
         call: Sends one request.
         pacer: The destination's quota.
-        call_seconds: The sum of a call's timeouts. No call starts later than this long before the
-            deadline. A call can still run past the deadline, because timeouts apply to each read
-            and to each address of the host, and name resolution has none. The sender does not wait
-            for it.
+        call_seconds: The sum of a call's timeouts. A call starts only if this much time is left
+            before the deadline. It can still run past the deadline, because timeouts apply to each
+            read and to each address of the host, and name resolution has none. The sender does not
+            wait for it.
         max_workers: Maximum number of calls under way, including abandoned ones that still run.
     """
 
@@ -58,7 +58,8 @@ class Sender(Generic[E]):
     ) -> Iterator[Outcome]:
         """Yield exactly one outcome per entry, in any order, none later than ``deadline``.
 
-        Requests begin in order, except those that wait for others, and are read only as needed.
+        Requests start in the order of the iterator, except those that must wait for others. The
+        next one is taken from the iterator only when it may start.
 
         Args:
             requests: The requests. The sender asks the iterator again after yielding outcomes, even
@@ -79,7 +80,8 @@ class Sender(Generic[E]):
             RetryLine(self.pacer, self.max_workers),
         )
         schedule = _Schedule(shared, iter(requests))
-        # Even a single request needs a thread, because a thread blocked on a socket cannot give up.
+        # Even a single request runs in the pool. This thread must return at the deadline, which it
+        # could not while it is blocked on a socket.
         under_way: dict[SendTask[E], Future[None]] = {}
         while True:
             room = _MAX_BYTES_UNDER_WAY - sum(task.size for task in under_way)

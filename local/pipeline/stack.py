@@ -39,7 +39,7 @@ class Pipeline:
             such route.
         console_url: URL of the console page, with the run's key in its path; the demo page is at
             ``demo/`` below it.
-        console_origin: Origin of both pages, and base URL of the stand-ins.
+        console_origin: Origin of the console and the demo page, and base URL of the stand-ins.
         emulator: The emulator.
         assembly: The deployed assembly.
         outputs: The stack's outputs with URLs as on AWS; :func:`local_url` converts them.
@@ -63,7 +63,7 @@ class Pipeline:
 
     @property
     def putevents(self) -> PutEventsServer:
-        """The stand-in for Pinpoint, which must be a destination."""
+        """The stand-in for Pinpoint, if Pinpoint is one of the stack's destinations."""
         server = self.servers["pinpoint"]
         if not isinstance(server, PutEventsServer):  # for the type checker
             raise TypeError(f"expected Pinpoint's server, got {server!r}")
@@ -94,7 +94,7 @@ class Pipeline:
         )
 
     def queue_url(self, output: str) -> str:
-        """Return the URL of the queue whose name is the stack's output ``output``."""
+        """Return the URL of the queue whose name is the value of the stack's output ``output``."""
         url: str = self.client("sqs").get_queue_url(QueueName=self.outputs[output])["QueueUrl"]
         return url
 
@@ -141,7 +141,7 @@ def not_simulated(assembly: deploy.Assembly, emulator: Emulator) -> list[str]:
 
 
 def local_url(url: str, emulator_url: str, domains: Mapping[str, str] | None = None) -> str:
-    """Return the emulator's URL for an API's ``https://{api}.execute-api.…`` URL.
+    """Return the emulator's URL for an API's URL, with its own or a custom domain name.
 
     The API is under a path, because not every resolver resolves names like ``*.localhost``.
 

@@ -298,10 +298,19 @@ def test_a_wrong_setting_is_named_with_its_value(variable: str, value: str | Non
     ("environment", "words"),
     [
         ({"PINPOINT_APPLICATION_ID": ""}, "PINPOINT_APPLICATION_ID must be set"),
-        ({"PINPOINT_REQUESTS_PER_SECOND": "many"}, "must be a number of at least 1, got 'many'"),
-        ({"PINPOINT_REQUESTS_PER_SECOND": "0"}, "must be a number of at least 1, got '0'"),
-        ({"PINPOINT_REQUESTS_PER_SECOND": "nan"}, "must be a number of at least 1, got 'nan'"),
-        ({"PINPOINT_REQUESTS_PER_SECOND": "inf"}, "must be a number of at least 1, got 'inf'"),
+        (
+            {"PINPOINT_REQUESTS_PER_SECOND": "many"},
+            "a number from 1 to 1,000,000, got 'many'",
+        ),
+        ({"PINPOINT_REQUESTS_PER_SECOND": "0"}, "a number from 1 to 1,000,000, got '0'"),
+        (
+            {"PINPOINT_REQUESTS_PER_SECOND": "nan"},
+            "a number from 1 to 1,000,000, got 'nan'",
+        ),
+        (
+            {"PINPOINT_REQUESTS_PER_SECOND": "inf"},
+            "a number from 1 to 1,000,000, got 'inf'",
+        ),
     ],
 )
 def test_a_wrong_setting_of_the_destination_is_named(

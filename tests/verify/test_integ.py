@@ -130,3 +130,16 @@ def test_nothing_is_deployed_unless_somebody_agrees(
         monkeypatch.setattr(sys, "stdin", no)
         assert main(["--cdk", program(tmp_path / "cdk", "")]) == 3
     assert not (tmp_path / "calls").exists()
+
+
+def test_the_sdk_is_looked_for_in_the_runtime_that_the_functions_have(
+    synthesized: dict[str, Any],
+) -> None:
+    resources = synthesized[stacks.NAMES[0]]["Resources"].values()
+    runtimes = [
+        each["Properties"]["Runtime"]
+        for each in resources
+        if each["Type"] == "AWS::Lambda::Function"
+    ]
+    assert len(runtimes) == 3
+    assert len(set(runtimes)) == 1, runtimes

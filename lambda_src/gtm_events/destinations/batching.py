@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 # Full requests in a window. With this many, an incomplete request at its end makes little
 # difference.
 _WINDOW_REQUESTS: Final = 16
-# Seconds that a call may take while there are still enough threads to use the whole quota. A usual
-# call takes 50 ms.
+# With calls of up to this many seconds, the threads can still use the whole quota. A usual call
+# takes 50 ms.
 _SLOW_CALL_SECONDS: Final = 2
 
 # If this many entries in a row are refused without a reason, the cause is probably not in them.
@@ -57,7 +57,7 @@ class BatchService(ABC, Generic[E]):
 
     max_calls: ClassVar[int] = 32
     """Maximum number of calls under way, each on its own connection. At 50 ms per call they send
-    600 requests per second; see the benchmark."""
+    up to 640 requests per second."""
 
     @abstractmethod
     def encode(self, event: Event, counts: Counter[str]) -> E | Rejected:
@@ -77,7 +77,7 @@ class BatchService(ABC, Generic[E]):
         """
 
     def pack(self, entries: Sequence[E], oldest: int = 0) -> list[list[E]]:
-        """Return the entries of each request, in as few requests as the limits allow.
+        """Return the entries of each request, in few requests, within the limits.
 
         Args:
             entries: The entries of a window.
@@ -110,7 +110,7 @@ class BatchDestination(Generic[E]):
     Args:
         service: The service.
         client: Sends the requests.
-        requests_per_second: The account's quota of requests; the burst is as large.
+        requests_per_second: The account's quota of requests per second; see :class:`Pacer`.
 
     Raises:
         ValueError: The service's limits leave no room for an event.
@@ -187,11 +187,11 @@ class BatchDestination(Generic[E]):
     def _send(
         self, encoded: Sequence[Sequence[E]], deadline: Deadline, counts: Counter[str]
     ) -> Iterator[Outcome]:
-        """Yield exactly one outcome per entry.
+        """Yield exactly one outcome per entry. Raise what :meth:`.Sender.send` raises.
 
         Args:
             encoded: The entries of each message, none too large.
-            deadline: See :meth:`deliver`, also for errors.
+            deadline: See :meth:`deliver`.
             counts: Receives the numbers of requests and throttles.
         """
         size = _WINDOW_REQUESTS * self._service.max_entries
@@ -238,5 +238,5 @@ def requests_per_second(environment: Mapping[str, str], variable: str, default: 
     except ValueError:
         number = 0.0
     if not 1 <= number <= 1_000_000:  # noqa: PLR2004 - also excludes infinity and NaN
-        raise SettingsError(variable, "must be a number of at least 1", text)
+        raise SettingsError(variable, "must be a number from 1 to 1,000,000", text)
     return number
